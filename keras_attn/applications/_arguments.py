@@ -1,0 +1,118 @@
+"""The eight arguments that every model takes, checked in one place."""
+
+import os
+
+import keras
+
+from keras_attn import weights as weights_room
+
+_KERAS_FILES = (".weights.h5", ".h5", ".keras")
+_TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
+
+
+def check_top(include_top, pooling, classes, classifier_activation):
+    """Checks what concerns the end of a model."""
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(
+            "`pooling` must be None, 'avg' or 'max'. "
+            f"Received: pooling={pooling!r}"
+        )
+    if include_top and pooling is not None:
+        raise ValueError(
+            "`pooling` takes the place of the classifier: pass "
+            f"`include_top=False` with it. Received: pooling={pooling!r}, "
+            f"include_top={include_top}"
+        )
+    if include_top and (not isinstance(classes, int) or classes < 1):
+        raise ValueError(
+            f"`classes` must be a positive integer. Received: classes={classes}"
+        )
+    # Raises for names that Keras does not know.
+    keras.activations.get(classifier_activation)
+
+
+def image_input(input_tensor, input_shape, default_shape, multiple=1):
+    """Returns the tensor that a model starts from.
+
+    Args:
+        input_tensor: A Keras tensor, also the output of other layers, or
+            `None`.
+        input_shape: Shape without the batch, or `None` for the default.
+        default_shape: `(height, width, channels)` of the model.
+        multiple: Integer that height and width must be multiples of.
+    """
+    first = keras.config.image_data_format() == "channels_first"
+    if input_tensor is not None:
+        if not keras.utils.is_keras_tensor(input_tensor):
+            raise ValueError(
+                "`input_tensor` must be a Keras tensor, such as "
+                "`keras.Input(...)` or the output of a layer. "
+                f"Received: input_tensor of {type(input_tensor)}"
+            )
+        shape = tuple(input_tensor.shape[1:])
+        if input_shape is not None and tuple(input_shape) != shape:
+            raise ValueError(
+                "`input_shape` must be that of `input_tensor`, or None. "
+                f"Received: input_shape={tuple(input_shape)}, "
+                f"input_tensor.shape={tuple(input_tensor.shape)}"
+            )
+    else:
+        if first:
+            default_shape = (default_shape[2], *default_shape[:2])
+        shape = tuple(default_shape if input_shape is None else input_shape)
+    names = "(channels, height, width)" if first else "(height, width, channels)"
+    if len(shape) != 3:
+        raise ValueError(
+            f"`input_shape` must be {names}, without the batch. "
+            f"Received: input_shape={shape}"
+        )
+    sides = shape[1:] if first else shape[:2]
+    if any(side is None or side < 1 or side % multiple for side in sides):
+        raise ValueError(
+            f"Height and width must be multiples of {multiple}: "
+            f"`input_shape` is {names}, as `keras.config.image_data_format()` "
+            f"is {keras.config.image_data_format()!r}. "
+            f"Received: input_shape={shape}"
+        )
+    channels = shape[0] if first else shape[2]
+    if channels is None or channels < 1:
+        raise ValueError(
+            "The number of channels must be a positive integer; "
+            f"`input_shape` is {names}. Received: input_shape={shape}"
+        )
+    return keras.Input(shape) if input_tensor is None else input_tensor
+
+
+def finish(input_tensor, outputs, name, weights):
+    """Builds the model, and loads its weights if a file is given."""
+    check_weights(weights)
+    inputs = keras.utils.get_source_inputs(input_tensor)
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+    model = keras.Model(inputs, outputs, name=name)
+    if weights is not None:
+        path = os.fspath(weights)
+        if path.endswith(_TORCH_FILES):
+            weights_room.load_torch(model, path)
+        else:
+            model.load_weights(path)
+    return model
+
+
+def check_weights(weights):
+    """Checks that `weights` is `None` or a file that can be loaded."""
+    if weights is None:
+        return
+    kinds = _KERAS_FILES + _TORCH_FILES
+    if not isinstance(weights, (str, os.PathLike)):
+        problem = "is not a path"
+    elif not os.fspath(weights).endswith(kinds):
+        problem = "is no such file name"
+    elif not os.path.isfile(weights):
+        problem = "does not exist"
+    else:
+        return
+    raise ValueError(
+        "`weights` must be None (random weights) or the path of a file that "
+        f"ends in one of {', '.join(kinds)}; no weights are published with "
+        f"this model. Received: weights={weights!r}, which {problem}"
+    )

@@ -1,0 +1,230 @@
+"""FERNet: facial expressions, by convolutions and FeatureAct blocks."""
+
+import keras
+import numpy as np
+
+from keras_attn.applications import _arguments as arguments
+from keras_attn.applications import _blocks as blocks
+from keras_attn.layers import FeatureAct
+from keras_attn.layers.max_pooling2d import MaxPooling2D
+from keras_attn.weights import register_names
+from keras_attn.weights.layouts import flattened
+
+# The order of the labels 0 to 6 in the FER2013 data set.
+CLASS_NAMES = (
+    "angry",
+    "disgust",
+    "fear",
+    "happy",
+    "sad",
+    "surprise",
+    "neutral",
+)
+STAGES = (32, 64, 128, 256)
+
+
+def FERNet(
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=7,
+    classifier_activation="softmax",
+    name="fernet",
+    *,
+    embeddings=False,
+    ratio=4,
+    attention_activation=None,
+):
+    """Facial expression network with FeatureAct blocks.
+
+    Four stages of 32, 64, 128 and 256 channels, each
+    `2 x [Conv 3x3 -> BatchNorm -> ReLU] -> MaxPool 2x2 -> FeatureAct`, named
+    `stage1` to `stage4` by their ends; then linear layers of 256, 128 and
+    `classes` units, each followed by batch normalisation, the last one's being
+    the logits. It has 2,240,795 parameters as called here, besides the moving
+    statistics. There are no published weights: it starts untrained.
+
+    Reference: the network "BaselineFeatureAct", published as code only and
+    without a measured accuracy. As there, batch normalisation is applied to
+    the logits, has momentum 0.9 and epsilon 1e-5, and all weights start
+    uniform within `+-1 / sqrt(fan_in)`. The softmax at the end is added here.
+
+    Args:
+        include_top: Whether to end in the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file: Keras'
+            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the reference
+            network (`.safetensors`, `.pt`, `.pth`, `.npz`).
+        input_tensor: Keras tensor to start from, such as the output of
+            augmentation layers, or `None`.
+        input_shape: Shape of an image in the order of
+            `keras.config.image_data_format()`; height and width are multiples
+            of 16, any number of channels. Defaults to `(48, 48, 1)`. Images
+            are expected in [0, 1]; see `preprocess_input`.
+        pooling: Without top: `None` for the last feature map, `"avg"` or
+            `"max"` for a vector.
+        classes: Number of classes. Defaults to `7`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"fernet"`.
+        embeddings: Whether to end at the normalised vector of 128 values
+            below the classifier. Defaults to `False`.
+        ratio: Reduction of channels in FeatureAct. Defaults to `4`.
+        attention_activation: Activation on FeatureAct's correlation, such as
+            `"sigmoid"`. Defaults to `None`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities `(batch, classes)`, an
+        embedding `(batch, 128)`, or features. The batch must be 2 or larger
+        in training, because batch normalisation meets vectors.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.FERNet()
+    >>> model.count_params() - 2 * sum(
+    ...     layer.moving_mean.shape[0] for layer in model.layers
+    ...     if isinstance(layer, keras.layers.BatchNormalization))
+    2240795
+    >>> tuple(model.predict(np.zeros((2, 48, 48, 1)), verbose=0).shape)
+    (2, 7)
+    """
+    arguments.check_top(include_top, pooling, classes, classifier_activation)
+    arguments.check_weights(weights)
+    if embeddings and not include_top:
+        raise ValueError(
+            "`embeddings` are taken inside the top: pass `include_top=True`. "
+            f"Received: embeddings={embeddings}, include_top={include_top}"
+        )
+    input_tensor = arguments.image_input(
+        input_tensor, input_shape, (48, 48, 1), multiple=16
+    )
+    x = input_tensor
+    for stage, filters in enumerate(STAGES, start=1):
+        x = _stage(x, filters, f"stage{stage}", ratio, attention_activation)
+    if include_top:
+        x = _top(x, embeddings, classes, classifier_activation)
+    else:
+        x = blocks.pool_features(x, pooling)
+    return arguments.finish(input_tensor, x, name, weights)
+
+
+def _stage(x, filters, name, ratio, activation):
+    """Two convolutions, a pooling and a FeatureAct block."""
+    for i in (1, 2):
+        x = blocks.convolution(x, filters, 3, f"{name}_conv{i}", padding="same")
+        x = blocks.batch_norm(x, f"{name}_bn{i}")
+        x = keras.layers.ReLU(name=f"{name}_relu{i}")(x)
+    x = MaxPooling2D(2, name=f"{name}_pool")(x)
+    return FeatureAct(ratio, activation, name=name)(x)
+
+
+def _top(x, embeddings, classes, activation):
+    """Linear layers with batch normalisation, on the logits too."""
+    x = keras.layers.Flatten(name="flatten")(x)
+    for units, name in ((256, "hidden"), (128, "embedding")):
+        x = blocks.dense(x, units, name)
+        x = blocks.batch_norm(x, f"{name}_bn")
+        if embeddings and name == "embedding":
+            return x
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = blocks.dense(x, classes, "classifier")
+    x = blocks.batch_norm(x, "logits")
+    # float32, so that probabilities sum to 1 in mixed precision.
+    return keras.layers.Activation(
+        activation, dtype="float32", name="predictions"
+    )(x)
+
+
+def preprocess_input(x, data_format=None):
+    """Scales images from [0, 255] to the [0, 1] that `FERNet` expects.
+
+    `y = x / 255`. The reference publishes no preprocessing; this is the usual
+    one of grey images in PyTorch.
+
+    Args:
+        x: NumPy array or tensor of images, values in [0, 255].
+        data_format: Accepted as in `keras.applications`; has no effect.
+
+    Returns:
+        The scaled images; a new float32 array for NumPy input.
+
+    Example:
+
+    >>> x = np.full((1, 48, 48, 1), 51, "uint8")
+    >>> float(keras_attn.applications.fernet.preprocess_input(x)[0, 0, 0, 0])
+    0.20000000298023224
+    """
+    del data_format
+    if isinstance(x, np.ndarray):
+        return x.astype("float32") / np.float32(255)
+    return keras.ops.cast(x, "float32") / 255.0
+
+
+def decode_predictions(preds, top=5, class_names=None):
+    """Names the most probable classes of each image.
+
+    Args:
+        preds: Array `(batch, classes)` of probabilities or logits.
+        top: How many classes to return. Defaults to `5`.
+        class_names: Names in the order of the classes. Defaults to the seven
+            expressions of FER2013 (`CLASS_NAMES`).
+
+    Returns:
+        A list per image of tuples `(class index, name, score)`, best first.
+
+    Raises:
+        ValueError: If `preds` is not `(batch, len(class_names))`.
+
+    Example:
+
+    >>> preds = np.array([[0.1, 0.0, 0.0, 0.7, 0.0, 0.2, 0.0]])
+    >>> keras_attn.applications.fernet.decode_predictions(preds, top=2)
+    [[(3, 'happy', 0.7), (5, 'surprise', 0.2)]]
+    """
+    names = CLASS_NAMES if class_names is None else tuple(class_names)
+    preds = np.asarray(keras.ops.convert_to_numpy(preds))
+    if preds.ndim != 2 or preds.shape[1] != len(names):
+        raise ValueError(
+            f"`preds` must have the shape (batch, {len(names)}), one column "
+            f"for each of the class names {list(names)}. "
+            f"Received: preds.shape={preds.shape}. Pass `class_names` for "
+            "other classes"
+        )
+    order = np.argsort(-preds, axis=1, kind="stable")[:, :top]
+    return [
+        [(int(i), names[i], float(row[i])) for i in best]
+        for row, best in zip(preds, order, strict=True)
+    ]
+
+
+@register_names
+def torch_names(model):
+    """Returns the reference network's names, if the model is a FERNet."""
+    layers = {layer.name: layer for layer in model.layers}
+    if not isinstance(layers.get("stage4"), FeatureAct):
+        return None
+    names = []
+    for stage in range(4):
+        for i, suffix in ((1, ""), (2, "b")):
+            for torch_name, keras_name in (("conv", "conv"), ("bn", "bn")):
+                layer = layers[f"stage{stage + 1}_{keras_name}{i}"]
+                names.append((f"{torch_name}{stage}{suffix}", layer))
+        names.append((f"fact{stage}", layers[f"stage{stage + 1}"]))
+    top = ("hidden", "hidden_bn", None, "embedding", "embedding_bn")
+    top = (*top, None, "classifier", "logits")
+    for index, name in enumerate(top, start=1):
+        if name in layers:
+            names.append((f"classifier.{index}", layers[name]))
+    if "hidden" in layers:
+        last = layers["stage4"]
+        height, width = (last.input_spec.axes[a] for a in last.spatial_axes)
+        rows = flattened(height, width, STAGES[-1])
+        names = [
+            (*pair, {"weight": rows}) if pair[1] is layers["hidden"] else pair
+            for pair in names
+        ]
+    return names

@@ -1,0 +1,37 @@
+"""What `keras.ops` lacks, or does slowly, on one of the backends.
+
+The only files of the package that import TensorFlow, PyTorch or JAX are in
+this room. Each backend's module defines the same names:
+
+- `value_and_gradient(function, tensors)`: value and gradient of a scalar
+  function of a tensor, or of a nest of tensors.
+- `convolve(inputs, kernel, bias, strides, padding, dilation_rate,
+  data_format)` and `max_pool(inputs, pool_size, strides, padding,
+  data_format)`: for images, in the memory layout that the backend likes.
+  Shapes are those of `data_format`, whatever lies in memory.
+- `normalize(inputs, mean, variance, gamma, beta, axis, epsilon)`: batch
+  normalisation by given statistics.
+- `normalize_batch(inputs, gamma, beta, axis, epsilon)`: by those of the batch;
+  returns the outputs, the mean and the (biased) variance.
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from keras_attn.backend import tensorflow as _backend
+elif keras.backend.backend() == "torch":
+    from keras_attn.backend import torch as _backend
+elif keras.backend.backend() == "jax":
+    from keras_attn.backend import jax as _backend
+else:
+    raise ImportError(
+        "keras_attn runs on the Keras backends 'tensorflow', 'torch' and "
+        f"'jax'. Received: backend={keras.backend.backend()!r}. Set the "
+        "environment variable KERAS_BACKEND before Keras is imported."
+    )
+
+convolve = _backend.convolve
+max_pool = _backend.max_pool
+normalize = _backend.normalize
+normalize_batch = _backend.normalize_batch
+value_and_gradient = _backend.value_and_gradient

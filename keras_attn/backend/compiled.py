@@ -1,0 +1,50 @@
+"""The image operations of the backends that compile: `keras.ops` as it is.
+
+XLA chooses the memory layout and fuses what can be fused by itself.
+"""
+
+import keras
+from keras import ops
+
+
+def convolve(
+    inputs, kernel, bias, strides, padding, dilation_rate, data_format
+):
+    """Convolves images, and adds the bias unless it is `None`."""
+    last = data_format == "channels_last"
+    if tuple(kernel.shape[:2]) == tuple(strides) == (1, 1):
+        # On CPU, XLA runs this product twice as fast as the convolution.
+        equation = "bhwc,cd->bhwd" if last else "bchw,cd->bdhw"
+        outputs = ops.einsum(equation, inputs, kernel[0, 0])
+    else:
+        outputs = ops.conv(
+            inputs,
+            kernel,
+            strides=list(strides),
+            padding=padding,
+            dilation_rate=dilation_rate,
+            data_format=data_format,
+        )
+    if bias is None:
+        return outputs
+    return ops.add(outputs, bias if last else ops.reshape(bias, (-1, 1, 1)))
+
+
+def max_pool(inputs, pool_size, strides, padding, data_format):
+    """Takes the maximum of each window."""
+    return ops.max_pool(inputs, pool_size, strides, padding, data_format)
+
+
+def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
+    """Normalises by given statistics."""
+    return ops.batch_normalization(
+        inputs, mean, variance, axis, offset=beta, scale=gamma, epsilon=epsilon
+    )
+
+
+def normalize_batch(inputs, gamma, beta, axis, epsilon):
+    """Normalises by the statistics of the batch, and returns these too."""
+    axes = [i for i in range(len(inputs.shape)) if i != axis % inputs.ndim]
+    mean, variance = keras.ops.moments(inputs, axes)
+    outputs = normalize(inputs, mean, variance, gamma, beta, axis, epsilon)
+    return outputs, mean, variance

@@ -1,0 +1,15 @@
+"""JAX."""
+
+import jax
+import keras
+
+from keras_attn.backend.compiled import convolve as convolve
+from keras_attn.backend.compiled import max_pool as max_pool
+from keras_attn.backend.compiled import normalize as normalize
+from keras_attn.backend.compiled import normalize_batch as normalize_batch
+
+
+def value_and_gradient(function, tensors):
+    """Returns a scalar function's value and gradient, zero where constant."""
+    tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, tensors)
+    return jax.value_and_grad(function)(tensors)

@@ -1,0 +1,19 @@
+"""TensorFlow."""
+
+import keras
+import tensorflow as tf
+
+from keras_attn.backend.compiled import convolve as convolve
+from keras_attn.backend.compiled import max_pool as max_pool
+from keras_attn.backend.compiled import normalize as normalize
+from keras_attn.backend.compiled import normalize_batch as normalize_batch
+
+
+def value_and_gradient(function, tensors):
+    """Returns a scalar function's value and gradient, zero where constant."""
+    tensors = keras.tree.map_structure(tf.convert_to_tensor, tensors)
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(tensors)
+    zero = tf.UnconnectedGradients.ZERO
+    return value, tape.gradient(value, tensors, unconnected_gradients=zero)

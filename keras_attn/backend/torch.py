@@ -1,0 +1,133 @@
+"""PyTorch, which runs what it is told: so the layout in memory is chosen here.
+
+Keras' channels-last convolution copies its input twice, its max pooling meets
+a layout that is seven times slower on CPU, and its batch normalisation makes
+three passes. Here, a channels-last *shape* is a view of whatever layout suits
+the device: channels first in memory on CPU, where the views cost nothing, and
+whatever the input brings on a GPU, whose kernels take either.
+"""
+
+import keras
+import torch
+import torch.nn.functional as F
+
+
+def value_and_gradient(function, tensors):
+    """Returns a scalar function's value and gradient, zero where constant."""
+    tensors = keras.tree.map_structure(
+        lambda x: keras.ops.convert_to_tensor(x).detach().requires_grad_(),
+        tensors,
+    )
+    with torch.enable_grad():
+        value = function(tensors)
+        gradients = torch.autograd.grad(
+            value,
+            keras.tree.flatten(tensors),
+            allow_unused=True,
+            materialize_grads=True,
+        )
+    gradients = keras.tree.pack_sequence_as(tensors, list(gradients))
+    return value.detach(), gradients
+
+
+def convolve(
+    inputs, kernel, bias, strides, padding, dilation_rate, data_format
+):
+    """Convolves images, and adds the bias unless it is `None`."""
+    x = _channels_first(inputs, data_format)
+    kernel, bias = _values(kernel, bias)
+    kernel = kernel.permute(3, 2, 0, 1).contiguous()
+    groups = x.shape[1] // kernel.shape[1]
+    before, after = zip(
+        *(
+            _padding(*sizes) if padding == "same" else (0, 0)
+            for sizes in zip(
+                x.shape[2:],
+                kernel.shape[2:],
+                strides,
+                dilation_rate,
+                strict=True,
+            )
+        ),
+        strict=True,
+    )
+    if before != after:
+        x = F.pad(x, (before[1], after[1], before[0], after[0]))
+        before = 0
+    y = F.conv2d(x, kernel, bias, strides, before, dilation_rate, groups)
+    return _shaped(y, data_format)
+
+
+def max_pool(inputs, pool_size, strides, padding, data_format):
+    """Takes the maximum of each window."""
+    x = _channels_first(inputs, data_format)
+    if padding == "same":
+        sizes = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
+        (top, bottom), (left, right) = (_padding(*size) for size in sizes)
+        x = F.pad(x, (left, right, top, bottom), value=float("-inf"))
+    return _shaped(F.max_pool2d(x, pool_size, strides), data_format)
+
+
+def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
+    """Normalises by given statistics."""
+    x = inputs.movedim(axis, 1)
+    mean, variance, gamma, beta = _values(mean, variance, gamma, beta)
+    y = F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
+    return y.movedim(1, axis)
+
+
+def normalize_batch(inputs, gamma, beta, axis, epsilon):
+    """Normalises by the statistics of the batch, and returns these too."""
+    x = inputs.movedim(axis, 1)
+    gamma, beta = _values(gamma, beta)
+    mean = torch.zeros(x.shape[1], dtype=x.dtype, device=x.device)
+    variance = torch.zeros_like(mean)
+    enabled = torch.backends.cudnn.enabled
+    # With a momentum of 1 the running statistics become those of the batch.
+    # `F.batch_norm` would refuse a batch of one value a channel; Keras does
+    # not, and its variance is 0, where PyTorch's unbiased one is 0 / 0.
+    y = torch.batch_norm(
+        x, gamma, beta, mean, variance, True, 1.0, epsilon, enabled
+    )
+    count = x.numel() // x.shape[1]
+    if count > 1:
+        variance = variance * ((count - 1) / count)
+    else:
+        variance = torch.zeros_like(mean)
+    return y.movedim(1, axis), mean, variance
+
+
+def _values(*variables):
+    """Returns the tensors that Keras variables hold; `None` stays `None`."""
+    return [
+        None if variable is None else keras.ops.convert_to_tensor(variable)
+        for variable in variables
+    ]
+
+
+def _channels_first(images, data_format):
+    """Returns a channels-first view, in memory too if that is on the CPU."""
+    if data_format == "channels_last":
+        images = images.permute(0, 3, 1, 2)
+    if images.device.type != "cpu":
+        return images
+    if images.shape[1] == 1:
+        # With one channel the strides fit both layouts, and PyTorch takes
+        # them for the slow one; a reshape writes them anew, without a copy.
+        return images.contiguous().view(images.shape)
+    return images.contiguous()
+
+
+def _shaped(images, data_format):
+    """Takes a channels-first result to the shape of `data_format`."""
+    if data_format == "channels_last":
+        return images.permute(0, 2, 3, 1)
+    return images
+
+
+def _padding(size, kernel_size, stride, dilation):
+    """Returns what "same" padding adds before and after an axis."""
+    outputs = -(-size // stride)
+    total = (outputs - 1) * stride + (kernel_size - 1) * dilation + 1 - size
+    total = max(total, 0)
+    return total // 2, total - total // 2

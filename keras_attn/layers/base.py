@@ -1,0 +1,60 @@
+import keras
+from keras import ops
+
+
+class FeatureMapLayer(keras.layers.Layer):
+    """Abstract base: a 4D feature map in, one of the same shape out.
+
+    All that depends on `data_format` is here: subclasses never write the
+    number of an axis, and hold weights which do not know the format, so that
+    one checkpoint serves both. Subclasses are final.
+    """
+
+    def __init__(self, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        data_format = data_format or keras.config.image_data_format()
+        if data_format not in ("channels_first", "channels_last"):
+            raise ValueError(
+                "`data_format` must be 'channels_first' or 'channels_last'. "
+                f"Received: data_format={data_format!r}"
+            )
+        self.data_format = data_format
+        first = data_format == "channels_first"
+        self.channel_axis = 1 if first else 3
+        self.spatial_axes = (2, 3) if first else (1, 2)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def static_channels(self, input_shape):
+        """Returns the number of channels, which weights need to know."""
+        channels = input_shape[self.channel_axis]
+        if channels is None:
+            raise ValueError(
+                f"`{type(self).__name__}` needs a static number of channels "
+                f"(axis {self.channel_axis} with {self.data_format!r}). "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        return channels
+
+    def to_tokens(self, inputs):
+        """Returns the positions as `(batch, channels, height * width)`."""
+        shape = ops.shape(inputs)
+        channels = shape[self.channel_axis]
+        height, width = (shape[axis] for axis in self.spatial_axes)
+        if self.data_format == "channels_first":
+            return ops.reshape(inputs, (-1, channels, height * width))
+        tokens = ops.reshape(inputs, (-1, height * width, channels))
+        return ops.transpose(tokens, (0, 2, 1))
+
+    def from_tokens(self, tokens, height, width):
+        """Lays `(batch, channels, height * width)` out as a feature map."""
+        channels = tokens.shape[1]
+        if self.data_format == "channels_first":
+            return ops.reshape(tokens, (-1, channels, height, width))
+        tokens = ops.transpose(tokens, (0, 2, 1))
+        return ops.reshape(tokens, (-1, height, width, channels))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}

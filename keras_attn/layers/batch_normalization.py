@@ -1,0 +1,33 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation: `keras.layers.BatchNormalization` in one pass.
+
+    As in Keras, the moving variance is of the biased batch variance, where
+    PyTorch's is of the unbiased one: `n / (n - 1)` times as large.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if mask is not None or self.renorm or self.synchronized:
+            return super().call(inputs, training=training, mask=mask)
+        # The statistics overflow float16.
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        scale = (self.gamma, self.beta, self.axis, self.epsilon)
+        if training and self.trainable:
+            x, mean, variance = backend.normalize_batch(x, *scale)
+            for moving, new in (
+                (self.moving_mean, mean),
+                (self.moving_variance, variance),
+            ):
+                new = ops.cast(new, moving.dtype)
+                moving.assign(moving + (new - moving) * (1.0 - self.momentum))
+        else:
+            x = backend.normalize(
+                x, self.moving_mean, self.moving_variance, *scale
+            )
+        return ops.cast(x, self.compute_dtype)

@@ -1,0 +1,187 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.initializers import fan_in_uniform
+from keras_attn.ops import correlation
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class FeatureAct(FeatureMapLayer):
+    """FeatureAct: adds what the correlations of channels tell each position.
+
+    Three projections of each position `q` to `dim = channels // ratio` values,
+    source `s`, target `t` and main `m = relu(.)`, are correlated over all
+    `n = height * width` positions by a learned matrix `W`:
+
+    `a[q, i, k] = act(sum_p W[q, p] * s[p, i] * t[p, k] / sqrt(n) + b[q])`,
+    `f[q, k] = sum_i m[q, i] * a[q, i, k]`, `y[q] = x[q] + relu(U f[q] + u)`.
+
+    Use it after a pooling, where `n` is small: `W` has `n * n` entries, and
+    ties the layer to the height and width that it was built with.
+
+    Reference: the facial expression network "FeatureAct v4", published as
+    code only. Two choices differ in print: no activation on the correlation
+    (as in the code; the sigmoid that its notes try makes the maps noisier),
+    and the divisor is `sqrt(n)`, not `sqrt(dim)`. All weights start uniform
+    within `+-1 / sqrt(fan_in)`, as in the code: with Glorot's the product of
+    three maps does not learn. Everything but the last sum is computed in
+    float32 or wider, since the product overflows float16.
+
+    Args:
+        ratio: Positive integer, the reduction of channels; `dim` is at least
+            1. Defaults to `4`.
+        activation: Name of a Keras activation or a callable, put on the
+            correlation, or `None`. Defaults to `None`, which is also cheaper:
+            the sums can be exchanged, and are where that saves memory.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first; static but for
+        the batch.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `ratio` is not a positive integer, if height, width or
+            channels are unknown, or if the layer meets another size than the
+            one it was built with.
+
+    Example:
+
+    >>> layer = keras_attn.layers.FeatureAct(ratio=4)
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape)
+    (2, 6, 6, 16)
+    >>> maps = layer.attention(x)
+    >>> tuple(maps["correlation"].shape), tuple(maps["feature"].shape)
+    ((2, 6, 6, 4, 4), (2, 6, 6, 16))
+    """
+
+    # The names of the published code, and how its arrays lie in memory.
+    torch_names = {
+        "src_conv.weight": ("source_kernel", "pointwise"),
+        "src_conv.bias": ("source_bias", "same"),
+        "target_conv.weight": ("target_kernel", "pointwise"),
+        "target_conv.bias": ("target_bias", "same"),
+        "down_depth.0.weight": ("main_kernel", "pointwise"),
+        "down_depth.0.bias": ("main_bias", "same"),
+        "att_act.weight": ("mixing", "position"),
+        "att_act.bias": ("mixing_bias", "same"),
+        "up_depth.0.weight": ("up_kernel", "pointwise"),
+        "up_depth.0.bias": ("up_bias", "same"),
+    }
+
+    def __init__(self, ratio=4, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(ratio, int) or ratio < 1:
+            raise ValueError(
+                f"`ratio` must be a positive integer. Received: ratio={ratio!r}"
+            )
+        self.ratio = ratio
+        self.activation = (
+            None if activation is None else keras.activations.get(activation)
+        )
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        size = tuple(input_shape[axis] for axis in self.spatial_axes)
+        if None in size:
+            raise ValueError(
+                "`FeatureAct` needs a static height and width, because it "
+                "mixes positions by a matrix of their number. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        dim = max(1, channels // self.ratio)
+        positions = size[0] * size[1]
+        for name in ("source", "target", "main"):
+            self._add_affine(name, "kernel", (channels, dim), channels)
+        self._add_affine("mixing", "", (positions, positions), positions)
+        self._add_affine("up", "kernel", (dim, channels), dim)
+        axes = dict(zip(self.spatial_axes, size, strict=True))
+        axes[self.channel_axis] = channels
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
+        self.dim = dim
+        # What a form holds decides: where memory is even, so is time.
+        self.factors = self.activation is None and positions <= dim**2
+
+    def _add_affine(self, name, suffix, shape, fan_in):
+        """Adds a matrix and its bias, both drawn as the source draws them."""
+        # Not autocast: TensorFlow refuses to multiply bfloat16 by float32.
+        kernel = self.add_weight(
+            name=f"{name}_{suffix}" if suffix else name,
+            shape=shape,
+            initializer=fan_in_uniform(fan_in),
+            autocast=False,
+        )
+        bias = self.add_weight(
+            name=f"{name}_bias",
+            shape=shape[-1:],
+            initializer=fan_in_uniform(fan_in),
+            autocast=False,
+        )
+        setattr(self, kernel.name, kernel)
+        setattr(self, bias.name, bias)
+
+    def call(self, inputs):
+        return inputs + self._feature(inputs, *self._project(inputs))
+
+    def attention(self, inputs):
+        """Returns the correlation and the feature which `call` adds.
+
+        The correlation is `(batch, height, width, dim, dim)` in either data
+        format: per position, source channel and target channel. The feature
+        has the shape of the input.
+        """
+        source, target, main = self._project(inputs)
+        maps = correlation.correlation(
+            source, target, self.mixing, self.mixing_bias, self.activation
+        )
+        height, width = (inputs.shape[axis] for axis in self.spatial_axes)
+        maps = ops.transpose(maps, (0, 3, 1, 2))
+        shape = (-1, height, width, self.dim, self.dim)
+        return {
+            "correlation": ops.reshape(maps, shape),
+            "feature": self._feature(inputs, source, target, main),
+        }
+
+    def _project(self, inputs):
+        """Returns source, target and main as `(batch, dim, positions)`."""
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        # One convolution for the three: each reads all of the input.
+        kernel = [self.source_kernel, self.target_kernel, self.main_kernel]
+        bias = [self.source_bias, self.target_bias, self.main_bias]
+        x = self._pointwise(
+            x, ops.concatenate(kernel, axis=1), ops.concatenate(bias, axis=0)
+        )
+        source, target, main = ops.split(self.to_tokens(x), 3, axis=1)
+        return source, target, ops.relu(main)
+
+    def _feature(self, inputs, source, target, main):
+        """Returns what is added to the input, in its shape and dtype."""
+        tensors = source, target, main, self.mixing, self.mixing_bias
+        if self.factors:
+            feature = correlation.factored(*tensors)
+        elif self.activation is None:
+            feature = correlation.explicit(*tensors)
+        else:
+            feature = correlation.streamed(*tensors, self.activation)
+        feature = self.from_tokens(feature, *self._size(inputs))
+        feature = self._pointwise(feature, self.up_kernel, self.up_bias)
+        return ops.cast(ops.relu(feature), inputs.dtype)
+
+    def _pointwise(self, x, kernel, bias):
+        """Applies a matrix to the channels of each position."""
+        kernel = ops.expand_dims(kernel, (0, 1))
+        return backend.convolve(
+            x, kernel, bias, (1, 1), "valid", (1, 1), self.data_format
+        )
+
+    def _size(self, inputs):
+        return tuple(inputs.shape[axis] for axis in self.spatial_axes)
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        config = {"ratio": self.ratio, "activation": activation}
+        return {**super().get_config(), **config}
