@@ -6,6 +6,7 @@ import numpy as np
 from keras_attn.applications import _arguments as arguments
 from keras_attn.applications import _blocks as blocks
 from keras_attn.layers import FeatureAct
+from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.max_pooling2d import MaxPooling2D
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import flattened
@@ -115,9 +116,7 @@ def FERNet(
 def _stage(x, filters, name, ratio, activation):
     """Two convolutions, a pooling and a FeatureAct block."""
     for i in (1, 2):
-        x = blocks.convolution(x, filters, 3, f"{name}_conv{i}", padding="same")
-        x = blocks.batch_norm(x, f"{name}_bn{i}")
-        x = keras.layers.ReLU(name=f"{name}_relu{i}")(x)
+        x = Conv2DNormActivation(filters, 3, name=f"{name}_conv{i}")(x)
     x = MaxPooling2D(2, name=f"{name}_pool")(x)
     return FeatureAct(ratio, activation, name=name)(x)
 
@@ -210,9 +209,9 @@ def torch_names(model):
     names = []
     for stage in range(4):
         for i, suffix in ((1, ""), (2, "b")):
-            for torch_name, keras_name in (("conv", "conv"), ("bn", "bn")):
-                layer = layers[f"stage{stage + 1}_{keras_name}{i}"]
-                names.append((f"{torch_name}{stage}{suffix}", layer))
+            block = layers[f"stage{stage + 1}_conv{i}"]
+            names.append((f"conv{stage}{suffix}", block.convolution))
+            names.append((f"bn{stage}{suffix}", block.normalization))
         names.append((f"fact{stage}", layers[f"stage{stage + 1}"]))
     top = ("hidden", "hidden_bn", None, "embedding", "embedding_bn")
     top = (*top, None, "classifier", "logits")

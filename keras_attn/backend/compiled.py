@@ -27,7 +27,10 @@ def convolve(
         )
     if bias is None:
         return outputs
-    return ops.add(outputs, bias if last else ops.reshape(bias, (-1, 1, 1)))
+    bias = ops.convert_to_tensor(bias)
+    # Not `ops.add`: on TensorFlow, Keras 3.15 takes a bias of shape (c, 1, 1)
+    # for one of the last axis if the image happens to be c pixels wide.
+    return outputs + (bias if last else ops.reshape(bias, (-1, 1, 1)))
 
 
 def max_pool(inputs, pool_size, strides, padding, data_format):

@@ -7,6 +7,8 @@ the device: channels first in memory on CPU, where the views cost nothing, and
 whatever the input brings on a GPU, whose kernels take either.
 """
 
+import functools
+
 import keras
 import torch
 import torch.nn.functional as F
@@ -65,7 +67,22 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
         sizes = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
         (top, bottom), (left, right) = (_padding(*size) for size in sizes)
         x = F.pad(x, (left, right, top, bottom), value=float("-inf"))
-    return _shaped(F.max_pool2d(x, pool_size, strides), data_format)
+    if x.device.type != "cpu" or (x.requires_grad and torch.is_grad_enabled()):
+        return _shaped(F.max_pool2d(x, pool_size, strides), data_format)
+    # Without a gradient nobody needs the indices that PyTorch keeps, and the
+    # maximum of shifted slices, rows first, takes a tenth of the time.
+    for axis, size, stride in zip((2, 3), pool_size, strides, strict=True):
+        count = (x.shape[axis] - size) // stride + 1
+        x = functools.reduce(
+            torch.maximum,
+            (
+                x.narrow(axis, start, (count - 1) * stride + 1)[
+                    (slice(None),) * axis + (slice(None, None, stride),)
+                ]
+                for start in range(size)
+            ),
+        )
+    return _shaped(x, data_format)
 
 
 def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):

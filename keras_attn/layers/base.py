@@ -35,6 +35,16 @@ class FeatureMapLayer(keras.layers.Layer):
             )
         return channels
 
+    def receive(self, inputs):
+        """Does for another method what Keras does before `call`.
+
+        Builds the layer if need be, and casts to the compute dtype.
+        """
+        inputs = ops.convert_to_tensor(inputs, self.compute_dtype)
+        if not self.built:
+            self.build(inputs.shape)
+        return inputs
+
     def to_tokens(self, inputs):
         """Returns the positions as `(batch, channels, height * width)`."""
         shape = ops.shape(inputs)

@@ -134,13 +134,13 @@ class FeatureAct(FeatureMapLayer):
         format: per position, source channel and target channel. The feature
         has the shape of the input.
         """
+        inputs = self.receive(inputs)
         source, target, main = self._project(inputs)
         maps = correlation.correlation(
             source, target, self.mixing, self.mixing_bias, self.activation
         )
-        height, width = (inputs.shape[axis] for axis in self.spatial_axes)
         maps = ops.transpose(maps, (0, 3, 1, 2))
-        shape = (-1, height, width, self.dim, self.dim)
+        shape = (-1, *self._size(inputs), self.dim, self.dim)
         return {
             "correlation": ops.reshape(maps, shape),
             "feature": self._feature(inputs, source, target, main),

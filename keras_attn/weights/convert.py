@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_attn.weights.files import Source, read
+from keras_attn.weights.files import Source, read, to_numpy
 from keras_attn.weights.layouts import Shape, same_but_for_ones
 from keras_attn.weights.names import Slot, describe, find_slots
 
@@ -206,9 +206,7 @@ def _converted_one(array: np.ndarray, slot: Slot) -> np.ndarray:
         array = array.reshape(expected)
     dtype = keras.backend.standardize_dtype(slot.variable.dtype)
     with np.errstate(all="ignore"):
-        value = np.array(
-            slot.layout.to_keras(array, shape), _numpy_dtype(dtype), order="C"
-        )
+        value = np.array(slot.layout.to_keras(array, shape), dtype, order="C")
     if keras.backend.is_float_dtype(dtype):
         bad = ~np.isfinite(value)
         if bad.any():
@@ -218,13 +216,6 @@ def _converted_one(array: np.ndarray, slot: Slot) -> np.ndarray:
     elif not np.array_equal(slot.layout.to_torch(value), array):
         raise ValueError(f"holds numbers that {dtype} cannot hold")
     return value
-
-
-def _numpy_dtype(name: str) -> np.dtype:
-    # Teaches NumPy the word bfloat16. It comes with Keras.
-    import ml_dtypes  # noqa: F401
-
-    return np.dtype(name)
 
 
 def _assign(pairs: list[tuple[keras.Variable, np.ndarray]]) -> None:
@@ -241,7 +232,7 @@ def _assign(pairs: list[tuple[keras.Variable, np.ndarray]]) -> None:
 
 def _value(variable: keras.Variable) -> np.ndarray:
     """Returns a copy: a backend may hand out its own memory."""
-    return np.array(keras.ops.convert_to_numpy(variable.value))
+    return np.array(to_numpy(variable))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -60,6 +60,23 @@ def read(source: Source) -> dict[str, np.ndarray]:
     return {name[len(start) :]: _array(name, found[name]) for name in found}
 
 
+def to_numpy(value: Any) -> np.ndarray:
+    """Returns a NumPy array of anything that can be one, without a copy."""
+    if isinstance(value, keras.Variable):
+        value = value.value
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    tensor = value.detach().cpu()
+    if str(tensor.dtype) != "torch.bfloat16":
+        return tensor.numpy()
+    # The same bits under another name, which NumPy knows from `ml_dtypes`, a
+    # package that Keras imports. A copy would write out what strides of zero
+    # only pretend to be large.
+    import torch
+
+    return tensor.view(torch.int16).numpy().view("bfloat16")
+
+
 def _read_file(path: pathlib.Path) -> Any:
     """Returns what a file holds, checked for its size only."""
     if path.suffix.lower() not in _LOADERS:
@@ -108,8 +125,6 @@ def _unpacked_size(path: pathlib.Path) -> int:
 
 def _safetensors() -> Loader:
     try:
-        # Teaches NumPy the word bfloat16. It comes with Keras.
-        import ml_dtypes  # noqa: F401
         from safetensors.numpy import load_file
     except ImportError as error:
         raise _not_installed("safetensors") from error
@@ -164,22 +179,8 @@ def _unreadable(path: pathlib.Path, error: Exception) -> ValueError:
 
 
 def _array(name: str, value: Any) -> np.ndarray:
-    """Returns a NumPy array of anything that can be one, without a copy."""
     try:
-        if isinstance(value, keras.Variable):
-            value = value.value
-        if hasattr(value, "detach"):  # a PyTorch tensor
-            value = value.detach().cpu()
-            if str(value.dtype) == "torch.bfloat16":
-                # The same bits under another name: a copy would write out
-                # what strides of zero only pretend to be large.
-                import ml_dtypes
-                import torch
-
-                bits = value.view(torch.int16).numpy()
-                return bits.view(ml_dtypes.bfloat16)
-            return value.numpy()
-        return np.asarray(value)
+        return to_numpy(value)
     except Exception as error:
         raise ValueError(
             "`source` must map names to arrays. Received: "

@@ -1,0 +1,76 @@
+# Each target sets up what it needs in .venv, from nothing but Python 3.11+.
+#
+# On Linux a plain `torch` is several GB of CUDA; 2.13.0 has a CPU build on the
+# index of this project's machines. Elsewhere, point pip at PyTorch's own index
+# of CPU builds by PIP_EXTRA_INDEX_URL and pass TORCH=torch==2.13.0+cpu.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+RUFF ?= ruff==0.17.6
+BACKENDS ?= tensorflow torch jax
+PYTEST ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RUN := $(BIN)/python -m
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-gpu lint format bench clean
+
+help:
+	@echo "make demo      train FERNet on real faces; results in demo/"
+	@echo "make test      the suite on $(BACKENDS), then their results compared"
+	@echo "make test-gpu  the same on a GPU, which must be there"
+	@echo "make lint      ruff: format and rules (make format mends)"
+	@echo "make bench     measure against plain PyTorch; writes docs/benchmarks.md"
+	@echo "make clean     remove what the targets made"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(PIP) -e ".[demo]"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml Makefile | $(BIN)/python
+	$(PIP) "$(TORCH)"
+	$(PIP) -e ".[tensorflow,torch,jax,demo,test]"
+	@touch $@
+
+$(VENV)/.lint: Makefile | $(BIN)/python
+	$(PIP) "$(RUFF)"
+	@touch $@
+
+$(VENV)-gpu/.test: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-gpu
+	$(VENV)-gpu/bin/python -m pip install --quiet -e \
+		".[tensorflow-gpu,torch,jax-gpu,demo,test]"
+	@touch $@
+
+demo: $(VENV)/.demo
+	$(RUN) applications.facial_expression.demo --backend jax --output demo
+
+test: $(VENV)/.test
+	@BIN=$(BIN) BACKENDS="$(BACKENDS)" sh tests/run.sh $(PYTEST)
+
+test-gpu: $(VENV)-gpu/.test
+	@BIN=$(VENV)-gpu/bin BACKENDS="$(BACKENDS)" \
+		sh tests/run.sh --require-gpu $(PYTEST)
+
+lint: $(VENV)/.lint
+	$(RUN) ruff format --check --diff .
+	$(RUN) ruff check .
+
+format: $(VENV)/.lint
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: $(VENV)/.test
+	@for module in feature_act fernet; do for backend in $(BACKENDS); do \
+		KERAS_BACKEND=$$backend $(RUN) benchmarks.$$module || exit 1; \
+	done; done
+	$(RUN) benchmarks.report
+
+clean:
+	rm -rf $(VENV) $(VENV)-gpu build demo dist

@@ -1,0 +1,67 @@
+"""Numbers recorded from the reference implementations (see README.md)."""
+
+import json
+import pathlib
+import zlib
+
+import numpy as np
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+def load_golden(name):
+    """Returns what was recorded, images channels last.
+
+    `weights` maps the reference's names to its arrays, as they lay in PyTorch;
+    `meta` says where the numbers come from; all else is by its own name.
+    """
+    with np.load(FOLDER / f"{name}.npz") as file:
+        arrays = dict(file)
+    weights = {
+        key.removeprefix("w/"): arrays.pop(key)
+        for key in list(arrays)
+        if key.startswith("w/")
+    }
+    meta = json.loads(str(arrays.pop("meta")))
+    return {**arrays, "weights": weights, "meta": meta}
+
+
+def cotangent(shape):
+    """Returns what the recorded gradients `y_grad` were pulled back from.
+
+    That is `sin(0.1 * index)` over the flat channels-first output; `shape` is
+    the channels-last one.
+    """
+    batch, *size, channels = shape
+    flat = np.sin(0.1 * np.arange(np.prod(shape)))
+    array = flat.reshape(batch, channels, *size)
+    return np.moveaxis(array, 1, -1).astype("float32")
+
+
+def random_weights(shapes):
+    """Draws weights for the names and shapes of a PyTorch network.
+
+    The same names give the same numbers everywhere, so that a golden of a
+    network of millions of weights need not hold them. They are random, not
+    initial: also the scales and statistics of normalisation layers, which
+    are those whose names have a `running_var` beside them.
+    """
+    weights = {}
+    for name, shape in shapes.items():
+        random = np.random.RandomState(zlib.crc32(name.encode()))
+        stem, kind = name.rpartition(".")[::2]
+        normalizes = f"{stem}.running_var" in shapes
+        if kind == "num_batches_tracked":
+            array = np.asarray(0)
+        elif kind == "running_var":
+            array = random.uniform(0.5, 1.5, shape)
+        elif kind == "running_mean" or (normalizes and kind == "bias"):
+            array = random.uniform(-0.2, 0.2, shape)
+        elif normalizes:
+            array = random.uniform(0.8, 1.2, shape)
+        else:
+            fan_in = np.prod(shapes[f"{stem}.weight"][1:])
+            array = random.uniform(-1, 1, shape) * fan_in**-0.5
+        kept = array.dtype if array.dtype == np.int64 else np.float32
+        weights[name] = array.astype(kept)
+    return weights

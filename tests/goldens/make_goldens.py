@@ -1,0 +1,82 @@
+"""Makes the goldens: `python -m tests.goldens.make_goldens --help`.
+
+Needs PyTorch, and the reference implementations as modules in a folder, which
+are not part of this project.
+"""
+
+import argparse
+import importlib
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+
+from tests.goldens import FOLDER, cotangent, random_weights
+
+BLOCKS = ("feature_act_16_12", "feature_act_32_4", "feature_act_sigmoid")
+
+
+def channels_last(array):
+    return np.moveaxis(array, 1, -1)
+
+
+def copy_block(name, recorded):
+    """Takes over a recorded block, its images channels last."""
+    with np.load(recorded / f"{name}.npz") as file:
+        arrays = dict(file)
+    for key in ("x", "y", "y_grad"):
+        arrays[key] = channels_last(arrays[key])
+    np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
+
+
+def make_fernet(reference):
+    """Records the reference network: logits, embeddings, input gradients."""
+    network = reference.BaselineFeatureAct()
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    weights = random_weights(shapes)
+    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
+    embedder = reference.BaselineFeatureAct(embeddings=True)
+    names = set(embedder.state_dict())
+    embedder.load_state_dict(
+        {k: torch.tensor(v) for k, v in weights.items() if k in names}
+    )
+    images = np.random.RandomState(0).uniform(size=(16, 48, 48, 1))
+    images = images.astype("float32")
+    arrays = {}
+    for mode in ("inference", "training"):
+        x = torch.tensor(np.moveaxis(images, -1, 1)).requires_grad_()
+        network.train(mode == "training")
+        logits = network(x)
+        pull = torch.tensor(cotangent(logits.shape))
+        (gradient,) = torch.autograd.grad(logits, x, pull)
+        arrays[f"{mode}_logits"] = logits.detach().numpy()
+        # Two images' gradients say as much as sixteen, in an eighth of the
+        # space.
+        arrays[f"{mode}_gradient"] = channels_last(gradient[:2].numpy())
+    x = torch.tensor(np.moveaxis(images, -1, 1))
+    arrays["embeddings"] = embedder.eval()(x).detach().numpy()
+    meta = {
+        "source": "reference BaselineFeatureAct, weights by random_weights, "
+        "images by RandomState(0).uniform",
+        "torch": torch.__version__,
+    }
+    np.savez_compressed(
+        FOLDER / "fernet.npz", meta=np.asarray(json.dumps(meta)), **arrays
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reference", type=pathlib.Path, required=True)
+    parser.add_argument("--recorded", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(arguments.reference))
+    for name in BLOCKS:
+        copy_block(name, arguments.recorded)
+    make_fernet(importlib.import_module("feature_act"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The functions that each backend's module promises, on the one that runs."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn import backend
+
+FORMATS = ("channels_last", "channels_first")
+
+
+def image(height, width, channels, seed=0):
+    random = np.random.default_rng(seed)
+    return random.normal(size=(2, height, width, channels)).astype("float32")
+
+
+def to_format(array, data_format):
+    first = data_format == "channels_first"
+    return array.transpose(0, 3, 1, 2).copy() if first else array
+
+
+def channels_last(tensor, data_format):
+    array = ops.convert_to_numpy(tensor)
+    first = data_format == "channels_first"
+    return array.transpose(0, 2, 3, 1) if first else array
+
+
+def windows(array, size, stride, dilation=1):
+    """Returns `(batch, rows, columns, size, size, channels)` by slices."""
+    reach = (size - 1) * dilation + 1
+    view = np.lib.stride_tricks.sliding_window_view(
+        array, (reach, reach), axis=(1, 2)
+    )
+    view = view[:, ::stride, ::stride, :, ::dilation, ::dilation]
+    return view.transpose(0, 1, 2, 4, 5, 3)
+
+
+def padded(array, size, stride, dilation, value):
+    """Pads as TensorFlow defines "same": the odd one goes to the end."""
+    pads = [(0, 0)]
+    for side in array.shape[1:3]:
+        reach = (size - 1) * dilation + 1
+        total = max((-(-side // stride) - 1) * stride + reach - side, 0)
+        pads.append((total // 2, total - total // 2))
+    return np.pad(array, [*pads, (0, 0)], constant_values=value)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+class TestConvolve:
+    @pytest.mark.parametrize(
+        ("size", "stride", "dilation"),
+        [(3, 1, 1), (3, 2, 1), (2, 2, 1), (3, 1, 2), (1, 1, 1), (1, 2, 1)],
+    )
+    def test_is_the_sum_over_windows(
+        self, data_format, padding, size, stride, dilation
+    ):
+        x = image(8, 7, 3)
+        kernel = np.random.default_rng(1).normal(size=(size, size, 3, 5))
+        kernel, bias = kernel.astype("float32"), np.arange(5, dtype="float32")
+        y = backend.convolve(
+            ops.convert_to_tensor(to_format(x, data_format)),
+            ops.convert_to_tensor(kernel),
+            ops.convert_to_tensor(bias),
+            (stride, stride),
+            padding,
+            (dilation, dilation),
+            data_format,
+        )
+        if padding == "same":
+            x = padded(x, size, stride, dilation, 0.0)
+        x = windows(x.astype("float64"), size, stride, dilation)
+        expected = np.einsum("bhwijc,ijcd->bhwd", x, kernel) + bias
+        y = channels_last(y, data_format)
+        np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+    def test_adds_the_bias_to_channels_though_the_image_is_as_wide(
+        self, data_format, padding
+    ):
+        x = np.zeros((1, 5, 5, 2), "float32")
+        y = backend.convolve(
+            ops.convert_to_tensor(to_format(x, data_format)),
+            ops.zeros((1, 1, 2, 5)),
+            ops.arange(5, dtype="float32"),
+            (1, 1),
+            padding,
+            (1, 1),
+            data_format,
+        )
+        y = channels_last(y, data_format)
+        np.testing.assert_array_equal(y[0, 2, 3], np.arange(5))
+        np.testing.assert_array_equal(y[0, 4, 1], np.arange(5))
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1), (2, 1)])
+class TestMaxPool:
+    def test_is_the_maximum_of_windows(
+        self, data_format, padding, size, stride
+    ):
+        x = image(8, 7, 3) - 5.0  # Negative: padding by zeros would show.
+        pool = (size, size), (stride, stride), padding, data_format
+        tensor = ops.convert_to_tensor(to_format(x, data_format))
+        y = channels_last(backend.max_pool(tensor, *pool), data_format)
+        if padding == "same":
+            x = padded(x, size, stride, 1, -np.inf)
+        expected = windows(x, size, stride).max((3, 4))
+        np.testing.assert_array_equal(y, expected)
+
+    def test_is_the_same_where_a_gradient_is_taken(
+        self, data_format, padding, size, stride
+    ):
+        x = to_format(image(8, 7, 3), data_format)
+        pool = (size, size), (stride, stride), padding, data_format
+        plain = ops.sum(backend.max_pool(ops.convert_to_tensor(x), *pool))
+        value, gradient = backend.value_and_gradient(
+            lambda tensor: ops.sum(backend.max_pool(tensor, *pool)), x
+        )
+        gradient = ops.convert_to_numpy(gradient)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(value),
+            ops.convert_to_numpy(plain),
+            rtol=1e-6,
+        )
+        # Each window sends its 1 to a single pixel, and nothing is lost.
+        outputs = ops.shape(backend.max_pool(ops.convert_to_tensor(x), *pool))
+        assert gradient.sum() == np.prod(outputs)
+        np.testing.assert_array_equal(gradient, np.round(gradient))
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+class TestNormalize:
+    def test_by_the_batch_gives_its_biased_statistics(self, axis):
+        x = np.moveaxis(image(4, 3, 5) * 3 + 2, -1, axis)
+        gamma, beta = np.arange(1.0, 6), np.arange(5.0)
+        y, mean, variance = backend.normalize_batch(
+            *(ops.convert_to_tensor(a, "float32") for a in (x, gamma, beta)),
+            axis=axis,
+            epsilon=1e-3,
+        )
+        last = np.moveaxis(x.astype("float64"), axis, -1)
+        expected_mean, expected_variance = last.mean((0, 1, 2)), last.var((0, 1, 2))
+        scaled = (last - expected_mean) / np.sqrt(expected_variance + 1e-3)
+        expected = np.moveaxis(scaled * gamma + beta, -1, axis)
+        close = {"rtol": 1e-4, "atol": 1e-5}
+        np.testing.assert_allclose(ops.convert_to_numpy(y), expected, **close)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(mean), expected_mean, **close
+        )
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(variance), expected_variance, **close
+        )
+
+    def test_by_given_statistics(self, axis):
+        x = np.moveaxis(image(4, 3, 2), -1, axis)
+        mean, variance, gamma, beta = (
+            ops.convert_to_tensor(np.array(a, "float32"))
+            for a in ([1, 2], [3, 8], [2, 1], [0, 7])
+        )
+        y = backend.normalize(
+            ops.convert_to_tensor(x), mean, variance, gamma, beta, axis, 1.0
+        )
+        last = np.moveaxis(x, axis, -1)
+        expected = (last - [1, 2]) / [2, 3] * [2, 1] + [0, 7]
+        expected = np.moveaxis(expected, -1, axis)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(y), expected, rtol=1e-5, atol=1e-5
+        )
+
+
+def test_normalizing_a_single_value_gives_beta_and_no_variance():
+    x = ops.convert_to_tensor(np.array([[3.0, -4.0]], "float32"))
+    ones = ops.ones((2,))
+    y, mean, variance = backend.normalize_batch(x, ones, ones * 5, -1, 1e-3)
+    # Rounding of the mean, divided by the root of epsilon.
+    close = {"rtol": 0, "atol": 1e-5}
+    np.testing.assert_allclose(ops.convert_to_numpy(y), [[5.0, 5.0]], **close)
+    np.testing.assert_allclose(ops.convert_to_numpy(mean), [3, -4], **close)
+    np.testing.assert_allclose(ops.convert_to_numpy(variance), 0.0, **close)
+
+
+class TestValueAndGradient:
+    def test_of_one_tensor(self):
+        value, gradient = backend.value_and_gradient(
+            lambda x: ops.sum(x**3), np.array([1.0, 2.0], "float32")
+        )
+        assert float(value) == 9.0
+        np.testing.assert_allclose(ops.convert_to_numpy(gradient), [3.0, 12.0])
+
+    def test_of_a_nest_and_zero_where_nothing_depends(self):
+        x, y = np.float32(2.0), np.array([3.0, 4.0], "float32")
+        _, gradients = backend.value_and_gradient(
+            lambda t: t["x"] ** 2, {"x": x, "y": [y]}
+        )
+        assert float(gradients["x"]) == 4.0
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(gradients["y"][0]), [0.0, 0.0]
+        )
+
+    def test_with_respect_to_weights(self):
+        layer = keras.layers.Dense(1, use_bias=False)
+        layer.build((None, 2))
+        variables = layer.trainable_variables
+
+        def function(values):
+            state = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=state):
+                return ops.sum(layer(ops.ones((3, 2))))
+
+        values = [np.array([[1.0], [2.0]], "float32")]
+        value, (gradient,) = backend.value_and_gradient(function, values)
+        assert float(value) == 9.0
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(gradient), [[3.0], [3.0]]
+        )

@@ -1,0 +1,360 @@
+import json
+import os
+import pickle
+import struct
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attn.weights import files
+from keras_attn.weights.files import read
+
+ARRAYS = {
+    "a.weight": np.arange(6, dtype="float32").reshape(2, 3),
+    "a.bias": np.array([0.5, -0.5]),
+}
+BF16 = np.array([1.0, -2.5, 3.0625], "bfloat16")
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        assert isinstance(found[name], np.ndarray)
+        assert found[name].dtype == np.asarray(array).dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+def import_torch():
+    return pytest.importorskip("torch", reason="reads PyTorch's own files")
+
+
+def write_safetensors(path, arrays):
+    """Writes the format by its description, with no help of the library."""
+    codes = {"float32": "F32", "float64": "F64", "bfloat16": "BF16"}
+    header, data = {}, b""
+    for name, array in arrays.items():
+        start, data = len(data), data + array.tobytes()
+        header[name] = {
+            "dtype": codes[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": (start, len(data)),
+        }
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def declare_size(path, size):
+    """Writes a size into all entries of a zip file's table of contents."""
+    data = bytearray(path.read_bytes())
+    place = data.find(b"PK\x01\x02")
+    while place >= 0:
+        struct.pack_into("<I", data, place + 24, size)
+        place = data.find(b"PK\x01\x02", place + 4)
+    path.write_bytes(data)
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+class TestMapping:
+    def test_takes_arrays_as_they_are(self):
+        assert_same(read(ARRAYS), ARRAYS)
+
+    def test_takes_lists_and_numbers(self):
+        found = read({"a": [[1, 2]], "b": 0.5})
+        assert found["a"].shape == (1, 2) and found["b"].shape == ()
+
+    def test_takes_variables(self):
+        variable = keras.Variable([1.0, 2.5], dtype="bfloat16", trainable=True)
+        found = read({"a": variable})["a"]
+        assert found.astype("float32").tolist() == [1.0, 2.5]
+
+    def test_takes_tensors_of_torch(self):
+        torch = import_torch()
+        weight = torch.nn.Parameter(torch.tensor([[1.0, 2.0]]))
+        half = torch.tensor([1.5, -2.0], dtype=torch.bfloat16)
+        found = read({"a": weight, "b": half, "c": half.requires_grad_()})
+        assert found["a"].tolist() == [[1.0, 2.0]]
+        assert found["b"].dtype == np.dtype("bfloat16")
+        assert found["b"].tolist() == found["c"].tolist() == [1.5, -2.0]
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_does_not_write_out_what_strides_pretend(self, dtype):
+        torch = import_torch()
+        one = torch.ones((1, 1), dtype=getattr(torch, dtype))
+        found = read({"a": one.expand(10**7, 10**7)})["a"]
+        assert found.shape == (10**7, 10**7) and found.strides == (0, 0)
+
+    @pytest.mark.parametrize("key", ["state_dict", "model"])
+    def test_finds_the_weights_in_a_larger_mapping(self, key):
+        assert_same(read({"epoch": 3, key: ARRAYS}), ARRAYS)
+
+    def test_takes_a_weight_called_model_for_a_weight(self):
+        assert_same(read({"model": np.ones(2)}), {"model": np.ones(2)})
+
+    def test_drops_a_prefix_that_all_names_share(self):
+        found = read({f"module.{name}": a for name, a in ARRAYS.items()})
+        assert_same(found, ARRAYS)
+
+    def test_keeps_a_prefix_that_not_all_names_share(self):
+        arrays = {"module.a": np.ones(2), "b": np.ones(2)}
+        assert_same(read(arrays), arrays)
+
+    def test_may_be_empty(self):
+        assert read({}) == {}
+
+    @pytest.mark.parametrize("value", [[[1, 2], [3]], "ragged"])
+    def test_says_which_value_is_no_array(self, value):
+        if value == "ragged":
+            value = import_torch().ones((2, 2), device="meta")
+        with pytest.raises(ValueError, match="to arrays. Received: 'a' of"):
+            read({"a": value})
+
+    @pytest.mark.parametrize("source", [None, [1, 2], {1: np.ones(2)}, b"a.pt"])
+    def test_refuses_other_sources(self, source):
+        name = type(source).__name__
+        with pytest.raises(ValueError, match=f"Received: source=<{name}>"):
+            read(source)
+
+
+class TestFiles:
+    @pytest.mark.parametrize("convert", [str, lambda path: path])
+    def test_reads_safetensors(self, tmp_path, convert):
+        pytest.importorskip("safetensors", reason="reads its files")
+        path = tmp_path / "a.SafeTensors"
+        arrays = {**ARRAYS, "half": BF16}
+        write_safetensors(path, arrays)
+        found = read(convert(path))
+        assert_same({name: found[name] for name in arrays}, arrays)
+        assert len(found) == len(arrays)
+
+    @pytest.mark.parametrize("new", [True, False])
+    @pytest.mark.parametrize("suffix", [".pt", ".pth"])
+    def test_reads_torch(self, tmp_path, suffix, new):
+        torch = import_torch()
+        path = tmp_path / f"a{suffix}"
+        tensors = {name: torch.from_numpy(a) for name, a in ARRAYS.items()}
+        half = torch.from_numpy(BF16.astype("float32")).to(torch.bfloat16)
+        torch.save(
+            {"state_dict": {**tensors, "half": half}, "epoch": 3},
+            path,
+            _use_new_zipfile_serialization=new,
+        )
+        assert_same(read(path), {**ARRAYS, "half": BF16})
+
+    def test_reads_a_state_dict(self, tmp_path):
+        torch = import_torch()
+        network = torch.nn.Sequential(torch.nn.Linear(3, 2))
+        torch.save(network.state_dict(), tmp_path / "a.pt")
+        expected = {
+            n: p.detach().numpy() for n, p in network.named_parameters()
+        }
+        assert_same(read(tmp_path / "a.pt"), expected)
+
+    @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+    def test_reads_npz(self, tmp_path, save):
+        save(tmp_path / "a.npz", **ARRAYS)
+        assert_same(read(tmp_path / "a.npz"), ARRAYS)
+
+    @pytest.mark.parametrize("name", ["a.pkl", "a.h5", "a", "a.npy", "a.pt.gz"])
+    def test_refuses_other_suffixes(self, tmp_path, name):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(
+            ValueError, match="safetensors', '.pt', '.pth', '.n"
+        ):
+            read(tmp_path / name)
+
+    @pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth", ".npz"])
+    class TestOfEachKind:
+        def test_must_exist(self, tmp_path, suffix):
+            path = tmp_path / f"absent{suffix}"
+            with pytest.raises(ValueError, match="exists. Received.*absent"):
+                read(path)
+
+        def test_must_be_a_file(self, tmp_path, suffix):
+            path = tmp_path / f"folder{suffix}"
+            path.mkdir()
+            with pytest.raises(ValueError, match="exists. Received.*folder"):
+                read(path)
+
+        @pytest.mark.parametrize("start", [b"", b"PK", b"PK\x03\x04", b"\x80"])
+        def test_must_not_be_noise(self, tmp_path, suffix, start):
+            if suffix != ".npz":
+                pytest.importorskip(
+                    "torch" if "p" in suffix else "safetensors",
+                    reason="reads its files",
+                )
+            path = tmp_path / f"noise{suffix}"
+            noise = np.random.default_rng(7).bytes(500)
+            path.write_bytes(start + noise)
+            with pytest.raises(ValueError, match="be whole.*noise") as caught:
+                read(path)
+            assert caught.value.__cause__ is not None
+
+        def test_must_not_be_empty(self, tmp_path, suffix):
+            path = tmp_path / f"empty{suffix}"
+            path.write_bytes(b"")
+            with pytest.raises(ValueError, match="be whole.*empty"):
+                read(path)
+
+        def test_must_be_whole(self, tmp_path, suffix):
+            path = tmp_path / f"short{suffix}"
+            if suffix == ".safetensors":
+                pytest.importorskip("safetensors", reason="reads its files")
+                write_safetensors(path, ARRAYS)
+            elif suffix == ".npz":
+                np.savez(path, **ARRAYS)
+            else:
+                torch = import_torch()
+                torch.save({"a": torch.ones(100)}, path)
+            path.write_bytes(path.read_bytes()[:-9])
+            with pytest.raises(ValueError, match="be whole.*short") as caught:
+                read(path)
+            assert caught.value.__cause__ is not None
+
+        def test_must_not_be_too_large(self, tmp_path, suffix, monkeypatch):
+            monkeypatch.setattr(files, "MAX_BYTES", 1000)
+            path = tmp_path / f"large{suffix}"
+            path.write_bytes(bytes(1001))
+            with pytest.raises(ValueError, match="more than 1000 b.*of 1001 b"):
+                read(path)
+
+    @pytest.mark.parametrize(
+        ("suffix", "module"),
+        [(".safetensors", "safetensors.numpy"), (".pt", "torch")],
+    )
+    def test_says_what_to_install(self, tmp_path, suffix, module, monkeypatch):
+        monkeypatch.setitem(sys.modules, module, None)
+        package = module.split(".")[0]
+        path = tmp_path / f"a{suffix}"
+        path.write_bytes(b"")
+        with pytest.raises(ValueError, match=rf"keras_attn\[{package}\]"):
+            read(path)
+
+    @pytest.mark.parametrize(
+        ("version", "fine"),
+        [
+            ("2.5.1", False),
+            ("1.13.0+cpu", False),
+            ("2.6.0", True),
+            ("2.6.0a0+git", True),
+        ],
+    )
+    def test_needs_a_torch_that_runs_no_code(
+        self, tmp_path, version, fine, monkeypatch
+    ):
+        torch = import_torch()
+        torch.save({"a": torch.ones(2)}, tmp_path / "a.pt")
+        monkeypatch.setattr(torch, "__version__", version)
+        if fine:
+            assert list(read(tmp_path / "a.pt")) == ["a"]
+        else:
+            with pytest.raises(
+                ValueError, match="2.6 or newer.*" + version[:3]
+            ):
+                read(tmp_path / "a.pt")
+
+    def test_must_hold_a_mapping(self, tmp_path):
+        torch = import_torch()
+        torch.save([torch.ones(2)], tmp_path / "list.pt")
+        with pytest.raises(ValueError, match="holds one. Received.*list.pt"):
+            read(tmp_path / "list.pt")
+
+
+class TestAttacks:
+    def test_the_trap_is_armed(self, tmp_path):
+        pickle.loads(pickle.dumps(Trap(tmp_path / "ran")))
+        assert (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize("kind", ["zip", "legacy", "plain"])
+    def test_runs_no_code_of_a_torch_file(self, tmp_path, kind):
+        torch = import_torch()
+        path = tmp_path / "trap.pt"
+        trap = {"a": torch.ones(2), "b": Trap(tmp_path / "ran")}
+        if kind == "plain":
+            path.write_bytes(pickle.dumps(trap, protocol=2))
+        else:
+            zipped = kind == "zip"
+            torch.save(trap, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ValueError, match="nothing else.*trap.pt") as caught:
+            read(path)
+        assert isinstance(caught.value.__cause__, pickle.UnpicklingError)
+        assert not (tmp_path / "ran").exists()
+
+    def test_refuses_a_whole_torch_network(self, tmp_path):
+        torch = import_torch()
+        torch.save(torch.nn.Linear(2, 3), tmp_path / "network.pt")
+        with pytest.raises(ValueError, match="nothing else.*network.pt"):
+            read(tmp_path / "network.pt")
+
+    def test_runs_no_code_of_an_npz(self, tmp_path):
+        path = tmp_path / "trap.npz"
+        np.savez(path, a=np.array([Trap(tmp_path / "ran")], dtype=object))
+        with pytest.raises(ValueError, match="nothing else.*trap.npz"):
+            read(path)
+        assert not (tmp_path / "ran").exists()
+
+    def test_runs_no_code_of_a_pickle_called_npz(self, tmp_path):
+        path = tmp_path / "trap.npz"
+        path.write_bytes(pickle.dumps(Trap(tmp_path / "ran")))
+        with pytest.raises(ValueError, match="nothing else.*trap.npz"):
+            read(path)
+        assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize("suffix", [".npz", ".pt"])
+    def test_refuses_an_archive_that_declares_too_much(self, tmp_path, suffix):
+        path = tmp_path / f"bomb{suffix}"
+        if suffix == ".npz":
+            np.savez(path, a=np.ones(2))
+        else:
+            torch = import_torch()
+            torch.save({"a": torch.ones(2)}, path)
+        declare_size(path, 257 * 2**20)
+        with pytest.raises(ValueError, match="100 times its size.*bomb"):
+            read(path)
+
+    def test_counts_all_that_an_archive_unpacks_to(self, tmp_path, monkeypatch):
+        path = tmp_path / "bomb.npz"
+        arrays = {name: np.zeros(1000, "uint8") for name in "abcd"}
+        np.savez_compressed(path, **arrays)
+        assert path.stat().st_size < 3000
+        monkeypatch.setattr(files, "MAX_BYTES", 3000)
+        with pytest.raises(ValueError, match="unpack to more than 3000 bytes"):
+            read(path)
+        monkeypatch.setattr(files, "MAX_BYTES", 5000)
+        assert_same(read(path), arrays)
+
+    def test_takes_what_compresses_well_while_it_is_small(self, tmp_path):
+        path = tmp_path / "zeros.npz"
+        zeros = np.zeros(10**6, "float32")
+        np.savez_compressed(path, a=zeros)
+        assert path.stat().st_size * 100 < zeros.nbytes
+        assert_same(read(path), {"a": zeros})
+
+    def test_survives_an_array_that_claims_to_be_huge(self, tmp_path):
+        path = tmp_path / "huge.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            with archive.open("a.npy", "w") as file:
+                header = {"descr": "<f4", "fortran_order": False}
+                np.lib.format.write_array_header_1_0(
+                    file, {**header, "shape": (10**13,)}
+                )
+        with pytest.raises(ValueError, match="be whole.*huge.npz"):
+            read(path)
+
+    def test_survives_a_huge_header_of_safetensors(self, tmp_path):
+        pytest.importorskip("safetensors", reason="reads its files")
+        path = tmp_path / "huge.safetensors"
+        path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
+        with pytest.raises(ValueError, match="be whole.*huge.safetensors"):
+            read(path)
