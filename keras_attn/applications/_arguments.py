@@ -60,7 +60,9 @@ def image_input(input_tensor, input_shape, default_shape, multiple=1):
         if first:
             default_shape = (default_shape[2], *default_shape[:2])
         shape = tuple(default_shape if input_shape is None else input_shape)
-    names = "(channels, height, width)" if first else "(height, width, channels)"
+    names = (
+        "(channels, height, width)" if first else "(height, width, channels)"
+    )
     if len(shape) != 3:
         raise ValueError(
             f"`input_shape` must be {names}, without the batch. "

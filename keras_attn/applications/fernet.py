@@ -204,26 +204,22 @@ def decode_predictions(preds, top=5, class_names=None):
 def torch_names(model):
     """Returns the reference network's names, if the model is a FERNet."""
     layers = {layer.name: layer for layer in model.layers}
-    if not isinstance(layers.get("stage4"), FeatureAct):
+    last = layers.get(f"stage{len(STAGES)}")
+    if not isinstance(last, FeatureAct):
         return None
     names = []
-    for stage in range(4):
+    for stage in range(len(STAGES)):
         for i, suffix in ((1, ""), (2, "b")):
             block = layers[f"stage{stage + 1}_conv{i}"]
             names.append((f"conv{stage}{suffix}", block.convolution))
             names.append((f"bn{stage}{suffix}", block.normalization))
         names.append((f"fact{stage}", layers[f"stage{stage + 1}"]))
-    top = ("hidden", "hidden_bn", None, "embedding", "embedding_bn")
-    top = (*top, None, "classifier", "logits")
-    for index, name in enumerate(top, start=1):
+    if "hidden" in layers:
+        rows = flattened(*last.size, STAGES[-1])
+        names.append(("classifier.1", layers["hidden"], {"weight": rows}))
+    # Between these, the reference counts its activations.
+    top = {2: "hidden_bn", 4: "embedding", 5: "embedding_bn"}
+    for index, name in {**top, 7: "classifier", 8: "logits"}.items():
         if name in layers:
             names.append((f"classifier.{index}", layers[name]))
-    if "hidden" in layers:
-        last = layers["stage4"]
-        height, width = (last.input_spec.axes[a] for a in last.spatial_axes)
-        rows = flattened(height, width, STAGES[-1])
-        names = [
-            (*pair, {"weight": rows}) if pair[1] is layers["hidden"] else pair
-            for pair in names
-        ]
     return names

@@ -12,4 +12,5 @@ from keras_attn.backend.compiled import normalize_batch as normalize_batch
 def value_and_gradient(function, tensors):
     """Returns a scalar function's value and gradient, zero where constant."""
     tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, tensors)
-    return jax.value_and_grad(function)(tensors)
+    # Compiled as a whole: one by one, a network's operations take far longer.
+    return jax.jit(jax.value_and_grad(function))(tensors)

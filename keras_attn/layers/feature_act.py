@@ -27,7 +27,7 @@ class FeatureAct(FeatureMapLayer):
     and the divisor is `sqrt(n)`, not `sqrt(dim)`. All weights start uniform
     within `+-1 / sqrt(fan_in)`, as in the code: with Glorot's the product of
     three maps does not learn. Everything but the last sum is computed in
-    float32 or wider, since the product overflows float16.
+    float32, since the product overflows float16.
 
     Args:
         ratio: Positive integer, the reduction of channels; `dim` is at least
@@ -99,9 +99,7 @@ class FeatureAct(FeatureMapLayer):
             self._add_affine(name, "kernel", (channels, dim), channels)
         self._add_affine("mixing", "", (positions, positions), positions)
         self._add_affine("up", "kernel", (dim, channels), dim)
-        axes = dict(zip(self.spatial_axes, size, strict=True))
-        axes[self.channel_axis] = channels
-        self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
+        self.size = size
         self.dim = dim
         # What a form holds decides: where memory is even, so is time.
         self.factors = self.activation is None and positions <= dim**2
@@ -127,6 +125,10 @@ class FeatureAct(FeatureMapLayer):
     def call(self, inputs):
         return inputs + self._feature(inputs, *self._project(inputs))
 
+    def compute_output_shape(self, input_shape):
+        self._check_size(input_shape)
+        return super().compute_output_shape(input_shape)
+
     def attention(self, inputs):
         """Returns the correlation and the feature which `call` adds.
 
@@ -140,7 +142,7 @@ class FeatureAct(FeatureMapLayer):
             source, target, self.mixing, self.mixing_bias, self.activation
         )
         maps = ops.transpose(maps, (0, 3, 1, 2))
-        shape = (-1, *self._size(inputs), self.dim, self.dim)
+        shape = (-1, *self.size, self.dim, self.dim)
         return {
             "correlation": ops.reshape(maps, shape),
             "feature": self._feature(inputs, source, target, main),
@@ -148,6 +150,7 @@ class FeatureAct(FeatureMapLayer):
 
     def _project(self, inputs):
         """Returns source, target and main as `(batch, dim, positions)`."""
+        self._check_size(inputs.shape)
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         # One convolution for the three: each reads all of the input.
         kernel = [self.source_kernel, self.target_kernel, self.main_kernel]
@@ -167,7 +170,7 @@ class FeatureAct(FeatureMapLayer):
             feature = correlation.explicit(*tensors)
         else:
             feature = correlation.streamed(*tensors, self.activation)
-        feature = self.from_tokens(feature, *self._size(inputs))
+        feature = self.from_tokens(feature, *self.size)
         feature = self._pointwise(feature, self.up_kernel, self.up_bias)
         return ops.cast(ops.relu(feature), inputs.dtype)
 
@@ -178,10 +181,19 @@ class FeatureAct(FeatureMapLayer):
             x, kernel, bias, (1, 1), "valid", (1, 1), self.data_format
         )
 
-    def _size(self, inputs):
-        return tuple(inputs.shape[axis] for axis in self.spatial_axes)
+    def _check_size(self, shape):
+        size = tuple(shape[axis] for axis in self.spatial_axes)
+        if self.built and size != self.size:
+            raise ValueError(
+                f"`FeatureAct` was built for maps of {self.size[0]} x "
+                f"{self.size[1]} positions, each pair of which has its own "
+                f"weight. Received: input_shape={tuple(shape)}. Resize the "
+                "input, or build another layer"
+            )
 
     def get_config(self):
-        activation = keras.activations.serialize(self.activation)
+        activation = self.activation
+        if activation is not None:
+            activation = keras.activations.serialize(activation)
         config = {"ratio": self.ratio, "activation": activation}
         return {**super().get_config(), **config}

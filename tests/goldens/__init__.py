@@ -38,6 +38,12 @@ def cotangent(shape):
     return np.moveaxis(array, 1, -1).astype("float32")
 
 
+def fernet_images():
+    """Returns the images which the golden of FERNet was recorded on."""
+    images = np.random.RandomState(0).uniform(size=(6, 48, 48, 1))
+    return images.astype("float32")
+
+
 def random_weights(shapes):
     """Draws weights for the names and shapes of a PyTorch network.
 
@@ -60,8 +66,12 @@ def random_weights(shapes):
         elif normalizes:
             array = random.uniform(0.8, 1.2, shape)
         else:
-            fan_in = np.prod(shapes[f"{stem}.weight"][1:])
-            array = random.uniform(-1, 1, shape) * fan_in**-0.5
+            # He's bound, or images would look all the same to deep layers;
+            # but less for 1x1 convolutions, three of which are multiplied.
+            kernel = shapes[f"{stem}.weight"]
+            gain = 1.0 if kernel[2:] == (1, 1) else 6.0
+            limit = (gain / np.prod(kernel[1:])) ** 0.5
+            array = random.uniform(-limit, limit, shape)
         kept = array.dtype if array.dtype == np.int64 else np.float32
         weights[name] = array.astype(kept)
     return weights

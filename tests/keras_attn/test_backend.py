@@ -141,7 +141,10 @@ class TestNormalize:
             epsilon=1e-3,
         )
         last = np.moveaxis(x.astype("float64"), axis, -1)
-        expected_mean, expected_variance = last.mean((0, 1, 2)), last.var((0, 1, 2))
+        expected_mean, expected_variance = (
+            last.mean((0, 1, 2)),
+            last.var((0, 1, 2)),
+        )
         scaled = (last - expected_mean) / np.sqrt(expected_variance + 1e-3)
         expected = np.moveaxis(scaled * gamma + beta, -1, axis)
         close = {"rtol": 1e-4, "atol": 1e-5}

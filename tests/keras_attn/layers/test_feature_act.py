@@ -181,8 +181,13 @@ class TestErrors:
     def test_another_size_than_the_built_one(self):
         layer = FeatureAct(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))
-        with pytest.raises(ValueError, match="expected axis"):
+        message = r"built for maps of 6 x 6.*Received: input_shape=\(1, 6, 7, 8"
+        with pytest.raises(ValueError, match=message):
             layer(np.zeros((1, 6, 7, 8)))
+        with pytest.raises(ValueError, match="built for maps of 6 x 6"):
+            layer(keras.Input((7, 6, 8)))
+        with pytest.raises(ValueError, match="built for maps of 6 x 6"):
+            layer.attention(np.zeros((1, 3, 12, 8)))
 
     def test_unknown_data_format(self):
         with pytest.raises(ValueError, match="Received: data_format='last'"):

@@ -52,9 +52,7 @@ class TestForms:
     @pytest.mark.parametrize("activation", [None, "sigmoid"])
     def test_the_correlation_itself(self, activation, dim, height, width):
         source, target, main, mixing, bias = tensors(dim, height, width)
-        ours, theirs = (
-            (ops.sigmoid, sigmoid) if activation else (None, None)
-        )
+        ours, theirs = (ops.sigmoid, sigmoid) if activation else (None, None)
         a = correlation.correlation(
             *map(ops.convert_to_tensor, (source, target, mixing, bias)), ours
         )

@@ -1,0 +1,1 @@
+"""Measurements against plain PyTorch: a module a question, `make bench`."""

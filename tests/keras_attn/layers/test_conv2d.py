@@ -1,0 +1,47 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers.conv2d import Conv2D
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"padding": "same", "activation": "relu"},
+        {"strides": 2, "use_bias": False},
+        {"dilation_rate": 2, "padding": "same"},
+        {"groups": 2},
+    ],
+)
+def test_is_keras_layer(data_format, kwargs):
+    first = data_format == "channels_first"
+    shape = (2, 4, 9, 8) if first else (2, 9, 8, 4)
+    x = np.random.normal(size=shape).astype("float32")
+    kwargs = {"data_format": data_format, **kwargs}
+    ours, keras_own = (
+        Conv2D(6, 3, **kwargs),
+        keras.layers.Conv2D(6, 3, **kwargs),
+    )
+    y = ours(x)
+    keras_own.build(shape)
+    keras_own.set_weights(ours.get_weights())
+    assert tuple(y.shape) == ours.compute_output_shape(shape)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(y),
+        ops.convert_to_numpy(keras_own(x)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_has_low_rank_adaptation_as_keras_layer_has():
+    layer = Conv2D(6, 3)
+    x = np.ones((1, 5, 5, 2), "float32")
+    before = ops.convert_to_numpy(layer(x))
+    layer.enable_lora(1)
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), before)
+    layer.lora_kernel_b.assign(np.ones(layer.lora_kernel_b.shape))
+    assert np.abs(ops.convert_to_numpy(layer(x)) - before).max() > 1e-3
