@@ -22,6 +22,7 @@ for backend in $BACKENDS; do
     step "$backend" env KERAS_BACKEND="$backend" \
         KERAS_ATTN_PARITY_DIR="$parity" "$BIN/python" -m pytest tests "$@"
 done
-step "backends compared" "$BIN/python" -m tests.compare_backends "$parity"
+step "backends compared" "$BIN/python" \
+    -m tests.compare_backends "$parity" --backends $BACKENDS
 echo "=== results$results"
 exit $status

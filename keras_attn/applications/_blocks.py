@@ -3,15 +3,15 @@
 import keras
 
 from keras_attn.layers.batch_normalization import BatchNormalization
-from keras_attn.layers.initializers import fan_in_uniform
+from keras_attn.layers.initializers import FanInUniform
 
 
 def dense(x, units, name):
     """Applies a linear layer, with PyTorch's initial weights."""
     return keras.layers.Dense(
         units,
-        kernel_initializer=fan_in_uniform(x.shape[-1]),
-        bias_initializer=fan_in_uniform(x.shape[-1]),
+        kernel_initializer=FanInUniform(x.shape[-1]),
+        bias_initializer=FanInUniform(x.shape[-1]),
         name=name,
     )(x)
 

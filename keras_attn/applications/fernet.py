@@ -86,9 +86,7 @@ def FERNet(
     Example:
 
     >>> model = keras_attn.applications.FERNet()
-    >>> model.count_params() - 2 * sum(
-    ...     layer.moving_mean.shape[0] for layer in model.layers
-    ...     if isinstance(layer, keras.layers.BatchNormalization))
+    >>> sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     2240795
     >>> tuple(model.predict(np.zeros((2, 48, 48, 1)), verbose=0).shape)
     (2, 7)

@@ -87,6 +87,7 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
 
 def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
     """Normalises by given statistics."""
+    axis = axis % inputs.ndim  # The ONNX exporter takes no negative one.
     x = inputs.movedim(axis, 1)
     mean, variance, gamma, beta = _values(mean, variance, gamma, beta)
     y = F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
@@ -95,6 +96,7 @@ def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
 
 def normalize_batch(inputs, gamma, beta, axis, epsilon):
     """Normalises by the statistics of the batch, and returns these too."""
+    axis = axis % inputs.ndim
     x = inputs.movedim(axis, 1)
     gamma, beta = _values(gamma, beta)
     mean = torch.zeros(x.shape[1], dtype=x.dtype, device=x.device)

@@ -17,7 +17,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         # The statistics overflow float16.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        scale = (self.gamma, self.beta, self.axis, self.epsilon)
+        gamma, beta, mean, variance = (
+            None if weight is None else ops.cast(weight, x.dtype)
+            for weight in (
+                self.gamma,
+                self.beta,
+                self.moving_mean,
+                self.moving_variance,
+            )
+        )
+        scale = (gamma, beta, self.axis, self.epsilon)
         if training and self.trainable:
             x, mean, variance = backend.normalize_batch(x, *scale)
             for moving, new in (
@@ -27,7 +36,5 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 new = ops.cast(new, moving.dtype)
                 moving.assign(moving + (new - moving) * (1.0 - self.momentum))
         else:
-            x = backend.normalize(
-                x, self.moving_mean, self.moving_variance, *scale
-            )
+            x = backend.normalize(x, mean, variance, *scale)
         return ops.cast(x, self.compute_dtype)

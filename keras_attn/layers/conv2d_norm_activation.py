@@ -4,7 +4,7 @@ from keras import ops
 from keras_attn import backend
 from keras_attn.layers.batch_normalization import BatchNormalization
 from keras_attn.layers.conv2d import Conv2D
-from keras_attn.layers.initializers import fan_in_uniform
+from keras_attn.layers.initializers import FanInUniform
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -73,8 +73,8 @@ class Conv2DNormActivation(keras.layers.Layer):
             )
         height, width = self.convolution.kernel_size
         fan_in = height * width * channels
-        self.convolution.kernel_initializer = fan_in_uniform(fan_in)
-        self.convolution.bias_initializer = fan_in_uniform(fan_in)
+        self.convolution.kernel_initializer = FanInUniform(fan_in)
+        self.convolution.bias_initializer = FanInUniform(fan_in)
         self.convolution.build(input_shape)
         shape = self.convolution.compute_output_shape(input_shape)
         self.normalization.build(shape)
@@ -90,13 +90,25 @@ class Conv2DNormActivation(keras.layers.Layer):
     def _convolve_normalized(self, inputs):
         """Convolves with the normalisation folded into kernel and bias."""
         convolution, norm = self.convolution, self.normalization
-        scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
-        bias = -norm.moving_mean
+        # Epsilon is close to nothing in float16.
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        gamma, beta, mean, variance, kernel = (
+            ops.cast(weight, dtype)
+            for weight in (
+                norm.gamma,
+                norm.beta,
+                norm.moving_mean,
+                norm.moving_variance,
+                convolution.kernel,
+            )
+        )
+        scale = gamma / ops.sqrt(variance + norm.epsilon)
+        bias = -mean
         if convolution.use_bias:
-            bias = bias + ops.cast(convolution.bias, scale.dtype)
-        bias = norm.beta + bias * scale
+            bias = bias + ops.cast(convolution.bias, dtype)
+        bias = beta + bias * scale
         # The kernel's last axis is that of the filters in either format.
-        kernel = ops.cast(convolution.kernel, scale.dtype) * scale
+        kernel = kernel * scale
         return backend.convolve(
             inputs,
             ops.cast(kernel, self.compute_dtype),

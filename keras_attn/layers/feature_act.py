@@ -3,7 +3,7 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers.base import FeatureMapLayer
-from keras_attn.layers.initializers import fan_in_uniform
+from keras_attn.layers.initializers import FanInUniform
 from keras_attn.ops import correlation
 
 
@@ -110,13 +110,13 @@ class FeatureAct(FeatureMapLayer):
         kernel = self.add_weight(
             name=f"{name}_{suffix}" if suffix else name,
             shape=shape,
-            initializer=fan_in_uniform(fan_in),
+            initializer=FanInUniform(fan_in),
             autocast=False,
         )
         bias = self.add_weight(
             name=f"{name}_bias",
             shape=shape[-1:],
-            initializer=fan_in_uniform(fan_in),
+            initializer=FanInUniform(fan_in),
             autocast=False,
         )
         setattr(self, kernel.name, kernel)
@@ -139,7 +139,7 @@ class FeatureAct(FeatureMapLayer):
         inputs = self.receive(inputs)
         source, target, main = self._project(inputs)
         maps = correlation.correlation(
-            source, target, self.mixing, self.mixing_bias, self.activation
+            source, target, *self._mixing(source), self.activation
         )
         maps = ops.transpose(maps, (0, 3, 1, 2))
         shape = (-1, *self.size, self.dim, self.dim)
@@ -163,7 +163,7 @@ class FeatureAct(FeatureMapLayer):
 
     def _feature(self, inputs, source, target, main):
         """Returns what is added to the input, in its shape and dtype."""
-        tensors = source, target, main, self.mixing, self.mixing_bias
+        tensors = source, target, main, *self._mixing(source)
         if self.factors:
             feature = correlation.factored(*tensors)
         elif self.activation is None:
@@ -174,9 +174,16 @@ class FeatureAct(FeatureMapLayer):
         feature = self._pointwise(feature, self.up_kernel, self.up_bias)
         return ops.cast(ops.relu(feature), inputs.dtype)
 
+    def _mixing(self, like):
+        """Returns the mixing matrix and its bias, in the dtype of a tensor."""
+        return [
+            ops.cast(w, like.dtype) for w in (self.mixing, self.mixing_bias)
+        ]
+
     def _pointwise(self, x, kernel, bias):
         """Applies a matrix to the channels of each position."""
-        kernel = ops.expand_dims(kernel, (0, 1))
+        kernel = ops.expand_dims(ops.cast(kernel, x.dtype), (0, 1))
+        bias = ops.cast(bias, x.dtype)
         return backend.convolve(
             x, kernel, bias, (1, 1), "valid", (1, 1), self.data_format
         )

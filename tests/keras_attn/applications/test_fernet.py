@@ -10,6 +10,9 @@ from keras_attn import backend
 from keras_attn.applications import FERNet, fernet
 from keras_attn.layers import FeatureAct
 from keras_attn.weights import load_torch, to_torch
+from tests.cases import FERNET
+from tests.contracts import MODEL_CHECKS, check_matches_reference
+from tests.contracts.devices import FORMATS, format_error
 from tests.goldens import (
     cotangent,
     fernet_images,
@@ -17,7 +20,13 @@ from tests.goldens import (
     random_weights,
 )
 
-FORMATS = ("channels_last", "channels_first")
+# `TestReference` does what one of the checks is for, at full size.
+CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_keeps_the_contract(check, tmp_path):
+    check(FERNET, tmp_path)
 
 
 def trained(**kwargs):
@@ -71,18 +80,16 @@ def input_gradient(model, training):
 
 @pytest.fixture(params=FORMATS)
 def data_format(request):
-    before = keras.config.image_data_format()
+    reason = format_error(request.param)
+    if reason is not None:
+        pytest.skip(reason)
     keras.config.set_image_data_format(request.param)
-    yield request.param
-    keras.config.set_image_data_format(before)
+    return request.param
 
 
 @pytest.fixture
 def float64():
-    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy(before)
 
 
 def close(actual, expected, tolerance=1e-4):
@@ -161,12 +168,9 @@ class TestFERNet:
 
     def test_gives_float32_probabilities_in_mixed_precision(self):
         keras.config.set_dtype_policy("mixed_bfloat16")
-        try:
-            model = FERNet(input_shape=(16, 16, 1))
-            images = np.random.uniform(size=(3, 16, 16, 1))
-            y = model.predict(images, verbose=0)
-        finally:
-            keras.config.set_dtype_policy("float32")
+        model = FERNet(input_shape=(16, 16, 1))
+        images = np.random.uniform(size=(3, 16, 16, 1))
+        y = model.predict(images, verbose=0)
         assert y.dtype == "float32"
         assert model.get_layer("stage4").compute_dtype == "bfloat16"
         np.testing.assert_allclose(

@@ -6,9 +6,11 @@ from keras import ops
 from keras_attn import backend
 from keras_attn.layers import FeatureAct
 from keras_attn.weights import load_torch, to_torch
+from tests.cases import FEATURE_ACT
+from tests.contracts import LAYER_CHECKS
+from tests.contracts.devices import FORMATS, to_format
 from tests.goldens import cotangent, load_golden
 
-FORMATS = ("channels_last", "channels_first")
 # Which form is taken is part of the case: both must agree with both goldens.
 GOLDENS = [
     ("feature_act_16_12", None, True),
@@ -19,9 +21,10 @@ GOLDENS = [
 ]
 
 
-def to_format(array, data_format):
-    first = data_format == "channels_first"
-    return array.transpose(0, 3, 1, 2).copy() if first else array
+@pytest.mark.parametrize("check", LAYER_CHECKS)
+@pytest.mark.parametrize("case", FEATURE_ACT, ids=str)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 def from_golden(golden, activation, factors, data_format):

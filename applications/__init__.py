@@ -1,0 +1,1 @@
+"""Runnable stories, by task; `keras_attn` never imports them."""

@@ -1,0 +1,1 @@
+"""What the tasks share: commands, data, resumable training, reports."""

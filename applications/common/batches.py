@@ -1,0 +1,74 @@
+"""Feeds images to Keras on any backend, in an order that can be repeated."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from applications.common.parts import Part
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of a part; the order depends on the seed and epoch alone.
+
+    Args:
+        part: Images and labels.
+        batch_size: Images of a batch. If one image is left over, the last
+            batch has it too: batch normalisation needs two.
+        preprocess: Function from uint8 images to what the model reads.
+        seed: Shuffles anew in each epoch, or `None` for the given order.
+        data_format: Of the model; images in memory are channels last.
+        workers: Threads that make batches.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        batch_size: int,
+        preprocess: Callable[[np.ndarray], np.ndarray],
+        seed: int | None = None,
+        data_format: str = "channels_last",
+        workers: int = 1,
+    ):
+        super().__init__(workers=workers)
+        self.part = part
+        self.preprocess = preprocess
+        self.seed = seed
+        self.first = data_format == "channels_first"
+        self.starts = list(range(0, len(part), batch_size))
+        if len(self.starts) > 1 and self.starts[-1] == len(part) - 1:
+            self.starts.pop()
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Sets the order of an epoch, counted from 0."""
+        order = np.arange(len(self.part))
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        self.order = np.split(order, self.starts[1:])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = self.order[index]
+        images = self.preprocess(self.part.images[chosen])
+        if self.first:
+            images = np.moveaxis(images, -1, 1)
+        return images, self.part.labels[chosen]
+
+
+class StartEpochs(keras.callbacks.Callback):
+    """Tells batches which epoch begins.
+
+    The data set's own `on_epoch_begin` is called after the workers have
+    started, and its `on_epoch_end` also before the first epoch.
+    """
+
+    def __init__(self, batches: Batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Shuffles before the first batch is made."""
+        self.batches.start_epoch(epoch)

@@ -1,0 +1,79 @@
+"""What every command shares: the backend, and one line for bad input."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+BACKENDS = ("tensorflow", "torch", "jax")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Returns a parser that shows defaults and knows `--backend`."""
+    made = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    made.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=argparse.SUPPRESS,
+        help="what Keras computes with; as the variable KERAS_BACKEND",
+    )
+    return made
+
+
+def add_data_options(made: argparse.ArgumentParser) -> None:
+    """Adds what concerns the reading of images."""
+    made.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out bad rows and files, and say how many",
+    )
+    made.add_argument(
+        "--workers",
+        type=int,
+        default=2,
+        help="threads that read images and prepare batches",
+    )
+
+
+def run(
+    made: argparse.ArgumentParser,
+    job: Callable[[argparse.Namespace], None],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Runs a job; bad input becomes one line and the exit status 2."""
+    options = made.parse_args(argv)
+    try:
+        use_backend(getattr(options, "backend", None))
+        job(options)
+    except (ValueError, OSError) as problem:
+        print("error:", " ".join(str(problem).split()), file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as problem:
+        if problem.name not in BACKENDS:
+            raise
+        print(
+            f"error: {problem.name} is not installed: pip install "
+            f"'keras_attn[{problem.name}]', or choose another --backend",
+            file=sys.stderr,
+        )
+        return 2
+    return 0
+
+
+def use_backend(name: str | None) -> None:
+    """Chooses the backend; Keras reads the choice when it is imported."""
+    # TensorFlow writes about its build on every start, below warnings.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if name is None:
+        return
+    if "keras" in sys.modules:
+        running = sys.modules["keras"].backend.backend()
+        if running != name:
+            raise ValueError(
+                f"Keras already runs on {running} in this process: start "
+                f"another for {name}"
+            )
+    os.environ["KERAS_BACKEND"] = name

@@ -1,0 +1,89 @@
+"""Reads image files of any kind into arrays of one size."""
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from applications.common.extras import optional
+from applications.common.problems import Problems
+
+# (height, width, channels)
+Shape = tuple[int, int, int]
+
+
+def read_images(
+    paths: Sequence[Path],
+    shape: Shape,
+    problems: Problems,
+    workers: int = 1,
+) -> tuple[np.ndarray, list[int]]:
+    """Reads files into one uint8 array.
+
+    Returns:
+        The images `(n, height, width, channels)` in [0, 255], and the
+        positions in `paths` of those that could be read.
+    """
+    image_module = optional("PIL.Image", "images")
+
+    def attempt(path: Path) -> np.ndarray | ValueError:
+        try:
+            return read_image(path, shape)
+        except ValueError as problem:
+            return problem
+
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(max(1, workers)) as pool,
+    ):
+        # An image that claims billions of pixels is an attack, or broken.
+        warnings.simplefilter("error", image_module.DecompressionBombWarning)
+        images, kept = [], []
+        for index, result in enumerate(pool.map(attempt, paths)):
+            if isinstance(result, ValueError):
+                problems.add(str(result))
+            else:
+                images.append(result)
+                kept.append(index)
+    return np.array(images, "uint8").reshape((-1, *shape)), kept
+
+
+def read_image(path: Path, shape: Shape) -> np.ndarray:
+    """Reads one file, the right way up, as grey or colour as asked."""
+    image_module = optional("PIL.Image", "images")
+    turn = optional("PIL.ImageOps", "images").exif_transpose
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such file")
+    try:
+        with image_module.open(path) as image:
+            image.load()
+            return _fit(turn(image), shape)
+    # Pillow's readers raise whatever broken bytes lead them to.
+    except Exception as problem:
+        raise ValueError(
+            f"{path}: not a readable image ({type(problem).__name__}: "
+            f"{problem})"
+        ) from problem
+
+
+def fit_array(image: np.ndarray, shape: Shape) -> np.ndarray:
+    """Brings a grey uint8 array `(height, width)` to a shape."""
+    return _fit(optional("PIL.Image", "images").fromarray(image), shape)
+
+
+def _fit(image: Any, shape: Shape) -> np.ndarray:
+    image_module = optional("PIL.Image", "images")
+    height, width, channels = shape
+    if image.mode.startswith("I"):
+        # 16 bits; Pillow's own conversion cuts off at 255.
+        values = np.asarray(image).astype("uint32") >> 8
+        image = image_module.fromarray(values.astype("uint8"))
+    elif image.mode == "P":
+        image = image.convert("RGBA")
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), image_module.Resampling.BILINEAR)
+    return np.asarray(image).reshape(shape)

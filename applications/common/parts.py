@@ -1,0 +1,105 @@
+"""Labelled images in memory, in parts for training and testing."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Images `(n, height, width, channels)` in [0, 255] and their labels."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    sources: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Part":
+        """Returns some of the images, in the order of `indices`."""
+        sources = [self.sources[i] for i in indices]
+        return Part(self.images[indices], self.labels[indices], sources)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Names of classes, and the parts that a source has."""
+
+    class_names: list[str]
+    train: Part | None = None
+    validation: Part | None = None
+    test: Part | None = None
+
+    def digest(self) -> str:
+        """Returns a short text that changes with any image or label."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            if part is not None:
+                digest.update(f"{part.images.shape}".encode())
+                digest.update(np.ascontiguousarray(part.images))
+                digest.update(part.labels.astype("<i4").tobytes())
+        return digest.hexdigest()[:16]
+
+    def sizes(self) -> str:
+        """Returns how many images each part has, in words."""
+        return ", ".join(
+            f"{name} {'none' if part is None else len(part)}"
+            for name, part in (
+                ("train", self.train),
+                ("validation", self.validation),
+                ("test", self.test),
+            )
+        )
+
+
+def hold_out(data: Data, fraction: float, seed: int) -> Data:
+    """Makes a part of each class of the training images the validation."""
+    if not fraction:
+        return data
+    if data.validation is not None:
+        raise ValueError(
+            "--hold-out is for data without a validation part; this has one "
+            f"of {len(data.validation)} images"
+        )
+    kept, held = divide(data.train.labels, [1 - fraction, fraction], seed)
+    return dataclasses.replace(
+        data, train=data.train.take(kept), validation=data.train.take(held)
+    )
+
+
+def divide(
+    labels: np.ndarray, fractions: list[float], seed: int
+) -> list[np.ndarray]:
+    """Divides the images of each class at random, by the seed alone.
+
+    Each share but the first has at least one image of a class that has as
+    many images as there are shares.
+    """
+    shares: list[list[int]] = [[] for _ in fractions]
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        members = np.random.default_rng([seed, label]).permutation(members)
+        least = int(len(members) >= len(fractions))
+        for share, fraction in zip(
+            shares[:0:-1], fractions[:0:-1], strict=True
+        ):
+            count = max(least, round(fraction * len(labels[labels == label])))
+            share.extend(members[:count])
+            members = members[count:]
+        shares[0].extend(members)
+    return [np.array(sorted(share), "int64") for share in shares]
+
+
+def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:
+    """Weighs classes so that each counts the same in the loss.
+
+    `weight = images / (classes * images of the class)`; a class without
+    images, which has no use for a weight, gets 1.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    return {
+        label: len(labels) / (classes * int(count)) if count else 1.0
+        for label, count in enumerate(counts)
+    }

@@ -1,0 +1,87 @@
+"""Accuracy, recall and F1 of a classifier, and its confusion matrix."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from applications.common import files
+from applications.common.extras import optional
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Shares of right answers; not a number where a class has no images."""
+
+    accuracy: float
+    recall: np.ndarray
+    precision: np.ndarray
+    f1: np.ndarray
+
+
+def confusion_matrix(
+    labels: np.ndarray, predicted: np.ndarray, classes: int
+) -> np.ndarray:
+    """Counts images: rows are the true classes, columns the predictions."""
+    pairs = np.asarray(labels) * classes + np.asarray(predicted)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def scores(matrix: np.ndarray) -> Scores:
+    """Computes the scores of a confusion matrix.
+
+    `recall = right / row sum`, `precision = right / column sum`,
+    `f1 = 2 * right / (row sum + column sum)`.
+    """
+    right = np.diag(matrix).astype(float)
+    true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return Scores(
+            float(right.sum() / matrix.sum()),
+            right / true,
+            right / predicted,
+            2 * right / (true + predicted),
+        )
+
+
+def table(matrix: np.ndarray, class_names: list[str]) -> str:
+    """Returns the scores as lines of text."""
+    result = scores(matrix)
+    width = max(8, *map(len, class_names))
+    lines = [f"{'class':{width}}  images  recall  precision  F1"]
+    for i, name in enumerate(class_names):
+        lines.append(
+            f"{name:{width}}  {matrix[i].sum():6}  {result.recall[i]:6.3f}  "
+            f"{result.precision[i]:9.3f}  {result.f1[i]:5.3f}"
+        )
+    known = matrix.sum(axis=1) > 0
+    recall, f1 = result.recall[known].mean(), result.f1[known].mean()
+    lines.append(
+        f"{'mean':{width}}  {matrix.sum():6}  {recall:6.3f}  {'':9}  {f1:5.3f}"
+    )
+    lines.append(f"accuracy {result.accuracy:.4f}")
+    return "\n".join(lines)
+
+
+def draw_confusion(
+    matrix: np.ndarray, class_names: list[str], path: Path
+) -> None:
+    """Draws counts, coloured by their share of the true class."""
+    figure_module = optional("matplotlib.figure", "images")
+    side = 2.2 + 0.62 * len(class_names)
+    figure = figure_module.Figure((side + 0.6, side), layout="constrained")
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(drawn, ax=axes, label="share of the true class", shrink=0.8)
+    ticks = range(len(class_names))
+    axes.set_xticks(ticks, class_names, rotation=45, ha="right")
+    axes.set_yticks(ticks, class_names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(f"accuracy {scores(matrix).accuracy:.4f}")
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, count, ha="center", va="center", color=colour)
+    with files.replacing(path) as partial:
+        figure.savefig(partial, dpi=110)

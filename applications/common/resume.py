@@ -1,0 +1,166 @@
+"""Training that goes on exactly where a killed process left it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from applications.common import files, runs
+
+
+class ResumableTraining(keras.callbacks.Callback):
+    """Writes the state of the training at the end of each epoch.
+
+    The state has all variables of the model and the optimizer. Keras' weight
+    files leave out the states of random generators, and its
+    `BackupAndRestore` writes in place, so that a kill while it writes loses
+    the run. Here the renaming of one small file, `state.json`, is the moment
+    from which an epoch counts: all else is written before, the arrays under a
+    new name. The log and the best model may be an epoch ahead after a kill;
+    they are written again, the same, when that epoch is repeated.
+
+    Args:
+        folder: Folder of the run.
+        epochs: Number of epochs of the whole run.
+        monitor: Metric by which the best model is kept, where more is
+            better, or `None` to keep the model of the last epoch.
+        early_stopping: `EarlyStopping` to be brought back to its state, and
+            to be given to `fit` before this callback, or `None`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        epochs: int,
+        monitor: str | None = None,
+        early_stopping: keras.callbacks.EarlyStopping | None = None,
+    ):
+        super().__init__()
+        self.folder = folder
+        self.epochs = epochs
+        self.monitor = monitor
+        self.early_stopping = early_stopping
+        self.arrays: str | None = None
+        self.best: float | None = None
+        self.finished = False
+        self.history: list[dict[str, Any]] = []
+        path = folder / runs.STATE
+        if path.exists():
+            state = json.loads(path.read_text(encoding="utf-8"))
+            self.arrays = state["arrays"]
+            self.best = state["best"]
+            self.finished = state["finished"]
+            self.history = state["history"]
+
+    def restore(self, model: keras.Model) -> int:
+        """Loads the last whole epoch; returns how many there were."""
+        if self.arrays is not None:
+            _load(model, self.folder / self.arrays)
+        return len(self.history)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Shows the epochs that were to `EarlyStopping`, which forgets."""
+        if self.early_stopping is not None:
+            for epoch, row in enumerate(self.history):
+                self.early_stopping.on_epoch_end(epoch, row)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Writes the model if it is to be kept, the log, and the state."""
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        self.history.append(
+            {"epoch": epoch + 1, "learning_rate": float(rate), **row}
+        )
+        self.finished = self.model.stop_training or epoch + 1 == self.epochs
+        if self._is_kept(row):
+            save_model(self.model, self.folder / runs.MODEL)
+        self._write_log()
+        self._commit(f"state-{epoch + 1:04}.npz")
+
+    def _is_kept(self, row: dict[str, float]) -> bool:
+        if self.monitor is None:
+            return self.finished
+        value = row[self.monitor]
+        if self.best is not None and not value > self.best:
+            return False
+        self.best = value
+        return True
+
+    def _write_log(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.history[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        files.write_text(self.folder / runs.LOG, text.getvalue())
+
+    def _commit(self, name: str) -> None:
+        with files.replacing(self.folder / name) as partial:
+            np.savez(partial, **_arrays(self.model))
+        state = {
+            "arrays": name,
+            "best": self.best,
+            "finished": self.finished,
+            "history": self.history,
+        }
+        text = json.dumps(state, indent=1) + "\n"
+        files.write_text(self.folder / runs.STATE, text)
+        for path in self.folder.glob("state-*.npz"):
+            if path.name != name:
+                path.unlink()
+
+
+def build_all(model: keras.Model) -> None:
+    """Builds optimizer, loss and metrics of a compiled classifier.
+
+    The optimizer, so that its state can be loaded. Loss and metrics, because
+    `fit` would build them by a trial batch; with several workers Keras then
+    hands the batches that were made after it to the first epoch, as many as
+    were ready by chance.
+    """
+    model.optimizer.build(model.trainable_variables)
+    classes = model.output_shape[-1]
+    labels = np.zeros(2, "int64")
+    scores = keras.ops.full((2, classes), 1 / classes)
+    model.compute_loss(y=labels, y_pred=scores)
+    model.compute_metrics(None, labels, scores)
+    model.reset_metrics()
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes a functional model, atomically and without its optimizer."""
+    bare = keras.Model(model.input, model.output, name=model.name)
+    with files.replacing(path) as partial:
+        bare.save(partial)
+
+
+def _variables(model: keras.Model) -> dict[str, Any]:
+    both = [*model.variables, *model.optimizer.variables]
+    return {f"{i}:{each.path}": each for i, each in enumerate(both)}
+
+
+def _arrays(model: keras.Model) -> dict[str, np.ndarray]:
+    return {
+        name: keras.ops.convert_to_numpy(variable)
+        for name, variable in _variables(model).items()
+    }
+
+
+def _load(model: keras.Model, path: Path) -> None:
+    variables = list(_variables(model).values())
+    try:
+        with np.load(path) as stored:
+            arrays = [stored[name] for name in stored.files]
+        shapes = [tuple(variable.shape) for variable in variables]
+        if [array.shape for array in arrays] != shapes:
+            raise ValueError("its arrays are not those of this model")
+    except Exception as problem:
+        raise ValueError(
+            f"{path}: cannot go on from this state ({problem}); --restart "
+            "begins anew"
+        ) from problem
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

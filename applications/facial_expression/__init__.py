@@ -1,0 +1,1 @@
+"""Facial expressions with FERNet: train, evaluate, predict, explain."""

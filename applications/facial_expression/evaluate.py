@@ -1,0 +1,73 @@
+"""Measures a network: `python -m applications.facial_expression.evaluate`."""
+
+import argparse
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from applications.common import command, files, reports
+from applications.common.parts import Part
+from applications.facial_expression import options as model_options
+
+PREDICTIONS = "predictions.csv"
+CONFUSION = "confusion.png"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and evaluates."""
+    parser = model_options.parser(
+        "Prints accuracy, recall and F1 of a trained network, draws the "
+        "confusion matrix and writes the probabilities of each image."
+    )
+    model_options.add_source(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="folder for the drawing and the table (default: the model's)",
+    )
+    return command.run(parser, _evaluate, argv)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    # Late, because Keras reads the backend when it is imported.
+    from applications.facial_expression.model import load_model
+    from applications.facial_expression.predicting import probabilities
+    from applications.facial_expression.source import read_part
+
+    loaded = load_model(options.model, options.class_names)
+    part = read_part(loaded, options)
+    predicted = probabilities(loaded, part, workers=options.workers)
+    names = loaded.class_names
+    matrix = reports.confusion_matrix(
+        part.labels, predicted.argmax(axis=1), len(names)
+    )
+    print(f"{options.part} images of {loaded.path}")
+    print(reports.table(matrix, names))
+    folder = getattr(options, "output", loaded.path.parent)
+    write_predictions(folder / PREDICTIONS, part, predicted, names)
+    reports.draw_confusion(matrix, names, folder / CONFUSION)
+    print(f"wrote {folder / CONFUSION} and {PREDICTIONS}")
+
+
+def write_predictions(
+    path: Path, part: Part, predicted: np.ndarray, class_names: list[str]
+) -> None:
+    """Writes a row for each image: where from, true class, probabilities."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "true", "predicted", *class_names])
+    for source, label, row in zip(
+        part.sources, part.labels, predicted, strict=True
+    ):
+        names = class_names[label], class_names[row.argmax()]
+        # A float32 needs 9 digits to be read back the same.
+        writer.writerow([source, *names, *(f"{value:.9g}" for value in row)])
+    files.write_text(path, text.getvalue())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,91 @@
+"""Draws what FeatureAct does: `-m applications.facial_expression.explain`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from applications.common import command
+from applications.common.images import read_image
+from applications.facial_expression import options as model_options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and draws."""
+    parser = model_options.parser(
+        "Draws, for each stage, the maps that FeatureAct reads, what it adds "
+        "to them, the sum, and the sum over the face. Two models, one trained "
+        "with --attention-activation sigmoid, are drawn side by side.",
+        models=True,
+    )
+    model_options.add_source(parser)
+    parser.add_argument(
+        "--image",
+        type=Path,
+        help="image file in the place of an image of the data",
+    )
+    parser.add_argument(
+        "--index", type=int, default=0, help="which image of the data"
+    )
+    parser.add_argument(
+        "--stages", nargs="+", help="names of stages, as stage1 (default: all)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("runs/facial_expression/study.png"),
+        help="the drawing, .png, .svg or .pdf",
+    )
+    return command.run(parser, _explain, argv)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    # Late, because Keras reads the backend when it is imported.
+    from applications.facial_expression.model import load_model
+    from applications.facial_expression.source import read_part
+    from applications.facial_expression.study import draw, study
+
+    networks = [load_model(each, options.class_names) for each in options.model]
+    shapes = {loaded.shape for loaded in networks}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"the models read images of different shapes: {sorted(shapes)}"
+        )
+    first = networks[0]
+    if options.image is not None:
+        image, source = read_image(options.image, first.shape), options.image
+    else:
+        part = read_part(first, options)
+        if not 0 <= options.index < len(part):
+            raise ValueError(
+                f"--index must be 0 to {len(part) - 1}; it is {options.index}"
+            )
+        image = part.images[options.index]
+        source = part.sources[options.index]
+    studies = {}
+    for loaded in networks:
+        name = title(loaded.config.attention_activation)
+        name = f"{loaded.path}: {name}" if name in studies else name
+        studies[name] = study(loaded, image, options.stages)
+    draw(
+        image,
+        studies,
+        options.output,
+        "FeatureAct: features + cor_feature = sum, mean over channels",
+    )
+    for name, maps in studies.items():
+        print(f"{name}, {source}: mean added / mean of the features")
+        for each in maps:
+            share = np.mean(each.cor_feature) / np.mean(each.features)
+            print(f"  {each.stage}  {share:.3f}")
+    print(f"wrote {options.output}")
+
+
+def title(activation: str) -> str:
+    """Returns how a network is called in the drawing."""
+    return "without sigmoid" if activation == "none" else f"with {activation}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,154 @@
+"""Builds, saves facts about, and loads networks of this task."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from applications.common import runs
+from applications.facial_expression.config import Config
+
+# Registers the layers that a saved model needs.
+from keras_attn.applications import FERNet
+
+
+def build_model(config: Config, classes: int, steps: int) -> keras.Model:
+    """Builds and compiles FERNet, with augmentation in front if asked for.
+
+    Args:
+        config: Settings of the run.
+        classes: Number of classes.
+        steps: Batches of an epoch, by which the schedule is stretched.
+    """
+    shape = config.shape
+    if keras.config.image_data_format() == "channels_first":
+        shape = (shape[2], *shape[:2])
+    image = keras.Input(shape, name="image")
+    x = augmented(image, config.seed) if config.augment else image
+    activation = config.attention_activation
+    model = FERNet(
+        input_tensor=x,
+        classes=classes,
+        ratio=config.ratio,
+        attention_activation=None if activation == "none" else activation,
+    )
+    model.compile(
+        keras.optimizers.Adam(learning_rate(config, steps)),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def augmented(image: keras.KerasTensor, seed: int) -> keras.KerasTensor:
+    """Changes images at random in training, and never after it.
+
+    The layers are part of the model: their random states are saved with it,
+    and a saved model needs no other preparation of its images.
+    """
+    # float32, because bfloat16 cannot tell pixel positions above 256 apart.
+    common = {"dtype": "float32"}
+    moved = {**common, "fill_mode": "nearest"}
+    toned = {**common, "value_range": (0, 1)}
+    layers = keras.layers
+    for layer in (
+        layers.RandomFlip("horizontal", seed=seed, **common),
+        layers.RandomTranslation(0.08, 0.08, seed=seed + 1, **moved),
+        layers.RandomRotation(0.03, seed=seed + 2, **moved),
+        layers.RandomContrast(0.2, seed=seed + 3, **toned),
+        layers.RandomBrightness(0.1, seed=seed + 4, **toned),
+    ):
+        # Translation and rotation say that they cannot be compiled, which is
+        # so on TensorFlow; uncompiled, JAX takes four times as long.
+        layer.supports_jit |= keras.backend.backend() == "jax"
+        image = layer(image)
+    return image
+
+
+def learning_rate(
+    config: Config, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate, or its schedule over the steps."""
+    rate, warmup = config.learning_rate, config.warmup_epochs * steps
+    rest = config.epochs * steps - warmup
+    schedules = keras.optimizers.schedules
+    if config.schedule == "cosine":
+        if not warmup:
+            return schedules.CosineDecay(rate, rest)
+        return schedules.CosineDecay(
+            0.0, rest, warmup_target=rate, warmup_steps=warmup
+        )
+    if warmup:
+        return schedules.PolynomialDecay(0.0, warmup, rate)
+    return rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A saved network, and what is known about it."""
+
+    model: keras.Model
+    class_names: list[str]
+    config: Config
+    path: Path
+
+    @property
+    def data_format(self) -> str:
+        """Where the channels are; of images, the channels are few."""
+        shape = self.model.input_shape
+        first = shape[1] in (1, 3) and shape[3] not in (1, 3)
+        return "channels_first" if first else "channels_last"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that it reads."""
+        shape = self.model.input_shape[1:]
+        if self.data_format == "channels_first":
+            return (*shape[1:], shape[0])
+        return shape
+
+
+def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
+    """Loads a `.keras` file, or the model of a run's folder.
+
+    Args:
+        path: File or folder. Names and settings are in `run.json` beside.
+        class_names: Names to use in the place of those.
+    """
+    if path.is_dir():
+        path = path / runs.MODEL
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such model")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
+    except Exception as problem:
+        raise ValueError(
+            f"{path}: not a model that can be loaded ({problem})"
+        ) from problem
+    config = Config()
+    if (path.parent / runs.FACTS).exists():
+        facts = runs.read(path.parent)
+        config = Config(**facts["settings"])
+        class_names = class_names or facts["class_names"]
+    if not class_names:
+        raise ValueError(
+            f"{path}: no {runs.FACTS} lies beside it; give --class-names"
+        )
+    outputs = model.output_shape[-1]
+    if len(model.output_shape) != 2 or outputs != len(class_names):
+        raise ValueError(
+            f"{path}: the model has outputs {model.output_shape[1:]}, and "
+            f"there are {len(class_names)} class names {class_names}"
+        )
+    return Loaded(model, list(class_names), config, path)
+
+
+def check_classes(loaded: Loaded, class_names: list[str]) -> None:
+    """Checks that a model and data have the same classes."""
+    if loaded.class_names != class_names:
+        raise ValueError(
+            f"{loaded.path}: the model has {len(loaded.class_names)} classes "
+            f"{loaded.class_names}, and the data {len(class_names)} "
+            f"{class_names}"
+        )

@@ -1,0 +1,26 @@
+"""Reads the part of the data that a trained network is shown."""
+
+import argparse
+import os
+
+from applications.common.parts import Part
+from applications.facial_expression.data import part_of, read_data
+from applications.facial_expression.model import Loaded, check_classes
+
+
+def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
+    """Reads `--part` of `--data`, or of the data of the run.
+
+    Seed and share held out are the run's, so that the parts are the same.
+    """
+    config = loaded.config
+    data = read_data(
+        os.fspath(options.data) if options.data else config.data,
+        loaded.shape,
+        config.seed,
+        config.hold_out if options.data is None else 0.0,
+        options.skip_bad,
+        options.workers,
+    )
+    check_classes(loaded, data.class_names)
+    return part_of(data, options.part)

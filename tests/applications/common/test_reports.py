@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from applications.common import reports
+
+LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2])
+PREDICTED = np.array([0, 0, 0, 1, 1, 0, 2, 2, 1, 0])
+MATRIX = [[3, 1, 0], [1, 1, 0], [1, 1, 2]]
+
+
+@pytest.fixture
+def matrix():
+    return reports.confusion_matrix(LABELS, PREDICTED, 3)
+
+
+def test_counts_true_classes_in_rows(matrix):
+    assert matrix.tolist() == MATRIX
+
+
+def test_scores_are_those_computed_by_hand(matrix):
+    result = reports.scores(matrix)
+    assert result.accuracy == 0.6
+    np.testing.assert_allclose(result.recall, [3 / 4, 1 / 2, 1 / 2])
+    np.testing.assert_allclose(result.precision, [3 / 5, 1 / 3, 1])
+    np.testing.assert_allclose(result.f1, [2 / 3, 2 / 5, 2 / 3])
+
+
+def test_a_class_without_images_has_no_recall_and_stays_out_of_the_mean():
+    matrix = reports.confusion_matrix(np.array([0, 0]), np.array([0, 0]), 2)
+    assert np.isnan(reports.scores(matrix).recall[1])
+    mean = reports.table(matrix, ["a", "b"]).splitlines()[-2]
+    assert mean.split() == ["mean", "2", "1.000", "1.000"]
+
+
+def test_the_table_has_a_line_for_each_class(matrix):
+    lines = reports.table(matrix, ["a", "b", "long name"]).splitlines()
+    assert lines[1].split() == ["a", "4", "0.750", "0.600", "0.667"]
+    assert lines[3].startswith("long name")
+    assert lines[-1] == "accuracy 0.6000"
+
+
+def test_the_matrix_is_drawn(matrix, tmp_path):
+    path = tmp_path / "confusion.png"
+    reports.draw_confusion(matrix, ["a", "b", "c"], path)
+    with Image.open(path) as image:
+        assert min(image.size) > 200
+        assert len(np.unique(np.asarray(image.convert("L")))) > 20

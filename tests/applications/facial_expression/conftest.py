@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from applications.facial_expression import train
+from keras_attn.applications import fernet
+
+# The first two stages, since compiling four takes most of a minute.
+STAGES = (4, 8)
+OPTIONS = (
+    *("--size", "16", "--epochs", "3", "--batch-size", "6"),
+    *("--hold-out", "0.25", "--schedule", "cosine", "--warmup-epochs", "1"),
+    *("--early-stopping", "2", "--augment", "--class-weights"),
+    *("--seed", "1", "--verbose", "0"),
+)
+
+
+def draw_images(folder, count, seed, light):
+    """Writes noisy images that are lighter above, or below."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for i in range(count):
+        image = rng.integers(0, 100, (20, 18), "uint8")
+        image[slice(0, 10) if light == "above" else slice(10, 20)] += 120
+        Image.fromarray(image).save(folder / f"{i}.png")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A folder of two classes with `train` and `test`."""
+    root = tmp_path_factory.mktemp("images")
+    for seed, part in enumerate(("train", "test")):
+        draw_images(root / part / "above", 8, seed, "above")
+        draw_images(root / part / "below", 8, seed + 2, "below")
+    return root
+
+
+@pytest.fixture(scope="session")
+def command(folder):
+    """The options of a training with all that has a state."""
+    return ["--data", str(folder), *OPTIONS]
+
+
+@pytest.fixture(scope="session")
+def trained(command, tmp_path_factory):
+    """The folder of a finished run."""
+    run = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fernet, "STAGES", STAGES)
+        assert train.main([*command, "--output", str(run)]) == 0
+    return run
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Makes a smaller FERNet of each that is trained."""
+    monkeypatch.setattr(fernet, "STAGES", STAGES)

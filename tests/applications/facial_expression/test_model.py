@@ -1,0 +1,104 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from applications.facial_expression.config import Config
+from applications.facial_expression.model import (
+    Loaded,
+    augmented,
+    check_classes,
+    learning_rate,
+    load_model,
+)
+
+
+@pytest.fixture(scope="module")
+def loaded(trained):
+    return load_model(trained)
+
+
+def rates(steps=4, **settings):
+    rate = learning_rate(Config(**settings), steps)
+    if not callable(rate):
+        return rate
+    return [float(rate(step)) for step in range(settings["epochs"] * steps)]
+
+
+class TestLearningRate:
+    def test_is_constant_by_default(self):
+        assert rates(epochs=2) == 1e-3
+
+    def test_falls_as_a_cosine_to_0(self):
+        found = rates(epochs=2, schedule="cosine")
+        expected = 1e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)) / 2
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    @pytest.mark.parametrize("schedule", ["constant", "cosine"])
+    def test_rises_first_if_asked_to(self, schedule):
+        found = rates(epochs=3, schedule=schedule, warmup_epochs=1)
+        np.testing.assert_allclose(
+            found[:5], [0, 0.00025, 0.0005, 0.00075, 0.001], rtol=1e-5
+        )
+        assert found[-1] == pytest.approx(1e-3) or schedule == "cosine"
+
+
+@pytest.fixture(scope="module")
+def model():
+    image = keras.Input((16, 16, 1))
+    return keras.Model(image, augmented(image, seed=4))
+
+
+class TestAugmentation:
+    def test_changes_images_in_training_and_keeps_their_range(self, model):
+        images = np.random.default_rng(0).random((4, 16, 16, 1), "float32")
+        changed = keras.ops.convert_to_numpy(model(images, training=True))
+        assert np.abs(changed - images).max() > 0.1
+        assert changed.min() >= 0 and changed.max() <= 1
+
+    def test_does_nothing_afterwards(self, model):
+        images = np.random.default_rng(0).random((4, 16, 16, 1), "float32")
+        same = keras.ops.convert_to_numpy(model(images, training=False))
+        np.testing.assert_array_equal(same, images)
+
+
+class TestLoading:
+    def test_finds_names_and_settings_beside_the_model(self, loaded, trained):
+        assert loaded.class_names == ["above", "below"]
+        assert loaded.config.seed == 1
+        assert loaded.shape == (16, 16, 1)
+        file = load_model(trained / "model.keras", ["a", "b"])
+        assert file.class_names == ["a", "b"]
+
+    def test_needs_names_where_there_are_none(self, trained, tmp_path):
+        path = tmp_path / "alone.keras"
+        path.write_bytes((trained / "model.keras").read_bytes())
+        with pytest.raises(ValueError, match="give --class-names"):
+            load_model(path)
+        assert load_model(path, ["a", "b"]).class_names == ["a", "b"]
+
+    def test_names_must_be_as_many_as_outputs(self, trained):
+        with pytest.raises(ValueError, match=r"\(2,\).*3 class names"):
+            load_model(trained, ["a", "b", "c"])
+
+    def test_a_missing_or_broken_file_is_named(self, tmp_path):
+        with pytest.raises(ValueError, match="none.keras: there is no such"):
+            load_model(tmp_path / "none.keras")
+        (tmp_path / "text.keras").write_text("text")
+        with pytest.raises(ValueError, match="text.keras: not a model"):
+            load_model(tmp_path / "text.keras")
+
+    def test_a_model_of_other_classes_is_refused(self, loaded):
+        with pytest.raises(ValueError, match="2 classes.*data 3"):
+            check_classes(loaded, ["above", "below", "beside"])
+        with pytest.raises(ValueError, match="the data 2"):
+            check_classes(loaded, ["below", "above"])
+
+    def test_channels_are_found_on_either_side(self, loaded):
+        image = keras.Input((3, 16, 32))
+        model = keras.Model(image, keras.layers.Flatten()(image))
+        other = dataclasses.replace(loaded, model=model)
+        assert isinstance(other, Loaded)
+        assert other.data_format == "channels_first"
+        assert other.shape == (16, 32, 3)

@@ -1,0 +1,171 @@
+"""Compares what the backends have recorded: `python -m tests.compare_backends`.
+
+Takes the folder that `tests/test_parity.py` has filled on each backend.
+Outputs and gradients of each two backends must agree, and the models that one
+has saved must give its outputs in a process of each other. A difference is
+relative to the largest magnitude of an array.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+BACKENDS = ("jax", "tensorflow", "torch")
+RTOL = 1e-4
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def leave_out(folder, name, reason):
+    """Records why a backend cannot run a case."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.left_out").write_text(reason)
+
+
+def main(arguments=None):
+    """Compares and prints; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--backends", nargs="+", default=BACKENDS)
+    parser.add_argument("--load", metavar="BACKEND", nargs="+")
+    options = parser.parse_args(arguments)
+    if options.load:
+        print(json.dumps(_load(options.folder, options.load)))
+        return 0
+
+    failed = passed = 0
+    for backend in options.backends:
+        if not any((options.folder / backend).glob("*.*")):
+            print(f"FAILED  {backend} has recorded nothing")
+            failed += 1
+    backends = [b for b in options.backends if (options.folder / b).is_dir()]
+    loaded = {
+        backend: load_elsewhere(
+            options.folder, backend, [b for b in backends if b != backend]
+        )
+        for backend in backends
+    }
+    for name in sorted(
+        {path.stem for b in backends for path in (options.folder / b).iterdir()}
+    ):
+        problems, text = _compare(options.folder, backends, loaded, name)
+        for problem in problems:
+            print(f"FAILED  {problem}")
+        if not problems:
+            print(f"passed  {name}: {text}")
+        failed += bool(problems)
+        passed += not problems
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _compare(folder, backends, loaded, name):
+    """Returns what is wrong with a case, and its largest differences."""
+    found, left_out, missing = {}, [], []
+    for backend in backends:
+        path = folder / backend / f"{name}.npz"
+        reason = path.with_suffix(".left_out")
+        if path.exists():
+            with np.load(path) as archive:
+                found[backend] = dict(archive)
+        elif reason.exists():
+            left_out.append(f"{backend} ({reason.read_text()})")
+        else:
+            missing.append(backend)
+    if missing:
+        return [f"{name}: not recorded by {', '.join(missing)}"], ""
+    problems = []
+    largest = {"outputs": 0.0, "gradients": 0.0, "files": 0.0}
+    for a, b in itertools.combinations(found, 2):
+        for key in sorted(found[a].keys() | found[b].keys()):
+            what = f"{name}: {key} of {a} and {b}"
+            if key not in found[a] or key not in found[b]:
+                problems.append(f"{what}: one does not have it")
+                continue
+            kind = "gradients" if key.startswith("gradient") else "outputs"
+            found_here = difference(found[a][key], found[b][key])
+            largest[kind] = max(largest[kind], found_here)
+            if found_here > RTOL:
+                problems.append(f"{what} differ by {found_here:.2e}")
+    for backend, results in loaded.items():
+        for other in found:
+            result = results.get(f"{other} {name}", 0.0)
+            what = f"{name}: file of {other}, loaded by {backend}"
+            if isinstance(result, str):
+                problems.append(f"{what}: {result}")
+                continue
+            largest["files"] = max(largest["files"], result)
+            if result > RTOL:
+                problems.append(f"{what}, differs by {result:.2e}")
+    text = ", ".join(f"{kind} {value:.1e}" for kind, value in largest.items())
+    if left_out:
+        text += f", without {', '.join(left_out)}"
+    return problems, text
+
+
+def difference(a, b):
+    """Returns the largest difference, over the largest magnitude of both."""
+    if a.shape != b.shape:
+        return float("inf")
+    a, b = a.astype("float64"), b.astype("float64")
+    if a.size == 0 or np.array_equal(a, b):
+        return 0.0
+    largest = np.abs(a - b).max() / max(np.abs(a).max(), np.abs(b).max())
+    return float(largest) if np.isfinite(largest) else float("inf")
+
+
+def load_elsewhere(folder, backend, others):
+    """Loads the files of other backends in a new process of a backend.
+
+    Returns:
+        A dict of `"<other> <case>"` to a difference, or to what went wrong.
+    """
+    process = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.compare_backends"),
+            *(str(pathlib.Path(folder).absolute()), "--load", *others),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    if process.returncode != 0:
+        # All of its cases fail, by the reason that Python gives last.
+        lines = process.stderr.strip().splitlines() or ["no message"]
+        return {
+            f"{other} {path.stem}": lines[-1]
+            for other in others
+            for path in (pathlib.Path(folder) / other).glob("*.keras")
+        }
+    return json.loads(process.stdout.strip().splitlines()[-1])
+
+
+def _load(folder, others):
+    """Runs the saved models of other backends; for `load_elsewhere`."""
+    # Here, since only this process needs Keras; it registers the classes.
+    import keras_attn  # noqa: F401
+    from tests.contracts import parity
+
+    results = {}
+    for other in others:
+        for path in sorted((folder / other).glob("*.keras")):
+            try:
+                arrays = parity.read(path.parent, path.stem)
+                outputs = parity.run_saved(path.parent, path.stem, arrays)
+                result = max(
+                    difference(y, arrays[k]) for k, y in outputs.items()
+                )
+            except Exception as error:
+                result = f"{path.name}: {type(error).__name__}: {error}"
+            results[f"{other} {path.stem}"] = result
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())

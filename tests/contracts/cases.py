@@ -1,0 +1,221 @@
+"""What is tested: a layer or a model, and the numbers it is tested with."""
+
+import contextlib
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from tests.contracts.devices import (
+    FORMATS,
+    format_error,
+    to_format,
+    to_numpy,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What layers and models have in common; see `LayerCase`, `ModelCase`.
+
+    Args:
+        kwargs: Arguments, without `data_format` and `dtype`.
+        shape: Shape of the input without the batch, channels last; a list of
+            shapes if there are several inputs.
+        num_weights: How many trainable weights there are.
+        name: Of the case, in test names and files. Defaults to the subject's.
+        reference: A function of a dict of float64 weights and a float64
+            input, channels last, that returns the expected output; or `None`.
+        golden: A function that loads weights into the built subject it is
+            given, and returns input and expected output, channels last; or
+            `None`.
+        formats: The data formats there are, none but the first for tokens.
+        fixed_size: Whether the mathematics ties it to one height and width.
+        random: Whether it draws numbers in training. A layer then takes
+            `seed`, which belongs into `kwargs`.
+        smallest: The smallest height and width, or `None` to leave them.
+        in_float32: Names of layers that compute in float32 in any policy.
+        package: Module to import before loading, and package of the
+            registered names.
+    """
+
+    kwargs: Mapping = field(default_factory=dict)
+    shape: tuple | list = (6, 5, 8)
+    num_weights: int = 0
+    name: str = ""
+    reference: Callable | None = None
+    golden: Callable | None = None
+    formats: tuple = FORMATS
+    fixed_size: bool = False
+    random: bool = False
+    smallest: tuple | None = None
+    in_float32: tuple = ()
+    package: str = "keras_attn"
+
+    def __str__(self):
+        return self.name or self._default_name()
+
+    def runnable_formats(self):
+        """Returns the formats that the backend can convolve images in."""
+        return [f for f in self.formats if format_error(f) is None]
+
+    def shapes(self, data_format="channels_last", size=None):
+        """Returns the shapes of the inputs, of another size if one is given."""
+
+        def shape_of(shape):
+            if size is not None:
+                shape = (*size[: len(shape) - 1], shape[-1])
+            if data_format == "channels_first" and len(shape) == 3:
+                shape = (shape[2], *shape[:2])
+            return tuple(shape)
+
+        if isinstance(self.shape, list):
+            return [shape_of(shape) for shape in self.shape]
+        return shape_of(self.shape)
+
+    def inputs(
+        self, data_format="channels_last", batch=2, size=None, fill=None
+    ):
+        """Returns float32 inputs, normal or all equal to `fill`.
+
+        Numbers of NumPy, the same on each backend and, after a transposition,
+        in each format.
+        """
+        random = np.random.default_rng(0)
+
+        def array(shape):
+            shape = (batch, *shape)
+            if fill is not None:
+                values = np.full(shape, fill)
+            else:
+                values = random.normal(size=shape)
+            return to_format(values.astype("float32"), data_format)
+
+        shapes = self.shapes(size=size)
+        if isinstance(shapes, list):
+            return [array(shape) for shape in shapes]
+        return array(shapes)
+
+    def symbolic_inputs(self, data_format="channels_last", size=None):
+        """Returns Keras inputs; the batch and `None` in `size` are unknown."""
+        shapes = self.shapes(data_format, size)
+        if isinstance(shapes, list):
+            return [keras.Input(shape) for shape in shapes]
+        return keras.Input(shapes)
+
+    def subject(self, data_format="channels_last", dtype=None, size=None):
+        """Returns a built layer or model with weights drawn by NumPy."""
+        subject = self.make(data_format, dtype)
+        self.build(subject, data_format, size)
+        seed = zlib.crc32(str(self).encode())
+        draw_weights(subject, np.random.default_rng(seed))
+        return subject
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCase(Case):
+    """A layer class and how it is called.
+
+    Args:
+        masks: Whether its `call` takes a `mask` of the tokens.
+    """
+
+    cls: type = None
+    smallest: tuple | None = (1, 1)
+    masks: bool = False
+
+    def make(self, data_format="channels_last", dtype=None):
+        """Returns a new layer, not built."""
+        kwargs = dict(self.kwargs)
+        if len(self.formats) > 1:
+            kwargs["data_format"] = data_format
+        return self.cls(**kwargs, dtype=dtype)
+
+    def build(self, subject, data_format="channels_last", size=None):
+        """Builds a layer for the inputs of this case."""
+        shapes = self.shapes(data_format, size)
+        if isinstance(shapes, list):
+            subject.build([(None, *shape) for shape in shapes])
+        else:
+            subject.build((None, *shapes))
+
+    def as_model(self, subject, data_format="channels_last", size=None):
+        """Returns a model of nothing but the layer."""
+        inputs = self.symbolic_inputs(data_format, size)
+        return keras.Model(inputs, subject(inputs))
+
+    def _default_name(self):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.cls.__name__).lower()
+        values = (f"{key}_{value}" for key, value in self.kwargs.items())
+        return "_".join([name, *values])
+
+
+@dataclass(frozen=True, eq=False)
+class ModelCase(Case):
+    """A function that returns a functional model, and how it is called."""
+
+    function: Callable = None
+    fixed_size: bool = True
+
+    def make(self, data_format="channels_last", dtype=None):
+        """Returns a new model."""
+        with keras_setting("image_data_format", data_format):
+            with keras_setting("dtype_policy", dtype):
+                # A model draws from Keras' global seed, if it draws at all.
+                keras.utils.set_random_seed(0)
+                return self.function(
+                    **self.kwargs, input_shape=self.shapes(data_format)
+                )
+
+    def build(self, subject, data_format="channels_last", size=None):
+        """Does nothing: functional models are built."""
+
+    def as_model(self, subject, data_format="channels_last", size=None):
+        """Returns the model."""
+        return subject
+
+    def _default_name(self):
+        return self.function.__name__.lower()
+
+
+@contextlib.contextmanager
+def keras_setting(name, value):
+    """Changes a setting of `keras.config` for a while; `None` leaves it."""
+    before = getattr(keras.config, name)()
+    change = getattr(keras.config, f"set_{name}")
+    if value is not None:
+        change(value)
+    try:
+        yield
+    finally:
+        change(before)
+
+
+def draw_weights(subject, random):
+    """Draws all weights, also those that start at zero, and statistics.
+
+    With their initial values, blocks which start as the identity would keep
+    any contract. What is not trained may be a constant of the mathematics.
+    """
+    for variable in subject.variables:
+        moving = variable.name.startswith("moving_")
+        if not (variable.trainable or moving):
+            continue
+        shape = tuple(variable.shape)
+        if "variance" in variable.name or "gamma" in variable.name:
+            value = random.uniform(0.5, 1.5, shape)
+        else:
+            fan_in = np.prod(shape[:-1]) if len(shape) > 1 else 4
+            # Half of what keeps magnitudes: products of maps grow faster.
+            value = 0.5 * random.normal(size=shape) * fan_in**-0.5
+        variable.assign(value.astype("float32"))
+
+
+def weights_of(subject):
+    """Returns all weights as arrays, by their path inside of the subject."""
+    inside = 0 if isinstance(subject, keras.Model) else 1
+    paths = ("/".join(w.path.split("/")[inside:]) for w in subject.weights)
+    return dict(zip(paths, to_numpy(subject.weights), strict=True))

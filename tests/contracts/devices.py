@@ -1,0 +1,99 @@
+"""What the backend runs on, what it can, and how exact it is there."""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+FORMATS = ("channels_last", "channels_first")
+
+# Relative to the largest magnitude of an array. A GPU sums in another order
+# on every shape and fuses products, also with TF32 switched off.
+TOLERANCES = {"cpu": 1e-5, "gpu": 1e-4}
+
+
+def device():
+    """Returns "gpu" if the backend computes on one, else "cpu"."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+    import jax
+
+    return "gpu" if jax.default_backend() in ("gpu", "cuda", "rocm") else "cpu"
+
+
+def tolerance():
+    """Returns the relative difference that rounding explains here."""
+    return TOLERANCES[device()]
+
+
+@functools.cache
+def format_error(data_format):
+    """Returns why no image can be convolved in a format, `None` if it can.
+
+    TensorFlow does channels first on a CPU only if it comes with oneDNN, and
+    if this is not switched off: so it is tried, once.
+    """
+    image = np.ones((1, 4, 4, 4), "float32")
+    try:
+        keras.layers.Conv2D(4, 3, data_format=data_format)(image)
+    except Exception as error:
+        message = str(error).strip().splitlines() or [""]
+        return f"{data_format} fails: {type(error).__name__}: {message[0]}"
+    return None
+
+
+def to_format(array, data_format):
+    """Takes a channels-last batch of images to `data_format`."""
+    if data_format == "channels_last" or array.ndim != 4:
+        return array
+    return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+
+
+def from_format(array, data_format):
+    """Takes a batch of images in `data_format` to channels last."""
+    if data_format == "channels_last" or array.ndim != 4:
+        return array
+    return array.transpose(0, 2, 3, 1)
+
+
+def to_numpy(structure):
+    """Returns copies of a nest of tensors or variables as a flat list."""
+    return [
+        np.array(ops.convert_to_numpy(tensor))
+        for tensor in keras.tree.flatten(structure)
+    ]
+
+
+def difference(actual, expected):
+    """Returns the largest difference, over the largest expected magnitude."""
+    if np.shape(actual) != np.shape(expected):
+        return np.inf
+    actual = np.asarray(actual, "float64")
+    expected = np.asarray(expected, "float64")
+    if expected.size == 0 or np.array_equal(actual, expected):
+        return 0.0
+    scale = np.abs(expected).max()
+    # Below this a number is noise, whatever it is relative to.
+    largest = np.abs(actual - expected).max() / max(scale, 1e-6)
+    return float(largest) if np.isfinite(largest) else np.inf
+
+
+def assert_close(actual, expected, rtol=None, what="outputs"):
+    """Asserts that nests of arrays agree, relative to their magnitude."""
+    rtol = tolerance() if rtol is None else rtol
+    actual, expected = keras.tree.flatten(actual), keras.tree.flatten(expected)
+    assert len(actual) == len(expected), f"{what}: not as many arrays"
+    for a, e in zip(actual, expected, strict=True):
+        assert np.shape(a) == np.shape(e), (
+            f"{what}: shape {np.shape(a)}, expected {np.shape(e)}"
+        )
+        found = difference(a, e)
+        assert found <= rtol, f"{what}: differ by {found:.2e} > {rtol:.0e}"

@@ -1,0 +1,133 @@
+"""Gradients, half precision and dtypes."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn.backend import value_and_gradient
+from tests.contracts.cases import LayerCase
+from tests.contracts.devices import assert_close, to_format, to_numpy
+from tests.contracts.walk import layers_of
+
+_LARGEST_FLOAT16 = 65504.0
+
+
+def gradients(subject, inputs, training=False, data_format="channels_last"):
+    """Returns gradients by name, of a random sum of the outputs.
+
+    With respect to each trainable weight and to the inputs. The sum is the
+    same in each data format, and with each backend.
+    """
+    weights = subject.trainable_variables
+
+    def function(tensors):
+        values, x = tensors
+        random = np.random.default_rng(1)
+        mapping = list(zip(weights, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            total = 0.0
+            for y in keras.tree.flatten(subject(x, training=training)):
+                direction = _direction(random, y.shape, data_format)
+                total += ops.sum(ops.cast(y, "float32") * direction)
+            return total
+
+    values = [weight.value for weight in weights]
+    _, (of_weights, of_inputs) = value_and_gradient(function, [values, inputs])
+    found = {
+        f"weight {i} {weight.name}": array
+        for i, (weight, array) in enumerate(
+            zip(weights, to_numpy(of_weights), strict=True)
+        )
+    }
+    for i, array in enumerate(to_numpy(of_inputs)):
+        found[f"input {i}"] = array
+    return found
+
+
+def _direction(random, shape, data_format):
+    """Returns the weights of a sum over outputs of a shape."""
+    shape = (1, *shape[1:])
+    if data_format == "channels_first" and len(shape) == 4:
+        shape = (1, *shape[2:], shape[1])
+    direction = to_format(random.normal(size=shape), data_format)
+    return ops.convert_to_tensor(direction, "float32")
+
+
+def check_gradients(case, tmp_path):
+    """All are finite, for flat images too, and none is always zero."""
+    for data_format in case.runnable_formats():
+        subject = case.subject(data_format)
+        found = gradients(subject, case.inputs(data_format))
+        for name, array in found.items():
+            assert np.any(array != 0.0), f"{data_format}: {name} has none"
+        _assert_finite(found, f"random images, {data_format}")
+    subject = case.subject()
+    for training in (False, True):
+        for fill in (None, 0.0, 1.0):
+            found = gradients(subject, case.inputs(fill=fill), training)
+            _assert_finite(found, f"images of {fill}, training={training}")
+    if case.smallest is not None:
+        subject = case.subject(size=case.smallest)
+        for fill in (None, 0.0):
+            inputs = case.inputs(batch=1, size=case.smallest, fill=fill)
+            _assert_finite(
+                gradients(subject, inputs), f"batch 1 of size {case.smallest}"
+            )
+
+
+def _assert_finite(found, what):
+    for name, array in found.items():
+        assert np.isfinite(array).all(), f"{what}: {name} is not finite"
+
+
+def check_float16(case, tmp_path):
+    """Inputs of 100 give what they give in float32, where float16 holds it."""
+    exact = case.subject()
+    for fill in (None, 1.0):
+        inputs = keras.tree.map_structure(
+            lambda x: np.float32(100) * np.float32(x), case.inputs(fill=fill)
+        )
+        expected = to_numpy(exact(inputs, training=False))
+        for dtype in ("float16", "mixed_float16"):
+            half = case.make(dtype=dtype)
+            case.build(half)
+            half.set_weights(exact.get_weights())
+            outputs = to_numpy(half(inputs, training=False))
+            for y, e in zip(outputs, expected, strict=True):
+                # Whether the mathematics leaves the range is not the layer's
+                # fault; a margin, since its inputs were rounded.
+                fits = np.abs(e) < 0.9 * _LARGEST_FLOAT16
+                assert fits.mean() > 0.5, (
+                    f"{dtype}: most outputs cannot be held: give the case a "
+                    "subject that is tested"
+                )
+                y = y.astype("float32")
+                assert np.isfinite(y[fits]).all(), f"{dtype}: not finite"
+                assert_close(y[fits], e[fits], 0.05, dtype)
+
+
+def check_dtype_policy(case, tmp_path):
+    """Mixed precision reaches the children, and leaves weights in float32."""
+    subject = case.subject(dtype="mixed_bfloat16")
+    inside = [
+        layer
+        for layer in layers_of(subject)
+        if not isinstance(layer, (keras.Model, keras.layers.InputLayer))
+    ]
+    for layer in inside:
+        dtype = "float32" if layer.name in case.in_float32 else "bfloat16"
+        assert layer.compute_dtype == dtype, (
+            f"`{layer.name}` computes in {layer.compute_dtype}"
+        )
+    for variable in subject.variables:
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        if keras.backend.is_float_dtype(dtype):
+            assert dtype == "float32", f"`{variable.path}` is {dtype}"
+    last = subject if isinstance(case, LayerCase) else subject.layers[-1]
+    for y in keras.tree.flatten(subject(case.inputs(), training=False)):
+        dtype = keras.backend.standardize_dtype(y.dtype)
+        assert dtype == last.compute_dtype, f"the output is {dtype}"
+    for y in keras.tree.flatten(subject(case.symbolic_inputs())):
+        assert y.dtype == last.compute_dtype, (
+            f"the symbolic output is {y.dtype}"
+        )

@@ -1,0 +1,50 @@
+"""Numbers of one backend, on disk for the others to compare with."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from tests.contracts.devices import to_numpy
+from tests.contracts.numerics import gradients
+
+
+def record(case, data_format, folder):
+    """Writes inputs, outputs, gradients and a saved model of a case.
+
+    Inputs and weights are NumPy's, the same on each backend.
+
+    Returns:
+        The name of the files, without their endings.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{case}-{data_format}"
+    subject = case.subject(data_format)
+    inputs = case.inputs(data_format)
+    outputs = to_numpy(subject(inputs, training=False))
+    arrays = {f"inputs {i}": x for i, x in _numbered(inputs)}
+    arrays |= {f"outputs {i}": y for i, y in _numbered(outputs)}
+    found = gradients(subject, inputs, data_format=data_format)
+    arrays |= {f"gradient of {key}": array for key, array in found.items()}
+    np.savez(folder / f"{name}.npz", **arrays)
+    case.as_model(subject, data_format).save(folder / f"{name}.keras")
+    return name
+
+
+def read(folder, name):
+    """Returns the arrays of a case by name."""
+    with np.load(pathlib.Path(folder) / f"{name}.npz") as archive:
+        return dict(archive)
+
+
+def run_saved(folder, name, arrays):
+    """Returns outputs by name, of the saved model on the inputs of a case."""
+    model = keras.models.load_model(pathlib.Path(folder) / f"{name}.keras")
+    inputs = [arrays[f"inputs {i}"] for i in range(len(model.inputs))]
+    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    return {f"outputs {i}": y for i, y in _numbered(to_numpy(outputs))}
+
+
+def _numbered(nest):
+    return enumerate(keras.tree.flatten(nest))

@@ -1,0 +1,176 @@
+"""Configs, names, files: what must survive the process."""
+
+import copy
+import importlib.util
+import inspect
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from tests.contracts import parity
+from tests.contracts.cases import LayerCase
+from tests.contracts.devices import assert_close, to_numpy
+from tests.contracts.walk import layers_of
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def check_config_round_trip(case, tmp_path):
+    """The config is plain, whole, and the same before and after building."""
+    subject = case.make()
+    config = subject.get_config()
+    json.dumps(config)
+    case.build(subject)
+    assert subject.get_config() == config, "`build` changes the config"
+    # A copy, because models consume what they are given.
+    again = type(subject).from_config(copy.deepcopy(config))
+    assert again.get_config() == config, "`from_config` changes the config"
+    if not isinstance(case, LayerCase):
+        return
+    for name, parameter in inspect.signature(case.cls).parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        assert name in config, f"`{name}` is not in the config"
+        given, loaded = (
+            keras.saving.serialize_keras_object(getattr(layer, name))
+            for layer in (subject, again)
+        )
+        assert loaded == given, f"`{name}` was {given}, is {loaded} again"
+
+
+def check_registered_name(case, tmp_path):
+    """Classes are registered under the package, so that files find them."""
+    own = [
+        type(layer)
+        for layer in layers_of(case.subject())
+        if type(layer).__module__.split(".")[0] != "keras"
+    ]
+    if isinstance(case, LayerCase):
+        own.append(case.cls)
+    for cls in own:
+        expected = f"{case.package}>{cls.__name__}"
+        name = keras.saving.get_registered_name(cls)
+        assert name == expected, f"{cls} is registered as {name}"
+        assert keras.saving.get_registered_object(name) is cls
+
+
+_LOAD = """
+import sys
+import {package}
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+saved = np.load(sys.argv[2])
+inputs = [saved[f"inputs {{i}}"] for i in range(len(model.inputs))]
+# Compiled, since on JAX a call would compile each operation by itself.
+outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+for i, y in enumerate(keras.tree.flatten(outputs)):
+    expected = saved[f"outputs {{i}}"]
+    largest = np.abs(expected).max()
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5 * largest)
+"""
+
+
+def check_fresh_process_load(case, tmp_path):
+    """A new process that imports the package only loads a saved model."""
+    subject, inputs = case.subject(), case.inputs()
+    model = case.as_model(subject)
+    arrays = {
+        f"{kind} {i}": array
+        for kind, nest in (
+            ("inputs", keras.tree.flatten(inputs)),
+            ("outputs", to_numpy(model(inputs, training=False))),
+        )
+        for i, array in enumerate(nest)
+    }
+    np.savez(tmp_path / "fresh.npz", **arrays)
+    model.save(tmp_path / "fresh.keras")
+    process = run_python(
+        "-c",
+        _LOAD.format(package=case.package),
+        str(tmp_path / "fresh.keras"),
+        str(tmp_path / "fresh.npz"),
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+
+
+def run_python(*arguments, backend=None):
+    """Runs Python in a new process at the root of the repository."""
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend or keras.backend.backend(),
+        "PYTHONPATH": os.pathsep.join(path),
+        # What TensorFlow tells on each start would hide a message of ours.
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def check_backends_exchange_weights(case, tmp_path):
+    """What the other backends will read is whole, and enough to repeat it.
+
+    That they do read it is for `tests.compare_backends`.
+    """
+    for data_format in case.runnable_formats():
+        name = parity.record(case, data_format, tmp_path)
+        arrays = parity.read(tmp_path, name)
+        assert all(np.isfinite(array).all() for array in arrays.values())
+        outputs = parity.run_saved(tmp_path, name, arrays)
+        for key, array in outputs.items():
+            assert_close(array, arrays[key], what=f"{key}, loaded")
+        # As a checkpoint is used: weights only, into a new subject.
+        source, target = case.subject(data_format), case.make(data_format)
+        case.build(target, data_format)
+        target.set_weights(source.get_weights())
+        inputs = case.inputs(data_format)
+        assert_close(
+            to_numpy(target(inputs, training=False)),
+            [v for k, v in arrays.items() if k.startswith("outputs")],
+            what="outputs, with the same weights",
+        )
+
+
+def check_onnx_export(case, tmp_path):
+    """The exported graph gives the same numbers at two batch sizes."""
+    runtime = pytest.importorskip("onnxruntime")
+    if keras.backend.backend() == "jax":
+        # Keras' exporter on JAX; it brings Flax along, so it is no dependency.
+        if importlib.util.find_spec("jax2onnx") is None:
+            pytest.skip("jax2onnx, with which Keras exports, is not installed")
+    elif keras.backend.backend() == "tensorflow":
+        pytest.importorskip("tf2onnx")
+    model = case.as_model(case.subject())
+    model(case.inputs())
+    path = str(tmp_path / "model.onnx")
+    with warnings.catch_warnings():
+        # The exporters warn of their own code, and of every Python number
+        # they meet: whether one was frozen wrongly, the two sizes tell.
+        warnings.simplefilter("ignore")
+        model.export(path, format="onnx", verbose=False)
+    session = runtime.InferenceSession(path)
+    names = [node.name for node in session.get_inputs()]
+    for batch in (2, 3):
+        inputs = case.inputs(batch=batch)
+        feed = dict(zip(names, keras.tree.flatten(inputs), strict=True))
+        try:
+            outputs = session.run(None, feed)
+        except Exception as error:
+            raise AssertionError(f"a batch of {batch}: {error}") from error
+        expected = to_numpy(model(inputs, training=False))
+        for y, e in zip(outputs, expected, strict=True):
+            assert y.shape == e.shape, f"a batch of {batch} gives {y.shape}"
+            np.testing.assert_allclose(y, e, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,205 @@
+"""Shapes, sizes, data formats, and the numbers that must come out."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.contracts.cases import weights_of
+from tests.contracts.devices import (
+    assert_close,
+    format_error,
+    from_format,
+    to_format,
+    to_numpy,
+    tolerance,
+)
+from tests.contracts.numerics import gradients
+
+
+def check_number_of_weights(case, tmp_path):
+    """`build` makes all trainable weights, those of children too."""
+    subject = case.make()
+    case.build(subject)
+    assert len(subject.trainable_weights) == case.num_weights, (
+        f"{len(subject.trainable_weights)} trainable weights, expected "
+        f"{case.num_weights}"
+    )
+
+
+def check_shapes_agree(case, tmp_path):
+    """Eager shape, symbolic shape and `compute_output_shape` are one."""
+    for data_format in case.runnable_formats():
+        subject = case.subject(data_format)
+        inputs = case.inputs(data_format, batch=3)
+        eager = subject(inputs)
+        symbolic = subject(case.symbolic_inputs(data_format))
+        computed = subject.compute_output_shape(_shapes(inputs))
+        expected = _tuples(_shapes(eager))
+        assert _tuples(computed) == expected, (
+            f"{data_format}: computed {_tuples(computed)}, eager {expected}"
+        )
+        expected = [(None, *shape[1:]) for shape in expected]
+        assert _tuples(_shapes(symbolic)) == expected, (
+            f"{data_format}: symbolic {_tuples(_shapes(symbolic))}"
+        )
+        if not case.fixed_size:
+            size = (None,) * 2
+            inputs = case.symbolic_inputs(data_format, size)
+            symbolic = _tuples(_shapes(case.make(data_format)(inputs)))
+            computed = subject.compute_output_shape(_shapes(inputs))
+            assert _tuples(computed) == symbolic, (
+                f"{data_format}: of unknown size, computed "
+                f"{_tuples(computed)}, symbolic {symbolic}"
+            )
+
+
+def _shapes(tensors):
+    if isinstance(tensors, (list, tuple)):
+        return [tuple(tensor.shape) for tensor in tensors]
+    if isinstance(tensors, dict):
+        return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    return tuple(tensors.shape)
+
+
+def _tuples(shapes):
+    """Returns a flat list of shapes."""
+    if isinstance(shapes, dict):
+        shapes = list(shapes.values())
+    if shapes and isinstance(shapes[0], (list, tuple)):
+        return [tuple(shape) for shape in shapes]
+    return [tuple(shapes)]
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches of different shapes, with zeros to regress on."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+def check_dynamic_sizes(case, tmp_path):
+    """Two batch sizes in one `fit`, and two image sizes unless it is fixed."""
+    for data_format in case.runnable_formats():
+        subject = case.subject(data_format)
+        shape = case.shape[0] if isinstance(case.shape, list) else case.shape
+        other = tuple(side * 2 for side in shape[:-1])
+        size = None
+        if case.fixed_size:
+            _check_refuses(case, subject, data_format, other)
+            other = None
+        else:
+            size = (None,) * len(other)
+        inputs = [
+            case.inputs(data_format),
+            case.inputs(data_format, batch=3, size=other),
+        ]
+        model = case.as_model(subject, data_format, size)
+        expected = []
+        for x in inputs:
+            # A new one each time, since a layer may remember a size.
+            alone = subject if case.fixed_size else case.subject(data_format)
+            expected.append(to_numpy(alone(x, training=False)))
+        for x, y in zip(inputs, expected, strict=True):
+            assert_close(to_numpy(model(x, training=False)), y)
+        if data_format != case.formats[0]:
+            continue
+        # A graph of unknown sizes on TensorFlow, where XLA would make one of
+        # each size; JAX cannot but do so, fastest as a whole.
+        model.compile(
+            "sgd", "mse", jit_compile=keras.backend.backend() == "jax"
+        )
+        data = [
+            (x, y if len(y) > 1 else y[0])
+            for x, y in zip(inputs, expected, strict=True)
+        ]
+        history = model.fit(_Batches(data), verbose=0, shuffle=False).history
+        assert np.isfinite(history["loss"]).all()
+
+
+def _check_refuses(case, subject, data_format, size):
+    """Checks that another size, and none, is a `ValueError` that names it."""
+    attempts = [(subject, case.inputs(data_format, size=size), str(size[0]))]
+    if not isinstance(subject, keras.Model):
+        unknown = case.symbolic_inputs(data_format, (None, None))
+        attempts.append((case.make(data_format), unknown, "None"))
+    for layer, inputs, received in attempts:
+        try:
+            layer(inputs)
+        except ValueError as error:
+            assert received in str(error), f"does not say {received}: {error}"
+        else:
+            raise AssertionError(f"took a size that is not its own: {received}")
+
+
+def check_data_formats_agree(case, tmp_path):
+    """The same weights give the same numbers and gradients in each format."""
+    if len(case.formats) == 1:
+        return
+    for data_format in case.formats:
+        reason = format_error(data_format)
+        if reason is not None:
+            pytest.skip(reason)
+    found = []
+    for data_format in case.formats:
+        subject = case.subject(data_format)
+        inputs = case.inputs(data_format)
+        outputs = to_numpy(subject(inputs, training=False))
+        arrays = gradients(subject, inputs, data_format=data_format)
+        found.append(
+            (
+                # Nothing that a layer holds may depend on the format.
+                subject.get_weights(),
+                [from_format(y, data_format) for y in outputs],
+                {
+                    name: from_format(array, data_format)
+                    if name.startswith("input")
+                    else array
+                    for name, array in arrays.items()
+                },
+            )
+        )
+    (weights, first, first_gradients), (others, last, last_gradients) = found
+    assert_close(others, weights, 0.0, "weights of the two formats")
+    assert_close(last, first, what="outputs of the two formats")
+    for name, array in first_gradients.items():
+        # A gradient sums over more than an output does.
+        assert_close(
+            last_gradients[name], array, 10 * tolerance(), f"gradient of {name}"
+        )
+
+
+def check_matches_reference(case, tmp_path):
+    """The numbers are those of the reference, with random weights."""
+    if case.reference is None and case.golden is None:
+        pytest.skip(f"{case} has neither reference nor golden")
+    for data_format in case.runnable_formats():
+        subject = case.subject(data_format)
+        if case.reference is not None:
+            inputs = case.inputs()
+            weights = {
+                name: array.astype("float64")
+                for name, array in weights_of(subject).items()
+            }
+            expected = case.reference(
+                weights,
+                keras.tree.map_structure(lambda x: x.astype("float64"), inputs),
+            )
+            _check_equal(subject, data_format, inputs, expected)
+        if case.golden is not None:
+            _check_equal(subject, data_format, *case.golden(subject))
+
+
+def _check_equal(subject, data_format, inputs, expected):
+    inputs = keras.tree.map_structure(
+        lambda x: to_format(np.asarray(x), data_format), inputs
+    )
+    outputs = to_numpy(subject(inputs, training=False))
+    outputs = [from_format(y, data_format) for y in outputs]
+    assert_close(outputs, expected, what=f"reference, {data_format}")

@@ -1,0 +1,270 @@
+"""Imports go down the list of rooms, and some things are nowhere."""
+
+import ast
+import importlib
+import inspect
+import json
+import pathlib
+import pkgutil
+import sys
+
+import keras
+import pytest
+
+import keras_attn
+from tests.contracts.saving import run_python
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "keras_attn"
+# What each room may import of the others. `weights` knows no layer or model:
+# these tell it their names.
+MAY_IMPORT = {
+    "backend": set(),
+    "ops": {"backend"},
+    "layers": {"backend", "ops"},
+    "weights": set(),
+    "applications": {"layers", "ops", "weights"},
+    "explain": {"backend", "ops"},
+}
+BACKENDS = {"tensorflow", "torch", "jax"}
+REQUIRED = {"keras", "numpy", "keras_attn"}
+# Imported inside of functions only, by who needs them; the first is the one
+# place outside of `backend` that knows PyTorch, to read its checkpoints.
+OPTIONAL = {
+    "keras_attn/weights/files.py": {"torch", "safetensors", "ml_dtypes"},
+    "keras_attn/weights/convert.py": {"ml_dtypes"},
+}
+OPTIONAL_OF_EXPLAIN = {"PIL", "matplotlib"}
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal"}
+
+
+def relative(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def files_of(*folders):
+    return sorted(p for f in folders for p in (ROOT / f).rglob("*.py"))
+
+
+CODE = files_of("keras_attn")
+ALL_CODE = files_of("keras_attn", "applications", "benchmarks", "tests")
+every_file = pytest.mark.parametrize("path", CODE, ids=relative)
+
+
+def imports(source):
+    """Yields what is imported, and whether that is inside of a function."""
+    tree = ast.parse(source)
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            names = [f"{start}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield name, id(node) in inside
+
+
+def misplaced_imports(path, source):
+    """Returns what a file of the package imports and may not."""
+    path = pathlib.PurePosixPath(path)
+    room = path.parts[1] if len(path.parts) > 2 else None
+    local = OPTIONAL.get(str(path), set())
+    if room == "explain":
+        local = OPTIONAL_OF_EXPLAIN
+    found = []
+    for name, inside in imports(source):
+        first, *rest = name.split(".")
+        if first == "keras_attn":
+            # The root, and only the root, gathers all rooms.
+            if room is not None:
+                allowed = MAY_IMPORT[room] | {room}
+                found += [name] if not rest or rest[0] not in allowed else []
+        elif first in BACKENDS and room == "backend":
+            pass
+        elif inside and first in local:
+            pass
+        elif first not in REQUIRED | sys.stdlib_module_names:
+            found.append(name)
+    return found
+
+
+def forbidden(source):
+    """Returns what runs code from a file, or is private to Keras."""
+    found = [
+        name
+        for name, _ in imports(source)
+        if name.startswith("keras.src") or name.split(".")[0] in PICKLES
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr == "src":
+            if isinstance(node.value, ast.Name) and node.value.id == "keras":
+                found.append("keras.src")
+        if isinstance(node, ast.Attribute) and (
+            node.attr == "enable_unsafe_deserialization"
+        ):
+            found.append(node.attr)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id in ("eval", "exec", "compile"):
+                found.append(f"{node.func.id}(")
+        if isinstance(node, ast.keyword):
+            safe = {"safe_mode": True, "weights_only": True}
+            safe["allow_pickle"] = False
+            if node.arg in safe and not (
+                isinstance(node.value, ast.Constant)
+                and node.value.value is safe[node.arg]
+            ):
+                found.append(f"{node.arg}={ast.unparse(node.value)}")
+    return found
+
+
+@every_file
+def test_imports_go_down(path):
+    assert misplaced_imports(relative(path), path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", ALL_CODE, ids=relative)
+def test_nothing_private_and_nothing_that_runs_code_from_files(path):
+    found = forbidden(path.read_text())
+    if path.parts[len(ROOT.parts)] == "tests":
+        # Tests of how crafted files are refused have to make some.
+        found = [name for name in found if name.startswith("keras.src")]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("keras_attn/ops/dct.py", "from keras_attn.layers import base"),
+        ("keras_attn/ops/dct.py", "import torch"),
+        ("keras_attn/ops/dct.py", "def f():\n    import tensorflow as tf"),
+        ("keras_attn/ops/dct.py", "from keras_attn import layers"),
+        ("keras_attn/ops/dct.py", "import keras_attn"),
+        ("keras_attn/ops/dct.py", "from .. import layers"),
+        ("keras_attn/layers/se.py", "from keras_attn.weights import names"),
+        ("keras_attn/weights/files.py", "import torch"),
+        ("keras_attn/weights/files.py", "from keras_attn import applications"),
+        ("keras_attn/weights/names.py", "def f():\n    import torch"),
+        ("keras_attn/applications/vit.py", "from keras_attn import explain"),
+        ("keras_attn/explain/cam.py", "import keras_attn.applications"),
+        ("keras_attn/explain/cam.py", "import matplotlib.pyplot as plt"),
+        ("keras_attn/layers/se.py", "from applications import config"),
+        ("keras_attn/layers/se.py", "import scipy"),
+        ("keras_attn/__init__.py", "import jax"),
+    ],
+)
+def test_a_misplaced_import_is_found(path, source):
+    assert len(misplaced_imports(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("keras_attn/__init__.py", "from keras_attn import layers"),
+        ("keras_attn/backend/jax.py", "import jax"),
+        ("keras_attn/layers/se.py", "from keras_attn.ops import pooling"),
+        ("keras_attn/weights/files.py", "def f():\n    import torch"),
+        ("keras_attn/explain/cam.py", "def f():\n    from PIL import Image"),
+        ("keras_attn/weights/names.py", "import dataclasses, numpy"),
+    ],
+)
+def test_an_import_in_its_place_is_no_finding(path, source):
+    assert misplaced_imports(path, source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from keras.src import backend",
+        "import keras.src.layers",
+        "import keras\nkeras.src.backend",
+        "eval('1')",
+        "np.load(path, allow_pickle=True)",
+        "np.load(path, allow_pickle=flag)",
+        "keras.models.load_model(path, safe_mode=False)",
+        "torch.load(path, weights_only=False)",
+        "keras.config.enable_unsafe_deserialization()",
+    ],
+)
+def test_what_is_forbidden_is_found(source):
+    assert forbidden(source)
+
+
+def test_module_evaluation_mode_is_no_finding():
+    assert forbidden("model.eval()\nnp.load(path, allow_pickle=False)") == []
+
+
+@pytest.mark.parametrize(
+    "path", files_of("tests/keras_attn", "tests/applications"), ids=relative
+)
+def test_a_test_lies_where_its_code_lies(path):
+    if not path.name.startswith("test_"):
+        return
+    folder = ROOT / path.parent.relative_to(ROOT / "tests")
+    if folder.parts[len(ROOT.parts)] == "applications":
+        # A task is tested as a whole: training, evaluation, explanation.
+        assert folder.is_dir(), f"there is no {relative(folder)}"
+        return
+    name = path.stem.removeprefix("test_")
+    places = [
+        folder / f"{name}.py",
+        folder / f"_{name}.py",
+        folder / name / "__init__.py",
+    ]
+    assert any(place.exists() for place in places), (
+        f"{relative(path)} has no {relative(places[0])}"
+    )
+
+
+def own_layers():
+    """Returns all classes of layers in the room, public or not."""
+    found = set()
+    for module in pkgutil.iter_modules([str(PACKAGE / "layers")]):
+        module = importlib.import_module(f"keras_attn.layers.{module.name}")
+        found |= {
+            cls
+            for _, cls in inspect.getmembers(module, inspect.isclass)
+            if issubclass(cls, keras.layers.Layer)
+            and cls.__module__ == module.__name__
+            and module.__name__ != "keras_attn.layers.base"
+        }
+    return sorted(found, key=lambda cls: cls.__name__)
+
+
+@pytest.mark.parametrize("cls", own_layers())
+def test_layers_are_registered_under_the_package(cls):
+    name = f"keras_attn>{cls.__name__}"
+    assert keras.saving.get_registered_name(cls) == name
+    assert keras.saving.get_registered_object(name) is cls
+
+
+def test_public_layers_are_those_of_the_room():
+    public = inspect.getmembers(keras_attn.layers, inspect.isclass)
+    assert {cls for _, cls in public} <= set(own_layers())
+
+
+def test_importing_the_package_imports_what_it_needs_only():
+    optional = ["PIL", "matplotlib", "skimage", "safetensors", "applications"]
+    # Keras itself may import the optional ones, and JAX.
+    process = run_python(
+        "-c",
+        "import json, sys\n"
+        "import keras\n"
+        "before = set(sys.modules)\n"
+        "import keras_attn\n"
+        "names = set(sys.modules)\n"
+        f"new = [n for n in {optional} if n in names - before]\n"
+        "print(json.dumps([n for n in ('tensorflow', 'torch', 'jax') "
+        "if n in names] + new))",
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    found = set(json.loads(process.stdout.strip().splitlines()[-1]))
+    assert found - {"jax"} == {keras.backend.backend()} - {"jax"}
