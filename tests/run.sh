@@ -1,12 +1,21 @@
 #!/bin/sh
-# Runs the suite once per backend, a process each, then compares what they
-# wrote; says at the end how each of these steps went. Arguments go to pytest.
+# Runs the suite once per backend, then compares what they wrote; says at the
+# end how each of these steps went. Arguments go to pytest.
 # Needs: BIN, the folder of the environment's programs; BACKENDS, their names.
 set -u
 parity=build/parity
 rm -rf "$parity"
 results=""
 status=0
+
+# Two workers a backend, one thread each: two PyTorch processes with two
+# threads each slow each other eightfold.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
+# Half of the time on JAX is compilation, of the same things again and again.
+export JAX_COMPILATION_CACHE_DIR="${JAX_COMPILATION_CACHE_DIR:-build/jax-cache}"
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 step() { # step NAME COMMAND...: runs a command and keeps its result
     name=$1
@@ -20,7 +29,8 @@ $name: $result in $(($(date +%s) - start)) s"
 
 for backend in $BACKENDS; do
     step "$backend" env KERAS_BACKEND="$backend" \
-        KERAS_ATTN_PARITY_DIR="$parity" "$BIN/python" -m pytest tests "$@"
+        KERAS_ATTN_PARITY_DIR="$parity" \
+        "$BIN/python" -m pytest tests -n 2 --dist loadscope "$@"
 done
 step "backends compared" "$BIN/python" \
     -m tests.compare_backends "$parity" --backends $BACKENDS

@@ -113,6 +113,6 @@ def check_keeps_no_tensor(case, tmp_path):
         elif when == "a symbolic call":
             subject(case.symbolic_inputs())
         else:
-            _fit_one_step(case, subject, run_eagerly=True)
+            _fit_one_step(case, subject)
         kept = tensors_of(subject)
         assert not kept, f"after {when}, there is a tensor at {', '.join(kept)}"
