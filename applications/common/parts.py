@@ -22,6 +22,14 @@ class Part:
         sources = [self.sources[i] for i in indices]
         return Part(self.images[indices], self.labels[indices], sources)
 
+    def with_mirrored(self) -> "Part":
+        """Returns the images, and after them all of them left to right."""
+        return Part(
+            np.concatenate([self.images, self.images[:, :, ::-1]]),
+            np.concatenate([self.labels, self.labels]),
+            [*self.sources, *(f"{name}, mirrored" for name in self.sources)],
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Data:

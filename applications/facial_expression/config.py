@@ -30,6 +30,7 @@ class Config:
     schedule: str = "constant"
     warmup_epochs: int = 0
     augment: bool = False
+    mirror: bool = False
     class_weights: bool = False
     early_stopping: int = 0
     hold_out: float = 0.0
@@ -94,6 +95,7 @@ HELP = {
     "schedule": "of the learning rate over the run",
     "warmup_epochs": "epochs in which the learning rate rises from 0",
     "augment": "flip, shift, turn, brighten images at random",
+    "mirror": "train on the mirror image of each training image too",
     "class_weights": "let each class count the same in the loss",
     "early_stopping": "stop after so many epochs without a better "
     "validation accuracy; 0: never",

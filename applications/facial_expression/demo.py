@@ -22,7 +22,7 @@ from applications.facial_expression.config import Config
 from applications.facial_expression.data import read_data
 from applications.facial_expression.evaluate import PREDICTIONS
 
-RECIPE = {"epochs": 20, "schedule": "cosine"}
+RECIPE = {"epochs": 16, "schedule": "cosine", "mirror": True}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

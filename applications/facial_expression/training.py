@@ -97,9 +97,8 @@ def _batches(
         "data_format": keras.config.image_data_format(),
         "workers": workers,
     }
-    training = Batches(
-        data.train, config.batch_size, seed=config.seed, **common
-    )
+    images = data.train.with_mirrored() if config.mirror else data.train
+    training = Batches(images, config.batch_size, seed=config.seed, **common)
     if data.validation is None or not len(data.validation):
         return training, None
     return training, Batches(data.validation, config.batch_size, **common)

@@ -66,3 +66,12 @@ def test_digest_sees_each_pixel_and_label():
 def test_balanced_weights_give_classes_the_same_sum():
     weights = balanced_weights(np.array([0, 0, 0, 1]), 3)
     assert weights == {0: 4 / 9, 1: 4 / 3, 2: 1.0}
+
+
+def test_mirrors_images_from_left_to_right():
+    images = np.arange(6, dtype="uint8").reshape(1, 2, 3, 1)
+    part = Part(images, np.array([4]), ["a"]).with_mirrored()
+    assert part.images[1, :, :, 0].tolist() == [[2, 1, 0], [5, 4, 3]]
+    assert part.images[0].tolist() == images[0].tolist()
+    assert part.labels.tolist() == [4, 4]
+    assert part.sources == ["a", "a, mirrored"]
