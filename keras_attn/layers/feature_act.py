@@ -99,6 +99,8 @@ class FeatureAct(FeatureMapLayer):
             self._add_affine(name, "kernel", (channels, dim), channels)
         self._add_affine("mixing", "", (positions, positions), positions)
         self._add_affine("up", "kernel", (dim, channels), dim)
+        axes = {self.channel_axis: channels}
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
         self.size = size
         self.dim = dim
         # What a form holds decides: where memory is even, so is time.

@@ -192,6 +192,12 @@ class TestErrors:
         with pytest.raises(ValueError, match="built for maps of 6 x 6"):
             layer.attention(np.zeros((1, 3, 12, 8)))
 
+    def test_another_number_of_channels_than_the_built_one(self):
+        layer = FeatureAct(data_format="channels_last")
+        layer(np.zeros((1, 6, 6, 8)))
+        with pytest.raises(ValueError, match="expected axis 3"):
+            layer(np.zeros((1, 6, 6, 4)))
+
     def test_unknown_data_format(self):
         with pytest.raises(ValueError, match="Received: data_format='last'"):
             FeatureAct(data_format="last")
