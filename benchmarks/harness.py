@@ -16,6 +16,7 @@ import time
 
 RESULTS = pathlib.Path("build/benchmarks")
 THREADS = 2
+PAUSE = 0.02
 
 
 def start():
@@ -34,6 +35,9 @@ def medians(functions, rounds=15, warmup=3):
     seconds = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
+            # A thread pool spins for some time after its last task; on few
+            # cores that would be charged to the next subject.
+            time.sleep(PAUSE)
             begin = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - begin)

@@ -25,9 +25,9 @@ QUESTIONS = {
 HEAD = """# Benchmarks
 
 Written by `make bench`. Two subjects run in turns in one process, warmed up,
-15 rounds each, and the table gives medians; MiB is by how much a fresh process
-grows in three runs. Milliseconds are this machine's; the ratios are what
-travels.
+with a pause before each for the other's threads to fall asleep, 15 rounds, and
+the table gives medians; MiB is by how much a fresh process grows in three runs.
+Milliseconds are this machine's; the ratios are what travels.
 """
 
 

@@ -13,6 +13,9 @@ this room. Each backend's module defines the same names:
   normalisation by given statistics.
 - `normalize_batch(inputs, gamma, beta, axis, epsilon)`: by those of the batch;
   returns the outputs, the mean and the (biased) variance.
+- `contiguous(inputs)`: the same, laid out in memory in the order of its axes.
+- `rectify(inputs)`: ReLU of a tensor that nobody else holds: it may be
+  overwritten.
 """
 
 import keras
@@ -30,8 +33,10 @@ else:
         "environment variable KERAS_BACKEND before Keras is imported."
     )
 
+contiguous = _backend.contiguous
 convolve = _backend.convolve
 max_pool = _backend.max_pool
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch
+rectify = _backend.rectify
 value_and_gradient = _backend.value_and_gradient

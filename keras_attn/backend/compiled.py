@@ -7,6 +7,11 @@ import keras
 from keras import ops
 
 
+def contiguous(inputs):
+    """Returns the inputs: their layout is XLA's business."""
+    return inputs
+
+
 def convolve(
     inputs, kernel, bias, strides, padding, dilation_rate, data_format
 ):
@@ -51,3 +56,8 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     mean, variance = keras.ops.moments(inputs, axes)
     outputs = normalize(inputs, mean, variance, gamma, beta, axis, epsilon)
     return outputs, mean, variance
+
+
+def rectify(inputs):
+    """Returns the inputs where they are positive, 0 elsewhere."""
+    return ops.relu(inputs)

@@ -3,10 +3,12 @@
 import jax
 import keras
 
+from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import convolve as convolve
 from keras_attn.backend.compiled import max_pool as max_pool
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
+from keras_attn.backend.compiled import rectify as rectify
 
 
 def value_and_gradient(function, tensors):

@@ -85,6 +85,8 @@ class Conv2DNormActivation(keras.layers.Layer):
             outputs = self.normalization(outputs, training=True)
         else:
             outputs = self._convolve_normalized(inputs)
+        if self.activation is keras.activations.relu:
+            return backend.rectify(outputs)
         return self.activation(outputs)
 
     def _convolve_normalized(self, inputs):

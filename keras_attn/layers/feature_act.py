@@ -154,13 +154,14 @@ class FeatureAct(FeatureMapLayer):
         """Returns source, target and main as `(batch, dim, positions)`."""
         self._check_size(inputs.shape)
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        # One convolution for the three: each reads all of the input.
+        # One product for the three: each reads all of the input.
         kernel = [self.source_kernel, self.target_kernel, self.main_kernel]
         bias = [self.source_bias, self.target_bias, self.main_bias]
         x = self._pointwise(
             x, ops.concatenate(kernel, axis=1), ops.concatenate(bias, axis=0)
         )
-        source, target, main = ops.split(self.to_tokens(x), 3, axis=1)
+        tokens = backend.contiguous(self.to_tokens(x))
+        source, target, main = ops.split(tokens, 3, axis=1)
         return source, target, ops.relu(main)
 
     def _feature(self, inputs, source, target, main):
@@ -184,8 +185,11 @@ class FeatureAct(FeatureMapLayer):
 
     def _pointwise(self, x, kernel, bias):
         """Applies a matrix to the channels of each position."""
-        kernel = ops.expand_dims(ops.cast(kernel, x.dtype), (0, 1))
+        kernel = ops.cast(kernel, x.dtype)
         bias = ops.cast(bias, x.dtype)
+        if self.data_format == "channels_last":
+            return ops.matmul(x, kernel) + bias
+        kernel = ops.expand_dims(kernel, (0, 1))
         return backend.convolve(
             x, kernel, bias, (1, 1), "valid", (1, 1), self.data_format
         )

@@ -54,8 +54,9 @@ def make_fernet(reference):
         pull = torch.tensor(cotangent(logits.shape)).double()
         (gradient,) = torch.autograd.grad(logits, x, pull)
         arrays[f"{mode}_logits"] = logits.detach().numpy()
-        # Two images' gradients say as much as all.
-        arrays[f"{mode}_gradient"] = channels_last(gradient[:2].numpy())
+        # A ninth of the pixels says as much as all.
+        gradient = gradient[..., ::3, ::3]
+        arrays[f"{mode}_gradient"] = channels_last(gradient.numpy())
     arrays["embeddings"] = embedder.double().eval()(images).detach().numpy()
     meta = {
         "source": "reference BaselineFeatureAct in float64, weights by "

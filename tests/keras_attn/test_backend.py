@@ -218,3 +218,15 @@ class TestValueAndGradient:
         np.testing.assert_array_equal(
             ops.convert_to_numpy(gradient), [[3.0], [3.0]]
         )
+
+
+def test_rectify():
+    x = image(4, 3, 2)
+    y = backend.rectify(ops.convert_to_tensor(x.copy()))
+    np.testing.assert_array_equal(ops.convert_to_numpy(y), np.maximum(x, 0))
+
+
+def test_contiguous_moves_no_value():
+    x = image(4, 3, 2).transpose(2, 0, 3, 1)
+    y = backend.contiguous(ops.convert_to_tensor(x))
+    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)

@@ -63,7 +63,7 @@ def forward(model, training=False):
 
 
 def input_gradient(model, training):
-    """Returns two images' gradients, channels last."""
+    """Returns every third pixel's gradient, channels last."""
     images = golden_images()
     pull = cotangent((len(images), 7))
 
@@ -72,10 +72,10 @@ def input_gradient(model, training):
         return ops.sum(y * ops.cast(pull, y.dtype))
 
     _, gradient = backend.value_and_gradient(function, images)
-    gradient = ops.convert_to_numpy(gradient)[:2]
+    gradient = ops.convert_to_numpy(gradient)
     if keras.config.image_data_format() == "channels_first":
         gradient = gradient.transpose(0, 2, 3, 1)
-    return gradient
+    return gradient[:, ::3, ::3]
 
 
 @pytest.fixture(params=FORMATS)
@@ -98,6 +98,15 @@ def close(actual, expected, tolerance=1e-4):
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=atol)
 
 
+def distances(actual, expected):
+    """Returns how far each image is away, relative to its norm, sorted."""
+    away, norm = (
+        np.linalg.norm(array.reshape(len(array), -1), axis=1)
+        for array in (actual - expected, expected)
+    )
+    return np.sort(away / norm)
+
+
 class TestReference:
     """The reference network with the same random weights, in PyTorch."""
 
@@ -107,20 +116,25 @@ class TestReference:
         close(y, load_golden("fernet")[f"{mode}_logits"])
 
     def test_input_gradients_in_inference(self, data_format):
+        expected = load_golden("fernet")["inference_gradient"]
         gradient = input_gradient(trained(), training=False)
-        close(gradient, load_golden("fernet")["inference_gradient"])
+        # A ReLU that rounding flips moves the gradient of its image only.
+        away = distances(gradient, expected)
+        assert away[-2] < 1e-5
+        assert away[-1] < 5e-2
 
     def test_input_gradients_in_training(self, data_format):
         """To what float32 can say.
 
-        A ReLU that flips moves the gradient: PyTorch's own in float32 is
-        4.3e-4 of the norm from that in float64. Ours, where none flips, are
-        from 8e-6 (PyTorch) to 2.3e-5 (TensorFlow) away.
+        Of two million ReLUs a few are so close to 0 that rounding flips them,
+        which moves the gradient of that image by up to 2e-2 of its norm (seen
+        by nudging the images by 1e-6), and that of others by 5e-4. Which ones
+        do is a matter of the order of sums; two images at least are spared.
         """
         expected = load_golden("fernet")["training_gradient"]
-        gradient = input_gradient(trained(), training=True)
-        away = np.linalg.norm(gradient - expected)
-        assert away < 5e-4 * np.linalg.norm(expected)
+        away = distances(input_gradient(trained(), training=True), expected)
+        assert away[1] < 1e-3
+        assert away[-1] < 5e-2
 
     @pytest.mark.parametrize("mode", ["inference", "training"])
     @pytest.mark.skipif(
