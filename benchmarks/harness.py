@@ -27,7 +27,7 @@ def start():
     torch.set_num_threads(THREADS)
 
 
-def medians(functions, rounds=15, warmup=3):
+def medians(functions, rounds=21, warmup=3):
     """Returns the median milliseconds of each function, run in turns."""
     for function in functions.values():
         for _ in range(warmup):
@@ -36,8 +36,10 @@ def medians(functions, rounds=15, warmup=3):
     for _ in range(rounds):
         for name, function in functions.items():
             # A thread pool spins for some time after its last task; on few
-            # cores that would be charged to the next subject.
+            # cores that would be charged to the next subject. Then its own
+            # threads are woken, and its arrays fetched, before it counts.
             time.sleep(PAUSE)
+            function()
             begin = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - begin)

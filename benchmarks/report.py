@@ -25,9 +25,10 @@ QUESTIONS = {
 HEAD = """# Benchmarks
 
 Written by `make bench`. Two subjects run in turns in one process, warmed up,
-with a pause before each for the other's threads to fall asleep, 15 rounds, and
-the table gives medians; MiB is by how much a fresh process grows in three runs.
-Milliseconds are this machine's; the ratios are what travels.
+21 rounds: a pause for the other's threads to fall asleep, a run to wake one's
+own, and a run that counts. The table gives medians; MiB is by how much a fresh
+process grows in three runs. Milliseconds are this machine's; the ratios are
+what travels.
 """
 
 

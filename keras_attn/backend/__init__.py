@@ -3,6 +3,7 @@
 The only files of the package that import TensorFlow, PyTorch or JAX are in
 this room. Each backend's module defines the same names:
 
+- `FUSES`: whether a compiler joins elementwise operations into one.
 - `value_and_gradient(function, tensors)`: value and gradient of a scalar
   function of a tensor, or of a nest of tensors.
 - `convolve(inputs, kernel, bias, strides, padding, dilation_rate,
@@ -33,6 +34,7 @@ else:
         "environment variable KERAS_BACKEND before Keras is imported."
     )
 
+FUSES = _backend.FUSES
 contiguous = _backend.contiguous
 convolve = _backend.convolve
 max_pool = _backend.max_pool

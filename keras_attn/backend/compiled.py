@@ -6,6 +6,8 @@ XLA chooses the memory layout and fuses what can be fused by itself.
 import keras
 from keras import ops
 
+FUSES = True
+
 
 def contiguous(inputs):
     """Returns the inputs: their layout is XLA's business."""

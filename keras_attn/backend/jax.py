@@ -3,6 +3,7 @@
 import jax
 import keras
 
+from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import convolve as convolve
 from keras_attn.backend.compiled import max_pool as max_pool

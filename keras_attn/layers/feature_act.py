@@ -175,7 +175,7 @@ class FeatureAct(FeatureMapLayer):
             feature = correlation.streamed(*tensors, self.activation)
         feature = self.from_tokens(feature, *self.size)
         feature = self._pointwise(feature, self.up_kernel, self.up_bias)
-        return ops.cast(ops.relu(feature), inputs.dtype)
+        return ops.cast(backend.rectify(feature), inputs.dtype)
 
     def _mixing(self, like):
         """Returns the mixing matrix and its bias, in the dtype of a tensor."""
@@ -185,14 +185,11 @@ class FeatureAct(FeatureMapLayer):
 
     def _pointwise(self, x, kernel, bias):
         """Applies a matrix to the channels of each position."""
-        kernel = ops.cast(kernel, x.dtype)
+        first = self.data_format == "channels_first"
+        equation = "bchw,cd->bdhw" if first else "bhwc,cd->bhwd"
+        y = ops.einsum(equation, x, ops.cast(kernel, x.dtype))
         bias = ops.cast(bias, x.dtype)
-        if self.data_format == "channels_last":
-            return ops.matmul(x, kernel) + bias
-        kernel = ops.expand_dims(kernel, (0, 1))
-        return backend.convolve(
-            x, kernel, bias, (1, 1), "valid", (1, 1), self.data_format
-        )
+        return y + (ops.reshape(bias, (-1, 1, 1)) if first else bias)
 
     def _check_size(self, shape):
         size = tuple(shape[axis] for axis in self.spatial_axes)
