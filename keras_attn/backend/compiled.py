@@ -19,6 +19,8 @@ def convolve(
 ):
     """Convolves images, and adds the bias unless it is `None`."""
     last = data_format == "channels_last"
+    if isinstance(padding, int):
+        inputs, padding = _padded(inputs, padding, 0.0, data_format), "valid"
     if tuple(kernel.shape[:2]) == tuple(strides) == (1, 1):
         # On CPU, XLA runs this product twice as fast as the convolution.
         equation = "bhwc,cd->bhwd" if last else "bchw,cd->bdhw"
@@ -42,6 +44,9 @@ def convolve(
 
 def max_pool(inputs, pool_size, strides, padding, data_format):
     """Takes the maximum of each window."""
+    if isinstance(padding, int):
+        lowest = float("-inf")
+        inputs, padding = _padded(inputs, padding, lowest, data_format), "valid"
     return ops.max_pool(inputs, pool_size, strides, padding, data_format)
 
 
@@ -63,3 +68,13 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
 def rectify(inputs):
     """Returns the inputs where they are positive, 0 elsewhere."""
     return ops.relu(inputs)
+
+
+def _padded(inputs, pixels, value, data_format):
+    """Puts pixels of a value around each image."""
+    sides, others = (pixels, pixels), (0, 0)
+    if data_format == "channels_last":
+        widths = (others, sides, sides, others)
+    else:
+        widths = (others, others, sides, sides)
+    return ops.pad(inputs, widths, constant_values=value) if pixels else inputs

@@ -45,28 +45,24 @@ def convolve(
     """Convolves images, and adds the bias unless it is `None`."""
     x = _channels_first(inputs, data_format)
     kernel, bias = _values(kernel, bias)
+    # A clone, not `contiguous`: a view of one filter counts as that already,
+    # and its strides make PyTorch's convolution of a single image fail.
+    layouts = {
+        "channels_last": torch.channels_last,
+        "channels_first": torch.contiguous_format,
+    }
     kernel = kernel.permute(3, 2, 0, 1)
-    if data_format == "channels_last":
-        kernel = kernel.contiguous(memory_format=torch.channels_last)
-    else:
-        kernel = kernel.contiguous()
+    kernel = kernel.clone(memory_format=layouts[data_format])
     groups = x.shape[1] // kernel.shape[1]
-    before, after = zip(
-        *(
-            _padding(*sizes) if padding == "same" else (0, 0)
-            for sizes in zip(
-                x.shape[2:],
-                kernel.shape[2:],
-                strides,
-                dilation_rate,
-                strict=True,
-            )
-        ),
-        strict=True,
+    sides = zip(
+        x.shape[2:], kernel.shape[2:], strides, dilation_rate, strict=True
     )
-    if before != after:
-        x = F.pad(x, (before[1], after[1], before[0], after[0]))
-        before = 0
+    pads = [_padding(padding, *side) for side in sides]
+    if all(before == after for before, after in pads):
+        before = [before for before, _ in pads]
+    else:
+        (top, bottom), (left, right) = pads
+        x, before = F.pad(x, (left, right, top, bottom)), 0
     y = F.conv2d(x, kernel, bias, strides, before, dilation_rate, groups)
     return _shaped(y, data_format)
 
@@ -74,9 +70,10 @@ def convolve(
 def max_pool(inputs, pool_size, strides, padding, data_format):
     """Takes the maximum of each window."""
     x = _channels_first(inputs, data_format)
-    if padding == "same":
-        sizes = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
-        (top, bottom), (left, right) = (_padding(*size) for size in sizes)
+    sides = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
+    pads = [_padding(padding, *side) for side in sides]
+    if any(map(any, pads)):
+        (top, bottom), (left, right) = pads
         x = F.pad(x, (left, right, top, bottom), value=float("-inf"))
     if x.device.type != "cpu" or (x.requires_grad and torch.is_grad_enabled()):
         return _shaped(F.max_pool2d(x, pool_size, strides), data_format)
@@ -158,8 +155,12 @@ def _shaped(images, data_format):
     return images
 
 
-def _padding(size, kernel_size, stride, dilation):
-    """Returns what "same" padding adds before and after an axis."""
+def _padding(padding, size, kernel_size, stride, dilation):
+    """Returns how many pixels come before and after an axis."""
+    if padding == "valid":
+        return 0, 0
+    if padding != "same":
+        return padding, padding
     outputs = -(-size // stride)
     total = (outputs - 1) * stride + (kernel_size - 1) * dilation + 1 - size
     total = max(total, 0)

@@ -24,6 +24,16 @@ class FeatureMapLayer(keras.layers.Layer):
         self.spatial_axes = (2, 3) if first else (1, 2)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
+    @staticmethod
+    def check_positive(name, value):
+        """Returns an argument that must be a positive integer."""
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. "
+                f"Received: {name}={value!r}"
+            )
+        return value
+
     def static_channels(self, input_shape):
         """Returns the number of channels, which weights need to know."""
         channels = input_shape[self.channel_axis]
@@ -44,6 +54,26 @@ class FeatureMapLayer(keras.layers.Layer):
         if not self.built:
             self.build(inputs.shape)
         return inputs
+
+    def widen(self, inputs):
+        """Casts to float32, in which statistics neither overflow nor vanish.
+
+        Wider stays as it is.
+        """
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        return ops.cast(inputs, dtype)
+
+    def mean(self, inputs):
+        """Returns the mean of each channel, `(batch, channels)`, widened."""
+        return ops.mean(self.widen(inputs), axis=self.spatial_axes)
+
+    def scale(self, inputs, gates):
+        """Multiplies each channel by its gate, of shape `(batch, channels)`.
+
+        Widened, since the gate's gradient is a sum over all positions.
+        """
+        gates = ops.expand_dims(gates, self.spatial_axes)
+        return ops.cast(self.widen(inputs) * gates, inputs.dtype)
 
     def to_tokens(self, inputs):
         """Returns the positions as `(batch, channels, height * width)`."""

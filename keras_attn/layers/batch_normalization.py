@@ -37,4 +37,5 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 moving.assign(moving + (new - moving) * (1.0 - self.momentum))
         else:
             x = backend.normalize(x, mean, variance, *scale)
-        return ops.cast(x, self.compute_dtype)
+        # Not to the compute dtype: with `autocast=False`, float32 stays.
+        return ops.cast(x, inputs.dtype)

@@ -22,10 +22,13 @@ class Conv2DNormActivation(keras.layers.Layer):
         filters: Positive integer, the number of output channels.
         kernel_size: Integer or pair of integers.
         strides: Integer or pair of integers. Defaults to `1`.
-        padding: `"same"` or `"valid"`. Defaults to `"same"`.
+        padding: `"same"`, `"valid"`, or an integer, the pixels of zeros on
+            each side. Defaults to `"same"`.
         activation: Name of a Keras activation, a callable, or `None`.
             Defaults to `"relu"`.
         use_bias: Whether the convolution has a bias. Defaults to `True`.
+        kernel_initializer: A Keras initializer, or `None` for PyTorch's,
+            uniform within `+-1 / sqrt(fan_in)`. Defaults to `None`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
     """
@@ -38,11 +41,13 @@ class Conv2DNormActivation(keras.layers.Layer):
         padding="same",
         activation="relu",
         use_bias=True,
+        kernel_initializer=None,
         data_format=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.convolution = Conv2D(
             filters,
             kernel_size,
@@ -73,7 +78,9 @@ class Conv2DNormActivation(keras.layers.Layer):
             )
         height, width = self.convolution.kernel_size
         fan_in = height * width * channels
-        self.convolution.kernel_initializer = FanInUniform(fan_in)
+        self.convolution.kernel_initializer = (
+            self.kernel_initializer or FanInUniform(fan_in)
+        )
         self.convolution.bias_initializer = FanInUniform(fan_in)
         self.convolution.build(input_shape)
         shape = self.convolution.compute_output_shape(input_shape)
@@ -111,14 +118,10 @@ class Conv2DNormActivation(keras.layers.Layer):
         bias = beta + bias * scale
         # The kernel's last axis is that of the filters in either format.
         kernel = kernel * scale
-        return backend.convolve(
+        return convolution.convolve(
             inputs,
             ops.cast(kernel, self.compute_dtype),
             ops.cast(bias, self.compute_dtype),
-            convolution.strides,
-            convolution.padding,
-            convolution.dilation_rate,
-            self.data_format,
         )
 
     def compute_output_shape(self, input_shape):
@@ -126,13 +129,20 @@ class Conv2DNormActivation(keras.layers.Layer):
 
     def get_config(self):
         convolution = self.convolution
+        # Keras takes no initial weights that are `None` here, and gives
+        # `linear` for no activation.
+        initializer = self.kernel_initializer
+        if initializer is not None:
+            initializer = keras.initializers.serialize(initializer)
+        activation = keras.activations.serialize(self.activation)
         config = {
             "filters": convolution.filters,
             "kernel_size": convolution.kernel_size,
             "strides": convolution.strides,
-            "padding": convolution.padding,
-            "activation": keras.activations.serialize(self.activation),
+            "padding": convolution.get_config()["padding"],
+            "activation": activation,
             "use_bias": convolution.use_bias,
+            "kernel_initializer": initializer,
             "data_format": self.data_format,
         }
         return {**super().get_config(), **config}

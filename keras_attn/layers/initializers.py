@@ -31,3 +31,30 @@ class FanInUniform(keras.initializers.RandomUniform):
 
     def get_config(self):
         return {"fan_in": self.fan_in, "seed": super().get_config()["seed"]}
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class FanOutNormal(keras.initializers.RandomNormal):
+    """Draws from a normal distribution of variance `2 / fan_out`.
+
+    `fan_out = height * width * filters` of a kernel whose last axis is that of
+    the filters: what He et al. start a network with ReLUs from, by outputs, as
+    ResNets do. Not truncated, other than Keras' `HeNormal`, which goes by
+    inputs. The numbers are NumPy's, as those of `FanInUniform`.
+
+    Args:
+        seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
+    """
+
+    def __init__(self, seed=None):
+        super().__init__(seed=seed)
+
+    def __call__(self, shape, dtype=None):
+        fan_out = np.prod(shape[:-2]) * shape[-1]
+        random = np.random.default_rng(self.seed)
+        values = random.normal(scale=(2.0 / fan_out) ** 0.5, size=shape)
+        dtype = dtype or keras.config.floatx()
+        return keras.ops.convert_to_tensor(values.astype("float32"), dtype)
+
+    def get_config(self):
+        return {"seed": super().get_config()["seed"]}

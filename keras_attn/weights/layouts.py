@@ -126,6 +126,8 @@ LAYOUTS = {
         _permuted("conv1d", 2, 1, 0),
         # (c * m, 1, height, width) -> (height, width, c, m)
         Layout("depthwise", _split_channels, _joined_channels),
+        # (c, 1, length) -> (c, length)
+        Layout("depthwise1d", lambda x, _: x[:, 0], lambda x: x[:, None]),
         # (out, in, 1, 1) -> (in, out)
         Layout(
             "pointwise",

@@ -36,18 +36,21 @@ def windows(array, size, stride, dilation=1):
     return view.transpose(0, 1, 2, 4, 5, 3)
 
 
-def padded(array, size, stride, dilation, value):
-    """Pads as TensorFlow defines "same": the odd one goes to the end."""
+def padded(padding, array, size, stride, dilation, value):
+    """Pads; "same" as TensorFlow defines it: the odd one goes to the end."""
     pads = [(0, 0)]
     for side in array.shape[1:3]:
         reach = (size - 1) * dilation + 1
         total = max((-(-side // stride) - 1) * stride + reach - side, 0)
-        pads.append((total // 2, total - total // 2))
+        same = total // 2, total - total // 2
+        pads.append(
+            {"same": same, "valid": (0, 0)}.get(padding, (padding, padding))
+        )
     return np.pad(array, [*pads, (0, 0)], constant_values=value)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("padding", ["same", "valid", 1])
 class TestConvolve:
     @pytest.mark.parametrize(
         ("size", "stride", "dilation"),
@@ -68,8 +71,7 @@ class TestConvolve:
             (dilation, dilation),
             data_format,
         )
-        if padding == "same":
-            x = padded(x, size, stride, dilation, 0.0)
+        x = padded(padding, x, size, stride, dilation, 0.0)
         x = windows(x.astype("float64"), size, stride, dilation)
         expected = np.einsum("bhwijc,ijcd->bhwd", x, kernel) + bias
         y = channels_last(y, data_format)
@@ -93,8 +95,23 @@ class TestConvolve:
         np.testing.assert_array_equal(y[0, 4, 1], np.arange(5))
 
 
+def test_convolves_a_single_image_to_a_single_channel_with_a_gradient():
+    """PyTorch has a kernel of its own for this, with one thread."""
+
+    def function(kernel):
+        arguments = (1, 1), "same", (1, 1), "channels_last"
+        return ops.sum(backend.convolve(x, kernel, None, *arguments))
+
+    x = ops.ones((1, 1, 1, 2))
+    kernel = np.ones((3, 3, 2, 1), "float32")
+    _, gradient = backend.value_and_gradient(function, kernel)
+    expected = np.zeros((3, 3, 2, 1))
+    expected[1, 1] = 1.0
+    np.testing.assert_array_equal(ops.convert_to_numpy(gradient), expected)
+
+
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("padding", ["same", "valid", 1])
 @pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1), (2, 1)])
 class TestMaxPool:
     def test_is_the_maximum_of_windows(
@@ -104,8 +121,7 @@ class TestMaxPool:
         pool = (size, size), (stride, stride), padding, data_format
         tensor = ops.convert_to_tensor(to_format(x, data_format))
         y = channels_last(backend.max_pool(tensor, *pool), data_format)
-        if padding == "same":
-            x = padded(x, size, stride, 1, -np.inf)
+        x = padded(padding, x, size, stride, 1, -np.inf)
         expected = windows(x, size, stride).max((3, 4))
         np.testing.assert_array_equal(y, expected)
 

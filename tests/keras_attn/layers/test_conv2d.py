@@ -45,3 +45,26 @@ def test_has_low_rank_adaptation_as_keras_layer_has():
     np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), before)
     layer.lora_kernel_b.assign(np.ones(layer.lora_kernel_b.shape))
     assert np.abs(ops.convert_to_numpy(layer(x)) - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_pads_by_pixels(data_format):
+    first = data_format == "channels_first"
+    shape = (2, 4, 10, 8) if first else (2, 10, 8, 4)
+    x = np.random.normal(size=shape).astype("float32")
+    layer = Conv2D(6, 3, 2, padding=1, data_format=data_format)
+    y = layer(x)
+    assert tuple(y.shape) == layer.compute_output_shape(shape)
+    around = keras.layers.ZeroPadding2D(1, data_format=data_format)
+    valid = keras.layers.Conv2D(6, 3, 2, data_format=data_format)
+    valid.build(shape)
+    valid.set_weights(layer.get_weights())
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(y),
+        ops.convert_to_numpy(valid(around(x))),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    again = Conv2D.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert again.compute_output_shape(shape) == tuple(y.shape)

@@ -1,10 +1,10 @@
-"""Every layer and model of the package, with the numbers it is tested with."""
+"""FeatureAct."""
 
 import numpy as np
 
-from keras_attn.applications import FERNet
 from keras_attn.layers import FeatureAct
-from tests.contracts import LayerCase, ModelCase
+from tests.cases.equations import sigmoid
+from tests.contracts import LayerCase
 
 
 def feature_act(activation=None):
@@ -30,10 +30,6 @@ def feature_act(activation=None):
         return y.reshape(batch, height, width, channels)
 
     return reference
-
-
-def sigmoid(x):
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 # The layer sums pairs of channels first where positions <= dim**2.
@@ -66,12 +62,3 @@ FEATURE_ACT = (
         fixed_size=True,
     ),
 )
-FERNET = ModelCase(
-    function=FERNet,
-    shape=(16, 16, 1),
-    num_weights=84,
-    in_float32=("predictions",),
-)
-
-LAYERS = FEATURE_ACT
-MODELS = (FERNET,)

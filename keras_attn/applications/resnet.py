@@ -1,0 +1,369 @@
+"""ResNets with a slot for attention, in torchvision's form."""
+
+import keras
+import numpy as np
+
+from keras_attn.applications import _arguments as arguments
+from keras_attn.applications import _blocks as blocks
+from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
+from keras_attn.layers.covariance_pooling import CovariancePooling
+from keras_attn.layers.initializers import FanOutNormal
+from keras_attn.layers.max_pooling2d import MaxPooling2D
+from keras_attn.layers.registry import get
+from keras_attn.weights import register_names
+
+# Mean and standard deviation of ImageNet's colours, for images in [0, 1].
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+# What of a block that the paper puts elsewhere than at the end of each branch.
+PLACEMENTS = ("block", "last", "convolution", "shared")
+_PLACES = {"DIA": "shared", "GCT": "convolution", "GSoP": "last"}
+# Arguments that the official models give by stage.
+_OF_STAGE = {
+    "fca": [{"dct_size": size} for size in (56, 28, 14, 7)],
+    "gsop": [{"strides": 2}, {}, {}, {}],
+}
+
+_DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
+
+    A 7x7 convolution and a pooling, then four stages of {blocks} blocks, named
+    `stage1` to `stage4` by their ends, each block
+    `y = relu(shortcut(x) + attention(branch(x)))` with a branch of {branch}
+    convolutions, then a linear layer. {parameters:,} parameters as called
+    here, besides the moving statistics. No weights come with it: `weights`
+    takes a checkpoint of torchvision or timm.
+
+    Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR
+    2016 (https://arxiv.org/abs/1512.03385), table 1. As in torchvision, the
+    stride is in the 3x3 convolution, padding is the same on all sides, and
+    convolutions have no biases and start as He et al. draw them, by their
+    outputs. `keras.applications.ResNet50` has the stride in the first 1x1
+    convolution and other padding: its weights do not fit.
+
+    Args:
+        include_top: Whether to end in the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file: Keras'
+            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of torchvision or
+            timm (`.safetensors`, `.pt`, `.pth`, `.npz`).
+        input_tensor: Keras tensor to start from, such as the output of
+            augmentation layers, or `None`.
+        input_shape: Shape of an image in the order of
+            `keras.config.image_data_format()`; any height and width. Defaults
+            to `(224, 224, 3)`. See `preprocess_input` for its values.
+        pooling: Without top: `None` for the last feature map, `"avg"` or
+            `"max"` for a vector.
+        classes: Number of classes. Defaults to `1000`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"{name}"`.
+        attention: Which block goes into the slots: anything that
+            `keras_attn.layers.get` takes, such as `"eca"`, or a list of four
+            of these, one a stage. `"fca"` and `"gsop"` by name have the
+            arguments of the official models in each stage. `None` for none.
+        placement: `"block"`: at the end of each branch, after the last batch
+            normalisation. `"last"`: only in the last block of each stage.
+            `"convolution"`: before each convolution. `"shared"`: one layer a
+            stage, at the end of its branches, whose state goes from block to
+            block. `None` for the one of the block's paper: `"last"` for GSoP,
+            `"convolution"` for GCT, `"shared"` for DIA, `"block"` for all
+            others. Defaults to `None`.
+        head: What pools for the classifier: `"average"`, or `"covariance"`, a
+            1x1 convolution to 256 channels and the square root of their
+            covariance (iSQRT-COV). Defaults to `"average"`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities `(batch, classes)`, or
+        features.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.{function}(
+    ...     input_shape=(32, 32, 3), classes=10, attention="eca"
+    ... )
+    >>> tuple(model.output.shape)
+    (None, 10)
+    """
+"""
+
+
+def _resnet(depth, bottleneck, blocks_of_stages, parameters):
+    """Returns the function that makes one size of ResNet."""
+
+    def function(
+        include_top=True,
+        weights=None,
+        input_tensor=None,
+        input_shape=None,
+        pooling=None,
+        classes=1000,
+        classifier_activation="softmax",
+        name=f"resnet{depth}",
+        *,
+        attention=None,
+        placement=None,
+        head="average",
+    ):
+        arguments.check_top(
+            include_top, pooling, classes, classifier_activation
+        )
+        arguments.check_weights(weights)
+        _check_head(head)
+        slots = Slots(attention, placement)
+        input_tensor = arguments.image_input(
+            input_tensor, input_shape, (224, 224, 3)
+        )
+        x = slots.before_convolution(input_tensor, 1, "stem")
+        x = _convolution(x, 64, 7, 2, "stem_conv")
+        x = MaxPooling2D(3, 2, padding=1, name="stem")(x)
+        for stage, count in enumerate(blocks_of_stages, start=1):
+            filters = 64 * 2 ** (stage - 1)
+            x = _stage(x, filters, count, stage, bottleneck, slots)
+        if include_top:
+            x = _top(x, head, classes, classifier_activation)
+        else:
+            x = blocks.pool_features(x, pooling)
+        return arguments.finish(input_tensor, x, name, weights)
+
+    function.__name__ = function.__qualname__ = f"ResNet{depth}"
+    function.__doc__ = _DOCUMENTATION.format(
+        depth=depth,
+        blocks=", ".join(map(str, blocks_of_stages)),
+        branch="1x1, 3x3 and 1x1" if bottleneck else "two 3x3",
+        parameters=parameters,
+        name=f"resnet{depth}",
+        function=f"ResNet{depth}",
+    )
+    return function
+
+
+ResNet18 = _resnet(18, False, (2, 2, 2, 2), 11_689_512)
+ResNet34 = _resnet(34, False, (3, 4, 6, 3), 21_797_672)
+ResNet50 = _resnet(50, True, (3, 4, 6, 3), 25_557_032)
+ResNet101 = _resnet(101, True, (3, 4, 23, 3), 44_549_160)
+ResNet152 = _resnet(152, True, (3, 8, 36, 3), 60_192_808)
+
+
+class Slots:
+    """Where attention goes in a network, and which.
+
+    Args:
+        attention: What `keras_attn.layers.get` takes, a list of these by
+            stage, or `None`.
+        placement: One of `PLACEMENTS`, or `None` for the paper's.
+    """
+
+    def __init__(self, attention, placement):
+        if placement is not None and placement not in PLACEMENTS:
+            raise ValueError(
+                f"`placement` must be None or one of {PLACEMENTS}. "
+                f"Received: placement={placement!r}"
+            )
+        if placement is not None and attention is None:
+            raise ValueError(
+                "`placement` says where `attention` goes: pass this too. "
+                f"Received: placement={placement!r}, attention=None"
+            )
+        self.attention = attention
+        self.placement = placement
+        if attention is not None and placement is None:
+            example = self._make(1, "example")
+            self.placement = _PLACES.get(type(example).__name__, "block")
+        self._shared = None
+
+    def _make(self, stage, name, **kwargs):
+        """Returns a new layer for a stage."""
+        attention = self.attention
+        if isinstance(attention, (list, tuple)):
+            attention = attention[min(stage, len(attention)) - 1]
+        if isinstance(attention, str) and attention in _OF_STAGE:
+            kwargs = {**_OF_STAGE[attention][min(stage, 4) - 1], **kwargs}
+        return get(attention, name=name, **kwargs)
+
+    def before_convolution(self, x, stage, name):
+        """Returns the input of a convolution, attended to if that is wanted."""
+        if self.placement != "convolution":
+            return x
+        return self._make(stage, f"{name}_attention")(x)
+
+    def start_stage(self, stage):
+        """Makes the layer that a stage shares, without a state yet."""
+        if self.placement == "shared":
+            name = f"stage{stage}_attention"
+            self._shared = self._make(stage, name, return_state=True)
+        self._state = None
+
+    def end_branch(self, x, stage, name, last):
+        """Returns the end of a branch, attended to if that is wanted."""
+        if self.placement == "shared":
+            x, *self._state = self._shared(x, initial_state=self._state)
+        elif self.placement == "block" or (self.placement == "last" and last):
+            x = self._make(stage, f"{name}_attention")(x)
+        return x
+
+
+def _convolution(x, filters, size, strides, name, activation="relu"):
+    """Convolution without bias, batch normalisation and activation."""
+    return Conv2DNormActivation(
+        filters,
+        size,
+        strides,
+        padding=size // 2,
+        activation=activation,
+        use_bias=False,
+        kernel_initializer=FanOutNormal(),
+        name=name,
+    )(x)
+
+
+def _stage(x, filters, count, stage, bottleneck, slots):
+    """Blocks of one size, the first of which halves it but in stage 1."""
+    slots.start_stage(stage)
+    for i in range(1, count + 1):
+        name = f"stage{stage}_block{i}"
+        strides = 2 if i == 1 and stage > 1 else 1
+        outputs = 4 * filters if bottleneck else filters
+        branch = [(1, 1, filters), (3, strides, filters), (1, 1, outputs)]
+        if not bottleneck:
+            branch = [(3, strides, filters), (3, 1, outputs)]
+        y = x
+        for j, (size, step, units) in enumerate(branch, start=1):
+            y = slots.before_convolution(y, stage, f"{name}_conv{j}")
+            activation = "relu" if j < len(branch) else None
+            y = _convolution(
+                y, units, size, step, f"{name}_conv{j}", activation
+            )
+        y = slots.end_branch(y, stage, name, last=i == count)
+        axis = 1 if keras.config.image_data_format() == "channels_first" else 3
+        if strides > 1 or x.shape[axis] != outputs:
+            x = slots.before_convolution(x, stage, f"{name}_shortcut")
+            x = _convolution(x, outputs, 1, strides, f"{name}_shortcut", None)
+        x = keras.layers.Add(name=f"{name}_add")([x, y])
+        end = f"stage{stage}" if i == count else f"{name}_relu"
+        x = keras.layers.ReLU(name=end)(x)
+    return x
+
+
+def _check_head(head):
+    if head not in ("average", "covariance"):
+        raise ValueError(
+            "`head` must be 'average' or 'covariance'. "
+            f"Received: head={head!r}"
+        )
+
+
+def _top(x, head, classes, activation):
+    """Pools, and classifies."""
+    if head == "covariance":
+        x = _convolution(x, 256, 1, 1, "head_conv")
+        x = CovariancePooling(name="head")(x)
+    else:
+        x = blocks.pool_features(x, "avg")
+    x = blocks.dense(x, classes, "classifier")
+    # float32, so that probabilities sum to 1 in mixed precision.
+    return keras.layers.Activation(
+        activation, dtype="float32", name="predictions"
+    )(x)
+
+
+def preprocess_input(x, data_format=None):
+    """Normalises colours from [0, 255] as torchvision's and timm's models do.
+
+    `y = (x / 255 - mean) / std` with the `mean` (0.485, 0.456, 0.406) and
+    `std` (0.229, 0.224, 0.225) of ImageNet's red, green and blue.
+
+    Args:
+        x: NumPy array or tensor of RGB images, values in [0, 255].
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to the
+            Keras setting.
+
+    Returns:
+        The normalised images; a new float32 array for NumPy input.
+
+    Raises:
+        ValueError: If there are not three channels.
+
+    Example:
+
+    >>> x = np.full((1, 2, 2, 3), 255, "uint8")
+    >>> y = keras_attn.applications.resnet.preprocess_input(x, "channels_last")
+    >>> y[0, 0, 0].round(3).tolist()
+    [2.249000072479248, 2.428999900817871, 2.640000104904175]
+    """
+    first = (data_format or keras.config.image_data_format()) == (
+        "channels_first"
+    )
+    axis = 1 if first else 3
+    if len(x.shape) != 4 or x.shape[axis] != 3:
+        raise ValueError(
+            "`x` must be a batch of RGB images, three channels at axis "
+            f"{axis}. Received: x.shape={tuple(x.shape)}"
+        )
+    shape = (3, 1, 1) if first else (3,)
+    mean, std = (
+        np.reshape(np.asarray(values, "float32"), shape)
+        for values in (MEAN, STD)
+    )
+    if isinstance(x, np.ndarray):
+        return (x.astype("float32") / np.float32(255) - mean) / std
+    return (keras.ops.cast(x, "float32") / 255.0 - mean) / std
+
+
+# What the attribute of the attention is called in a block: by timm, and by
+# the official code of ECA, CBAM, SRM and FcaNet, and of DIANet's kind.
+_ATTRIBUTES = ("se", "eca", "cbam", "srm", "att", "attention")
+
+
+@register_names
+def torch_names(model):
+    """Returns torchvision's and timm's names, if the model is a ResNet."""
+    layers = {layer.name: layer for layer in model.layers}
+    if "stem_conv" not in layers or "stage1_block1_conv1" not in layers:
+        return None
+    return [_names(layers, attribute) for attribute in _ATTRIBUTES]
+
+
+def _names(layers, attribute):
+    """Returns the names, with one spelling of the attention's attribute."""
+    names = _of_convolution(layers["stem_conv"], "conv1", "bn1")
+    for name, layer in layers.items():
+        stage, _, rest = name.removeprefix("stage").partition("_block")
+        index, _, part = rest.partition("_")
+        if not rest:
+            continue
+        prefix = f"layer{stage}.{int(index) - 1}"
+        if part == "attention":
+            names.append((f"{prefix}.{attribute}", layer))
+        elif part == "shortcut":
+            pair = f"{prefix}.downsample.0", f"{prefix}.downsample.1"
+            names += _of_convolution(layer, *pair)
+        elif part.startswith("conv") and not part.endswith("_attention"):
+            i = part.removeprefix("conv")
+            pair = f"{prefix}.conv{i}", f"{prefix}.bn{i}"
+            names += _of_convolution(layer, *pair)
+        elif part.endswith("_attention"):
+            i = part.removesuffix("_attention")
+            names.append((f"{prefix}.{attribute}.{i}", layer))
+    for name, layer in layers.items():
+        if name.startswith("stage") and name.endswith("_attention"):
+            if "_block" not in name:
+                stage = name.removeprefix("stage").partition("_")[0]
+                names.append((f"layer{stage}.{attribute}", layer))
+    if "stem_attention" in layers:
+        names.append((f"{attribute}", layers["stem_attention"]))
+    if "head_conv" in layers:
+        names += _of_convolution(
+            layers["head_conv"], "layer_reduce", "layer_reduce_bn"
+        )
+    if "classifier" in layers:
+        names.append(("fc", layers["classifier"]))
+    return names
+
+
+def _of_convolution(layer, convolution, normalization):
+    return [
+        (convolution, layer.convolution),
+        (normalization, layer.normalization),
+    ]

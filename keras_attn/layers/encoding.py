@@ -1,0 +1,116 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.initializers import FanInUniform
+from keras_attn.ops import encoding
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Encoding(FeatureMapLayer):
+    """Residual encoding: sums up how positions differ from learned codewords.
+
+    Each position `x[p]` is shared out between the codewords `c[k]`, and each
+    codeword sums the residuals of its share:
+
+    `a[p, k] = softmax_k(s[k] * |x[p] - c[k]|^2)`,
+    `e[k] = sum_p a[p, k] * (x[p] - c[k])`.
+
+    A pooling that keeps which features there are and not where, of any height
+    and width. It is a sum, and so grows with the number of positions: a
+    normalisation should follow. `ContextEncoding` gates channels by it.
+
+    Reference: Zhang et al., "Deep TEN: Texture Encoding Network", CVPR 2017
+    (https://arxiv.org/abs/1612.02844), where the scale has the other sign:
+    here it is that of the published code, negative so that the nearest
+    codeword gets most. It starts uniform in (-1, 0), the codewords within
+    `+-1 / sqrt(num_codes * channels)`, and, as in the code, nothing keeps a
+    scale negative in training. Computed in float32; a sum that float16
+    cannot hold becomes the largest number that it can.
+
+    Args:
+        num_codes: Positive integer, the number of codewords. Defaults to
+            `32`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: `(batch, num_codes, channels)`.
+
+    Raises:
+        ValueError: If `num_codes` is not a positive integer, or if the number
+            of channels is unknown.
+
+    Example:
+
+    >>> layer = keras_attn.layers.Encoding(num_codes=4)
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 4, 16), (2, 6, 6, 4))
+    """
+
+    torch_names = {
+        "codewords": ("codewords", "same"),
+        "scale": ("scales", "same"),
+    }
+
+    def __init__(self, num_codes=32, **kwargs):
+        super().__init__(**kwargs)
+        self.num_codes = self.check_positive("num_codes", num_codes)
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        self.codewords = self.add_weight(
+            name="codewords",
+            shape=(self.num_codes, channels),
+            initializer=FanInUniform(self.num_codes * channels),
+            autocast=False,
+        )
+        # In the plural, since `scale` is a method.
+        self.scales = self.add_weight(
+            name="scale",
+            shape=(self.num_codes,),
+            initializer=keras.initializers.RandomUniform(-1.0, 0.0),
+            autocast=False,
+        )
+        axes = {self.channel_axis: channels}
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
+
+    def call(self, inputs):
+        return self.narrow(self.encode(inputs))
+
+    def attention(self, inputs):
+        """Returns the share of each codeword in each position.
+
+        `(batch, height, width, num_codes)` in either data format, in float32. Over the codewords it sums to 1.
+        """
+        inputs = self.receive(inputs)
+        shares = encoding.assignments(*self._operands(inputs))
+        shape = ops.shape(inputs)
+        size = (shape[axis] for axis in self.spatial_axes)
+        shares = ops.transpose(shares, (0, 2, 1))
+        return ops.reshape(shares, (-1, *size, self.num_codes))
+
+    def encode(self, inputs):
+        """Returns what `call` does, in float32."""
+        return encoding.encode(*self._operands(inputs))
+
+    def narrow(self, inputs):
+        """Casts to the compute dtype, of which nothing is infinite."""
+        if self.compute_dtype == "float16":
+            largest = float(np.finfo("float16").max)
+            inputs = ops.clip(inputs, -largest, largest)
+        return ops.cast(inputs, self.compute_dtype)
+
+    def _operands(self, inputs):
+        tokens = self.to_tokens(self.widen(inputs))
+        codewords = ops.cast(self.codewords, tokens.dtype)
+        return tokens, codewords, ops.cast(self.scales, tokens.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], self.num_codes, input_shape[self.channel_axis]
+
+    def get_config(self):
+        return {**super().get_config(), "num_codes": self.num_codes}

@@ -1,0 +1,92 @@
+import keras
+from keras import ops
+
+from keras_attn.layers.initializers import FanInUniform
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Excitation(keras.layers.Layer):
+    """The bottleneck of two linear layers that SE ends in, and others after it.
+
+    `z = sum_v (W2 relu(W1 v + b1) + b2)` over the vectors `v` that it is
+    given, each `(batch, channels)`. `W2` is linear, so that it is applied to
+    the sum. Computes in the dtype of the vectors.
+
+    Args:
+        hidden: Positive integer, the units between.
+        use_bias: Whether there are `b1` and `b2`. Defaults to `True`.
+        zero_start: Whether `W2` and `b2` start at zero. Defaults to `False`.
+        **kwargs: `keras.layers.Layer` arguments.
+    """
+
+    def __init__(self, hidden, use_bias=True, zero_start=False, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.hidden = hidden
+        self.use_bias = use_bias
+        self.zero_start = zero_start
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.reduce_kernel, self.reduce_bias = self._add_linear(
+            "reduce", channels, self.hidden, FanInUniform(channels)
+        )
+        start = FanInUniform(self.hidden) if not self.zero_start else "zeros"
+        self.expand_kernel, self.expand_bias = self._add_linear(
+            "expand", self.hidden, channels, start
+        )
+
+    def _add_linear(self, name, inputs, outputs, initializer):
+        kernel = self.add_weight(
+            name=f"{name}_kernel",
+            shape=(inputs, outputs),
+            initializer=initializer,
+            autocast=False,
+        )
+        if not self.use_bias:
+            return kernel, None
+        bias = self.add_weight(
+            name=f"{name}_bias",
+            shape=(outputs,),
+            initializer=initializer,
+            autocast=False,
+        )
+        return kernel, bias
+
+    def call(self, *vectors):
+        dtype = vectors[0].dtype
+        hidden = sum(
+            ops.relu(_linear(v, self.reduce_kernel, self.reduce_bias))
+            for v in vectors
+        )
+        outputs = ops.matmul(hidden, ops.cast(self.expand_kernel, dtype))
+        if not self.use_bias:
+            return outputs
+        return outputs + len(vectors) * ops.cast(self.expand_bias, dtype)
+
+    def names(self, reduce, expand, layout, path="excitation"):
+        """Returns the names in PyTorch, for the layer that holds this one.
+
+        `reduce` and `expand` are what stands before `.weight` and `.bias`,
+        `path` is the attribute that the holder calls this layer by.
+        """
+        table = {
+            f"{reduce}.weight": (f"{path}.reduce_kernel", layout),
+            f"{expand}.weight": (f"{path}.expand_kernel", layout),
+        }
+        if self.use_bias:
+            table[f"{reduce}.bias"] = (f"{path}.reduce_bias", "same")
+            table[f"{expand}.bias"] = (f"{path}.expand_bias", "same")
+        return table
+
+    def get_config(self):
+        config = {
+            "hidden": self.hidden,
+            "use_bias": self.use_bias,
+            "zero_start": self.zero_start,
+        }
+        return {**super().get_config(), **config}
+
+
+def _linear(x, kernel, bias):
+    y = ops.matmul(x, ops.cast(kernel, x.dtype))
+    return y if bias is None else y + ops.cast(bias, x.dtype)

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers.cbam import CBAM
+from tests.cases import cases_of
+from tests.contracts import LAYER_CHECKS
+from tests.contracts.devices import FORMATS
+from tests.contracts.extremes import check_extremes
+from tests.contracts.numerics import gradients
+from tests.goldens.checks import check_golden
+
+
+@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
+@pytest.mark.parametrize("case", cases_of(CBAM), ids=str)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("name", ["cbam", "timm_cbam"])
+def test_golden(name, data_format):
+    def make(golden, data_format):
+        timm = name == "timm_cbam"
+        return CBAM(
+            8, use_bias=not timm, mean_first=timm, data_format=data_format
+        )
+
+    check_golden(name, make, data_format)
+
+
+def image():
+    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
+
+
+def test_is_the_identity_at_first_if_asked():
+    x = image()
+    y = CBAM(4, identity_start=True)(x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
+
+
+def test_learns_from_the_identity():
+    layer = CBAM(4, identity_start=True)
+    layer.build((None, 5, 4, 16))
+    found = gradients(layer, image(), training=True)
+    assert any(np.any(g) for name, g in found.items() if "weight" in name)
+
+
+def test_the_spatial_gate_starts_at_one_half():
+    gates = CBAM(4).attention(image())["spatial"]
+    np.testing.assert_array_equal(ops.convert_to_numpy(gates), 0.5)
+
+
+@pytest.mark.parametrize("argument", ["ratio", "kernel_size"])
+@pytest.mark.parametrize("value", [0, -1, 2.5])
+def test_refuses_what_is_no_positive_integer(argument, value):
+    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
+        CBAM(**{argument: value})
+
+
+def test_refuses_an_even_kernel():
+    with pytest.raises(ValueError, match="must be odd.*kernel_size=4"):
+        CBAM(kernel_size=4)

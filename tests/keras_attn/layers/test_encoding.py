@@ -1,0 +1,112 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers.encoding import Encoding
+from keras_attn.weights import load_torch, to_torch
+from tests.cases.encoding import ENCODINGS, residuals
+from tests.contracts import LAYER_CHECKS
+from tests.contracts.devices import FORMATS, to_format
+from tests.contracts.extremes import check_extremes
+
+CASES = [case for case in ENCODINGS if case.cls is Encoding]
+
+
+@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+class TestAttention:
+    def test_is_the_share_of_each_codeword(self, data_format):
+        image = np.random.normal(size=(2, 5, 4, 8)).astype("float32")
+        layer = Encoding(3, data_format=data_format)
+        shares = layer.attention(to_format(image, data_format))
+        weights = [ops.convert_to_numpy(w) for w in layer.weights]
+        expected = residuals(image.astype("float64"), *weights)[0]
+        assert tuple(shares.shape) == (2, 5, 4, 3)
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(shares),
+            expected.reshape(2, 5, 4, 3),
+            rtol=1e-4,
+            atol=1e-6,
+        )
+
+    def test_makes_the_encoding(self, data_format):
+        """By the second equation of the docstring."""
+        image = np.random.normal(size=(2, 5, 4, 8)).astype("float32")
+        x = to_format(image, data_format)
+        layer = Encoding(3, data_format=data_format)
+        shares = ops.convert_to_numpy(layer.attention(x))
+        codewords = ops.convert_to_numpy(layer.codewords)
+        expected = np.einsum("bhwk,bhwc->bkc", shares, image)
+        expected = expected - shares.sum((1, 2))[..., None] * codewords
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(layer(x)), expected, rtol=1e-4, atol=1e-5
+        )
+
+
+def test_initial_weights_are_those_of_the_source():
+    layer = Encoding(32)
+    layer.build((None, 4, 4, 16))
+    codewords, scale = (ops.convert_to_numpy(w) for w in layer.weights)
+    limit = (32 * 16) ** -0.5
+    assert 0.95 * limit < np.abs(codewords).max() <= limit
+    assert abs(codewords.mean()) < 0.1 * limit
+    assert -1.0 <= scale.min() < -0.8 and -0.2 < scale.max() <= 0.0
+
+
+def test_the_nearest_codeword_gets_most():
+    layer = Encoding(2, data_format="channels_last")
+    layer.build((None, 1, 2, 3))
+    codewords = np.array([[1.0, 1.0, 1.0], [-1.0, 0.0, 2.0]])
+    layer.set_weights([codewords, np.array([-1.0, -1.0])])
+    x = np.array([[[[0.9, 1.0, 1.0], [-1.0, 0.1, 2.0]]]], "float32")
+    shares = ops.convert_to_numpy(layer.attention(x))
+    assert shares[0, 0].argmax(1).tolist() == [0, 1]
+
+
+class TestPrecision:
+    def test_a_sum_beyond_float16_is_the_largest_number(self):
+        x = np.full((1, 6, 6, 4), 1e4, "float32")
+        x[..., 1] = -1e4
+        layer = Encoding(2, dtype="mixed_float16", data_format="channels_last")
+        layer.build(x.shape)
+        layer.set_weights([np.zeros((2, 4)), np.zeros(2)])
+        y = ops.convert_to_numpy(ops.cast(layer(x), "float32"))
+        assert y[..., 0].tolist() == [[65504.0] * 2]
+        assert y[..., 1].tolist() == [[-65504.0] * 2]
+
+
+def test_loads_weights_from_pytorch():
+    arrays = {
+        "codewords": np.random.normal(size=(3, 8)).astype("float32"),
+        "scale": np.random.normal(size=3).astype("float32"),
+    }
+    layer = Encoding(3, data_format="channels_last")
+    layer.build((None, 4, 4, 8))
+    load_torch(layer, arrays)
+    back = to_torch(layer)
+    assert set(back) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(back[name], array)
+
+
+class TestErrors:
+    @pytest.mark.parametrize("value", [0, -1, 2.5, None, True])
+    def test_num_codes_is_a_positive_integer(self, value):
+        with pytest.raises(ValueError, match="`num_codes` must be a positive"):
+            Encoding(num_codes=value)
+
+    def test_channels_are_static(self):
+        with pytest.raises(ValueError, match="static number of channels"):
+            Encoding(data_format="channels_last")(keras.Input((6, 6, None)))
+
+    def test_another_number_of_channels_than_the_built_one(self):
+        layer = Encoding(data_format="channels_last")
+        layer(np.zeros((1, 6, 6, 8)))
+        with pytest.raises(ValueError, match="expected axis 3"):
+            layer(np.zeros((1, 6, 6, 4)))

@@ -1,0 +1,56 @@
+import inspect
+
+import keras
+import pytest
+
+import keras_attn
+from keras_attn.layers import ECA, SE, get, names
+from keras_attn.layers.base import FeatureMapLayer
+
+
+def test_every_block_that_keeps_the_shape_has_a_name():
+    kept = set()
+    for _, cls in inspect.getmembers(keras_attn.layers, inspect.isclass):
+        if issubclass(cls, FeatureMapLayer):
+            layer = cls()
+            if layer.compute_output_shape((2, 7, 7, 32)) == (2, 7, 7, 32):
+                kept.add(cls)
+    assert {type(get(name)) for name in names()} == kept
+
+
+def test_names_are_sorted_and_in_snake_case():
+    assert names() == sorted(names())
+    assert {"se", "feature_act"} <= set(names())
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["se", SE, lambda **kwargs: SE(**kwargs), keras.layers.serialize(SE(2))],
+)
+def test_gives_a_layer_with_the_arguments(identifier):
+    layer = get(identifier, ratio=4)
+    assert isinstance(layer, SE) and layer.ratio == 4
+    assert get(identifier, ratio=4) is not layer
+
+
+def test_a_config_keeps_its_arguments():
+    config = keras.layers.serialize(ECA(5, circular=True))
+    layer = get(config, name="other")
+    assert (layer.kernel_size, layer.circular) == (5, True)
+    assert layer.name == "other"
+
+
+@pytest.mark.parametrize("identifier", ["sea", None, 3, {"ratio": 4}])
+def test_says_what_there_is(identifier):
+    with pytest.raises(ValueError, match="'cbam', 'eca', .*Received: "):
+        get(identifier)
+
+
+def test_refuses_a_layer_that_is_one_already():
+    with pytest.raises(ValueError, match="Pass its class or config"):
+        get(SE())
+
+
+def test_refuses_a_function_that_gives_no_layer():
+    with pytest.raises(ValueError, match="must return a Keras layer"):
+        get(lambda: "se")

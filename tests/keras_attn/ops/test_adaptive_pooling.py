@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.ops.adaptive_pooling import pooling_matrix
+
+SIZES = [(7, 3), (9, 8), (8, 8), (14, 7), (3, 8), (1, 5), (5, 1), (56, 7)]
+
+
+def expected(inputs, outputs):
+    matrix = np.zeros((outputs, inputs))
+    for i in range(outputs):
+        first = int(np.floor(i * inputs / outputs))
+        end = int(np.ceil((i + 1) * inputs / outputs))
+        for p in range(first, end):
+            matrix[i, p] = 1.0 / (end - first)
+    return matrix
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), SIZES)
+class TestPoolingMatrix:
+    def test_of_integers(self, inputs, outputs):
+        matrix = pooling_matrix(inputs, outputs)
+        assert isinstance(matrix, np.ndarray)
+        assert matrix.dtype == "float32"
+        np.testing.assert_allclose(matrix, expected(inputs, outputs), rtol=1e-6)
+
+    @pytest.mark.parametrize("which", [(True, False), (False, True), (1, 1)])
+    def test_of_tensors(self, which, inputs, outputs):
+        sizes = [
+            ops.convert_to_tensor(size, "int32") if tensor else size
+            for size, tensor in zip((inputs, outputs), which, strict=True)
+        ]
+        matrix = pooling_matrix(*sizes)
+        assert ops.is_tensor(matrix)
+        matrix = ops.convert_to_numpy(matrix)
+        assert matrix.dtype == "float32"
+        np.testing.assert_array_equal(matrix, pooling_matrix(inputs, outputs))
+
+    def test_keeps_what_is_constant(self, inputs, outputs):
+        sums = pooling_matrix(inputs, outputs).sum(1)
+        np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
