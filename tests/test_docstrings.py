@@ -94,7 +94,12 @@ def faults(subject, sections):
         for heading in HEADINGS
         if line.startswith(heading)
     ]
-    expected = [name for name, needed in sections if needed or name in present]
+    takes = inspect.signature(subject).parameters
+    expected = [
+        name
+        for name, needed in sections
+        if (needed and (takes or name != "Args:")) or name in present
+    ]
     if present != expected:
         found.append(f"sections {present}, expected {expected}")
     if "\n    raise " in _source(subject) and "Raises:" not in present:
@@ -104,7 +109,7 @@ def faults(subject, sections):
         signature = [
             {"VAR_KEYWORD": "**", "VAR_POSITIONAL": "*"}.get(p.kind.name, "")
             + name
-            for name, p in inspect.signature(subject).parameters.items()
+            for name, p in takes.items()
         ]
         if documented != signature:
             found.append(f"arguments {documented}, expected {signature}")

@@ -1,4 +1,11 @@
 """Architectures: functions that return a `keras.Model`."""
 
 from keras_attn.applications import fernet as fernet
+from keras_attn.applications import resnet as resnet
 from keras_attn.applications.fernet import FERNet as FERNet
+from keras_attn.applications.resnet import ResNet18 as ResNet18
+from keras_attn.applications.resnet import ResNet34 as ResNet34
+from keras_attn.applications.resnet import ResNet50 as ResNet50
+from keras_attn.applications.resnet import ResNet101 as ResNet101
+from keras_attn.applications.resnet import ResNet152 as ResNet152
+from keras_attn.applications.resnet import ResNetCIFAR as ResNetCIFAR

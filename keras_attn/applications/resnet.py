@@ -86,7 +86,6 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
     >>> tuple(model.output.shape)
     (None, 10)
     """
-"""
 
 
 def _resnet(depth, bottleneck, blocks_of_stages, parameters):
@@ -106,26 +105,19 @@ def _resnet(depth, bottleneck, blocks_of_stages, parameters):
         placement=None,
         head="average",
     ):
-        arguments.check_top(
-            include_top, pooling, classes, classifier_activation
+        return _build(
+            input_tensor,
+            input_shape,
+            (224, 224, 3),
+            stem=(64, 7),
+            filters=(64, 128, 256, 512),
+            counts=blocks_of_stages,
+            bottleneck=bottleneck,
+            slots=Slots(attention, placement),
+            top=(include_top, pooling, classes, classifier_activation, head),
+            name=name,
+            weights=weights,
         )
-        arguments.check_weights(weights)
-        _check_head(head)
-        slots = Slots(attention, placement)
-        input_tensor = arguments.image_input(
-            input_tensor, input_shape, (224, 224, 3)
-        )
-        x = slots.before_convolution(input_tensor, 1, "stem")
-        x = _convolution(x, 64, 7, 2, "stem_conv")
-        x = MaxPooling2D(3, 2, padding=1, name="stem")(x)
-        for stage, count in enumerate(blocks_of_stages, start=1):
-            filters = 64 * 2 ** (stage - 1)
-            x = _stage(x, filters, count, stage, bottleneck, slots)
-        if include_top:
-            x = _top(x, head, classes, classifier_activation)
-        else:
-            x = blocks.pool_features(x, pooling)
-        return arguments.finish(input_tensor, x, name, weights)
 
     function.__name__ = function.__qualname__ = f"ResNet{depth}"
     function.__doc__ = _DOCUMENTATION.format(
@@ -144,6 +136,132 @@ ResNet34 = _resnet(34, False, (3, 4, 6, 3), 21_797_672)
 ResNet50 = _resnet(50, True, (3, 4, 6, 3), 25_557_032)
 ResNet101 = _resnet(101, True, (3, 4, 23, 3), 44_549_160)
 ResNet152 = _resnet(152, True, (3, 8, 36, 3), 60_192_808)
+
+
+def ResNetCIFAR(
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=10,
+    classifier_activation="softmax",
+    name="resnet_cifar",
+    *,
+    depth=20,
+    attention=None,
+    placement=None,
+    head="average",
+):
+    """ResNet for small images, with a slot for attention.
+
+    A 3x3 convolution and no pooling, then three stages of 16, 32 and 64
+    filters, named `stage1` to `stage3` by their ends, each block
+    `y = relu(shortcut(x) + attention(branch(x)))`, then a linear layer. The
+    depth gives the blocks: `(depth - 2) / 6` a stage, of two 3x3 convolutions
+    each (20, 32, 56, 110), or else `(depth - 2) / 9` of 1x1, 3x3 and 1x1, with
+    four times as many outputs (29, 164). A depth that is both is the first.
+
+    Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR
+    2016 (https://arxiv.org/abs/1512.03385), section 4.2; the 1x1 form as
+    DIANet and others use it. Where the size changes, the shortcut is a 1x1
+    convolution, where the paper pads channels with zeros.
+
+    Args:
+        include_top: Whether to end in the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file: Keras'
+            (`.weights.h5`, `.h5`, `.keras`) or a PyTorch checkpoint in
+            torchvision's names (`.safetensors`, `.pt`, `.pth`, `.npz`).
+        input_tensor: Keras tensor to start from, such as the output of
+            augmentation layers, or `None`.
+        input_shape: Shape of an image in the order of
+            `keras.config.image_data_format()`; any height and width. Defaults
+            to `(32, 32, 3)`.
+        pooling: Without top: `None` for the last feature map, `"avg"` or
+            `"max"` for a vector.
+        classes: Number of classes. Defaults to `10`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"resnet_cifar"`.
+        depth: How many layers with weights there are from image to class.
+            Defaults to `20`.
+        attention: See `ResNet50`.
+        placement: See `ResNet50`.
+        head: See `ResNet50`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities `(batch, classes)`, or
+        features.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.ResNetCIFAR(depth=8, attention="se")
+    >>> tuple(model.output.shape)
+    (None, 10)
+    """
+    bottleneck = isinstance(depth, int) and (depth - 2) % 6 != 0
+    layers = 9 if bottleneck else 6
+    if not isinstance(depth, int) or depth < 8 or (depth - 2) % layers:
+        raise ValueError(
+            "`depth` must be 6 n + 2 or 9 n + 2, such as 20, 56, 110 or 164. "
+            f"Received: depth={depth!r}"
+        )
+    return _build(
+        input_tensor,
+        input_shape,
+        (32, 32, 3),
+        stem=(16, 3),
+        filters=(16, 32, 64),
+        counts=(depth - 2) // layers * np.ones(3, int),
+        bottleneck=bottleneck,
+        slots=Slots(attention, placement),
+        top=(include_top, pooling, classes, classifier_activation, head),
+        name=name,
+        weights=weights,
+    )
+
+
+def _build(
+    input_tensor,
+    input_shape,
+    default_shape,
+    *,
+    stem,
+    filters,
+    counts,
+    bottleneck,
+    slots,
+    top,
+    name,
+    weights,
+):
+    """Returns a model, after all arguments were checked."""
+    include_top, pooling, classes, classifier_activation, head = top
+    arguments.check_top(include_top, pooling, classes, classifier_activation)
+    arguments.check_weights(weights)
+    _check_head(head)
+    input_tensor = arguments.image_input(
+        input_tensor, input_shape, default_shape
+    )
+    units, size = stem
+    x = slots.before_convolution(input_tensor, 1, "stem")
+    if size == 7:
+        x = _convolution(x, units, size, 2, "stem_conv")
+        x = MaxPooling2D(3, 2, padding=1, name="stem")(x)
+    else:
+        x = _convolution(x, units, size, 1, "stem_conv")
+    for stage, (units, count) in enumerate(
+        zip(filters, counts, strict=True), start=1
+    ):
+        x = _stage(x, units, int(count), stage, bottleneck, slots)
+    if include_top:
+        x = _top(x, head, classes, classifier_activation)
+    else:
+        x = blocks.pool_features(x, pooling)
+    return arguments.finish(input_tensor, x, name, weights)
 
 
 class Slots:
@@ -249,8 +367,7 @@ def _stage(x, filters, count, stage, bottleneck, slots):
 def _check_head(head):
     if head not in ("average", "covariance"):
         raise ValueError(
-            "`head` must be 'average' or 'covariance'. "
-            f"Received: head={head!r}"
+            f"`head` must be 'average' or 'covariance'. Received: head={head!r}"
         )
 
 
@@ -308,6 +425,7 @@ def preprocess_input(x, data_format=None):
     )
     if isinstance(x, np.ndarray):
         return (x.astype("float32") / np.float32(255) - mean) / std
+    mean, std = (keras.ops.convert_to_tensor(a) for a in (mean, std))
     return (keras.ops.cast(x, "float32") / 255.0 - mean) / std
 
 

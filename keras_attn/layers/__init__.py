@@ -1,11 +1,24 @@
 """Attention blocks as Keras layers."""
 
+from keras_attn.layers.bilinear_attention import (
+    BilinearAttention as BilinearAttention,
+)
 from keras_attn.layers.cbam import CBAM as CBAM
+from keras_attn.layers.context_encoding import (
+    ContextEncoding as ContextEncoding,
+)
+from keras_attn.layers.covariance_pooling import (
+    CovariancePooling as CovariancePooling,
+)
+from keras_attn.layers.dia import DIA as DIA
 from keras_attn.layers.eca import ECA as ECA
+from keras_attn.layers.encoding import Encoding as Encoding
 from keras_attn.layers.fca import FCA as FCA
 from keras_attn.layers.feature_act import FeatureAct as FeatureAct
 from keras_attn.layers.gct import GCT as GCT
+from keras_attn.layers.gsop import GSoP as GSoP
 from keras_attn.layers.registry import get as get
 from keras_attn.layers.registry import names as names
 from keras_attn.layers.se import SE as SE
+from keras_attn.layers.soca import SOCA as SOCA
 from keras_attn.layers.srm import SRM as SRM

@@ -55,8 +55,14 @@ class ECA(ChannelAttention):
 
     torch_names = {"conv.weight": ("kernel", "conv1d")}
 
-    def __init__(self, kernel_size=None, circular=False, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        kernel_size=None,
+        circular=False,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
         if kernel_size is not None:
             self.check_positive("kernel_size", kernel_size)
             if kernel_size % 2 == 0:

@@ -84,7 +84,8 @@ class Encoding(FeatureMapLayer):
     def attention(self, inputs):
         """Returns the share of each codeword in each position.
 
-        `(batch, height, width, num_codes)` in either data format, in float32. Over the codewords it sums to 1.
+        `(batch, height, width, num_codes)` in either data format, in float32.
+        Over the codewords it sums to 1.
         """
         inputs = self.receive(inputs)
         shares = encoding.assignments(*self._operands(inputs))

@@ -75,8 +75,15 @@ class FCA(ChannelAttention):
     ((2, 9, 9, 16), (2, 16))
     """
 
-    def __init__(self, ratio=16, frequencies="top16", dct_size=_GRID, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        ratio=16,
+        frequencies="top16",
+        dct_size=_GRID,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
         self.ratio = self.check_positive("ratio", ratio)
         if frequencies not in _NAMES:
             raise ValueError(

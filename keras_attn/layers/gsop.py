@@ -8,7 +8,7 @@ from keras_attn.layers.projection import (
     float32_normalization,
     normalization_names,
 )
-from keras_attn.ops.adaptive_pooling import pooling_matrix
+from keras_attn.ops.adaptive_pooling import average_pool
 from keras_attn.ops.covariance import covariance
 
 
@@ -180,7 +180,7 @@ class GSoP(FeatureMapLayer):
         """Averages to the grid; returns `(batch, grid * grid, dim)`."""
         height, width = (ops.shape(image)[axis] for axis in self.spatial_axes)
         maps = ops.reshape(tokens, (-1, self.dim, height, width))
-        maps = _pool(maps, (height, width), (self.grid, self.grid))
+        maps = average_pool(maps, (height, width), (self.grid, self.grid))
         tokens = ops.reshape(maps, (-1, self.dim, self.grid**2))
         return ops.transpose(tokens, (0, 2, 1))
 
@@ -188,7 +188,7 @@ class GSoP(FeatureMapLayer):
         """Averages to the size of an image; `(batch, height, width)`."""
         size = tuple(ops.shape(image)[axis] for axis in self.spatial_axes)
         gates = ops.reshape(gates, (-1, self.grid, self.grid))
-        return _pool(gates, (self.grid, self.grid), size)
+        return average_pool(gates, (self.grid, self.grid), size)
 
     @property
     def torch_names(self):
@@ -228,12 +228,3 @@ class GSoP(FeatureMapLayer):
 def _normal(fan_out):
     """Returns the official initialiser, He's for outputs, not truncated."""
     return keras.initializers.RandomNormal(stddev=(2.0 / fan_out) ** 0.5)
-
-
-def _pool(maps, inputs, outputs):
-    """Averages the last two axes from one size to another."""
-    rows, columns = (
-        ops.cast(pooling_matrix(*sizes), maps.dtype)
-        for sizes in zip(inputs, outputs, strict=True)
-    )
-    return ops.matmul(rows, ops.matmul(maps, ops.transpose(columns)))

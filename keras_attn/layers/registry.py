@@ -2,21 +2,31 @@
 
 import keras
 
+from keras_attn.layers.bilinear_attention import BilinearAttention
 from keras_attn.layers.cbam import CBAM
+from keras_attn.layers.context_encoding import ContextEncoding
+from keras_attn.layers.dia import DIA
 from keras_attn.layers.eca import ECA
 from keras_attn.layers.fca import FCA
 from keras_attn.layers.feature_act import FeatureAct
 from keras_attn.layers.gct import GCT
+from keras_attn.layers.gsop import GSoP
 from keras_attn.layers.se import SE
+from keras_attn.layers.soca import SOCA
 from keras_attn.layers.srm import SRM
 
 _CLASSES = {
+    "bilinear_attention": BilinearAttention,
     "cbam": CBAM,
+    "context_encoding": ContextEncoding,
+    "dia": DIA,
     "eca": ECA,
     "fca": FCA,
     "feature_act": FeatureAct,
     "gct": GCT,
+    "gsop": GSoP,
     "se": SE,
+    "soca": SOCA,
     "srm": SRM,
 }
 
@@ -77,7 +87,9 @@ def get(identifier, **kwargs):
         )
     fix = ""
     if isinstance(identifier, keras.layers.Layer):
-        fix = ". Pass its class or config, as each place needs a layer of its own"
+        fix = (
+            ". Pass its class or config, as each place needs a layer of its own"
+        )
     raise ValueError(
         f"An attention block is one of {names()}, a class of layers, a "
         "function that returns a layer, or a layer's config. "

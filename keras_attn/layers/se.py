@@ -48,8 +48,15 @@ class SE(ChannelAttention):
     ((2, 6, 6, 16), (2, 16))
     """
 
-    def __init__(self, ratio=16, use_bias=True, divisor=1, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        ratio=16,
+        use_bias=True,
+        divisor=1,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
         self.ratio = self.check_positive("ratio", ratio)
         self.divisor = self.check_positive("divisor", divisor)
         self.use_bias = use_bias

@@ -59,8 +59,15 @@ class SOCA(ChannelAttention):
     ((2, 6, 6, 16), (2, 16))
     """
 
-    def __init__(self, ratio=8, iterations=5, max_size=1000, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        ratio=8,
+        iterations=5,
+        max_size=1000,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
         self.ratio = self.check_positive("ratio", ratio)
         self.iterations = self.check_positive("iterations", iterations)
         self.max_size = self.check_positive("max_size", max_size)
@@ -84,10 +91,13 @@ class SOCA(ChannelAttention):
         """Cuts what is longer than `max_size`, as much from both ends."""
         cuts = [slice(None)] * 4
         for axis in self.spatial_axes:
-            side = ops.shape(inputs)[axis]
-            # A tensor, if TensorFlow is to learn the size from the image.
-            least = ops.minimum if ops.is_tensor(side) else min
-            kept = least(side, self.max_size)
+            side = inputs.shape[axis]
+            if side is None:  # TensorFlow learns it from the image.
+                side = ops.shape(inputs)[axis]
+                kept = ops.minimum(side, self.max_size)
+            else:
+                side = int(side)  # A tensor, where PyTorch traces.
+                kept = min(side, self.max_size)
             start = (side - kept) // 2
             cuts[axis] = slice(start, start + kept)
         return inputs[tuple(cuts)]

@@ -59,8 +59,14 @@ class SRM(ChannelAttention):
         "bn.num_batches_tracked": None,
     }
 
-    def __init__(self, epsilon=1e-5, zero_start=True, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        epsilon=1e-5,
+        zero_start=True,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
         if not epsilon > 0:
             raise ValueError(
                 "`epsilon` must be above 0: the root of a variance of 0 has "

@@ -29,3 +29,21 @@ def pooling_matrix(inputs, outputs):
     inside = numbers.logical_and(columns >= first, columns < end)
     matrix = numbers.where(inside, numbers.divide(1.0, end - first), 0.0)
     return matrix.astype("float32") if static else ops.cast(matrix, "float32")
+
+
+def average_pool(maps, inputs, outputs):
+    """Averages the last two axes from one size to another.
+
+    Args:
+        maps: Tensor `(..., height, width)`.
+        inputs: Its height and width, as `pooling_matrix` takes them.
+        outputs: Those to return, likewise; they may be larger.
+
+    Returns:
+        A tensor of the dtype of the maps.
+    """
+    rows, columns = (
+        ops.cast(pooling_matrix(*sizes), maps.dtype)
+        for sizes in zip(inputs, outputs, strict=True)
+    )
+    return ops.matmul(rows, ops.matmul(maps, ops.transpose(columns)))

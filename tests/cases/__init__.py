@@ -1,11 +1,13 @@
 """Every layer and model of the package, with the numbers it is tested with."""
 
 from tests.cases.channel import CHANNEL
+from tests.cases.encoding import ENCODINGS
 from tests.cases.feature_act import FEATURE_ACT
-from tests.cases.models import FERNET as FERNET
+from tests.cases.models import FERNET, RESNET
+from tests.cases.second_order import SECOND_ORDER
 
-LAYERS = (*FEATURE_ACT, *CHANNEL)
-MODELS = (FERNET,)
+LAYERS = (*FEATURE_ACT, *CHANNEL, *SECOND_ORDER, *ENCODINGS)
+MODELS = (FERNET, RESNET)
 
 
 def cases_of(cls):

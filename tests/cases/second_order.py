@@ -146,6 +146,7 @@ SECOND_ORDER = (
     LayerCase(
         cls=GSoP,
         kwargs={"dim": 6},
+        name="gsop_channel",
         num_weights=10,
         reference=gsop_channel(),
         in_float32=IN_FLOAT32,
@@ -153,6 +154,7 @@ SECOND_ORDER = (
     LayerCase(
         cls=GSoP,
         kwargs={"dim": 5, "strides": 2, "identity_start": True},
+        name="gsop_channel_strided",
         num_weights=10,
         reference=gsop_channel(2, size=2.0),
         in_float32=IN_FLOAT32,
@@ -160,6 +162,7 @@ SECOND_ORDER = (
     LayerCase(
         cls=GSoP,
         kwargs={"dim": 5, "mode": "position", "grid": 4},
+        name="gsop_position",
         num_weights=10,
         reference=gsop_position(4),
         in_float32=IN_FLOAT32,

@@ -45,6 +45,12 @@ def fernet_images():
     return images.astype("float32")
 
 
+def resnet_images():
+    """Returns the images which the goldens of ResNets were recorded on."""
+    images = np.random.RandomState(1).normal(size=(2, 64, 63, 3))
+    return images.astype("float32")
+
+
 def random_weights(shapes):
     """Draws weights for the names and shapes of a PyTorch network.
 

@@ -1,7 +1,7 @@
 """Makes the goldens: `python -m tests.goldens.make_goldens --help`.
 
-Needs PyTorch, and the reference implementations as modules in a folder, which
-are not part of this project.
+Needs PyTorch, torchvision, and the reference implementations as modules in a
+folder, none of which is part of this project.
 """
 
 import argparse
@@ -13,7 +13,13 @@ import sys
 import numpy as np
 import torch
 
-from tests.goldens import FOLDER, cotangent, fernet_images, random_weights
+from tests.goldens import (
+    FOLDER,
+    cotangent,
+    fernet_images,
+    random_weights,
+    resnet_images,
+)
 
 BLOCKS = (
     "feature_act_16_12",
@@ -90,6 +96,36 @@ def make_fernet(reference):
     )
 
 
+def make_resnets(models):
+    """Records torchvision's ResNets, one block a stage, in float64."""
+    for name, block in (("basic", "BasicBlock"), ("bottleneck", "Bottleneck")):
+        network = models.ResNet(
+            getattr(models, block), [1, 1, 1, 1], num_classes=5
+        )
+        shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+        weights = random_weights(shapes)
+        network.load_state_dict(
+            {k: torch.tensor(v) for k, v in weights.items()}
+        )
+        network = network.double().eval()
+        x = torch.tensor(np.moveaxis(resnet_images(), -1, 1)).double()
+        x.requires_grad_()
+        logits = network(x)
+        pull = torch.tensor(cotangent(logits.shape)).double()
+        (gradient,) = torch.autograd.grad(logits, x, pull)
+        meta = {
+            "source": f"torchvision 0.28.0 ResNet({block}, [1, 1, 1, 1]) in "
+            "float64, weights by random_weights, images by resnet_images",
+            "torch": torch.__version__,
+        }
+        np.savez_compressed(
+            FOLDER / f"resnet_{name}.npz",
+            meta=np.asarray(json.dumps(meta)),
+            logits=logits.detach().numpy(),
+            gradient=channels_last(gradient.numpy()[..., ::3, ::3]),
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=pathlib.Path, required=True)
@@ -99,6 +135,7 @@ def main():
     for name in BLOCKS:
         copy_block(name, arguments.recorded)
     make_fernet(importlib.import_module("feature_act"))
+    make_resnets(importlib.import_module("torchvision.models.resnet"))
 
 
 if __name__ == "__main__":

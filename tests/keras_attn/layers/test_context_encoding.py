@@ -10,6 +10,7 @@ from tests.contracts import LAYER_CHECKS
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.extremes import check_extremes
 from tests.contracts.numerics import gradients
+from tests.contracts.shapes import check_dynamic_sizes
 from tests.goldens import load_golden
 
 CASES = [case for case in ENCODINGS if case.cls is ContextEncoding]
@@ -18,6 +19,10 @@ CASES = [case for case in ENCODINGS if case.cls is ContextEncoding]
 @pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_keeps_the_contract(case, check, tmp_path):
+    if check is check_dynamic_sizes and "num_classes" in case.kwargs:
+        # TensorFlow takes no list of targets from a `PyDataset`; below, two
+        # outputs are trained at two sizes by themselves.
+        pytest.skip("the check knows one target only")
     check(case, tmp_path)
 
 
@@ -164,10 +169,20 @@ def test_two_outputs_are_trained_by_two_losses():
     )
     before = [ops.convert_to_numpy(w).copy() for w in layer.weights]
     present = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]], "float32")
-    history = model.fit(image(), [image(), present], verbose=0).history
-    assert np.isfinite(history["loss"]).all()
+    for x in (image(), image()[:, :3, :2]):
+        history = model.fit(x, [x, present], verbose=0).history
+        assert np.isfinite(history["loss"]).all()
     for weight, old in zip(layer.weights, before, strict=True):
         assert np.any(ops.convert_to_numpy(weight) != old), weight.path
+
+
+def test_a_logit_beyond_float16_is_the_largest_number():
+    layer = ContextEncoding(4, 3, dtype="mixed_float16")
+    layer.build(image().shape)
+    layer.presence_bias.assign(np.array([1e5, -1e5, 0.0]))
+    logits = ops.convert_to_numpy(ops.cast(layer(image())[1], "float32"))
+    assert logits[:, :2].tolist() == [[65504.0, -65504.0]] * 2
+    assert (np.abs(logits[:, 2]) < 1e3).all()
 
 
 class TestErrors:

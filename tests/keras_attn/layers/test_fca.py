@@ -20,7 +20,8 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(
-    ("name", "frequencies"), [("fca_top16", "top16"), ("fca_low8_pooled", "low8")]
+    ("name", "frequencies"),
+    [("fca_top16", "top16"), ("fca_low8_pooled", "low8")],
 )
 def test_golden(name, frequencies, data_format):
     def make(golden, data_format):

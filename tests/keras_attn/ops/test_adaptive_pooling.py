@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attn.ops.adaptive_pooling import pooling_matrix
+from keras_attn.ops.adaptive_pooling import average_pool, pooling_matrix
 
 SIZES = [(7, 3), (9, 8), (8, 8), (14, 7), (3, 8), (1, 5), (5, 1), (56, 7)]
 
@@ -40,3 +40,25 @@ class TestPoolingMatrix:
     def test_keeps_what_is_constant(self, inputs, outputs):
         sums = pooling_matrix(inputs, outputs).sum(1)
         np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "outputs"), [((7, 5), (3, 2)), ((3, 4), (5, 9)), ((1, 6), (2, 6))]
+)
+def test_average_pool(size, outputs, tolerance):
+    x = np.random.default_rng(0).normal(size=(2, 3, *size)).astype("float32")
+    y = average_pool(ops.convert_to_tensor(x), size, outputs)
+    assert tuple(y.shape) == (2, 3, *outputs)
+    expected = np.zeros(y.shape)
+    for i in range(outputs[0]):
+        rows = slice(
+            i * size[0] // outputs[0], -(-(i + 1) * size[0] // outputs[0])
+        )
+        for j in range(outputs[1]):
+            columns = slice(
+                j * size[1] // outputs[1], -(-(j + 1) * size[1] // outputs[1])
+            )
+            expected[..., i, j] = x[..., rows, columns].mean((2, 3))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(y), expected, rtol=0, atol=10 * tolerance
+    )
