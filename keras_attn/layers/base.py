@@ -58,7 +58,7 @@ class FeatureMapLayer(keras.layers.Layer):
     def widen(self, inputs):
         """Casts to float32, in which statistics neither overflow nor vanish.
 
-        Wider stays as it is.
+        Wider stays as it is where Keras computes so, which is on TensorFlow.
         """
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         return ops.cast(inputs, dtype)
