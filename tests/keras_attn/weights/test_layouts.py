@@ -32,6 +32,10 @@ EXPECTED = {
         lambda a, b, c, d: ((a * b, 1, c, d), (c, d, a, b)),
         lambda k, s: (k[2] * s[3] + k[3], 0, k[0], k[1]),
     ),
+    "depthwise1d": (
+        lambda a, b, c, d: ((a, 1, b), (a, b)),
+        lambda k, s: (k[0], 0, k[1]),
+    ),
     "pointwise": (
         lambda a, b, c, d: ((a, b, 1, 1), (b, a)),
         lambda k, s: (k[1], k[0], 0, 0),
