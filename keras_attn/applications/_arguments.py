@@ -31,7 +31,7 @@ def check_top(include_top, pooling, classes, classifier_activation):
     keras.activations.get(classifier_activation)
 
 
-def image_input(input_tensor, input_shape, default_shape, multiple=1):
+def image_input(input_tensor, input_shape, default_shape, multiple=None):
     """Returns the tensor that a model starts from.
 
     Args:
@@ -39,7 +39,8 @@ def image_input(input_tensor, input_shape, default_shape, multiple=1):
             `None`.
         input_shape: Shape without the batch, or `None` for the default.
         default_shape: `(height, width, channels)` of the model.
-        multiple: Integer that height and width must be multiples of.
+        multiple: Integer that height and width must be multiples of, or
+            `None` if they may be any, and unknown.
     """
     first = keras.config.image_data_format() == "channels_first"
     if input_tensor is not None:
@@ -69,9 +70,17 @@ def image_input(input_tensor, input_shape, default_shape, multiple=1):
             f"Received: input_shape={shape}"
         )
     sides = shape[1:] if first else shape[:2]
-    if any(side is None or side < 1 or side % multiple for side in sides):
+    if multiple is None:
+        rule = "positive integers or None"
+        wrong = any(side is not None and side < 1 for side in sides)
+    else:
+        rule = f"multiples of {multiple}"
+        wrong = any(
+            side is None or side < 1 or side % multiple for side in sides
+        )
+    if wrong:
         raise ValueError(
-            f"Height and width must be multiples of {multiple}: "
+            f"Height and width must be {rule}: "
             f"`input_shape` is {names}, as `keras.config.image_data_format()` "
             f"is {keras.config.image_data_format()!r}. "
             f"Received: input_shape={shape}"

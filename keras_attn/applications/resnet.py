@@ -5,24 +5,16 @@ import numpy as np
 
 from keras_attn.applications import _arguments as arguments
 from keras_attn.applications import _blocks as blocks
+from keras_attn.applications._slots import Slots
 from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.covariance_pooling import CovariancePooling
 from keras_attn.layers.initializers import FanOutNormal
 from keras_attn.layers.max_pooling2d import MaxPooling2D
-from keras_attn.layers.registry import get
 from keras_attn.weights import register_names
 
 # Mean and standard deviation of ImageNet's colours, for images in [0, 1].
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-# What of a block that the paper puts elsewhere than at the end of each branch.
-PLACEMENTS = ("block", "last", "convolution", "shared")
-_PLACES = {"DIA": "shared", "GCT": "convolution", "GSoP": "last"}
-# Arguments that the official models give by stage.
-_OF_STAGE = {
-    "fca": [{"dct_size": size} for size in (56, 28, 14, 7)],
-    "gsop": [{"strides": 2}, {}, {}, {}],
-}
 
 _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
 
@@ -48,8 +40,9 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`; any height and width. Defaults
-            to `(224, 224, 3)`. See `preprocess_input` for its values.
+            `keras.config.image_data_format()`; any height and width, also
+            `None`. Defaults to `(224, 224, 3)`. See `preprocess_input` for its
+            values.
         pooling: Without top: `None` for the last feature map, `"avg"` or
             `"max"` for a vector.
         classes: Number of classes. Defaults to `1000`.
@@ -57,8 +50,8 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"{name}"`.
         attention: Which block goes into the slots: anything that
-            `keras_attn.layers.get` takes, such as `"eca"`, or a list of four
-            of these, one a stage. `"fca"` and `"gsop"` by name have the
+            `keras_attn.layers.get` takes, such as `"eca"`, or a list of
+            these, one a stage. `"fca"` and `"gsop"` by name have the
             arguments of the official models in each stage. `None` for none.
         placement: `"block"`: at the end of each branch, after the last batch
             normalisation. `"last"`: only in the last block of each stage.
@@ -113,7 +106,7 @@ def _resnet(depth, bottleneck, blocks_of_stages, parameters):
             filters=(64, 128, 256, 512),
             counts=blocks_of_stages,
             bottleneck=bottleneck,
-            slots=Slots(attention, placement),
+            slots=Slots(attention, placement, stages=4),
             top=(include_top, pooling, classes, classifier_activation, head),
             name=name,
             weights=weights,
@@ -175,8 +168,8 @@ def ResNetCIFAR(
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`; any height and width. Defaults
-            to `(32, 32, 3)`.
+            `keras.config.image_data_format()`; any height and width, also
+            `None`. Defaults to `(32, 32, 3)`.
         pooling: Without top: `None` for the last feature map, `"avg"` or
             `"max"` for a vector.
         classes: Number of classes. Defaults to `10`.
@@ -217,7 +210,7 @@ def ResNetCIFAR(
         filters=(16, 32, 64),
         counts=(depth - 2) // layers * np.ones(3, int),
         bottleneck=bottleneck,
-        slots=Slots(attention, placement),
+        slots=Slots(attention, placement, stages=3),
         top=(include_top, pooling, classes, classifier_activation, head),
         name=name,
         weights=weights,
@@ -252,7 +245,7 @@ def _build(
         x = _convolution(x, units, size, 2, "stem_conv")
         x = MaxPooling2D(3, 2, padding=1, name="stem")(x)
     else:
-        x = _convolution(x, units, size, 1, "stem_conv")
+        x = _convolution(x, units, size, 1, "stem")
     for stage, (units, count) in enumerate(
         zip(filters, counts, strict=True), start=1
     ):
@@ -262,64 +255,6 @@ def _build(
     else:
         x = blocks.pool_features(x, pooling)
     return arguments.finish(input_tensor, x, name, weights)
-
-
-class Slots:
-    """Where attention goes in a network, and which.
-
-    Args:
-        attention: What `keras_attn.layers.get` takes, a list of these by
-            stage, or `None`.
-        placement: One of `PLACEMENTS`, or `None` for the paper's.
-    """
-
-    def __init__(self, attention, placement):
-        if placement is not None and placement not in PLACEMENTS:
-            raise ValueError(
-                f"`placement` must be None or one of {PLACEMENTS}. "
-                f"Received: placement={placement!r}"
-            )
-        if placement is not None and attention is None:
-            raise ValueError(
-                "`placement` says where `attention` goes: pass this too. "
-                f"Received: placement={placement!r}, attention=None"
-            )
-        self.attention = attention
-        self.placement = placement
-        if attention is not None and placement is None:
-            example = self._make(1, "example")
-            self.placement = _PLACES.get(type(example).__name__, "block")
-        self._shared = None
-
-    def _make(self, stage, name, **kwargs):
-        """Returns a new layer for a stage."""
-        attention = self.attention
-        if isinstance(attention, (list, tuple)):
-            attention = attention[min(stage, len(attention)) - 1]
-        if isinstance(attention, str) and attention in _OF_STAGE:
-            kwargs = {**_OF_STAGE[attention][min(stage, 4) - 1], **kwargs}
-        return get(attention, name=name, **kwargs)
-
-    def before_convolution(self, x, stage, name):
-        """Returns the input of a convolution, attended to if that is wanted."""
-        if self.placement != "convolution":
-            return x
-        return self._make(stage, f"{name}_attention")(x)
-
-    def start_stage(self, stage):
-        """Makes the layer that a stage shares, without a state yet."""
-        if self.placement == "shared":
-            name = f"stage{stage}_attention"
-            self._shared = self._make(stage, name, return_state=True)
-        self._state = None
-
-    def end_branch(self, x, stage, name, last):
-        """Returns the end of a branch, attended to if that is wanted."""
-        if self.placement == "shared":
-            x, *self._state = self._shared(x, initial_state=self._state)
-        elif self.placement == "block" or (self.placement == "last" and last):
-            x = self._make(stage, f"{name}_attention")(x)
-        return x
 
 
 def _convolution(x, filters, size, strides, name, activation="relu"):
@@ -438,14 +373,15 @@ _ATTRIBUTES = ("se", "eca", "cbam", "srm", "att", "attention")
 def torch_names(model):
     """Returns torchvision's and timm's names, if the model is a ResNet."""
     layers = {layer.name: layer for layer in model.layers}
-    if "stem_conv" not in layers or "stage1_block1_conv1" not in layers:
+    if "stem" not in layers or "stage1_block1_conv1" not in layers:
         return None
     return [_names(layers, attribute) for attribute in _ATTRIBUTES]
 
 
 def _names(layers, attribute):
     """Returns the names, with one spelling of the attention's attribute."""
-    names = _of_convolution(layers["stem_conv"], "conv1", "bn1")
+    stem = layers.get("stem_conv", layers["stem"])
+    names = _of_convolution(stem, "conv1", "bn1")
     for name, layer in layers.items():
         stage, _, rest = name.removeprefix("stage").partition("_block")
         index, _, part = rest.partition("_")

@@ -39,3 +39,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
             x = backend.normalize(x, mean, variance, *scale)
         # Not to the compute dtype: with `autocast=False`, float32 stays.
         return ops.cast(x, inputs.dtype)
+
+
+def normalization_names(prefix, path="normalization"):
+    """Returns the names in PyTorch, for the layer that holds one at `path`."""
+    return {
+        f"{prefix}.weight": (f"{path}.gamma", "same"),
+        f"{prefix}.bias": (f"{path}.beta", "same"),
+        f"{prefix}.running_mean": (f"{path}.moving_mean", "same"),
+        f"{prefix}.running_var": (f"{path}.moving_variance", "same"),
+        f"{prefix}.num_batches_tracked": None,
+    }

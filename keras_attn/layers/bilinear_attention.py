@@ -2,8 +2,9 @@ import keras
 from keras import ops
 
 from keras_attn.layers.base import FeatureMapLayer
-from keras_attn.layers.initializers import FanInUniform
-from keras_attn.layers.projection import Projection, normalization_names
+from keras_attn.layers.batch_normalization import normalization_names
+from keras_attn.layers.linear import add_linear, linear
+from keras_attn.layers.projection import Projection
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -84,23 +85,10 @@ class BilinearAttention(FeatureMapLayer):
             dim, use_bias=False, dtype=self.dtype_policy, name="projection"
         )
         self.projection.build((None, channels, None))
-        self._add("inner_reduce", pairs, hidden)
-        self._add("inner_expand", hidden, channels)
-        self._add("outer", pairs, channels, self.identity_start)
-
-    def _add(self, name, inputs, outputs, zero=False):
-        """Adds a kernel and a bias, drawn as PyTorch draws them, or zero."""
-        for suffix, shape in (
-            ("kernel", (inputs, outputs)),
-            ("bias", (outputs,)),
-        ):
-            weight = self.add_weight(
-                name=f"{name}_{suffix}",
-                shape=shape,
-                initializer="zeros" if zero else FanInUniform(inputs),
-                autocast=False,
-            )
-            setattr(self, weight.name, weight)
+        add_linear(self, "inner_reduce", pairs, hidden)
+        add_linear(self, "inner_expand", hidden, channels)
+        start = "zeros" if self.identity_start else None
+        add_linear(self, "outer", pairs, channels, start)
 
     def call(self, inputs, training=False):
         gates = self._gates(inputs, training)
@@ -143,15 +131,8 @@ class BilinearAttention(FeatureMapLayer):
         mean = ops.matmul(f, ops.transpose(f, (0, 2, 1)))
         mean = mean / ops.cast(ops.shape(f)[2], f.dtype)
         z = ops.concatenate([mean[:, i, i:] for i in range(dim)], axis=1)
-        z = ops.relu(self._linear(z, "inner_reduce"))
-        return ops.sigmoid(self._linear(z, "inner_expand"))
-
-    def _linear(self, x, name):
-        kernel, bias = (
-            ops.cast(getattr(self, f"{name}_{suffix}"), x.dtype)
-            for suffix in ("kernel", "bias")
-        )
-        return ops.matmul(x, kernel) + bias
+        z = ops.relu(linear(self, "inner_reduce", z))
+        return ops.sigmoid(linear(self, "inner_expand", z))
 
     def get_config(self):
         config = {

@@ -3,7 +3,10 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers.base import FeatureMapLayer
-from keras_attn.layers.batch_normalization import BatchNormalization
+from keras_attn.layers.batch_normalization import (
+    BatchNormalization,
+    normalization_names,
+)
 from keras_attn.layers.excitation import Excitation
 from keras_attn.layers.initializers import FanInUniform
 
@@ -147,17 +150,17 @@ class CBAM(FeatureMapLayer):
             {
                 **names("mlp.0", "mlp.2", "linear"),
                 "conv.weight": ("kernel", "conv"),
-                **_normalization("bn"),
+                **normalization_names("bn"),
             },
             {
                 **names("ChannelGate.mlp.1", "ChannelGate.mlp.3", "linear"),
                 "SpatialGate.spatial.conv.weight": ("kernel", "conv"),
-                **_normalization("SpatialGate.spatial.bn"),
+                **normalization_names("SpatialGate.spatial.bn"),
             },
             {
                 **names("channel.fc1", "channel.fc2", "pointwise"),  # timm
                 "spatial.conv.conv.weight": ("kernel", "conv"),
-                **_normalization("spatial.conv.bn"),
+                **normalization_names("spatial.conv.bn"),
             },
         )
 
@@ -170,14 +173,3 @@ class CBAM(FeatureMapLayer):
             "identity_start": self.identity_start,
         }
         return {**super().get_config(), **config}
-
-
-def _normalization(prefix):
-    """Returns the names of a batch normalisation in PyTorch."""
-    return {
-        f"{prefix}.weight": ("normalization.gamma", "same"),
-        f"{prefix}.bias": ("normalization.beta", "same"),
-        f"{prefix}.running_mean": ("normalization.moving_mean", "same"),
-        f"{prefix}.running_var": ("normalization.moving_variance", "same"),
-        f"{prefix}.num_batches_tracked": None,
-    }

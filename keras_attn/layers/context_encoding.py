@@ -3,10 +3,13 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers.base import FeatureMapLayer
-from keras_attn.layers.batch_normalization import BatchNormalization
+from keras_attn.layers.batch_normalization import (
+    BatchNormalization,
+    normalization_names,
+)
 from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.encoding import Encoding
-from keras_attn.layers.initializers import FanInUniform
+from keras_attn.layers.linear import add_linear, linear
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -90,24 +93,11 @@ class ContextEncoding(FeatureMapLayer):
             name="code_normalization",
         )
         self.normalization.build((None, self.num_codes, channels))
-        self._add_linear("gate", channels, channels)
+        add_linear(self, "gate", channels, channels)
         if self.num_classes is not None:
-            self._add_linear("presence", channels, self.num_classes)
+            add_linear(self, "presence", channels, self.num_classes)
         axes = {self.channel_axis: channels}
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
-
-    def _add_linear(self, name, inputs, outputs):
-        for suffix, shape in (
-            ("kernel", (inputs, outputs)),
-            ("bias", (outputs,)),
-        ):
-            weight = self.add_weight(
-                name=f"{name}_{suffix}",
-                shape=shape,
-                initializer=FanInUniform(inputs),
-                autocast=False,
-            )
-            setattr(self, weight.name, weight)
 
     def call(self, inputs, training=False):
         context = self._context(inputs, training)
@@ -116,7 +106,7 @@ class ContextEncoding(FeatureMapLayer):
         y = backend.rectify(y)
         if self.num_classes is None:
             return y
-        logits = _linear(context, self.presence_kernel, self.presence_bias)
+        logits = linear(self, "presence", context)
         return [y, self.encoding.narrow(logits)]
 
     def attention(self, inputs):
@@ -131,8 +121,7 @@ class ContextEncoding(FeatureMapLayer):
         return ops.mean(backend.rectify(codes), axis=1)
 
     def _gates(self, context):
-        logits = _linear(context, self.gate_kernel, self.gate_bias)
-        return ops.sigmoid(logits)
+        return ops.sigmoid(linear(self, "gate", context))
 
     def compute_output_shape(self, input_shape):
         shape = super().compute_output_shape(input_shape)
@@ -157,11 +146,6 @@ class ContextEncoding(FeatureMapLayer):
         return {**super().get_config(), **config}
 
 
-def _linear(x, kernel, bias):
-    y = ops.matmul(x, ops.cast(kernel, x.dtype))
-    return y + ops.cast(bias, x.dtype)
-
-
 def _names(convolution, first, encoding, second, gate):
     """Returns the names in PyTorch, by what they start with."""
     names = {
@@ -174,15 +158,8 @@ def _names(convolution, first, encoding, second, gate):
         f"{gate}.weight": ("gate_kernel", "linear"),
         f"{gate}.bias": ("gate_bias", "same"),
     }
-    for prefix, path in (
-        (first, "projection.normalization"),
-        (second, "normalization"),
-    ):
-        names |= {
-            f"{prefix}.weight": (f"{path}.gamma", "same"),
-            f"{prefix}.bias": (f"{path}.beta", "same"),
-            f"{prefix}.running_mean": (f"{path}.moving_mean", "same"),
-            f"{prefix}.running_var": (f"{path}.moving_variance", "same"),
-            f"{prefix}.num_batches_tracked": None,
-        }
-    return names
+    return {
+        **names,
+        **normalization_names(first, "projection.normalization"),
+        **normalization_names(second),
+    }

@@ -129,20 +129,16 @@ class Conv2DNormActivation(keras.layers.Layer):
 
     def get_config(self):
         convolution = self.convolution
-        # Keras takes no initial weights that are `None` here, and gives
-        # `linear` for no activation.
-        initializer = self.kernel_initializer
-        if initializer is not None:
-            initializer = keras.initializers.serialize(initializer)
-        activation = keras.activations.serialize(self.activation)
         config = {
             "filters": convolution.filters,
             "kernel_size": convolution.kernel_size,
             "strides": convolution.strides,
             "padding": convolution.get_config()["padding"],
-            "activation": activation,
+            "activation": keras.activations.serialize(self.activation),
             "use_bias": convolution.use_bias,
-            "kernel_initializer": initializer,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
             "data_format": self.data_format,
         }
         return {**super().get_config(), **config}

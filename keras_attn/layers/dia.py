@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn.layers.base import FeatureMapLayer
-from keras_attn.layers.initializers import FanInUniform
+from keras_attn.layers.linear import add_linear, linear
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -95,25 +95,11 @@ class DIA(FeatureMapLayer):
         channels = self.static_channels(input_shape)
         dim = max(1, channels // self.ratio)
         for branch in ("input", "hidden"):
-            start = FanInUniform(channels)
-            self._add_linear(f"{branch}_reduce", channels, dim, start)
-            start = "zeros" if self.identity_start else FanInUniform(dim)
-            self._add_linear(f"{branch}_expand", dim, 4 * channels, start)
+            add_linear(self, f"{branch}_reduce", channels, dim)
+            start = "zeros" if self.identity_start else None
+            add_linear(self, f"{branch}_expand", dim, 4 * channels, start)
         axes = {self.channel_axis: channels}
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
-
-    def _add_linear(self, name, inputs, outputs, initializer):
-        for suffix, shape in (
-            ("kernel", (inputs, outputs)),
-            ("bias", (outputs,)),
-        ):
-            weight = self.add_weight(
-                name=f"{name}_{suffix}",
-                shape=shape,
-                initializer=initializer,
-                autocast=False,
-            )
-            setattr(self, weight.name, weight)
 
     def call(self, inputs, initial_state=None):
         inputs = ops.cast(inputs, self.compute_dtype)
@@ -140,15 +126,17 @@ class DIA(FeatureMapLayer):
                 ops.cast(ops.convert_to_tensor(state), z.dtype)
                 for state in initial_state
             )
-        z = _linear(z, self.input_reduce_kernel, self.input_reduce_bias)
-        h = _linear(h, self.hidden_reduce_kernel, self.hidden_reduce_bias)
+        z = linear(self, "input_reduce", z)
+        h = linear(self, "hidden_reduce", h)
         hidden = ops.relu(ops.concatenate([z, h], axis=1))
         # `[z, h] @ [W1; W2]` is `z @ W1 + h @ W2`.
         kernel = ops.concatenate(
             [self.input_expand_kernel, self.hidden_expand_kernel], axis=0
         )
         bias = self.input_expand_bias + self.hidden_expand_bias
-        i, f, g, o = ops.split(_linear(hidden, kernel, bias), 4, axis=1)
+        gates = ops.matmul(hidden, ops.cast(kernel, hidden.dtype))
+        gates = gates + ops.cast(bias, hidden.dtype)
+        i, f, g, o = ops.split(gates, 4, axis=1)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         return ops.sigmoid(o) * ops.sigmoid(c), c
 
@@ -193,8 +181,3 @@ class DIA(FeatureMapLayer):
             "identity_start": self.identity_start,
         }
         return {**super().get_config(), **config}
-
-
-def _linear(x, kernel, bias):
-    y = ops.matmul(x, ops.cast(kernel, x.dtype))
-    return y + ops.cast(bias, x.dtype)

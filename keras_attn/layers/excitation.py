@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_attn.layers.initializers import FanInUniform
+from keras_attn.layers.linear import add_linear, linear
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -27,41 +27,18 @@ class Excitation(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        self.reduce_kernel, self.reduce_bias = self._add_linear(
-            "reduce", channels, self.hidden, FanInUniform(channels)
-        )
-        start = FanInUniform(self.hidden) if not self.zero_start else "zeros"
-        self.expand_kernel, self.expand_bias = self._add_linear(
-            "expand", self.hidden, channels, start
-        )
-
-    def _add_linear(self, name, inputs, outputs, initializer):
-        kernel = self.add_weight(
-            name=f"{name}_kernel",
-            shape=(inputs, outputs),
-            initializer=initializer,
-            autocast=False,
-        )
-        if not self.use_bias:
-            return kernel, None
-        bias = self.add_weight(
-            name=f"{name}_bias",
-            shape=(outputs,),
-            initializer=initializer,
-            autocast=False,
-        )
-        return kernel, bias
+        bias = {"use_bias": self.use_bias}
+        add_linear(self, "reduce", channels, self.hidden, **bias)
+        start = "zeros" if self.zero_start else None
+        add_linear(self, "expand", self.hidden, channels, start, **bias)
 
     def call(self, *vectors):
-        dtype = vectors[0].dtype
-        hidden = sum(
-            ops.relu(_linear(v, self.reduce_kernel, self.reduce_bias))
-            for v in vectors
-        )
-        outputs = ops.matmul(hidden, ops.cast(self.expand_kernel, dtype))
+        hidden = sum(ops.relu(linear(self, "reduce", v)) for v in vectors)
+        outputs = ops.matmul(hidden, ops.cast(self.expand_kernel, hidden.dtype))
         if not self.use_bias:
             return outputs
-        return outputs + len(vectors) * ops.cast(self.expand_bias, dtype)
+        bias = ops.cast(self.expand_bias, outputs.dtype)
+        return outputs + len(vectors) * bias
 
     def names(self, reduce, expand, layout, path="excitation"):
         """Returns the names in PyTorch, for the layer that holds this one.
@@ -85,8 +62,3 @@ class Excitation(keras.layers.Layer):
             "zero_start": self.zero_start,
         }
         return {**super().get_config(), **config}
-
-
-def _linear(x, kernel, bias):
-    y = ops.matmul(x, ops.cast(kernel, x.dtype))
-    return y if bias is None else y + ops.cast(bias, x.dtype)

@@ -38,12 +38,12 @@ class FCA(ChannelAttention):
     is the mean times `sqrt(height * width)`.
 
     Reference: Qin et al., "FcaNet: Frequency Channel Attention Networks", ICCV
-    2021 (https://arxiv.org/abs/2012.11879), equations 3 to 12. The lists of
-    frequencies are those of the official code, indices on a 7 x 7 grid that
-    are multiplied by `dct_size // 7`. A map of another size than `dct_size` is
-    pooled to it for the transform, as there; both are one matrix here. Below
-    7 the official code falls back to frequency 0 in silence, and this layer
-    refuses. The transform and the gates are computed in float32.
+    2021 (https://arxiv.org/abs/2012.11879). The lists of frequencies are those
+    of the official code, indices on a 7 x 7 grid that are multiplied by
+    `dct_size // 7`. A map of another size than `dct_size` is pooled to it for
+    the transform, as there; both are one matrix here. Below 7 the official
+    code falls back to frequency 0 in silence, and this layer refuses. The
+    transform and the gates are computed in float32.
 
     Args:
         ratio: Positive integer, the reduction of channels, to 1 at least.

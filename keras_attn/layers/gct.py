@@ -17,10 +17,10 @@ class GCT(FeatureMapLayer):
     it before every convolution, and exempts `beta` from weight decay.
 
     Reference: Yang et al., "Gated Channel Transformation for Visual
-    Recognition", CVPR 2020 (https://arxiv.org/abs/1909.11519), equations 2 to
-    4. Computed by means in place of sums and `epsilon / n` in place of
-    `epsilon`, in both places, which is the same number and does not overflow;
-    in float32. Not to be mixed up with the Gaussian Context Transformer.
+    Recognition", CVPR 2020 (https://arxiv.org/abs/1909.11519). Computed by
+    means in place of sums and `epsilon / n` in place of `epsilon`, in both
+    places, which is the same number and does not overflow; in float32. Not to
+    be mixed up with the Gaussian Context Transformer.
 
     Args:
         norm: `"l2"` or `"l1"`. Defaults to `"l2"`.

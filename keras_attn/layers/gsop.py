@@ -2,12 +2,9 @@ import keras
 from keras import ops
 
 from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.batch_normalization import normalization_names
 from keras_attn.layers.initializers import FanInUniform
-from keras_attn.layers.projection import (
-    Projection,
-    float32_normalization,
-    normalization_names,
-)
+from keras_attn.layers.projection import Projection, float32_normalization
 from keras_attn.ops.adaptive_pooling import average_pool
 from keras_attn.ops.covariance import covariance
 

@@ -1,7 +1,10 @@
 import keras
 from keras import ops
 
-from keras_attn.layers.batch_normalization import BatchNormalization
+from keras_attn.layers.batch_normalization import (
+    BatchNormalization,
+    normalization_names,
+)
 from keras_attn.layers.initializers import FanInUniform
 
 
@@ -103,14 +106,3 @@ def float32_normalization(name, dtype):
         dtype=keras.backend.result_type(dtype, "float32"),
         name=name,
     )
-
-
-def normalization_names(prefix, path):
-    """Returns the names of a batch normalisation in PyTorch."""
-    return {
-        f"{prefix}.weight": (f"{path}.gamma", "same"),
-        f"{prefix}.bias": (f"{path}.beta", "same"),
-        f"{prefix}.running_mean": (f"{path}.moving_mean", "same"),
-        f"{prefix}.running_var": (f"{path}.moving_variance", "same"),
-        f"{prefix}.num_batches_tracked": None,
-    }

@@ -1,7 +1,10 @@
 import keras
 from keras import ops
 
-from keras_attn.layers.batch_normalization import BatchNormalization
+from keras_attn.layers.batch_normalization import (
+    BatchNormalization,
+    normalization_names,
+)
 from keras_attn.layers.channel_attention import ChannelAttention
 from keras_attn.layers.initializers import FanInUniform
 
@@ -17,7 +20,7 @@ class SRM(ChannelAttention):
 
     Reference: Lee et al., "SRM: A Style-based Recalibration Module for
     Convolutional Neural Networks", ICCV 2019
-    (https://arxiv.org/abs/1903.10829), equations 1 to 5. `w` starts at 0 as in
+    (https://arxiv.org/abs/1903.10829). `w` starts at 0 as in
     the official code, and with it the gate at 1/2; a common port draws it at
     random, and leaves `epsilon` out, with which a flat image has no gradient.
     One number a channel has a variance of 0 here, and of 0 / 0 there. The
@@ -52,11 +55,7 @@ class SRM(ChannelAttention):
 
     torch_names = {
         "cfc.weight": ("kernel", "depthwise1d"),
-        "bn.weight": ("normalization.gamma", "same"),
-        "bn.bias": ("normalization.beta", "same"),
-        "bn.running_mean": ("normalization.moving_mean", "same"),
-        "bn.running_var": ("normalization.moving_variance", "same"),
-        "bn.num_batches_tracked": None,
+        **normalization_names("bn"),
     }
 
     def __init__(

@@ -31,7 +31,9 @@ def matrix_sqrt(covariance, iterations):
     root = covariance / trace
     step = 1.5 * identity - 0.5 * root
     root, inverse = ops.matmul(root, step), step
-    for _ in range(iterations - 1):
+    for i in range(iterations - 1):
+        if i > 0:  # Here, as nobody needs that of the last step.
+            inverse = ops.matmul(step, inverse)
         step = 1.5 * identity - 0.5 * ops.matmul(inverse, root)
-        root, inverse = ops.matmul(root, step), ops.matmul(step, inverse)
+        root = ops.matmul(root, step)
     return root * ops.sqrt(trace)

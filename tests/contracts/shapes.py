@@ -116,7 +116,7 @@ def check_dynamic_sizes(case, tmp_path):
             "sgd", "mse", jit_compile=keras.backend.backend() == "jax"
         )
         data = [
-            (x, y if len(y) > 1 else y[0])
+            (x, tuple(y) if len(y) > 1 else y[0])
             for x, y in zip(inputs, expected, strict=True)
         ]
         history = model.fit(_Batches(data), verbose=0, shuffle=False).history

@@ -7,10 +7,11 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.applications import ResNet18, ResNet50, ResNetCIFAR, resnet
-from keras_attn.layers import ECA, SE, names
+from keras_attn.layers import DIA, ECA, FCA, GCT, SE, names
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import RESNET
-from tests.contracts import MODEL_CHECKS
+from tests.contracts import MODEL_CHECKS, ModelCase
+from tests.contracts.saving import check_fresh_process_load
 from tests.goldens import (
     cotangent,
     load_golden,
@@ -78,6 +79,8 @@ class TestTorchvision:
         ("srm", 60_416),
         ("fca", 2_514_944),
         ("cbam", 2_530_992 + 16 * 100),
+        # The sum over the last blocks of the four stages.
+        ("gsop", 230_784 + 394_880 + 723_072 + 1_379_456),
     ],
     ids=str,
 )
@@ -112,10 +115,74 @@ def test_gct_goes_before_each_convolution():
     convolutions = [
         layer for layer in model.layers if hasattr(layer, "convolution")
     ]
+    sources = {id(layer.output): layer for layer in model.layers}
     for layer in convolutions:
-        source = layer.input._keras_history.operation
-        assert type(source).__name__ == "GCT", layer.name
+        assert isinstance(sources[id(layer.input)], GCT), layer.name
     assert len(attention_layers(model)) == len(convolutions) == 9
+
+
+@pytest.mark.parametrize("name", ["dia", "gsop", "fca"])
+def test_loads_in_a_fresh_process(name, tmp_path):
+    attention = {"fca": functools.partial(FCA, frequencies="top4")}
+    case = ModelCase(
+        function=ResNetCIFAR,
+        name=f"resnet_{name}",
+        kwargs={"depth": 8, "attention": attention.get(name, name)},
+        shape=(9, 8, 3),
+    )
+    check_fresh_process_load(case, tmp_path)
+
+
+def test_dia_is_one_cell_a_stage():
+    model = ResNetCIFAR(depth=14, attention="dia")
+    found = [layer for layer in model.layers if isinstance(layer, DIA)]
+    assert len(found) == 3
+    # One a block would be twice as many.
+    alone = ResNetCIFAR(depth=14, attention="dia", placement="block")
+    assert sum(isinstance(layer, DIA) for layer in alone.layers) == 6
+
+
+@pytest.mark.parametrize("name", [None, "dia", "fca", "gct", "gsop", "cbam"])
+def test_takes_images_of_any_size(name):
+    kwargs = {"depth": 8, "attention": name, "classes": 3}
+    any_size = ResNetCIFAR(**kwargs, input_shape=(None, None, 3))
+    for size in ((9, 8), (16, 12)):
+        x = np.random.default_rng(0).normal(size=(2, *size, 3))
+        fixed = ResNetCIFAR(**kwargs, input_shape=(*size, 3))
+        fixed.set_weights(any_size.get_weights())
+        np.testing.assert_allclose(
+            any_size.predict(x, verbose=0),
+            fixed.predict(x, verbose=0),
+            rtol=1e-4,
+            atol=1e-6,
+        )
+
+
+def test_covariance_head():
+    kwargs = {"depth": 8, "classes": 3, "classifier_activation": None}
+    model = ResNetCIFAR(**kwargs, head="covariance")
+    # 1x1 convolution from 64, its normalisation, and 256 * 257 / 2 features.
+    more = 64 * 256 + 2 * 256 + 3 * (256 * 257 // 2 - 64)
+    assert trainable(model) == trainable(ResNetCIFAR(**kwargs)) + more
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    maps = keras.Model(model.input, model.get_layer("head_conv").output)
+    maps = maps.predict(x, verbose=0).astype("float64").reshape(2, -1, 256)
+    maps = maps - maps.mean(1, keepdims=True)
+    rows, columns = np.triu_indices(256)
+    kernel, bias = map(
+        ops.convert_to_numpy, model.get_layer("classifier").weights
+    )
+    for logits, image in zip(model.predict(x, verbose=0), maps, strict=True):
+        covariance = image.T @ image / len(image)
+        trace = np.trace(covariance) + 256e-8
+        y, z = covariance / trace, np.eye(256)
+        for _ in range(5):
+            step = 0.5 * (3 * np.eye(256) - z @ y)
+            y, z = y @ step, step @ z
+        features = np.sqrt(trace) * y[rows, columns]
+        np.testing.assert_allclose(
+            logits, features @ kernel + bias, rtol=1e-3, atol=1e-5
+        )
 
 
 def test_features_instead_of_classes():
@@ -167,6 +234,9 @@ def test_says_which_names_of_a_checkpoint_do_not_fit():
         ({"attention": "sea"}, "An attention block is one of"),
         ({"attention": "se", "placement": "end"}, "`placement` must be"),
         ({"placement": "last"}, "pass this too"),
+        ({"attention": ["se", "se"]}, "each of the 3 stages"),
+        ({"attention": "se", "placement": "shared"}, "layers with a state"),
+        ({"input_shape": (0, 8, 3)}, "positive integers or None"),
         ({"head": "max"}, "`head` must be"),
         ({"classes": 0}, "`classes` must be"),
     ],

@@ -10,7 +10,6 @@ from tests.contracts import LAYER_CHECKS
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.extremes import check_extremes
 from tests.contracts.numerics import gradients
-from tests.contracts.shapes import check_dynamic_sizes
 from tests.goldens import load_golden
 
 CASES = [case for case in ENCODINGS if case.cls is ContextEncoding]
@@ -19,10 +18,6 @@ CASES = [case for case in ENCODINGS if case.cls is ContextEncoding]
 @pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_keeps_the_contract(case, check, tmp_path):
-    if check is check_dynamic_sizes and "num_classes" in case.kwargs:
-        # TensorFlow takes no list of targets from a `PyDataset`; below, two
-        # outputs are trained at two sizes by themselves.
-        pytest.skip("the check knows one target only")
     check(case, tmp_path)
 
 
