@@ -142,6 +142,22 @@ def test_dia_is_one_cell_a_stage():
     assert sum(isinstance(layer, DIA) for layer in alone.layers) == 6
 
 
+def test_the_state_of_dia_goes_from_block_to_block():
+    model = ResNetCIFAR(depth=14, attention="dia")
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    names = ("block1_conv2", "block1_relu", "block2_conv2")
+    layers = [model.get_layer(f"stage1_{name}") for name in names]
+    outputs = [layer.output for layer in (*layers, model.get_layer("stage1"))]
+    first, shortcut, second, expected = keras.Model(
+        model.input, outputs
+    ).predict(x, verbose=0)
+    dia = model.get_layer("stage1_attention")
+    _, h, c = dia(first)
+    y, _, _ = dia(second, initial_state=[h, c])
+    y = np.maximum(shortcut + ops.convert_to_numpy(y), 0.0)
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", [None, "dia", "fca", "gct", "gsop", "cbam"])
 def test_takes_images_of_any_size(name):
     kwargs = {"depth": 8, "attention": name, "classes": 3}
