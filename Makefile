@@ -67,7 +67,8 @@ format: $(VENV)/.lint
 	$(RUN) ruff format .
 
 bench: $(VENV)/.test
-	@for module in feature_act fernet; do for backend in $(BACKENDS); do \
+	KERAS_BACKEND=jax $(RUN) benchmarks.counts
+	@for module in layers models feature_act fernet; do for backend in $(BACKENDS); do \
 		KERAS_BACKEND=$$backend $(RUN) benchmarks.$$module || exit 1; \
 	done; done
 	$(RUN) benchmarks.report

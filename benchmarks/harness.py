@@ -5,6 +5,7 @@ are compared: a shared machine slows both alike. Memory is the growth of a
 fresh process that runs one of them.
 """
 
+import argparse
 import datetime
 import json
 import os
@@ -19,21 +20,56 @@ THREADS = 2
 PAUSE = 0.02
 
 
-def start():
-    """Limits all libraries to the same threads; call before they load."""
+def answer(question, cases, subjects, row, memory_of=()):
+    """Runs a module: measures all cases, or the memory of one subject.
+
+    Args:
+        question: Name of what is recorded.
+        cases: Tuples, the arguments that the subjects are made with.
+        subjects: Name to function of a case, which returns what is timed.
+        row: Function of a case, the milliseconds by subject and the MiB by
+            subject; returns what the table shows.
+        memory_of: Names of the subjects whose memory is measured.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--memory", metavar="SUBJECT")
+    parser.add_argument("--only", metavar="CASE", help="measure, not record")
+    arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
+    import keras
     import torch
 
     torch.set_num_threads(THREADS)
+    if arguments.memory:
+        (case,) = (c for c in cases if _name(c) == arguments.only)
+        _print_growth(subjects[arguments.memory](*case))
+        return
+    if arguments.only:
+        cases = [case for case in cases if arguments.only in _name(case)]
+    rows = []
+    for case in cases:
+        keras.utils.clear_session()
+        times = medians({who: make(*case) for who, make in subjects.items()})
+        memory = {who: _memory_of(who, case) for who in memory_of}
+        rows.append(row(case, times, memory))
+        print(f"{question} {keras.backend.backend()}: {rows[-1]}", flush=True)
+    if not arguments.only:
+        record(question, keras.backend.backend(), rows)
 
 
-def medians(functions, rounds=21, warmup=3):
-    """Returns the median milliseconds of each function, run in turns."""
+def medians(functions, rounds=21, warmup=3, seconds=20):
+    """Returns the median milliseconds of each function, run in turns.
+
+    After so many `seconds` there are no more rounds, but there are three.
+    """
     for function in functions.values():
         for _ in range(warmup):
             function()
-    seconds = {name: [] for name in functions}
-    for _ in range(rounds):
+    taken = {name: [] for name in functions}
+    start = time.perf_counter()
+    for done in range(rounds):
+        if done >= 3 and time.perf_counter() - start > seconds:
+            break
         for name, function in functions.items():
             # A thread pool spins for some time after its last task; on few
             # cores that would be charged to the next subject. Then its own
@@ -42,21 +78,27 @@ def medians(functions, rounds=21, warmup=3):
             function()
             begin = time.perf_counter()
             function()
-            seconds[name].append(time.perf_counter() - begin)
+            taken[name].append(time.perf_counter() - begin)
     return {
         name: 1e3 * sorted(values)[len(values) // 2]
-        for name, values in seconds.items()
+        for name, values in taken.items()
     }
 
 
-def memory_of(module, subject):
-    """Returns the MiB that `python -m module --memory subject` reports."""
+def _name(case):
+    return ":".join(map(str, case))
+
+
+def _memory_of(subject, case):
+    """Returns the MiB that this module reports in a process of its own."""
+    module = sys.modules["__main__"].__spec__.name
     command = [sys.executable, "-m", module, "--memory", subject]
+    command += ["--only", _name(case)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
-def print_growth(function):
+def _print_growth(function):
     """Prints by how many MiB a function makes this process grow at most."""
     before = _memory("VmRSS")
     # Linux keeps the highest mark; imports left one above what we look for.
@@ -74,7 +116,7 @@ def _memory(mark):
 
 
 def record(question, backend, rows):
-    """Writes one backend's rows for the report, and prints them."""
+    """Writes one backend's rows for the report."""
     import keras
 
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -91,8 +133,6 @@ def record(question, backend, rows):
     }
     path = RESULTS / f"{question}.{backend}.json"
     path.write_text(json.dumps(found, indent=1))
-    for row in rows:
-        print(f"{question} {backend}: {row}")
 
 
 def machine():

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attn.applications import _arguments as arguments
 from keras_attn.applications import _blocks as blocks
+from keras_attn.applications._classes import most_probable
 from keras_attn.layers import FeatureAct
 from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.max_pooling2d import MaxPooling2D
@@ -183,19 +184,7 @@ def decode_predictions(preds, top=5, class_names=None):
     [[(3, 'happy', 0.7), (5, 'surprise', 0.2)]]
     """
     names = CLASS_NAMES if class_names is None else tuple(class_names)
-    preds = np.asarray(keras.ops.convert_to_numpy(preds))
-    if preds.ndim != 2 or preds.shape[1] != len(names):
-        raise ValueError(
-            f"`preds` must have the shape (batch, {len(names)}), one column "
-            f"for each of the class names {list(names)}. "
-            f"Received: preds.shape={preds.shape}. Pass `class_names` for "
-            "other classes"
-        )
-    order = np.argsort(-preds, axis=1, kind="stable")[:, :top]
-    return [
-        [(int(i), names[i], float(row[i])) for i in best]
-        for row, best in zip(preds, order, strict=True)
-    ]
+    return most_probable(preds, names, top)
 
 
 @register_names

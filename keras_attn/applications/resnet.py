@@ -5,16 +5,19 @@ import numpy as np
 
 from keras_attn.applications import _arguments as arguments
 from keras_attn.applications import _blocks as blocks
+from keras_attn.applications._imagenet import (
+    decode_predictions as decode_predictions,
+)
+from keras_attn.applications._imagenet import (
+    preprocess_input as preprocess_input,
+)
+from keras_attn.applications._resnet_names import torch_names as torch_names
 from keras_attn.applications._slots import Slots
 from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.covariance_pooling import CovariancePooling
 from keras_attn.layers.initializers import FanOutNormal
 from keras_attn.layers.max_pooling2d import MaxPooling2D
-from keras_attn.weights import register_names
-
-# Mean and standard deviation of ImageNet's colours, for images in [0, 1].
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from keras_attn.layers.residual_add import ResidualAdd
 
 _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
 
@@ -142,6 +145,7 @@ def ResNetCIFAR(
     name="resnet_cifar",
     *,
     depth=20,
+    bottleneck=None,
     attention=None,
     placement=None,
     head="average",
@@ -152,8 +156,8 @@ def ResNetCIFAR(
     filters, named `stage1` to `stage3` by their ends, each block
     `y = relu(shortcut(x) + attention(branch(x)))`, then a linear layer. The
     depth gives the blocks: `(depth - 2) / 6` a stage, of two 3x3 convolutions
-    each (20, 32, 56, 110), or else `(depth - 2) / 9` of 1x1, 3x3 and 1x1, with
-    four times as many outputs (29, 164). A depth that is both is the first.
+    each (20, 32, 56, 110), or `(depth - 2) / 9` of 1x1, 3x3 and 1x1, with four
+    times as many outputs (29, 47, 164).
 
     Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR
     2016 (https://arxiv.org/abs/1512.03385), section 4.2; the 1x1 form as
@@ -178,6 +182,9 @@ def ResNetCIFAR(
         name: Name of the model. Defaults to `"resnet_cifar"`.
         depth: How many layers with weights there are from image to class.
             Defaults to `20`.
+        bottleneck: Whether blocks are 1x1, 3x3 and 1x1, or `None` for what
+            is usual: only where the depth is not 6 n + 2, or is 164.
+            Defaults to `None`.
         attention: See `ResNet50`.
         placement: See `ResNet50`.
         head: See `ResNet50`.
@@ -195,12 +202,16 @@ def ResNetCIFAR(
     >>> tuple(model.output.shape)
     (None, 10)
     """
-    bottleneck = isinstance(depth, int) and (depth - 2) % 6 != 0
+    is_depth = isinstance(depth, int) and depth >= 8
+    if bottleneck is None:
+        # 164 is both, and stands for the second in the literature.
+        bottleneck = is_depth and ((depth - 2) % 6 != 0 or depth == 164)
     layers = 9 if bottleneck else 6
-    if not isinstance(depth, int) or depth < 8 or (depth - 2) % layers:
+    if not is_depth or (depth - 2) % layers:
         raise ValueError(
-            "`depth` must be 6 n + 2 or 9 n + 2, such as 20, 56, 110 or 164. "
-            f"Received: depth={depth!r}"
+            "`depth` must be 6 n + 2, such as 20, 56 or 110, or 9 n + 2, such "
+            "as 29 or 164, which is with `bottleneck`. "
+            f"Received: depth={depth!r}, bottleneck={bottleneck}"
         )
     return _build(
         input_tensor,
@@ -293,9 +304,8 @@ def _stage(x, filters, count, stage, bottleneck, slots):
         if strides > 1 or x.shape[axis] != outputs:
             x = slots.before_convolution(x, stage, f"{name}_shortcut")
             x = _convolution(x, outputs, 1, strides, f"{name}_shortcut", None)
-        x = keras.layers.Add(name=f"{name}_add")([x, y])
-        end = f"stage{stage}" if i == count else f"{name}_relu"
-        x = keras.layers.ReLU(name=end)(x)
+        end = f"stage{stage}" if i == count else name
+        x = ResidualAdd(name=end)([x, y])
     return x
 
 
@@ -318,106 +328,3 @@ def _top(x, head, classes, activation):
     return keras.layers.Activation(
         activation, dtype="float32", name="predictions"
     )(x)
-
-
-def preprocess_input(x, data_format=None):
-    """Normalises colours from [0, 255] as torchvision's and timm's models do.
-
-    `y = (x / 255 - mean) / std` with the `mean` (0.485, 0.456, 0.406) and
-    `std` (0.229, 0.224, 0.225) of ImageNet's red, green and blue.
-
-    Args:
-        x: NumPy array or tensor of RGB images, values in [0, 255].
-        data_format: `"channels_last"` or `"channels_first"`. Defaults to the
-            Keras setting.
-
-    Returns:
-        The normalised images; a new float32 array for NumPy input.
-
-    Raises:
-        ValueError: If there are not three channels.
-
-    Example:
-
-    >>> x = np.full((1, 2, 2, 3), 255, "uint8")
-    >>> y = keras_attn.applications.resnet.preprocess_input(x, "channels_last")
-    >>> y[0, 0, 0].round(3).tolist()
-    [2.249000072479248, 2.428999900817871, 2.640000104904175]
-    """
-    first = (data_format or keras.config.image_data_format()) == (
-        "channels_first"
-    )
-    axis = 1 if first else 3
-    if len(x.shape) != 4 or x.shape[axis] != 3:
-        raise ValueError(
-            "`x` must be a batch of RGB images, three channels at axis "
-            f"{axis}. Received: x.shape={tuple(x.shape)}"
-        )
-    shape = (3, 1, 1) if first else (3,)
-    mean, std = (
-        np.reshape(np.asarray(values, "float32"), shape)
-        for values in (MEAN, STD)
-    )
-    if isinstance(x, np.ndarray):
-        return (x.astype("float32") / np.float32(255) - mean) / std
-    mean, std = (keras.ops.convert_to_tensor(a) for a in (mean, std))
-    return (keras.ops.cast(x, "float32") / 255.0 - mean) / std
-
-
-# What the attribute of the attention is called in a block: by timm, and by
-# the official code of ECA, CBAM, SRM and FcaNet, and of DIANet's kind.
-_ATTRIBUTES = ("se", "eca", "cbam", "srm", "att", "attention")
-
-
-@register_names
-def torch_names(model):
-    """Returns torchvision's and timm's names, if the model is a ResNet."""
-    layers = {layer.name: layer for layer in model.layers}
-    if "stem" not in layers or "stage1_block1_conv1" not in layers:
-        return None
-    return [_names(layers, attribute) for attribute in _ATTRIBUTES]
-
-
-def _names(layers, attribute):
-    """Returns the names, with one spelling of the attention's attribute."""
-    stem = layers.get("stem_conv", layers["stem"])
-    names = _of_convolution(stem, "conv1", "bn1")
-    for name, layer in layers.items():
-        stage, _, rest = name.removeprefix("stage").partition("_block")
-        index, _, part = rest.partition("_")
-        if not rest:
-            continue
-        prefix = f"layer{stage}.{int(index) - 1}"
-        if part == "attention":
-            names.append((f"{prefix}.{attribute}", layer))
-        elif part == "shortcut":
-            pair = f"{prefix}.downsample.0", f"{prefix}.downsample.1"
-            names += _of_convolution(layer, *pair)
-        elif part.startswith("conv") and not part.endswith("_attention"):
-            i = part.removeprefix("conv")
-            pair = f"{prefix}.conv{i}", f"{prefix}.bn{i}"
-            names += _of_convolution(layer, *pair)
-        elif part.endswith("_attention"):
-            i = part.removesuffix("_attention")
-            names.append((f"{prefix}.{attribute}.{i}", layer))
-    for name, layer in layers.items():
-        if name.startswith("stage") and name.endswith("_attention"):
-            if "_block" not in name:
-                stage = name.removeprefix("stage").partition("_")[0]
-                names.append((f"layer{stage}.{attribute}", layer))
-    if "stem_attention" in layers:
-        names.append((f"{attribute}", layers["stem_attention"]))
-    if "head_conv" in layers:
-        names += _of_convolution(
-            layers["head_conv"], "layer_reduce", "layer_reduce_bn"
-        )
-    if "classifier" in layers:
-        names.append(("fc", layers["classifier"]))
-    return names
-
-
-def _of_convolution(layer, convolution, normalization):
-    return [
-        (convolution, layer.convolution),
-        (normalization, layer.normalization),
-    ]

@@ -1,15 +1,17 @@
 """JAX."""
 
+import functools
+
 import jax
 import keras
 
+from keras_attn.backend import compiled
 from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import contiguous as contiguous
-from keras_attn.backend.compiled import convolve as convolve
-from keras_attn.backend.compiled import max_pool as max_pool
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import rectify as rectify
+from keras_attn.backend.padding import pixels
 
 
 def value_and_gradient(function, tensors):
@@ -17,3 +19,87 @@ def value_and_gradient(function, tensors):
     tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, tensors)
     # Compiled as a whole: one by one, a network's operations take far longer.
     return jax.jit(jax.value_and_grad(function))(tensors)
+
+
+# XLA's gradients of two operations are slow on CPU, and these are exact.
+
+
+@jax.custom_vjp
+def _product(inputs, kernel):
+    return jax.numpy.einsum("bhwc,cd->bhwd", inputs, kernel)
+
+
+def _product_forward(inputs, kernel):
+    return _product(inputs, kernel), (inputs, kernel)
+
+
+def _product_backward(arguments, gradient):
+    """Pulls a gradient back to images and kernel.
+
+    XLA lays the first factor of the kernel's gradient out anew, and computes
+    it anew for that: it should be the smaller one.
+    """
+    inputs, kernel = arguments
+    of_inputs = jax.numpy.einsum("bhwd,cd->bhwc", gradient, kernel)
+    if kernel.shape[0] <= kernel.shape[1]:
+        first, second, equation = inputs, gradient, "bhwc,bhwd->cd"
+    else:
+        first, second, equation = gradient, inputs, "bhwd,bhwc->dc"
+    of_kernel = jax.numpy.einsum(equation, first, second)
+    return of_inputs, of_kernel if first is inputs else of_kernel.T
+
+
+_product.defvjp(_product_forward, _product_backward)
+convolve = functools.partial(compiled.convolve, product=_product)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
+def max_pool(inputs, pool_size, strides, padding, data_format):
+    """Takes the maximum of each window."""
+    return compiled.max_pool(inputs, pool_size, strides, padding, data_format)
+
+
+def _max_pool_forward(inputs, *arguments):
+    return max_pool(inputs, *arguments), inputs
+
+
+def _max_pool_backward(
+    pool_size, strides, padding, data_format, inputs, gradient
+):
+    """Pulls a gradient back to the first largest value of each window.
+
+    XLA looks for these one window after the other, which takes four times as
+    long as to compare slices.
+    """
+    axes = (1, 2) if data_format == "channels_last" else (2, 3)
+    sides = tuple(zip(axes, pool_size, strides, strict=True))
+
+    def pool(x):
+        # Columns first: of equal values, the one in the first row counts.
+        for axis, size, stride in reversed(sides):
+            x = _max_of_slices(x, axis, size, stride, padding)
+        return x
+
+    return jax.vjp(pool, inputs)[1](gradient)
+
+
+def _max_of_slices(x, axis, size, stride, padding):
+    widths = [(0, 0)] * 4
+    widths[axis] = pixels(padding, x.shape[axis], size, stride)
+    x = jax.numpy.pad(x, widths, constant_values=-jax.numpy.inf)
+    count = (x.shape[axis] - size) // stride + 1
+
+    def values(start):
+        end = start + (count - 1) * stride + 1
+        return jax.lax.slice_in_dim(x, start, end, stride, axis)
+
+    largest = values(0)
+    for start in range(1, size):
+        new = values(start)
+        # What is not a number is the largest, as elsewhere.
+        larger = (new > largest) | (new != new)
+        largest = jax.numpy.where(larger, new, largest)
+    return largest
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)

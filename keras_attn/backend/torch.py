@@ -13,6 +13,8 @@ import keras
 import torch
 import torch.nn.functional as F
 
+from keras_attn.backend.padding import pixels
+
 FUSES = False
 
 
@@ -57,7 +59,7 @@ def convolve(
     sides = zip(
         x.shape[2:], kernel.shape[2:], strides, dilation_rate, strict=True
     )
-    pads = [_padding(padding, *side) for side in sides]
+    pads = [pixels(padding, *side) for side in sides]
     if all(before == after for before, after in pads):
         before = [before for before, _ in pads]
     else:
@@ -71,7 +73,7 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
     """Takes the maximum of each window."""
     x = _channels_first(inputs, data_format)
     sides = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
-    pads = [_padding(padding, *side) for side in sides]
+    pads = [pixels(padding, *side) for side in sides]
     if any(map(any, pads)):
         (top, bottom), (left, right) = pads
         x = F.pad(x, (left, right, top, bottom), value=float("-inf"))
@@ -153,15 +155,3 @@ def _shaped(images, data_format):
     if data_format == "channels_last":
         return images.permute(0, 2, 3, 1)
     return images
-
-
-def _padding(padding, size, kernel_size, stride, dilation):
-    """Returns how many pixels come before and after an axis."""
-    if padding == "valid":
-        return 0, 0
-    if padding != "same":
-        return padding, padding
-    outputs = -(-size // stride)
-    total = (outputs - 1) * stride + (kernel_size - 1) * dilation + 1 - size
-    total = max(total, 0)
-    return total // 2, total - total // 2

@@ -71,17 +71,6 @@ class DIA(FeatureMapLayer):
     ((2, 6, 6, 16), (2, 16), (2, 16))
     """
 
-    torch_names = {
-        "input.0.weight": ("input_reduce_kernel", "linear"),
-        "input.0.bias": ("input_reduce_bias", "same"),
-        "input.2.weight": ("input_expand_kernel", "linear"),
-        "input.2.bias": ("input_expand_bias", "same"),
-        "hidden.0.weight": ("hidden_reduce_kernel", "linear"),
-        "hidden.0.bias": ("hidden_reduce_bias", "same"),
-        "hidden.2.weight": ("hidden_expand_kernel", "linear"),
-        "hidden.2.bias": ("hidden_expand_bias", "same"),
-    }
-
     def __init__(
         self, ratio=4, return_state=False, identity_start=False, **kwargs
     ):
@@ -174,6 +163,13 @@ class DIA(FeatureMapLayer):
             for shape, dtype in zip(shapes, dtypes, strict=True)
         ]
 
+    @property
+    def torch_names(self):
+        return (
+            _names("input", "hidden"),
+            _names("w_ih.0.seq", "w_hh.0.seq"),  # the published code
+        )
+
     def get_config(self):
         config = {
             "ratio": self.ratio,
@@ -181,3 +177,16 @@ class DIA(FeatureMapLayer):
             "identity_start": self.identity_start,
         }
         return {**super().get_config(), **config}
+
+
+def _names(inputs, hidden):
+    """Returns names in PyTorch, with what the two branches are called."""
+    return {
+        f"{prefix}.{index}.{name}": (f"{branch}_{part}_{attribute}", layout)
+        for branch, prefix in (("input", inputs), ("hidden", hidden))
+        for index, part in ((0, "reduce"), (2, "expand"))
+        for name, attribute, layout in (
+            ("weight", "kernel", "linear"),
+            ("bias", "bias", "same"),
+        )
+    }

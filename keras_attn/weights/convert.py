@@ -79,8 +79,9 @@ def load_torch(
     Raises:
         ValueError: If the source cannot be read, if the target has no known
             names, or if the arrays do not fit: names missing or unexpected,
-            shapes, numbers that are not finite. It lists all that do not
-            fit, and the target is left as it was.
+            shapes, numbers that are not finite. It says of each kind how
+            much does not fit, and what comes first; the target is left as it
+            was.
 
     Example:
 
@@ -106,7 +107,7 @@ def load_torch(
             of_names.append(f"unexpected: {_listed(unexpected)}")
     values, of_arrays = _converted(arrays, present)
     if of_names or of_arrays or not present:
-        lines = "".join(f"\n  {line}" for line in of_names + of_arrays)
+        lines = "".join(f"\n  {line}" for line in of_names + _few(of_arrays))
         advice = "" if of_arrays or not present else _LENIENT
         raise ValueError(
             f"The arrays must fit the weights of {describe(target)}. "
@@ -169,6 +170,9 @@ def to_torch(target: keras.layers.Layer) -> dict[str, np.ndarray]:
 
 
 _LENIENT = " Pass `strict=False` to load what has its place."
+# How much of a kind an error shows: with the checkpoint of another network
+# hundreds of names do not fit, and the first ones say which part differs.
+_SHOWN = 8
 
 
 def _converted(
@@ -236,4 +240,10 @@ def _value(variable: keras.Variable) -> np.ndarray:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(repr, names))
+    return ", ".join(_few(list(map(repr, names))))
+
+
+def _few(texts: list[str]) -> list[str]:
+    """Returns the first ones, and how many more there are."""
+    more = len(texts) - _SHOWN
+    return texts[:_SHOWN] + [f"and {more} more"] * (more > 0)

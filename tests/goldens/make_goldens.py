@@ -1,7 +1,7 @@
 """Makes the goldens: `python -m tests.goldens.make_goldens --help`.
 
-Needs PyTorch, torchvision, and the reference implementations as modules in a
-folder, none of which is part of this project.
+Needs PyTorch, torchvision, timm, and the reference implementations as modules
+in a folder, none of which is part of this project.
 """
 
 import argparse
@@ -96,34 +96,51 @@ def make_fernet(reference):
     )
 
 
-def make_resnets(models):
-    """Records torchvision's ResNets, one block a stage, in float64."""
+def make_resnets(torchvision, timm):
+    """Records the networks of torchvision and timm, with few blocks."""
     for name, block in (("basic", "BasicBlock"), ("bottleneck", "Bottleneck")):
-        network = models.ResNet(
-            getattr(models, block), [1, 1, 1, 1], num_classes=5
+        layers = [1, 1, 1, 1]
+        network = torchvision.ResNet(
+            getattr(torchvision, block), layers, num_classes=5
         )
-        shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-        weights = random_weights(shapes)
-        network.load_state_dict(
-            {k: torch.tensor(v) for k, v in weights.items()}
+        source = f"torchvision 0.28.0 ResNet({block}, {layers})"
+        make_resnet(name, network, source)
+    # Two blocks, as the second has no convolution in its shortcut.
+    layers = [2, 1, 1, 1]
+    for attention, block in (("se", "Bottleneck"), ("eca", "BasicBlock")):
+        network = timm.ResNet(
+            getattr(timm, block),
+            layers,
+            num_classes=5,
+            block_args={"attn_layer": attention},
         )
-        network = network.double().eval()
-        x = torch.tensor(np.moveaxis(resnet_images(), -1, 1)).double()
-        x.requires_grad_()
-        logits = network(x)
-        pull = torch.tensor(cotangent(logits.shape)).double()
-        (gradient,) = torch.autograd.grad(logits, x, pull)
-        meta = {
-            "source": f"torchvision 0.28.0 ResNet({block}, [1, 1, 1, 1]) in "
-            "float64, weights by random_weights, images by resnet_images",
-            "torch": torch.__version__,
-        }
-        np.savez_compressed(
-            FOLDER / f"resnet_{name}.npz",
-            meta=np.asarray(json.dumps(meta)),
-            logits=logits.detach().numpy(),
-            gradient=channels_last(gradient.numpy()[..., ::3, ::3]),
-        )
+        source = f"timm 1.0.31 ResNet({block}, {layers}), {attention}"
+        make_resnet(f"timm_{attention}", network, source)
+
+
+def make_resnet(name, network, source):
+    """Records one ResNet: names, logits and input gradient, in float64."""
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    weights = random_weights(shapes)
+    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
+    network = network.double().eval()
+    x = torch.tensor(np.moveaxis(resnet_images(), -1, 1)).double()
+    x.requires_grad_()
+    logits = network(x)
+    pull = torch.tensor(cotangent(logits.shape)).double()
+    (gradient,) = torch.autograd.grad(logits, x, pull)
+    meta = {
+        "source": f"{source} in float64, weights by random_weights, images by "
+        "resnet_images",
+        "torch": torch.__version__,
+        "shapes": shapes,
+    }
+    np.savez_compressed(
+        FOLDER / f"resnet_{name}.npz",
+        meta=np.asarray(json.dumps(meta)),
+        logits=logits.detach().numpy(),
+        gradient=channels_last(gradient.numpy()[..., ::3, ::3]),
+    )
 
 
 def main():
@@ -135,7 +152,10 @@ def main():
     for name in BLOCKS:
         copy_block(name, arguments.recorded)
     make_fernet(importlib.import_module("feature_act"))
-    make_resnets(importlib.import_module("torchvision.models.resnet"))
+    make_resnets(
+        importlib.import_module("torchvision.models.resnet"),
+        importlib.import_module("timm.models.resnet"),
+    )
 
 
 if __name__ == "__main__":

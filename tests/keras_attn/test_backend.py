@@ -77,6 +77,47 @@ class TestConvolve:
         y = channels_last(y, data_format)
         np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.parametrize(
+        ("size", "stride", "outputs"),
+        [(3, 1, 5), (3, 2, 5), (1, 1, 5), (1, 2, 5), (1, 1, 2)],
+    )
+    def test_gradients(self, data_format, padding, size, stride, outputs):
+        """It is bilinear, so that other arguments show the gradients."""
+        random = np.random.default_rng(2)
+
+        def draw():
+            x = random.normal(size=(2, 8, 7, 3)).astype("float32")
+            kernel = random.normal(size=(size, size, 3, outputs))
+            return x, kernel.astype("float32")
+
+        def expected(x, kernel):
+            x = padded(padding, x, size, stride, 1, 0.0)
+            x = windows(x.astype("float64"), size, stride)
+            return np.einsum("bhwijc,ijcd->bhwd", x, kernel)
+
+        (x, kernel), (other_x, other_kernel) = draw(), draw()
+        g = random.normal(size=expected(x, kernel).shape)
+        arguments = (stride, stride), padding, (1, 1), data_format
+
+        def function(tensors):
+            y = backend.convolve(*tensors, None, *arguments)
+            pull = to_format(g.astype("float32"), data_format)
+            return ops.sum(y * ops.convert_to_tensor(pull))
+
+        _, (of_x, of_kernel) = backend.value_and_gradient(
+            function, [to_format(x, data_format), kernel]
+        )
+        np.testing.assert_allclose(
+            np.sum(channels_last(of_x, data_format) * other_x),
+            np.sum(expected(other_x, kernel) * g),
+            rtol=1e-4,
+        )
+        np.testing.assert_allclose(
+            np.sum(ops.convert_to_numpy(of_kernel) * other_kernel),
+            np.sum(expected(x, other_kernel) * g),
+            rtol=1e-4,
+        )
+
     def test_adds_the_bias_to_channels_though_the_image_is_as_wide(
         self, data_format, padding
     ):
@@ -144,6 +185,34 @@ class TestMaxPool:
         outputs = ops.shape(backend.max_pool(ops.convert_to_tensor(x), *pool))
         assert gradient.sum() == np.prod(outputs)
         np.testing.assert_array_equal(gradient, np.round(gradient))
+
+    def test_the_first_of_equal_values_has_the_gradient(
+        self, data_format, padding, size, stride
+    ):
+        # Of three values, most windows have the largest one twice.
+        x = np.random.default_rng(3).integers(0, 3, (2, 8, 7, 3))
+        x = x.astype("float32")
+        bordered = padded(padding, x, size, stride, 1, -np.inf)
+        top, left = (
+            np.isinf(bordered[0, ..., 0].max(a)).argmin() for a in (1, 0)
+        )
+        view = windows(bordered, size, stride)
+        g = np.random.default_rng(4).normal(size=(*view.shape[:3], 3))
+        g = g.astype("float32")
+        expected = np.zeros(bordered.shape)
+        for b, i, j, c in np.ndindex(g.shape):
+            row, column = divmod(int(view[b, i, j, ..., c].argmax()), size)
+            at = b, i * stride + row, j * stride + column, c
+            expected[at] += g[b, i, j, c]
+        expected = expected[:, top : top + 8, left : left + 7]
+        pool = (size, size), (stride, stride), padding, data_format
+        pull = ops.convert_to_tensor(to_format(g, data_format))
+        _, gradient = backend.value_and_gradient(
+            lambda tensor: ops.sum(backend.max_pool(tensor, *pool) * pull),
+            to_format(x, data_format),
+        )
+        gradient = channels_last(gradient, data_format)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("axis", [-1, 1])

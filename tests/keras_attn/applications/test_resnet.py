@@ -1,4 +1,5 @@
 import functools
+import re
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from tests.goldens import (
     resnet_images,
 )
 
-# The numbers are torchvision's, below.
+# The numbers are torchvision's and timm's, below.
 CHECKS = [c for c in MODEL_CHECKS if c.__name__ != "check_matches_reference"]
 
 
@@ -33,21 +34,39 @@ def trainable(model):
 
 
 @pytest.mark.parametrize(
-    ("name", "bottleneck"), [("basic", False), ("bottleneck", True)]
+    ("name", "bottleneck", "attention"),
+    [
+        ("basic", False, None),
+        ("bottleneck", True, None),
+        ("timm_se", True, functools.partial(SE, divisor=8)),
+        # timm's rule for the kernel is ours.
+        ("timm_eca", False, "eca"),
+    ],
 )
-class TestTorchvision:
-    def model(self, bottleneck):
-        """Returns one block a stage, with the golden's weights."""
-        function = resnet._resnet(0, bottleneck, (1, 1, 1, 1), 0)
-        model = function(
-            input_shape=(64, 63, 3), classes=5, classifier_activation=None
+class TestReference:
+    """The networks of torchvision and timm, with the same random weights."""
+
+    def model(self, name, bottleneck, attention):
+        """Returns few blocks a stage, with the golden's weights."""
+        blocks = (2 if "timm" in name else 1, 1, 1, 1)
+        model = resnet._resnet(0, bottleneck, blocks, 0)(
+            input_shape=(64, 63, 3),
+            classes=5,
+            classifier_activation=None,
+            attention=attention,
         )
         shapes = {k: array.shape for k, array in to_torch(model).items()}
         load_torch(model, random_weights(shapes))
         return model
 
-    def test_logits_and_gradients(self, name, bottleneck):
-        golden, model = load_golden(f"resnet_{name}"), self.model(bottleneck)
+    def test_names_and_shapes(self, name, bottleneck, attention):
+        model = self.model(name, bottleneck, attention)
+        shapes = {k: list(array.shape) for k, array in to_torch(model).items()}
+        assert shapes == load_golden(f"resnet_{name}")["meta"]["shapes"]
+
+    def test_logits_and_gradients(self, name, bottleneck, attention):
+        golden = load_golden(f"resnet_{name}")
+        model = self.model(name, bottleneck, attention)
         pull = ops.convert_to_tensor(cotangent((2, 5)))
 
         def function(x):
@@ -145,7 +164,7 @@ def test_dia_is_one_cell_a_stage():
 def test_the_state_of_dia_goes_from_block_to_block():
     model = ResNetCIFAR(depth=14, attention="dia")
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
-    names = ("block1_conv2", "block1_relu", "block2_conv2")
+    names = ("block1_conv2", "block1", "block2_conv2")
     layers = [model.get_layer(f"stage1_{name}") for name in names]
     outputs = [layer.output for layer in (*layers, model.get_layer("stage1"))]
     first, shortcut, second, expected = keras.Model(
@@ -235,6 +254,42 @@ def test_attention_is_called_as_others_call_it(attribute):
     )
 
 
+@pytest.mark.parametrize(
+    ("kwargs", "convolutions"),
+    [
+        ({"depth": 20}, 19 + 2),
+        ({"depth": 20, "bottleneck": True}, 19 + 3),
+        ({"depth": 29}, 28 + 3),
+        ({"depth": 110}, 109 + 2),
+        ({"depth": 164}, 163 + 3),
+    ],
+)
+def test_depth(kwargs, convolutions):
+    # All but the classifier, and a shortcut wherever channels change.
+    model = ResNetCIFAR(**kwargs)
+    found = [la for la in model.layers if hasattr(la, "convolution")]
+    assert len(found) == convolutions
+
+
+def test_takes_the_names_of_dianet():
+    model = ResNetCIFAR(depth=29, attention="dia")
+    arrays = {k: array + 1 for k, array in to_torch(model).items()}
+    theirs = {}
+    for name, array in arrays.items():
+        name = re.sub(r"^(layer\d)\.(\d)", r"\1.ModuleList.\2", name)
+        name = name.replace("se.input.", "lstm.w_ih.0.seq.")
+        name = name.replace("se.hidden.", "lstm.w_hh.0.seq.")
+        theirs[name] = array
+    assert "layer3.ModuleList.2.downsample.0.weight" not in theirs
+    assert "layer3.ModuleList.0.downsample.0.weight" in theirs
+    assert "layer3.lstm.w_hh.0.seq.2.bias" in theirs
+    load_torch(model, theirs)
+    again = to_torch(model)
+    for name, array in arrays.items():
+        if not name.endswith("num_batches_tracked"):
+            np.testing.assert_array_equal(again[name], array, err_msg=name)
+
+
 def test_says_which_names_of_a_checkpoint_do_not_fit():
     arrays = to_torch(ResNetCIFAR(depth=8))
     arrays["conv1.0.weight"] = arrays.pop("conv1.weight")
@@ -242,11 +297,34 @@ def test_says_which_names_of_a_checkpoint_do_not_fit():
         load_torch(ResNetCIFAR(depth=8), arrays)
 
 
+def test_refuses_timms_form_d_in_a_few_lines():
+    """Three 3x3 convolutions at first, a pooling in the shortcut: as timm."""
+    model = ResNet18(attention="eca")
+    arrays = to_torch(model)
+    for stage in (2, 3, 4):
+        start = f"layer{stage}.0.downsample"
+        for name in [k for k in arrays if k.startswith(f"{start}.1.")]:
+            arrays[name.replace(".1.", ".2.")] = arrays.pop(name)
+        arrays[f"{start}.1.weight"] = arrays.pop(f"{start}.0.weight")
+    del arrays["conv1.weight"]
+    for i, (outputs, inputs) in {0: (32, 3), 3: (32, 32), 6: (64, 32)}.items():
+        arrays[f"conv1.{i}.weight"] = np.ones((outputs, inputs, 3, 3))
+    with pytest.raises(ValueError) as caught:
+        load_torch(model, arrays)
+    lines = str(caught.value).splitlines()
+    assert "missing: 'conv1.weight', 'layer2.0.downsample.0.w" in lines[1]
+    assert "unexpected: 'layer2.0.downsample.2.weight'" in lines[2]
+    assert "'layer2.0.downsample.1.weight': shape (128, 64, 1, 1)" in lines[3]
+    assert len(str(caught.value)) < 2000
+
+
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
         ({"depth": 21}, "`depth` must be 6 n"),
         ({"depth": "20"}, "`depth` must be 6 n"),
+        ({"depth": 14, "bottleneck": True}, "`depth` must be 6 n"),
+        ({"depth": 29, "bottleneck": False}, "`depth` must be 6 n"),
         ({"attention": "sea"}, "An attention block is one of"),
         ({"attention": "se", "placement": "end"}, "`placement` must be"),
         ({"placement": "last"}, "pass this too"),
@@ -260,23 +338,6 @@ def test_says_which_names_of_a_checkpoint_do_not_fit():
 def test_refuses(kwargs, message):
     with pytest.raises(ValueError, match=message):
         ResNetCIFAR(**kwargs)
-
-
-def test_preprocessing():
-    x = np.arange(24, dtype="uint8").reshape(1, 2, 4, 3)
-    y = resnet.preprocess_input(x, "channels_last")
-    expected = (x / 255.0 - resnet.MEAN) / resnet.STD
-    np.testing.assert_allclose(y, expected, rtol=1e-5)
-    first = resnet.preprocess_input(
-        ops.convert_to_tensor(x.transpose(0, 3, 1, 2)), "channels_first"
-    )
-    first = ops.convert_to_numpy(first).transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(first, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_preprocessing_refuses_what_is_not_rgb():
-    with pytest.raises(ValueError, match="three channels at axis 3"):
-        resnet.preprocess_input(np.zeros((1, 4, 4, 1)), "channels_last")
 
 
 def digits():

@@ -160,6 +160,20 @@ class TestGolden:
         for key, array in golden["weights"].items():
             np.testing.assert_array_equal(back[key], array)
 
+    def test_takes_the_names_of_the_published_code(self, data_format):
+        golden = load_golden("dia")
+        x = to_format(golden["x"][0], data_format)
+        expected = to_numpy(self.layer(golden, data_format)(x))
+        branches = {"input": "w_ih.0.seq", "hidden": "w_hh.0.seq"}
+        golden["weights"] = {
+            branches[name.split(".")[0]] + name[name.index(".") :]: array
+            for name, array in golden["weights"].items()
+        }
+        assert "w_hh.0.seq.2.bias" in golden["weights"]
+        found = to_numpy(self.layer(golden, data_format)(x))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
 
 def image(seed=0):
     random = np.random.default_rng(seed)

@@ -382,6 +382,28 @@ class TestErrors:
             "Nothing was loaded.",
         ]
 
+    def test_shows_the_first_of_many(self, layer):
+        five = [layer] + [built(keras.layers.Dense(2), 3) for _ in range(4)]
+        register_names(lambda model: [(f"{i}", d) for i, d in enumerate(five)])
+        model = keras.Sequential(five, name="many")
+        model.built = True
+
+        def message(*kinds):
+            names = [f"{i}.{kind}" for i in range(5) for kind in kinds]
+            with pytest.raises(ValueError) as caught:
+                load_torch(model, {name: np.ones(9) for name in names})
+            return str(caught.value).splitlines()
+
+        lines = message("kernel", "beta")
+        assert lines[1].endswith("'3.weight', '3.bias', and 2 more")
+        assert lines[2].endswith("'3.kernel', '3.beta', and 2 more")
+        lines = message("weight", "bias")
+        assert len(lines) == 11
+        assert lines[8:10] == [
+            "  '3.bias': shape (9,), expected (2,)",
+            "  and 2 more",
+        ]
+
     @pytest.mark.parametrize("strict", [True, False])
     def test_nothing_that_fits(self, layer, strict):
         self.refuse(

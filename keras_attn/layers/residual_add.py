@@ -1,0 +1,21 @@
+import keras
+
+from keras_attn import backend
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class ResidualAdd(keras.layers.Layer):
+    """The end of a residual block: `y = relu(shortcut + branch)`.
+
+    As one layer, so that the sum, which nobody else sees, need not be kept.
+
+    Input shape: A list of two tensors of the same shape.
+    Output shape: That shape.
+    """
+
+    def call(self, inputs):
+        shortcut, branch = inputs
+        return backend.rectify(shortcut + branch)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0])
