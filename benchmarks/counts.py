@@ -35,7 +35,7 @@ def main():
     before, operations = count("none")
     print(f"without: {before:,} parameters, {operations:.0f} MFLOP")
     rows = []
-    for attention in ATTENTION[1:]:
+    for attention in (*ATTENTION, "context_encoding", "bilinear_attention"):
         parameters, flops = count(attention)
         rows.append(
             {

@@ -18,6 +18,8 @@ import time
 RESULTS = pathlib.Path("build/benchmarks")
 THREADS = 2
 PAUSE = 0.02
+# What takes so many seconds needs no waking.
+SLOW = 0.5
 
 
 def answer(question, cases, subjects, row, memory_of=()):
@@ -48,22 +50,21 @@ def answer(question, cases, subjects, row, memory_of=()):
         cases = [case for case in cases if arguments.only in _name(case)]
     rows = []
     for case in cases:
-        keras.utils.clear_session()
         times = medians({who: make(*case) for who, make in subjects.items()})
         memory = {who: _memory_of(who, case) for who in memory_of}
         rows.append(row(case, times, memory))
         print(f"{question} {keras.backend.backend()}: {rows[-1]}", flush=True)
-    if not arguments.only:
-        record(question, keras.backend.backend(), rows)
+        if not arguments.only:  # At once: an hour's run may be interrupted.
+            record(question, keras.backend.backend(), rows)
 
 
-def medians(functions, rounds=21, warmup=3, seconds=20):
+def medians(functions, rounds=15, seconds=8):
     """Returns the median milliseconds of each function, run in turns.
 
     After so many `seconds` there are no more rounds, but there are three.
     """
     for function in functions.values():
-        for _ in range(warmup):
+        if _seconds_of(function) < SLOW:
             function()
     taken = {name: [] for name in functions}
     start = time.perf_counter()
@@ -75,14 +76,22 @@ def medians(functions, rounds=21, warmup=3, seconds=20):
             # cores that would be charged to the next subject. Then its own
             # threads are woken, and its arrays fetched, before it counts.
             time.sleep(PAUSE)
-            function()
-            begin = time.perf_counter()
-            function()
-            taken[name].append(time.perf_counter() - begin)
+            once = _seconds_of(function)
+            if once < SLOW:
+                runs = max(1, int(PAUSE / once))
+                once = _seconds_of(function, runs)
+            taken[name].append(once)
     return {
         name: 1e3 * sorted(values)[len(values) // 2]
         for name, values in taken.items()
     }
+
+
+def _seconds_of(function, runs=1):
+    begin = time.perf_counter()
+    for _ in range(runs):
+        function()
+    return (time.perf_counter() - begin) / runs
 
 
 def _name(case):

@@ -121,19 +121,19 @@ def costs():
     """Returns the table of what each block costs in a ResNet-50."""
     found = found_of("models")
     (counts,) = found_of("counts")
-    counted = {row.pop("attention"): row for row in counts["rows"]}
-    rows = {}
+    rows = {row.pop("attention"): row for row in counts["rows"]}
+    columns = {}
     for measured in found:
         for row in measured["rows"]:
-            name = row["attention"]
-            if name == "none":
-                continue
-            line = rows.setdefault(name, {"block": f"`{name}`"})
-            line |= counted[name]
-            key = f"{measured['backend']}, {row['mode']}"
-            line[key] = row["of without"]
+            column = f"{measured['backend']}, {row['mode']}"
+            columns.setdefault(column, {})[row["attention"]] = row["of without"]
+    lines = [
+        {"block": f"`{name}`", **row}
+        | {column: values.get(name, "") for column, values in columns.items()}
+        for name, row in rows.items()
+    ]
     where = "\n\n".join(f"{f['backend']}: {origin(f)}." for f in found)
-    return f"{table(list(rows.values()))}\n\n{where}"
+    return f"{table(lines)}\n\n{where}"
 
 
 def main():

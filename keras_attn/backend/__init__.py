@@ -15,6 +15,8 @@ this room. Each backend's module defines the same names:
 - `normalize_batch(inputs, gamma, beta, axis, epsilon)`: by those of the batch;
   returns the outputs, the mean and the (biased) variance.
 - `contiguous(inputs)`: the same, laid out in memory in the order of its axes.
+- `largest(inputs, axes)`: the maximum over a tuple of axes. Of equal values,
+  each has the same share of the gradient.
 - `rectify(inputs)`: ReLU of a tensor that nobody else holds: it may be
   overwritten.
 """
@@ -37,6 +39,7 @@ else:
 FUSES = _backend.FUSES
 contiguous = _backend.contiguous
 convolve = _backend.convolve
+largest = _backend.largest
 max_pool = _backend.max_pool
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch

@@ -91,6 +91,11 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return outputs, mean, variance
 
 
+def largest(inputs, axes):
+    """Takes the maximum over axes."""
+    return ops.max(inputs, axis=axes)
+
+
 def rectify(inputs):
     """Returns the inputs where they are positive, 0 elsewhere."""
     return ops.relu(inputs)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import convolve as convolve
+from keras_attn.backend.compiled import largest as largest
 from keras_attn.backend.compiled import max_pool as max_pool
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch

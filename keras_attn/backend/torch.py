@@ -135,6 +135,32 @@ def rectify(inputs):
     return F.relu(inputs, inplace=True)
 
 
+def largest(inputs, axes):
+    """Takes the maximum over axes."""
+    if inputs.requires_grad and torch.is_grad_enabled():
+        return _Largest.apply(inputs, axes)
+    return torch.amax(inputs, axes)
+
+
+class _Largest(torch.autograd.Function):
+    """`torch.amax`, whose own gradient divides the whole of its inputs."""
+
+    @staticmethod
+    def forward(ctx, inputs, axes):
+        outputs = torch.amax(inputs, axes, keepdim=True)
+        ctx.save_for_backward(inputs, outputs)
+        ctx.axes = axes
+        return outputs.squeeze(axes)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        inputs, outputs = ctx.saved_tensors
+        # As numbers, once: PyTorch would convert it for each operation.
+        mask = (inputs == outputs).to(gradient.dtype)
+        share = gradient.reshape(outputs.shape) / mask.sum(ctx.axes, True)
+        return mask * share, None
+
+
 def _values(*variables):
     """Returns the tensors that Keras variables hold; `None` stays `None`."""
     return [

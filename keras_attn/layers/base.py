@@ -60,8 +60,10 @@ class FeatureMapLayer(keras.layers.Layer):
 
         Wider stays as it is where Keras computes so, which is on TensorFlow.
         """
-        dtype = keras.backend.result_type(inputs.dtype, "float32")
-        return ops.cast(inputs, dtype)
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if dtype in ("float32", "float64"):
+            return inputs
+        return ops.cast(inputs, "float32")
 
     def mean(self, inputs):
         """Returns the mean of each channel, `(batch, channels)`, widened."""

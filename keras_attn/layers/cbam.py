@@ -123,11 +123,13 @@ class CBAM(FeatureMapLayer):
 
     def _gate(self, inputs, training):
         """Returns the input gated by channel, and the two gates."""
-        highest = self.widen(ops.max(inputs, axis=self.spatial_axes))
-        channel = self._sigmoid(self.excitation(self.mean(inputs), highest))
+        highest = self.widen(backend.largest(inputs, self.spatial_axes))
+        channel = self._sigmoid(
+            self.excitation.excite(self.mean(inputs), highest)
+        )
         scaled = self.scale(inputs, channel)
         planes = [
-            self.widen(ops.max(scaled, axis=self.channel_axis)),
+            self.widen(backend.largest(scaled, (self.channel_axis,))),
             ops.mean(self.widen(scaled), axis=self.channel_axis),
         ]
         # Channels last in either format: there are two of them.

@@ -33,6 +33,10 @@ class Excitation(keras.layers.Layer):
         add_linear(self, "expand", self.hidden, channels, start, **bias)
 
     def call(self, *vectors):
+        return self.excite(*vectors)
+
+    def excite(self, *vectors):
+        """Does what `call` does, without what Keras does around a layer."""
         hidden = sum(ops.relu(linear(self, "reduce", v)) for v in vectors)
         outputs = ops.matmul(hidden, ops.cast(self.expand_kernel, hidden.dtype))
         if not self.use_bias:

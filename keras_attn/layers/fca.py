@@ -3,7 +3,7 @@ from keras import ops
 
 from keras_attn.layers.channel_attention import ChannelAttention
 from keras_attn.layers.excitation import Excitation
-from keras_attn.ops.dct import spectral_maps
+from keras_attn.ops.dct import waves
 
 # Table of the official code, on a grid of 7 x 7: down and across, the best
 # single frequencies first, the lowest first, and the worst first.
@@ -127,21 +127,24 @@ class FCA(ChannelAttention):
 
     def logits(self, inputs, training):
         x = self.widen(inputs)
-        height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)
-        maps = spectral_maps(self._indices(), self.dct_size, height, width)
-        maps = ops.cast(maps, x.dtype)
-        groups = len(self._indices())
-        size = x.shape[self.channel_axis] // groups
-        # One product a group: the maps are as many as groups, not channels.
-        if self.data_format == "channels_first":
-            shape = (-1, groups, size, height * width)
-            equation = "bkgp,kp->bkg"
-        else:
-            shape = (-1, height * width, groups, size)
-            equation = "bpkg,kp->bkg"
-        maps = ops.reshape(maps, (groups, height * width))
-        z = ops.einsum(equation, ops.reshape(x, shape), maps)
-        return self.excitation(ops.reshape(z, (-1, groups * size)))
+        weights = 1.0
+        for axis, frequencies in zip(
+            self.spatial_axes, zip(*self._indices(), strict=True), strict=True
+        ):
+            weights = weights * self._weights(x, axis, frequencies)
+        return self.excitation.excite(ops.sum(x * weights, self.spatial_axes))
+
+    def _weights(self, x, axis, frequencies):
+        """Returns what an axis adds to the weight of each position."""
+        side = ops.shape(x)[axis]
+        vectors = ops.cast(waves(frequencies, self.dct_size, side), x.dtype)
+        group = x.shape[self.channel_axis] // len(frequencies)
+        vectors = ops.repeat(vectors, group, axis=1)
+        if self.channel_axis == 1:
+            vectors = ops.transpose(vectors)
+        shape = [1, 1, 1, 1]
+        shape[axis], shape[self.channel_axis] = -1, x.shape[self.channel_axis]
+        return ops.reshape(vectors, shape)
 
     @property
     def torch_names(self):

@@ -79,7 +79,7 @@ class SE(ChannelAttention):
         return max(1, nearest) * self.divisor
 
     def logits(self, inputs, training):
-        return self.excitation(self.mean(inputs))
+        return self.excitation.excite(self.mean(inputs))
 
     @property
     def torch_names(self):

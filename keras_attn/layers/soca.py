@@ -4,7 +4,7 @@ from keras import ops
 from keras_attn.layers.channel_attention import ChannelAttention
 from keras_attn.layers.excitation import Excitation
 from keras_attn.ops.covariance import covariance
-from keras_attn.ops.matrix_sqrt import matrix_sqrt
+from keras_attn.ops.matrix_sqrt import mean_of_matrix_sqrt
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -84,8 +84,8 @@ class SOCA(ChannelAttention):
 
     def logits(self, inputs, training):
         tokens = self.to_tokens(self.widen(self._middle(inputs)))
-        root = matrix_sqrt(covariance(tokens), self.iterations)
-        return self.excitation(ops.mean(root, axis=1))
+        mean = mean_of_matrix_sqrt(covariance(tokens), self.iterations)
+        return self.excitation.excite(mean)
 
     def _middle(self, inputs):
         """Cuts what is longer than `max_size`, as much from both ends."""

@@ -1,5 +1,7 @@
 """Frequencies of the discrete cosine transform, and sums over maps by them."""
 
+import functools
+
 import numpy as np
 from keras import ops
 
@@ -17,26 +19,31 @@ def basis(frequency, size):
     return wave * ((1 if frequency == 0 else 2) / size) ** 0.5
 
 
-def spectral_maps(frequencies, dct_size, height, width):
-    """Returns the map that each frequency weighs an image by.
+def waves(frequencies, dct_size, side):
+    """Returns the vector that each frequency weighs an axis of images by.
 
-    The transform is of `dct_size x dct_size` positions, to which an image of
-    another size is pooled first (adaptive averages); that is linear, so that
-    it is folded into the maps.
+    The transform is of `dct_size` positions, to which an axis of another
+    length is pooled first (adaptive averages); that is linear, so that it is
+    folded into the vectors.
 
     Args:
-        frequencies: Pairs of integers, vertical and horizontal.
+        frequencies: Tuple of integers.
         dct_size: Positive integer.
-        height: Integer or scalar tensor, of the image.
-        width: The same.
+        side: Integer or scalar tensor, the length of the axis.
 
     Returns:
-        A float32 tensor or array, `(frequencies, height, width)`.
+        A float32 tensor or array, `(side, frequencies)`.
     """
-    down, across = (
-        np.stack([basis(f, dct_size) for f in axis]).astype("float32")
-        for axis in zip(*frequencies, strict=True)
-    )
-    down = ops.matmul(down, pooling_matrix(height, dct_size))
-    across = ops.matmul(across, pooling_matrix(width, dct_size))
-    return ops.expand_dims(down, 2) * ops.expand_dims(across, 1)
+    if isinstance(side, int):
+        return _known_waves(frequencies, dct_size, side)
+    vectors = _known_waves(frequencies, dct_size, dct_size)
+    pooling = ops.transpose(pooling_matrix(side, dct_size))
+    return ops.matmul(pooling, vectors)
+
+
+@functools.lru_cache(maxsize=256)
+def _known_waves(frequencies, dct_size, side):
+    """Returns them for a side that is known; many layers ask for the same."""
+    vectors = np.stack([basis(f, dct_size) for f in frequencies], axis=1)
+    pooling = pooling_matrix(side, dct_size).T
+    return (pooling @ vectors).astype("float32")

@@ -23,6 +23,23 @@ def matrix_sqrt(covariance, iterations):
     Returns:
         A tensor of the shape of the covariance.
     """
+    before, step, size = _last_step(covariance, iterations)
+    return ops.matmul(before, step) * size
+
+
+def mean_of_matrix_sqrt(covariance, iterations):
+    """Returns the mean of its rows, `(batch, dim)`.
+
+    The mean of a product is that of its first factor, times the second: that
+    saves the last product of matrices.
+    """
+    before, step, size = _last_step(covariance, iterations)
+    mean = ops.mean(before, axis=1, keepdims=True)
+    return ops.squeeze(ops.matmul(mean, step) * size, axis=1)
+
+
+def _last_step(covariance, iterations):
+    """Returns the two factors of the root, and what it is multiplied by."""
     # A tensor, where PyTorch traces.
     dim = int(covariance.shape[-1])
     identity = ops.eye(dim, dtype=covariance.dtype)
@@ -30,10 +47,9 @@ def matrix_sqrt(covariance, iterations):
     trace = trace + dim * EPSILON
     root = covariance / trace
     step = 1.5 * identity - 0.5 * root
-    root, inverse = ops.matmul(root, step), step
-    for i in range(iterations - 1):
-        if i > 0:  # Here, as nobody needs that of the last step.
-            inverse = ops.matmul(step, inverse)
-        step = 1.5 * identity - 0.5 * ops.matmul(inverse, root)
+    inverse = None
+    for _ in range(iterations - 1):
         root = ops.matmul(root, step)
-    return root * ops.sqrt(trace)
+        inverse = step if inverse is None else ops.matmul(step, inverse)
+        step = 1.5 * identity - 0.5 * ops.matmul(inverse, root)
+    return root, step, ops.sqrt(trace)

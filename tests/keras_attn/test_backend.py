@@ -305,6 +305,25 @@ class TestValueAndGradient:
         )
 
 
+@pytest.mark.parametrize("axes", [(1, 2), (3,)])
+def test_largest_shares_the_gradient_of_equal_values(axes):
+    x = np.random.default_rng(0).integers(0, 3, (2, 4, 3, 5))
+    x = x.astype("float32")
+    g = np.random.default_rng(1).normal(size=x.max(axes).shape)
+    g = g.astype("float32")
+    plain = backend.largest(ops.convert_to_tensor(x), axes)
+    np.testing.assert_array_equal(ops.convert_to_numpy(plain), x.max(axes))
+    value, gradient = backend.value_and_gradient(
+        lambda x: ops.sum(backend.largest(x, axes) * ops.convert_to_tensor(g)),
+        x,
+    )
+    np.testing.assert_allclose(value, np.sum(x.max(axes) * g), rtol=1e-5)
+    equal = x == x.max(axes, keepdims=True)
+    expected = equal * np.expand_dims(g, axes) / equal.sum(axes, keepdims=True)
+    gradient = ops.convert_to_numpy(gradient)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+
+
 def test_rectify():
     x = image(4, 3, 2)
     y = backend.rectify(ops.convert_to_tensor(x.copy()))

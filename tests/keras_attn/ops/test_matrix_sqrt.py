@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 
 from keras_attn.backend import value_and_gradient
-from keras_attn.ops.matrix_sqrt import matrix_sqrt
+from keras_attn.ops.matrix_sqrt import matrix_sqrt, mean_of_matrix_sqrt
 
 
 def covariances(dim, positions, batch=2):
@@ -47,6 +47,11 @@ def test_is_the_published_iteration(iterations, dim, positions, tolerance):
     s = covariances(dim, positions)
     y = ours(s, iterations)
     assert distance(y, published(s, iterations)) < 10 * tolerance
+    mean = mean_of_matrix_sqrt(
+        ops.convert_to_tensor(s.astype("float32")), iterations
+    )
+    expected = published(s, iterations).mean(1)
+    assert distance(ops.convert_to_numpy(mean), expected) < 10 * tolerance
 
 
 def test_few_iterations_are_not_the_square_root():
