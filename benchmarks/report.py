@@ -14,11 +14,14 @@ MARKS = (
 HEAD = """# Benchmarks
 
 Written by `make bench`. The subjects of a row run in turns in one process,
-warmed up, in 21 rounds, or as many as go into 20 seconds, at least three: a
-pause for the other's threads to fall asleep, a run to wake one's own, and a run
-that counts. The table gives medians; MiB is by how much a fresh process grows
-in three runs. Milliseconds are this machine's; the ratios are what travels. *Of
-plain* is our time as a fraction of plain PyTorch's: less than 1 is faster.
+warmed up, in 15 rounds, or as many as go into 8 seconds, at least three: a
+pause for the other's threads to fall asleep, a run to wake one's own, and runs
+for 20 ms, whose mean counts; what takes half a second runs once. The tables
+give medians; MiB is by how much a fresh process grows in three runs.
+Milliseconds are this machine's, and noisy; the ratios are what travels. *Of
+plain* is our time as a fraction of plain PyTorch's: less than 1 is faster. On
+JAX and TensorFlow blocks are compiled by XLA, models run as `fit` and `predict`
+run them. What has no row was not measured.
 """
 
 
