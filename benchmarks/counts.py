@@ -35,7 +35,8 @@ def main():
     before, operations = count("none")
     print(f"without: {before:,} parameters, {operations:.0f} MFLOP")
     rows = []
-    for attention in (*ATTENTION, "context_encoding", "bilinear_attention"):
+    others = "soca", "context_encoding", "bilinear_attention"
+    for attention in (*ATTENTION, *others):
         parameters, flops = count(attention)
         rows.append(
             {

@@ -1,5 +1,6 @@
 """Each block at the shapes of ResNet-50's stages, batch 8, by plain PyTorch."""
 
+import copy
 import functools
 
 import numpy as np
@@ -49,7 +50,7 @@ def pair(block, channels, size):
     cls = block.removesuffix(" pooled")
     plain = getattr(first_order, cls, None) or getattr(second_order, cls)
     kwargs = {"dct_size": size} if block == "FCA" else {}
-    plain = plain(channels, size, **kwargs)
+    plain = plain(channels, size, **kwargs).eval()
     ours = getattr(layers, cls)(data_format="channels_last", **kwargs)
     shape = (BATCH, size, size, channels)
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
@@ -59,7 +60,7 @@ def pair(block, channels, size):
     y = keras.ops.convert_to_numpy(ours(x, training=False))
     images = torch.tensor(x).permute(0, 3, 1, 2).contiguous()
     with torch.no_grad():
-        expected = plain.eval()(images)
+        expected = plain(images)
     if expected.ndim == 4:
         expected = expected.permute(0, 2, 3, 1)
     size = float(expected.abs().max())
@@ -72,12 +73,7 @@ def plain_forward(*case):
     import torch
 
     plain, _, images, _, _ = pair(*case)
-
-    @torch.no_grad()
-    def forward():
-        return plain.eval()(images)
-
-    return forward
+    return torch.no_grad()(functools.partial(plain, images))
 
 
 def plain_backward(*case):
@@ -85,11 +81,12 @@ def plain_backward(*case):
     import torch
 
     plain, _, images, _, y = pair(*case)
+    plain = copy.deepcopy(plain).train()
     images = images.clone().requires_grad_()
     order = (0, 3, 1, 2) if y.ndim == 4 else range(y.ndim)
     pull = torch.tensor(y).permute(*order).contiguous()
     leaves = [images, *plain.parameters()]
-    return lambda: torch.autograd.grad(plain.train()(images), leaves, pull)
+    return lambda: torch.autograd.grad(plain(images), leaves, pull)
 
 
 def ours_forward(*case):

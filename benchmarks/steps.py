@@ -7,7 +7,7 @@ from keras import ops
 def forward(layer, inputs):
     """Returns a function that applies the layer in inference.
 
-    With JAX and TensorFlow it is compiled by XLA, as `predict` compiles it.
+    With JAX and TensorFlow it is compiled by XLA.
     """
     inputs = ops.convert_to_tensor(inputs)
     weights = [weight.value for weight in layer.variables]
@@ -40,7 +40,7 @@ def forward(layer, inputs):
 def gradient(layer, inputs, cotangents):
     """Returns a function that pulls `cotangents` back to inputs and weights.
 
-    The layer is in training; it is compiled as `fit` compiles it.
+    The layer is in training; with JAX and TensorFlow it is compiled by XLA.
     """
     inputs = ops.convert_to_tensor(inputs)
     cotangents = ops.convert_to_tensor(cotangents)

@@ -123,14 +123,17 @@ class CBAM(FeatureMapLayer):
 
     def _gate(self, inputs, training):
         """Returns the input gated by channel, and the two gates."""
-        highest = self.widen(backend.largest(inputs, self.spatial_axes))
+        # Widened first: the gradient counts how many values are the largest.
+        wide = self.widen(inputs)
+        highest = backend.largest(wide, self.spatial_axes)
         channel = self._sigmoid(
             self.excitation.excite(self.mean(inputs), highest)
         )
         scaled = self.scale(inputs, channel)
+        wide = self.widen(scaled)
         planes = [
-            self.widen(backend.largest(scaled, (self.channel_axis,))),
-            ops.mean(self.widen(scaled), axis=self.channel_axis),
+            backend.largest(wide, (self.channel_axis,)),
+            ops.mean(wide, axis=self.channel_axis),
         ]
         # Channels last in either format: there are two of them.
         planes = ops.stack(planes[:: -1 if self.mean_first else 1], axis=-1)

@@ -127,12 +127,12 @@ class FCA(ChannelAttention):
 
     def logits(self, inputs, training):
         x = self.widen(inputs)
-        weights = 1.0
-        for axis, frequencies in zip(
-            self.spatial_axes, zip(*self._indices(), strict=True), strict=True
-        ):
-            weights = weights * self._weights(x, axis, frequencies)
-        return self.excitation.excite(ops.sum(x * weights, self.spatial_axes))
+        frequencies = zip(*self._indices(), strict=True)
+        down, across = map(
+            self._weights, [x, x], self.spatial_axes, frequencies
+        )
+        z = ops.sum(x * (down * across), axis=self.spatial_axes)
+        return self.excitation.excite(z)
 
     def _weights(self, x, axis, frequencies):
         """Returns what an axis adds to the weight of each position."""

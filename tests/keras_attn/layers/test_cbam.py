@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_attn import backend
 from keras_attn.layers.cbam import CBAM
 from tests.cases import cases_of
 from tests.contracts import LAYER_CHECKS
@@ -61,3 +63,24 @@ def test_refuses_what_is_no_positive_integer(argument, value):
 def test_refuses_an_even_kernel():
     with pytest.raises(ValueError, match="must be odd.*kernel_size=4"):
         CBAM(kernel_size=4)
+
+
+def test_equal_values_are_counted_beyond_float16():
+    """A flat image shares the gradient of its maximum among 67,600 pixels."""
+    x = np.ones((1, 260, 260, 2), "float32")
+    sums = []
+    for policy in ("float32", "mixed_float16"):
+        keras.utils.set_random_seed(0)
+        layer = CBAM(ratio=1, kernel_size=1, dtype=policy)
+        layer.build(x.shape)
+
+        def highest(x, layer=layer):
+            # In float32, since halves of its gradient would round to 0.
+            gates = layer.attention(x)["channel"]
+            return ops.sum(gates) * 1e3
+
+        x_of = ops.cast(x, layer.compute_dtype)
+        _, gradient = backend.value_and_gradient(highest, x_of)
+        sums.append(np.sum(ops.convert_to_numpy(gradient), dtype="float64"))
+    assert abs(sums[0]) > 1.0
+    np.testing.assert_allclose(sums[1], sums[0], rtol=0.05)
