@@ -1,0 +1,8 @@
+"""The tests; what they set before a backend is imported is set here."""
+
+import os
+
+# A GPU computes in full float32, here and in the processes that tests start:
+# TensorFloat-32 keeps ten bits of a factor, which would hide a wrong constant.
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")

@@ -2,9 +2,11 @@
 
 import importlib.util
 
+import tests  # noqa: F401 - before a backend, as it sets their environment
+
 # Before the other backends: imported after them, PyTorch can crash.
 if importlib.util.find_spec("torch") is not None:
-    import torch
+    import torch  # noqa: F401
 
 import keras
 import pytest
@@ -28,7 +30,6 @@ def pytest_configure(config):
             "--require-gpu: no GPU is visible to the Keras backend "
             f"{_backend()}, which would run on the CPU instead"
         )
-    _compute_in_full_float32()
 
 
 def pytest_sessionstart(session):
@@ -44,24 +45,6 @@ def _backend():
     """Returns name and version of the backend."""
     name = keras.backend.backend()
     return f"{name} {importlib.import_module(name).__version__}"
-
-
-def _compute_in_full_float32():
-    """Switches TF32 and its like off: they keep 10 bits of a factor."""
-    if devices.device() != "gpu":
-        return
-    backend = keras.backend.backend()
-    if backend == "torch":
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-    elif backend == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-    else:
-        import jax
-
-        jax.config.update("jax_default_matmul_precision", "highest")
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ def contiguous(inputs):
     return inputs
 
 
-def _product(inputs, kernel):
+def multiply(inputs, kernel):
+    """Multiplies the channels at each position of images by a matrix."""
     return ops.einsum("bhwc,cd->bhwd", inputs, kernel)
 
 
@@ -26,12 +27,12 @@ def convolve(
     padding,
     dilation_rate,
     data_format,
-    product=_product,
+    product,
 ):
     """Convolves images, and adds the bias unless it is `None`.
 
-    `product(inputs, kernel)` multiplies the channels at each position of
-    channels-last images by a matrix.
+    `product` is what does the work of `multiply` for a kernel of one pixel,
+    or `None` to leave it to the convolution.
     """
     last = data_format == "channels_last"
     sizes = tuple(kernel.shape[:2])
@@ -43,8 +44,7 @@ def convolve(
         else:
             inputs = _padded(inputs, padding, 0.0, data_format)
             padding = "valid"
-    if sizes == (1, 1):
-        # On CPU, XLA runs this product twice as fast as the convolution.
+    if product is not None and sizes == (1, 1):
         inputs = _every(inputs, strides, data_format)
         kernel = ops.convert_to_tensor(kernel)[0, 0]
         if last:

@@ -22,12 +22,24 @@ def value_and_gradient(function, tensors):
     return jax.jit(jax.value_and_grad(function))(tensors)
 
 
+def _on_cpu():
+    return jax.default_backend() == "cpu"
+
+
 # XLA's gradients of two operations are slow on CPU, and these are exact.
+
+
+def convolve(*arguments):
+    """Convolves images, and adds the bias unless it is `None`."""
+    # On a GPU, cuDNN's convolution by one pixel is fast, and XLA aborts when
+    # it joins the choice of each second pixel with a product.
+    product = _product if _on_cpu() else None
+    return compiled.convolve(*arguments, product=product)
 
 
 @jax.custom_vjp
 def _product(inputs, kernel):
-    return jax.numpy.einsum("bhwc,cd->bhwd", inputs, kernel)
+    return compiled.multiply(inputs, kernel)
 
 
 def _product_forward(inputs, kernel):
@@ -51,7 +63,6 @@ def _product_backward(arguments, gradient):
 
 
 _product.defvjp(_product_forward, _product_backward)
-convolve = functools.partial(compiled.convolve, product=_product)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
