@@ -13,7 +13,7 @@ import pytest
 
 from tests import compare_backends
 from tests.cases import LAYERS, MODELS
-from tests.contracts import parity
+from tests.contracts import devices, parity
 from tests.contracts.devices import assert_close, format_error
 
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -24,10 +24,16 @@ RECORDED = [
 ]
 
 
-@pytest.mark.parametrize(("case", "data_format"), RECORDED)
-def test_what_is_recorded_can_be_read(case, data_format, tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where this backend's records go."""
     folder = os.environ.get("KERAS_ATTN_PARITY_DIR")
-    folder = pathlib.Path(folder or tmp_path) / keras.backend.backend()
+    folder = pathlib.Path(folder or tmp_path_factory.mktemp("parity"))
+    return folder / keras.backend.backend()
+
+
+@pytest.mark.parametrize(("case", "data_format"), RECORDED)
+def test_what_is_recorded_can_be_read(case, data_format, folder):
     reason = format_error(data_format)
     if reason is not None:
         compare_backends.leave_out(folder, f"{case}-{data_format}", reason)
@@ -39,6 +45,18 @@ def test_what_is_recorded_can_be_read(case, data_format, tmp_path):
     assert kinds.count("gradient") == len(weights) + kinds.count("inputs")
     for key, array in parity.run_saved(folder, name, arrays).items():
         assert_close(array, arrays[key], what=key)
+
+
+def test_what_is_recorded_loads_in_a_fresh_process(folder):
+    """What `check_fresh_process_load` tells of one, of all in one process."""
+    here = keras.backend.backend()
+    loaded = compare_backends.load_elsewhere(folder.parent, here, [here])
+    recorded = {f"{here} {path.stem}" for path in folder.glob("*.keras")}
+    assert loaded.keys() == recorded
+    assert recorded, "nothing is: run the whole file"
+    for name, difference in loaded.items():
+        assert isinstance(difference, float), difference
+        assert difference <= devices.tolerance(), name
 
 
 def fake_records(folder, **changes):

@@ -42,7 +42,8 @@ def run_saved(folder, name, arrays):
     """Returns outputs by name, of the saved model on the inputs of a case."""
     model = keras.models.load_model(pathlib.Path(folder) / f"{name}.keras")
     inputs = [arrays[f"inputs {i}"] for i in range(len(model.inputs))]
-    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    # Compiled: on JAX, a call would compile each operation by itself.
+    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
     return {f"outputs {i}": y for i, y in _numbered(to_numpy(outputs))}
 
 
