@@ -17,6 +17,9 @@ this room. Each backend's module defines the same names:
 - `contiguous(inputs)`: the same, laid out in memory in the order of its axes.
 - `largest(inputs, axes)`: the maximum over a tuple of axes. Of equal values,
   each has the same share of the gradient.
+- `linear(inputs, kernel, bias)`: vectors times a matrix plus a bias, which may
+  be `None`, all of one dtype.
+- `mean(inputs, axes)`: the average over a tuple of axes.
 - `rectify(inputs)`: ReLU of a tensor that nobody else holds: it may be
   overwritten.
 """
@@ -40,7 +43,9 @@ FUSES = _backend.FUSES
 contiguous = _backend.contiguous
 convolve = _backend.convolve
 largest = _backend.largest
+linear = _backend.linear
 max_pool = _backend.max_pool
+mean = _backend.mean
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch
 rectify = _backend.rectify

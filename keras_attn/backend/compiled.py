@@ -96,6 +96,17 @@ def largest(inputs, axes):
     return ops.max(inputs, axis=axes)
 
 
+def linear(inputs, kernel, bias):
+    """Multiplies vectors by a matrix, and adds the bias unless it is `None`."""
+    outputs = ops.matmul(inputs, kernel)
+    return outputs if bias is None else outputs + bias
+
+
+def mean(inputs, axes):
+    """Averages over axes."""
+    return ops.mean(inputs, axis=axes)
+
+
 def rectify(inputs):
     """Returns the inputs where they are positive, 0 elsewhere."""
     return ops.relu(inputs)

@@ -8,6 +8,7 @@ order, on CPU even faster (batch normalisation: twice).
 """
 
 import functools
+import math
 
 import keras
 import torch
@@ -124,6 +125,24 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     else:
         variance = torch.zeros_like(mean)
     return y.movedim(1, axis), mean, variance
+
+
+def linear(inputs, kernel, bias):
+    """Multiplies vectors by a matrix, and adds the bias unless it is `None`.
+
+    At once: around each small operation, Keras takes longer than it does.
+    """
+    return F.linear(inputs, kernel.T, bias)
+
+
+def mean(inputs, axes):
+    """Averages over axes.
+
+    Divides the sum, so that the gradient is divided before it is spread over
+    the axes: PyTorch's own mean does it after, and so writes all of it.
+    """
+    count = math.prod(inputs.shape[axis] for axis in axes)
+    return torch.sum(inputs, axes) / count
 
 
 def rectify(inputs):

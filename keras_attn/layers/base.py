@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_attn import backend
+
 
 class FeatureMapLayer(keras.layers.Layer):
     """Abstract base: a 4D feature map in, one of the same shape out.
@@ -67,7 +69,7 @@ class FeatureMapLayer(keras.layers.Layer):
 
     def mean(self, inputs):
         """Returns the mean of each channel, `(batch, channels)`, widened."""
-        return ops.mean(self.widen(inputs), axis=self.spatial_axes)
+        return backend.mean(self.widen(inputs), self.spatial_axes)
 
     def scale(self, inputs, gates):
         """Multiplies each channel by its gate, of shape `(batch, channels)`.

@@ -133,7 +133,7 @@ class CBAM(FeatureMapLayer):
         wide = self.widen(scaled)
         planes = [
             backend.largest(wide, (self.channel_axis,)),
-            ops.mean(wide, axis=self.channel_axis),
+            backend.mean(wide, (self.channel_axis,)),
         ]
         # Channels last in either format: there are two of them.
         planes = ops.stack(planes[:: -1 if self.mean_first else 1], axis=-1)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import backend
 from keras_attn.layers.linear import add_linear, linear
 
 
@@ -38,11 +39,11 @@ class Excitation(keras.layers.Layer):
     def excite(self, *vectors):
         """Does what `call` does, without what Keras does around a layer."""
         hidden = sum(ops.relu(linear(self, "reduce", v)) for v in vectors)
-        outputs = ops.matmul(hidden, ops.cast(self.expand_kernel, hidden.dtype))
-        if not self.use_bias:
-            return outputs
-        bias = ops.cast(self.expand_bias, outputs.dtype)
-        return outputs + len(vectors) * bias
+        kernel = ops.cast(self.expand_kernel, hidden.dtype)
+        bias = None
+        if self.use_bias:
+            bias = len(vectors) * ops.cast(self.expand_bias, hidden.dtype)
+        return backend.linear(hidden, kernel, bias)
 
     def names(self, reduce, expand, layout, path="excitation"):
         """Returns the names in PyTorch, for the layer that holds this one.

@@ -137,9 +137,9 @@ class FCA(ChannelAttention):
     def _weights(self, x, axis, frequencies):
         """Returns what an axis adds to the weight of each position."""
         side = ops.shape(x)[axis]
-        vectors = ops.cast(waves(frequencies, self.dct_size, side), x.dtype)
         group = x.shape[self.channel_axis] // len(frequencies)
-        vectors = ops.repeat(vectors, group, axis=1)
+        vectors = waves(frequencies, self.dct_size, side, group)
+        vectors = ops.cast(vectors, x.dtype)
         if self.channel_axis == 1:
             vectors = ops.transpose(vectors)
         shape = [1, 1, 1, 1]

@@ -93,12 +93,12 @@ class GCT(FeatureMapLayer):
         height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)
         epsilon = self.epsilon / ops.cast(height * width, x.dtype)
         if self.norm == "l2":
-            energy = ops.mean(ops.square(x), axis=self.spatial_axes)
+            energy = self.mean(ops.square(x))
             e = alpha * ops.sqrt(energy + epsilon)
             norm = ops.mean(ops.square(e), axis=1, keepdims=True)
             norm = ops.sqrt(norm + epsilon)
         else:
-            e = alpha * ops.mean(ops.abs(x), axis=self.spatial_axes)
+            e = alpha * self.mean(ops.abs(x))
             norm = ops.mean(ops.abs(e), axis=1, keepdims=True) + epsilon
         return 1.0 + ops.tanh(gamma * e / norm + beta)
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attn import backend
 from keras_attn.layers.initializers import FanInUniform
 
 
@@ -28,6 +29,8 @@ def add_linear(layer, name, inputs, outputs, initializer=None, use_bias=True):
 
 def linear(layer, name, x):
     """Returns `x W + b` by these weights, in the dtype of `x`."""
-    y = ops.matmul(x, ops.cast(getattr(layer, f"{name}_kernel"), x.dtype))
+    kernel = ops.cast(getattr(layer, f"{name}_kernel"), x.dtype)
     bias = getattr(layer, f"{name}_bias", None)
-    return y if bias is None else y + ops.cast(bias, x.dtype)
+    return backend.linear(
+        x, kernel, None if bias is None else ops.cast(bias, x.dtype)
+    )

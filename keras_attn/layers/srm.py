@@ -103,7 +103,7 @@ class SRM(ChannelAttention):
         kernel = ops.cast(self.kernel, x.dtype)
         height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)
         count = ops.cast(height * width, x.dtype)
-        mean = ops.mean(x, axis=self.spatial_axes)
+        mean = self.mean(x)
         # In two passes: the difference of two large means loses all digits.
         centred = x - ops.expand_dims(mean, self.spatial_axes)
         variance = ops.sum(ops.square(centred), axis=self.spatial_axes)

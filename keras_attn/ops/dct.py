@@ -19,8 +19,10 @@ def basis(frequency, size):
     return wave * ((1 if frequency == 0 else 2) / size) ** 0.5
 
 
-def waves(frequencies, dct_size, side):
-    """Returns the vector that each frequency weighs an axis of images by.
+def waves(frequencies, dct_size, side, group):
+    """Returns the vector that each channel weighs an axis of images by.
+
+    The channels are in groups, one for each frequency.
 
     The transform is of `dct_size` positions, to which an axis of another
     length is pooled first (adaptive averages); that is linear, so that it is
@@ -30,20 +32,22 @@ def waves(frequencies, dct_size, side):
         frequencies: Tuple of integers.
         dct_size: Positive integer.
         side: Integer or scalar tensor, the length of the axis.
+        group: Positive integer, how many channels a frequency has.
 
     Returns:
-        A float32 tensor or array, `(side, frequencies)`.
+        A float32 tensor or array, `(side, channels)`.
     """
     if isinstance(side, int):
-        return _known_waves(frequencies, dct_size, side)
-    vectors = _known_waves(frequencies, dct_size, dct_size)
+        return _known_waves(frequencies, dct_size, side, group)
+    vectors = _known_waves(frequencies, dct_size, dct_size, group)
     pooling = ops.transpose(pooling_matrix(side, dct_size))
     return ops.matmul(pooling, vectors)
 
 
 @functools.lru_cache(maxsize=256)
-def _known_waves(frequencies, dct_size, side):
+def _known_waves(frequencies, dct_size, side, group):
     """Returns them for a side that is known; many layers ask for the same."""
     vectors = np.stack([basis(f, dct_size) for f in frequencies], axis=1)
+    vectors = np.repeat(vectors, group, axis=1)
     pooling = pooling_matrix(side, dct_size).T
     return (pooling @ vectors).astype("float32")
