@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend import compiled
 
 FORMATS = ("channels_last", "channels_first")
 
@@ -149,6 +150,29 @@ def test_convolves_a_single_image_to_a_single_channel_with_a_gradient():
     expected = np.zeros((3, 3, 2, 1))
     expected[1, 1] = 1.0
     np.testing.assert_array_equal(ops.convert_to_numpy(gradient), expected)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("product", [compiled.multiply, None])
+def test_convolves_by_one_pixel_with_and_without_a_product(
+    product, data_format
+):
+    """XLA on a CPU takes the product, on a GPU it has none."""
+    x = image(5, 4, 3)
+    kernel = np.random.default_rng(1).normal(size=(1, 1, 3, 6))
+    y = compiled.convolve(
+        ops.convert_to_tensor(to_format(x, data_format)),
+        ops.convert_to_tensor(kernel.astype("float32")),
+        None,
+        (2, 2),
+        0,
+        (1, 1),
+        data_format,
+        product=product,
+    )
+    expected = x[:, ::2, ::2] @ kernel[0, 0]
+    y = channels_last(y, data_format)
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
@@ -323,6 +347,46 @@ def test_largest_shares_the_gradient_of_equal_values(axes):
     expected = equal * np.expand_dims(g, axes) / equal.sum(axes, keepdims=True)
     gradient = ops.convert_to_numpy(gradient)
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (2, 3), (3,)])
+def test_mean(axes):
+    x = image(4, 3, 5)
+    g = np.random.default_rng(1).normal(size=x.mean(axes).shape)
+    g = g.astype("float32")
+    plain = ops.convert_to_numpy(backend.mean(ops.convert_to_tensor(x), axes))
+    np.testing.assert_allclose(plain, x.mean(axes), rtol=1e-4, atol=1e-6)
+    _, gradient = backend.value_and_gradient(
+        lambda x: ops.sum(backend.mean(x, axes) * ops.convert_to_tensor(g)), x
+    )
+    count = x.size / g.size
+    expected = np.broadcast_to(np.expand_dims(g, axes) / count, x.shape)
+    gradient = ops.convert_to_numpy(gradient)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_linear(with_bias):
+    random = np.random.default_rng(0)
+    x, kernel, bias, g = (
+        random.normal(size=shape).astype("float32")
+        for shape in ((2, 3), (3, 5), (5,), (2, 5))
+    )
+
+    def function(tensors):
+        x, kernel, bias = tensors
+        y = backend.linear(x, kernel, bias if with_bias else None)
+        return ops.sum(y * ops.convert_to_tensor(g))
+
+    value, gradients = backend.value_and_gradient(function, [x, kernel, bias])
+    expected = x @ kernel + bias * with_bias
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    value = ops.convert_to_numpy(value)
+    np.testing.assert_allclose(value, np.sum(expected * g), **close)
+    expected = g @ kernel.T, x.T @ g, g.sum(0) * with_bias
+    for gradient, array in zip(gradients, expected, strict=True):
+        gradient = ops.convert_to_numpy(gradient)
+        np.testing.assert_allclose(gradient, array, **close)
 
 
 def test_rectify():
