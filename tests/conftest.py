@@ -30,6 +30,11 @@ def pytest_configure(config):
             "--require-gpu: no GPU is visible to the Keras backend "
             f"{_backend()}, which would run on the CPU instead"
         )
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # What XLA compiles there does not ask the environment.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def pytest_sessionstart(session):

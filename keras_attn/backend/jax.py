@@ -24,19 +24,15 @@ def value_and_gradient(function, tensors):
     return jax.jit(jax.value_and_grad(function))(tensors)
 
 
-def _on_cpu():
-    return jax.default_backend() == "cpu"
-
-
-# XLA's gradients of two operations are slow on CPU, and these are exact.
-
-
 def convolve(*arguments):
     """Convolves images, and adds the bias unless it is `None`."""
     # On a GPU, cuDNN's convolution by one pixel is fast, and XLA aborts when
     # it joins the choice of each second pixel with a product.
-    product = _product if _on_cpu() else None
+    product = _product if jax.default_backend() == "cpu" else None
     return compiled.convolve(*arguments, product=product)
+
+
+# XLA's gradients of two operations are slow on CPU, and these are exact.
 
 
 @jax.custom_vjp
