@@ -1,6 +1,7 @@
 """Attention for vision in Keras 3: blocks, models, explanations."""
 
 from keras_attn import applications as applications
+from keras_attn import explain as explain
 from keras_attn import layers as layers
 from keras_attn import weights as weights
 

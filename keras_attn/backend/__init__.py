@@ -6,6 +6,15 @@ this room. Each backend's module defines the same names:
 - `FUSES`: whether a compiler joins elementwise operations into one.
 - `value_and_gradient(function, tensors)`: value and gradient of a scalar
   function of a tensor, or of a nest of tensors.
+- `differentiate(function)`: a function of a nest of tensors, and of others,
+  that returns a scalar and a nest of what else is wanted, as
+  `((value, others), gradients)`, zero where constant. Compiled once for each
+  set of shapes, where there is a compiler.
+- `inference(function)`: a function of nests of tensors, compiled likewise,
+  without gradients.
+- `trace(function, *arguments)`: runs a function for what it does in Python,
+  on shapes alone where the backend can.
+- `state(variables)`: the values of variables, as constants to a gradient.
 - `convolve(inputs, kernel, bias, strides, padding, dilation_rate,
   data_format)` and `max_pool(inputs, pool_size, strides, padding,
   data_format)`: for images, in the memory layout that the backend likes.
@@ -42,6 +51,8 @@ else:
 FUSES = _backend.FUSES
 contiguous = _backend.contiguous
 convolve = _backend.convolve
+differentiate = _backend.differentiate
+inference = _backend.inference
 largest = _backend.largest
 linear = _backend.linear
 max_pool = _backend.max_pool
@@ -49,4 +60,6 @@ mean = _backend.mean
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch
 rectify = _backend.rectify
+state = _backend.state
+trace = _backend.trace
 value_and_gradient = _backend.value_and_gradient

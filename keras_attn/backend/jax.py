@@ -24,6 +24,26 @@ def value_and_gradient(function, tensors):
     return jax.jit(jax.value_and_grad(function))(tensors)
 
 
+def differentiate(function):
+    """Compiles a scalar function that returns something besides."""
+    return jax.jit(jax.value_and_grad(function, has_aux=True))
+
+
+def inference(function):
+    """Compiles a function, once for each set of shapes."""
+    return jax.jit(function)
+
+
+def trace(function, *arguments):
+    """Runs a function on shapes."""
+    jax.eval_shape(function, *arguments)
+
+
+def state(variables):
+    """Returns the tensors that variables hold."""
+    return [variable.value for variable in variables]
+
+
 def convolve(*arguments):
     """Convolves images, and adds the bias unless it is `None`."""
     # On a GPU, cuDNN's convolution by one pixel is fast, and XLA aborts when

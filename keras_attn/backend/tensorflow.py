@@ -20,11 +20,45 @@ from keras_attn.backend.compiled import rectify as rectify
 def value_and_gradient(function, tensors):
     """Returns a scalar function's value and gradient, zero where constant."""
     tensors = keras.tree.map_structure(tf.convert_to_tensor, tensors)
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        value = function(tensors)
-    zero = tf.UnconnectedGradients.ZERO
-    return value, tape.gradient(value, tensors, unconnected_gradients=zero)
+    (value, _), gradients = _taped(lambda x: (function(x), ()))(tensors)
+    return value, gradients
+
+
+def _taped(function):
+    def run(tensors, *others):
+        # What belongs to the variables would be computed, and thrown away.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(tensors)
+            value, auxiliary = function(tensors, *others)
+        gradients = tape.gradient(
+            value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return (value, auxiliary), gradients
+
+    return run
+
+
+def differentiate(function):
+    """Compiles a scalar function that returns something besides."""
+    return tf.function(_taped(function), autograph=False)
+
+
+def inference(function):
+    """Compiles a function, once for each set of shapes.
+
+    Without XLA, which is no faster here and does not know every operation.
+    """
+    return tf.function(function, autograph=False)
+
+
+def trace(function, *arguments):
+    """Runs a function on shapes."""
+    tf.function(function, autograph=False).get_concrete_function(*arguments)
+
+
+def state(variables):
+    """Returns the tensors that variables hold."""
+    return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
 def convolve(*arguments):

@@ -21,20 +21,46 @@ FUSES = False
 
 def value_and_gradient(function, tensors):
     """Returns a scalar function's value and gradient, zero where constant."""
-    tensors = keras.tree.map_structure(
-        lambda x: keras.ops.convert_to_tensor(x).detach().requires_grad_(),
-        tensors,
-    )
-    with torch.enable_grad():
-        value = function(tensors)
-        gradients = torch.autograd.grad(
-            value,
-            keras.tree.flatten(tensors),
-            allow_unused=True,
-            materialize_grads=True,
+    tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, tensors)
+    (value, _), gradients = differentiate(lambda x: (function(x), ()))(tensors)
+    return value, gradients
+
+
+def differentiate(function):
+    """Makes a function of tensors and others return its gradient too."""
+
+    def run(tensors, *others):
+        tensors = keras.tree.map_structure(
+            lambda x: x.detach().requires_grad_(), tensors
         )
-    gradients = keras.tree.pack_sequence_as(tensors, list(gradients))
-    return value.detach(), gradients
+        with torch.enable_grad():
+            value, auxiliary = function(tensors, *others)
+            gradients = torch.autograd.grad(
+                value,
+                keras.tree.flatten(tensors),
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        gradients = keras.tree.pack_sequence_as(tensors, list(gradients))
+        auxiliary = keras.tree.map_structure(torch.Tensor.detach, auxiliary)
+        return (value.detach(), auxiliary), gradients
+
+    return run
+
+
+def inference(function):
+    """Makes a function keep nothing for a gradient."""
+    return torch.no_grad()(function)
+
+
+def trace(function, *arguments):
+    """Runs a function, since there are no shapes without values."""
+    inference(function)(*arguments)
+
+
+def state(variables):
+    """Returns the tensors that variables hold, cut off from them."""
+    return [variable.value.detach() for variable in variables]
 
 
 def contiguous(inputs):

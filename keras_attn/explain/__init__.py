@@ -1,0 +1,18 @@
+"""Where a model looks: class activation maps of any Keras model."""
+
+from keras_attn.explain.base import ClassActivationMap as ClassActivationMap
+from keras_attn.explain.cam import CAM as CAM
+from keras_attn.explain.conceptor_cam import ConceptorCAM as ConceptorCAM
+from keras_attn.explain.eigen_cam import EigenCAM as EigenCAM
+from keras_attn.explain.eigen_grad_cam import EigenGradCAM as EigenGradCAM
+from keras_attn.explain.grad_cam import GradCAM as GradCAM
+from keras_attn.explain.grad_cam_plus_plus import (
+    GradCAMPlusPlus as GradCAMPlusPlus,
+)
+from keras_attn.explain.hi_res_cam import HiResCAM as HiResCAM
+from keras_attn.explain.layer_cam import LayerCAM as LayerCAM
+from keras_attn.explain.overlay import overlay as overlay
+from keras_attn.explain.plot import plot as plot
+from keras_attn.explain.score_cam import ScoreCAM as ScoreCAM
+from keras_attn.explain.targets import MaskedMean as MaskedMean
+from keras_attn.explain.x_grad_cam import XGradCAM as XGradCAM

@@ -1,0 +1,172 @@
+"""What a model is given: checked, counted, cut into batches."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Inputs of a model: arrays that share their first axis, in a nest.
+
+    Attributes:
+        nest: What the model takes, of any leaves.
+        arrays: The leaves.
+        position: Which of them are the images: the first with four axes.
+        data_format: Of the images.
+        batch_size: How many images may be run at once.
+    """
+
+    nest: Any
+    arrays: list[Any]
+    position: int
+    data_format: str
+    batch_size: int
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    @property
+    def images(self) -> Any:
+        """The images."""
+        return self.arrays[self.position]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        first = self.data_format == "channels_first"
+        return self.images.shape[2:] if first else self.images.shape[1:3]
+
+    @property
+    def key(self) -> tuple:
+        """What the shapes in a model depend on, but for the batch."""
+        return tuple(
+            (tuple(x.shape[1:]), keras.backend.standardize_dtype(x.dtype))
+            for x in self.arrays
+        )
+
+    def take(self, indices: Sequence[int]) -> "Inputs":
+        """Returns some of them, in that order."""
+        arrays = [array[indices] for array in self.arrays]
+        return dataclasses.replace(self, arrays=arrays)
+
+    def with_images(self, images: np.ndarray) -> "Inputs":
+        """Returns the same with other images."""
+        arrays = list(self.arrays)
+        arrays[self.position] = images
+        return dataclasses.replace(self, arrays=arrays)
+
+    def tensors(self) -> list[Any]:
+        """Returns the leaves on the device."""
+        return [keras.ops.convert_to_tensor(array) for array in self.arrays]
+
+    def pack(self, tensors: Sequence[Any]) -> Any:
+        """Returns the nest that the model takes, of these leaves."""
+        return keras.tree.pack_sequence_as(self.nest, list(tensors))
+
+    def width_axis(self) -> int:
+        """Returns which axis of the images the columns are."""
+        return 3 if self.data_format == "channels_first" else 2
+
+
+def batches(count: int, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields indices, as many each time, and how many of them count.
+
+    The last ones are filled up with the first index: another number would be
+    compiled for once more.
+    """
+    parts = -(-count // batch_size)
+    side = -(-count // parts)
+    for start in range(0, count, side):
+        indices = np.arange(start, min(start + side, count))
+        yield np.pad(indices, (0, side - len(indices))), len(indices)
+
+
+def check(
+    model: keras.Model, images: Any, data_format: str, batch_size: int
+) -> Inputs:
+    """Checks what is given to a model.
+
+    Raises:
+        ValueError: If there is no batch of images, if its shape is not the
+            model's, if a number in it is not finite, or the `batch_size` is
+            none.
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(
+            "`batch_size` must be a positive integer. "
+            f"Received: batch_size={batch_size!r}"
+        )
+    arrays = [_array(x) for x in keras.tree.flatten(images)]
+    shapes = [array.shape for array in arrays]
+    pictures = [i for i, shape in enumerate(shapes) if len(shape) == 4]
+    layout = "(batch, height, width, channels)"
+    if data_format == "channels_first":
+        layout = "(batch, channels, height, width)"
+    if not pictures:
+        hint = ""
+        if any(len(shape) == 3 for shape in shapes):
+            hint = ". For a single image, pass `images[None]`"
+        raise ValueError(
+            f"`images` must be a batch of images, {layout}. Received: shape "
+            f"{shapes[0] if len(shapes) == 1 else shapes}{hint}"
+        )
+    if len({shape[:1] for shape in shapes}) > 1 or not shapes[0][0]:
+        raise ValueError(
+            "`images` must be at least one, and all inputs of the same "
+            f"number. Received: shapes {shapes}"
+        )
+    for array in arrays:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            rows = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+            raise ValueError(
+                "`images` must hold finite numbers only. Received: NaN or "
+                f"infinity in the images {np.flatnonzero(~rows)[:8].tolist()}"
+            )
+    _check_shapes(model, images, shapes, layout)
+    nest = keras.tree.map_structure(lambda _: 0, images)
+    return Inputs(nest, arrays, pictures[0], data_format, batch_size)
+
+
+def _check_shapes(
+    model: keras.Model, images: Any, shapes: list[tuple], layout: str
+) -> None:
+    """Compares with the shapes that a functional model declares."""
+    declared = getattr(model, "inputs", None)
+    if not isinstance(declared, (list, tuple)) or not declared:
+        return
+    expected = [tuple(tensor.shape) for tensor in declared]
+    names = [tensor.name for tensor in declared]
+    if isinstance(images, dict) and set(images) == set(names):
+        by_name = dict(zip(names, expected, strict=True))
+        # The order in which Keras takes a dictionary apart.
+        expected = [by_name[name] for name in sorted(images)]
+    if len(expected) != len(shapes) or not all(
+        len(shape) == len(wanted)
+        and all(b is None or a == b for a, b in zip(shape, wanted, strict=True))
+        for shape, wanted in zip(shapes, expected, strict=True)
+    ):
+        raise ValueError(
+            f"`images` must have the shape that the model {model.name!r} "
+            f"takes, {expected[0] if len(expected) == 1 else expected}, "
+            f"images as {layout}. Received: shape "
+            f"{shapes[0] if len(shapes) == 1 else shapes}"
+        )
+
+
+def _array(values: Any) -> np.ndarray:
+    if keras.ops.is_tensor(values):
+        values = keras.ops.convert_to_numpy(values)
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            "`images` must be arrays of numbers. Received: an array of "
+            f"{array.dtype}"
+        )
+    # Four axes are an image, whatever numbers it is made of.
+    if array.ndim == 4 or array.dtype == "float64":
+        array = array.astype("float32")
+    return array

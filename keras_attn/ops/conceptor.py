@@ -1,0 +1,54 @@
+"""Conceptors: matrices that softly project onto what vectors have in common.
+
+Of vectors `x_1 ... x_n`, the columns of `X`, with the correlation
+`R = X X' / n` and the aperture `a`, the conceptor is
+`C = R (R + a^-2 I)^-1`. Not `C` is `I - C`; `C` and `B` is
+`(C^-1 + B^-1 - I)^-1` (Jaeger, "Controlling Recurrent Neural Networks by
+Conceptors", https://arxiv.org/abs/1403.3369).
+"""
+
+from keras import ops
+
+
+def filter_evidence(positive, negative, aperture):
+    """Returns `(C and not B) X`, summed over the channels.
+
+    `C` is the conceptor of the vectors `X`, `B` that of the vectors `Y`. From
+    `C^-1 = I + a^-2 R^-1` and `(not B)^-1 = I + a^2 S`, with `R` and `S` the
+    correlations, follows `C and not B = (I + a^2 S + a^-2 R^-1)^-1`, and as
+    `R = X X' / n` is never inverted in
+
+        X (X'X + a^2 X'S X + n a^-2 I)^-1 X',
+
+    this is its limit where `R` has no inverse. What has to be solved is n by
+    n; where there are fewer channels than vectors, the same is
+    `R (I R + a^2 S R + a^-2 I)^-1`, channels by channels.
+
+    Args:
+        positive: `X`, `(batch, channels, n)` in float32.
+        negative: `Y`, of the same shape.
+        aperture: `a`.
+
+    Returns:
+        `(batch, n)`.
+    """
+    channels, n = positive.shape[1:]
+    x, y = positive / n**0.5, negative / n**0.5
+    if n <= channels:
+        gram = ops.matmul(_transposed(x), x)
+        both = ops.matmul(_transposed(y), x)
+        system = gram + aperture**2 * ops.matmul(_transposed(both), both)
+        system = system + aperture**-2 * ops.eye(n)
+        total = ops.sum(x, axis=1)[..., None]
+        return n**0.5 * ops.matmul(gram, ops.solve(system, total))[..., 0]
+    r = ops.matmul(x, _transposed(x))
+    s = ops.matmul(y, _transposed(y))
+    system = (
+        r + aperture**2 * ops.matmul(r, s) + aperture**-2 * ops.eye(channels)
+    )
+    total = ops.solve(system, ops.sum(r, axis=2, keepdims=True))
+    return ops.matmul(_transposed(total), positive)[:, 0]
+
+
+def _transposed(matrices):
+    return ops.transpose(matrices, (0, 2, 1))
