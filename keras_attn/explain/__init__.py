@@ -1,5 +1,6 @@
 """Where a model looks: class activation maps of any Keras model."""
 
+from keras_attn.explain.attention_maps import attention_maps as attention_maps
 from keras_attn.explain.base import ClassActivationMap as ClassActivationMap
 from keras_attn.explain.cam import CAM as CAM
 from keras_attn.explain.conceptor_cam import ConceptorCAM as ConceptorCAM
@@ -11,6 +12,7 @@ from keras_attn.explain.grad_cam_plus_plus import (
 )
 from keras_attn.explain.hi_res_cam import HiResCAM as HiResCAM
 from keras_attn.explain.layer_cam import LayerCAM as LayerCAM
+from keras_attn.explain.network import Network as Network
 from keras_attn.explain.overlay import overlay as overlay
 from keras_attn.explain.plot import plot as plot
 from keras_attn.explain.score_cam import ScoreCAM as ScoreCAM

@@ -13,8 +13,9 @@ class EigenCAM(ClassActivationMap):
     `R`. Targets are accepted, and do not matter.
 
     The sign of a singular vector is arbitrary; here the map's largest
-    magnitude is positive, on every backend. Codes that keep the sign of their
-    SVD return the map of `-R v_1` for some images.
+    magnitude is positive, on every backend. pytorch-grad-cam keeps that of
+    NumPy's SVD, and so returns the map of `-R v_1` for some images:
+    `sign_correction=False` is the same.
 
     Reference: Muhammad and Yeasin, "Eigen-CAM", IJCNN 2020,
         [arXiv:2008.00299](https://arxiv.org/abs/2008.00299), without the mean,
@@ -36,9 +37,7 @@ class EigenCAM(ClassActivationMap):
     """
 
     uses_gradients = False
+    principal = True
 
     def weights(self, features: Any, gradients: Any) -> Any:
         return ops.ones_like(features)
-
-    def combine(self, weighted: Any, eigen: bool) -> Any:
-        return super().combine(weighted, eigen=True)

@@ -10,7 +10,8 @@ class EigenGradCAM(ClassActivationMap):
     the place of `A^k`, and so for one class.
 
     The sign of a singular vector is arbitrary; here the map's largest
-    magnitude is positive, on every backend.
+    magnitude is positive, on every backend. `sign_correction=False` leaves it
+    to NumPy's SVD, as pytorch-grad-cam does.
 
     Reference: Gildenblat et al., "pytorch-grad-cam", 2021,
         [github.com](https://github.com/jacobgil/pytorch-grad-cam), which
@@ -31,8 +32,7 @@ class EigenGradCAM(ClassActivationMap):
     (2, 32, 32)
     """
 
+    principal = True
+
     def weights(self, features: Any, gradients: Any) -> Any:
         return gradients
-
-    def combine(self, weighted: Any, eigen: bool) -> Any:
-        return super().combine(weighted, eigen=True)

@@ -8,7 +8,7 @@ from keras import ops
 from keras_attn.explain.base import ClassActivationMap
 from keras_attn.explain.feature_maps import Place
 from keras_attn.explain.inputs import Inputs
-from keras_attn.explain.network import Pass
+from keras_attn.explain.passes import Pass
 from keras_attn.explain.targets import (
     Target,
     every_class,

@@ -1,56 +1,56 @@
-"""Runs a model, listens to its layers, and leaves it as it was."""
+"""A model that is looked into."""
 
 import contextlib
 import dataclasses
-import functools
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain import inputs as checks
 from keras_attn.explain import structure, taps
 from keras_attn.explain.feature_maps import Place
 from keras_attn.explain.inputs import Inputs
-from keras_attn.explain.targets import OwnScore, Target
+from keras_attn.explain.passes import Job, Pass
+from keras_attn.explain.targets import Target
 from keras_attn.explain.trace import Trace, record
-
-# Float16 has no numbers for the small gradients of large maps.
-_SCALE_OF_HALF = 1024.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Pass:
-    """What one run of a model gives.
-
-    Attributes:
-        scores: `(batch,)`.
-        classes: That the scores are of; -1 for a callable's.
-        features: Of each place, `(batch, height, width, channels)`, float32.
-        gradients: Of the sum of the scores, by each of the `features`.
-    """
-
-    scores: np.ndarray
-    classes: np.ndarray
-    features: list[Any]
-    gradients: list[Any]
 
 
 class Network:
-    """A model that is looked into.
+    """A model that is looked into, and what has been compiled for that.
 
-    Runs with `training=False`, on copies of the variables, as functions that
-    each backend compiles if it can, once for each set of shapes.
+    To be passed in the place of the model where several methods explain the
+    same one: then it is compiled once for all.
+
+    The model runs with `training=False`, on the values of its variables at
+    that moment, as functions that the backend compiles, if it can, once for
+    each set of shapes. It is left as it was.
 
     Args:
         model: Any built `keras.Model`.
         output: Index or name of the output, if there are several.
-        data_format: Of images and feature maps; `None` for that of the first
-            layer that has one.
+        data_format: Of images and feature maps, `"channels_last"` or
+            `"channels_first"`; `None` for that of the first layer that has
+            one, else Keras' own.
+
+    Raises:
+        ValueError: If the model is not built, or an argument not one of these.
+
+    Example:
+
+    >>> model = keras_attn.applications.FERNet()
+    >>> network = keras_attn.explain.Network(model)
+    >>> faces = np.random.default_rng(0).random((2, 48, 48, 1))
+    >>> maps = {
+    ...     method.__name__: method(network)(faces)
+    ...     for method in (
+    ...         keras_attn.explain.GradCAM,
+    ...         keras_attn.explain.HiResCAM,
+    ...     )
+    ... }
+    >>> maps["HiResCAM"].shape
+    (2, 48, 48)
     """
 
     def __init__(
@@ -79,6 +79,24 @@ class Network:
         self._values: list[Any] | None = None
         self._traces: dict[tuple, Trace] = {}
         self._compiled: dict[tuple, Callable] = {}
+
+    @classmethod
+    def of(
+        cls,
+        model: "keras.Model | Network",
+        output: int | str | None = None,
+        data_format: str | None = None,
+    ) -> "Network":
+        """Returns a network of a model, or the network that it is already."""
+        if not isinstance(model, cls):
+            return cls(model, output, data_format)
+        if output is not None or data_format is not None:
+            raise ValueError(
+                "`output` and `data_format` must be given to the Network, and "
+                "not again. Received: "
+                f"output={output!r}, data_format={data_format!r}"
+            )
+        return model
 
     def check(self, images: Any, batch_size: int = 32) -> Inputs:
         """Returns the images, checked."""
@@ -135,7 +153,7 @@ class Network:
         mirrored: bool = False,
     ) -> Pass:
         """Runs the model on one batch."""
-        return self._pass(False, inputs, target, places, probability, mirrored)
+        return self._run(inputs, target, places, probability, mirrored, False)
 
     def gradients(
         self,
@@ -145,7 +163,7 @@ class Network:
         mirrored: bool = False,
     ) -> Pass:
         """Runs the model on one batch, and back from the scores to places."""
-        return self._pass(True, inputs, target, places, False, mirrored)
+        return self._run(inputs, target, places, False, mirrored, True)
 
     def shape_of(self, output: Any) -> tuple[int, ...]:
         """Returns an output's shape without the batch, classes last."""
@@ -169,143 +187,16 @@ class Network:
         finally:
             self._values = None
 
-    def _pass(self, back, inputs, target, places, probability, mirrored):
-        trace = self.trace(inputs)
-        places = tuple(places)
-        key = inputs.key, repr(inputs.nest), target.function, places
-        key += probability, mirrored, back
+    def _run(self, inputs, target, places, *how):
+        key = inputs.key, repr(inputs.nest), target.function, *places, *how
         if key not in self._compiled:
-            # The function outlives the images.
+            # It outlives the images.
             frame = dataclasses.replace(inputs, arrays=[])
-            job = _Job(
-                trace, frame, target.function, places, probability, mirrored
-            )
-            function = functools.partial(self._scores, job)
-            half = any(place.half for place in places)
-            scale = _SCALE_OF_HALF if half else 1.0
-            self._compiled[key] = (
-                _backward(function, scale) if back else _forward(function)
-            )
-        arrays = [ops.convert_to_tensor(array) for array in target.arrays]
-        zeros = [
-            ops.zeros((len(inputs), *place.shape), "float32")
-            for place in places
-            if back
-        ]
-        (scores, classes, odd, features), gradients = self._compiled[key](
-            zeros, self.values(), inputs.tensors(), arrays
-        )
-        if not probability and trace.final is None and ops.any(odd):
-            warnings.warn(
-                f"The output of the model {self.model.name!r} looks like "
-                "probabilities, and the layer that makes them was not found: "
-                "what is explained are these, not the scores before a softmax. "
-                "A model that ends in a Softmax or Activation layer, or in a "
-                "layer with the argument `activation`, is explained rightly",
-                stacklevel=2,
-            )
-        return Pass(
-            ops.convert_to_numpy(scores),
-            ops.convert_to_numpy(classes),
-            [p.read(x) for p, x in zip(places, features, strict=True)],
-            [p.read(x) for p, x in zip(places, gradients, strict=back)],
-        )
-
-    def _scores(self, job, zeros, values, leaves, arrays):
-        """Runs the model with zeros added to what comes out of places."""
-        features: list[Any] = [None] * len(job.places)
-        attributes: dict[keras.Operation, dict] = {}
-        if job.trace.final is not None and not job.probability:
-            final = job.trace.final
-            attributes[final.operation] = dict(final.attributes)
-        for operation in {place.operation for place in job.places}:
-            after = functools.partial(
-                _add, operation, job.places, zeros, features
-            )
-            attributes.setdefault(operation, {}).update(
-                taps.listening(operation, after)
-            )
-        outputs = self.run(values, job.inputs.pack(leaves), attributes)
-        outputs = self.select(outputs)
-        odd = False
-        first = self.data_format == "channels_first"
-        if not isinstance(job.function, OwnScore):
-            outputs = ops.cast(outputs, "float32")
-            if len(outputs.shape) == 4 and first:
-                outputs, first = ops.transpose(outputs, (0, 2, 3, 1)), False
-            odd = _like_probabilities(outputs)
-            if job.probability and job.trace.final is None:
-                outputs = ops.where(odd, outputs, _probabilities(outputs))
-        if job.mirrored:
-            # A map that comes of a mirrored image is turned back.
-            outputs = keras.tree.map_structure(
-                lambda x: (
-                    ops.flip(x, 3 if first else 2) if len(x.shape) == 4 else x
-                ),
-                outputs,
-            )
-        scores, classes = job.function(outputs, *arrays)
-        scores = ops.cast(scores, "float32")
-        return scores, classes, ops.convert_to_tensor(odd), features
-
-
-@dataclasses.dataclass(frozen=True)
-class _Job:
-    """What a compiled run is about, but for numbers."""
-
-    trace: Trace
-    inputs: Inputs
-    function: Callable
-    places: tuple[Place, ...]
-    probability: bool
-    mirrored: bool
-
-
-def _add(operation, places, zeros, features, number, inputs, outputs):
-    """Keeps what comes out of a layer, and adds zeros to it."""
-    for i, place in enumerate(places):
-        if place.operation is operation and place.number == number:
-            tensor = taps.first_tensor(outputs)
-            # Not itself: what follows may overwrite it.
-            features[i] = ops.cast(tensor, "float32") + 0.0
-            if zeros:
-                tensor = tensor + ops.cast(zeros[i], tensor.dtype)
-                outputs = taps.with_first(outputs, tensor)
-    return outputs
-
-
-def _forward(function):
-    compiled = backend.inference(function)
-    return lambda *tensors: (compiled(*tensors), [])
-
-
-def _backward(function, scale):
-    def total(zeros, *others):
-        found = function(zeros, *others)
-        return scale * ops.sum(found[0]), found
-
-    compiled = backend.differentiate(total)
-
-    def run(*tensors):
-        (_, found), gradients = compiled(*tensors)
-        return found, [gradient / scale for gradient in gradients]
-
-    return run
-
-
-def _like_probabilities(outputs):
-    """Whether numbers over the last axis may be those of a softmax."""
-    if outputs.shape[-1] == 1:
-        return False
-    total = ops.sum(outputs, axis=-1)
-    return ops.logical_and(
-        ops.all(outputs >= 0.0), ops.all(ops.abs(total - 1.0) < 1e-3)
-    )
-
-
-def _probabilities(outputs):
-    one = outputs.shape[-1] == 1
-    return ops.sigmoid(outputs) if one else ops.softmax(outputs, axis=-1)
+            self._compiled[key] = Job(
+                *(self, self.trace(inputs), frame, target.function),
+                *(tuple(places), *how),
+            ).compile()
+        return self._compiled[key](inputs, target)
 
 
 def _data_format(model):

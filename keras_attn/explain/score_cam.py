@@ -8,7 +8,7 @@ from keras_attn import backend
 from keras_attn.explain.base import ClassActivationMap
 from keras_attn.explain.feature_maps import Place
 from keras_attn.explain.inputs import Inputs, batches
-from keras_attn.explain.network import Pass
+from keras_attn.explain.passes import Pass
 from keras_attn.explain.targets import Target, best_class, pinned
 from keras_attn.ops import heatmaps
 from keras_attn.ops.interpolation import resize

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 # What is done with the outputs of a layer: gets the number of the call, its
-# inputs and its outputs, and returns the outputs to go on with.
-After = Callable[[int, tuple, Any], Any]
+# arguments by place and by name, and its outputs; returns the outputs to go on
+# with.
+After = Callable[[int, tuple, dict, Any], Any]
 
 
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def listening(operation: keras.Operation, after: After) -> dict[str, Any]:
 
     @functools.wraps(call)
     def listened(*args, **kwargs):
-        return after(next(count), args, call(*args, **kwargs))
+        return after(next(count), args, kwargs, call(*args, **kwargs))
 
     return {name: listened}
 

@@ -109,14 +109,14 @@ def record(network: Any, inputs: Inputs) -> Trace:
 
 
 def _recorder(path: str, operation: keras.Operation, seen: list) -> taps.After:
-    def after(number, inputs, outputs):
+    def after(number, inputs, named, outputs):
         leaves = keras.tree.flatten(outputs)
         if leaves and hasattr(leaves[0], "shape"):
             tensor = leaves[0]
             dtype = keras.backend.standardize_dtype(tensor.dtype)
             shape = tuple(tensor.shape[1:])
             call = Call(path, operation, number, shape, dtype)
-            given = keras.tree.flatten(inputs)
+            given = keras.tree.flatten([inputs, named])
             seen.append((call, given[0] if given else None, tensor))
         return outputs
 

@@ -1,5 +1,6 @@
 """The strongest pattern among the channels of feature maps."""
 
+import numpy as np
 from keras import ops
 
 
@@ -39,3 +40,17 @@ def project(features):
     low = ops.min(map_, axis=1, keepdims=True)
     map_ = ops.where(-low > high, -map_, map_) * scale[:, :, 0]
     return ops.reshape(map_, (-1, height, width))
+
+
+def project_by_numpy(features):
+    """Does the same, with the sign that NumPy's SVD happens to return.
+
+    Outside of compiled code only.
+    """
+    rows = ops.convert_to_numpy(features)
+    count, height, width, channels = rows.shape
+    rows = rows.reshape(count, height * width, channels)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    _, _, vectors = np.linalg.svd(rows, full_matrices=False)
+    maps = rows @ vectors[:, 0, :, None]
+    return ops.convert_to_tensor(maps.reshape(count, height, width))

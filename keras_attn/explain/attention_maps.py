@@ -1,0 +1,97 @@
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.explain import structure, taps
+from keras_attn.explain.inputs import batches
+from keras_attn.explain.network import Network
+
+
+def attention_maps(
+    model: keras.Model | Network, images: Any, batch_size: int = 32
+) -> dict[str, Any]:
+    """Returns what the attention layers of a model multiply or mix by.
+
+    For each attention layer of this package, at any depth, what its
+    `attention(x)` returns for the `x` that it gets when the model sees the
+    images: gates, maps or scores, never applied. In one forward pass.
+
+    Args:
+        model: A built `keras.Model`, or a `keras_attn.explain.Network`.
+        images: What the model takes, as for
+            `keras_attn.explain.ClassActivationMap`.
+        batch_size: How many images are run at once. Defaults to 32.
+
+    Returns:
+        A dictionary from the path of a layer to float32 NumPy arrays `(batch,
+        ...)`, one or a dictionary of them, as its `attention` returns. The
+        second call of a shared layer is under its path and `#1`, the third
+        one under `#2`, and so on.
+
+    Raises:
+        ValueError: If the model has no attention layer of this package, or
+            the images do not fit.
+
+    Example:
+
+    >>> inputs = keras.Input((16, 16, 8))
+    >>> x = keras_attn.layers.SE(name="se")(inputs)
+    >>> x = keras_attn.layers.CBAM(name="cbam")(x)
+    >>> model = keras.Model(inputs, x)
+    >>> images = np.random.default_rng(0).random((2, 16, 16, 8))
+    >>> maps = keras_attn.explain.attention_maps(model, images)
+    >>> maps["se"].shape, maps["cbam"]["spatial"].shape
+    ((2, 8), (2, 16, 16, 1))
+    """
+    network = Network.of(model)
+    layers: dict[keras.Operation, str] = {}
+    for path, operation in structure.operations(network.model):
+        name = keras.saving.get_registered_name(type(operation))
+        if name.startswith("keras_attn>") and hasattr(operation, "attention"):
+            layers.setdefault(operation, path)
+    if not layers:
+        raise ValueError(
+            "`model` must have an attention layer of keras_attn. Received: "
+            f"the model {network.model.name!r}, which has none"
+        )
+    inputs = network.check(images, batch_size)
+
+    def function(values, leaves):
+        found: dict[str, Any] = {}
+        attributes = {
+            layer: taps.listening(layer, _keeper(layer, path, found))
+            for layer, path in layers.items()
+        }
+        network.run(values, inputs.pack(leaves), attributes)
+        return found
+
+    run = backend.inference(function)
+    parts = []
+    for indices, count in batches(len(inputs), inputs.batch_size):
+        found = run(network.values(), inputs.take(indices).tensors())
+        parts.append(
+            keras.tree.map_structure(
+                lambda x, count=count: ops.convert_to_numpy(x)[:count], found
+            )
+        )
+    return keras.tree.map_structure(lambda *x: np.concatenate(x), *parts)
+
+
+def _keeper(layer: Any, path: str, found: dict[str, Any]) -> taps.After:
+    """Returns what keeps a layer's attention, with its own arguments."""
+    known = inspect.signature(layer.attention).parameters
+
+    def after(number, args, named, outputs):
+        named = {key: named[key] for key in named.keys() & known.keys()}
+        key = f"{path}#{number}" if number else path
+        # NumPy has no bfloat16.
+        found[key] = keras.tree.map_structure(
+            lambda x: ops.cast(x, "float32"), layer.attention(*args, **named)
+        )
+        return outputs
+
+    return after

@@ -1,0 +1,194 @@
+"""One run of a model, and back: what is compiled."""
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.explain import taps
+from keras_attn.explain.feature_maps import Place
+from keras_attn.explain.inputs import Inputs
+from keras_attn.explain.targets import OwnScore, ScoreFunction, Target
+from keras_attn.explain.trace import Trace
+
+# Float16 has no numbers for the small gradients of large maps.
+_SCALE_OF_HALF = 1024.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """What one run of a model gives.
+
+    Attributes:
+        scores: `(batch,)`.
+        classes: That the scores are of; -1 for a callable's.
+        features: Of each place, `(batch, height, width, channels)`, float32.
+        gradients: Of the sum of the scores, by each of the `features`; empty
+            if none were asked for.
+    """
+
+    scores: np.ndarray
+    classes: np.ndarray
+    features: list[Any]
+    gradients: list[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a run is about, but for numbers.
+
+    Attributes:
+        network: A `Network`.
+        trace: Of the model.
+        frame: Inputs like those that it is run on, without arrays.
+        function: That makes scores of outputs.
+        places: That are listened to.
+        probability: Whether the scores are taken after a softmax or sigmoid.
+        mirrored: Whether the images are, so that outputs are to be turned.
+        back: Whether gradients are wanted.
+    """
+
+    network: Any
+    trace: Trace
+    frame: Inputs
+    function: ScoreFunction
+    places: tuple[Place, ...]
+    probability: bool
+    mirrored: bool
+    back: bool
+
+    def compile(self) -> Callable[[Inputs, Target], Pass]:
+        """Returns what runs it on numbers."""
+        half = any(place.half for place in self.places)
+        scale = _SCALE_OF_HALF if half else 1.0
+        make = functools.partial(_backward, scale) if self.back else _forward
+        compiled = make(self._scores)
+
+        def run(inputs: Inputs, target: Target) -> Pass:
+            zeros = [
+                ops.zeros((len(inputs), *place.shape), "float32")
+                for place in self.places
+                if self.back
+            ]
+            arrays = [ops.convert_to_tensor(each) for each in target.arrays]
+            (scores, classes, odd, features), gradients = compiled(
+                zeros, self.network.values(), inputs.tensors(), arrays
+            )
+            if not self.probability and ops.any(odd):
+                self._warn()
+            return Pass(
+                ops.convert_to_numpy(scores),
+                ops.convert_to_numpy(classes),
+                self._read(features),
+                self._read(gradients) if self.back else [],
+            )
+
+        return run
+
+    def _scores(self, zeros, values, leaves, arrays):
+        """Runs the model with zeros added to what comes out of places."""
+        features: list[Any] = [None] * len(self.places)
+        final = self.trace.final
+        attributes: dict[keras.Operation, dict] = {}
+        if final is not None and not self.probability:
+            attributes[final.operation] = dict(final.attributes)
+        for operation in {place.operation for place in self.places}:
+            after = functools.partial(
+                _add, operation, self.places, zeros, features
+            )
+            attributes.setdefault(operation, {}).update(
+                taps.listening(operation, after)
+            )
+        nest = self.frame.pack(leaves)
+        outputs = self.network.run(values, nest, attributes)
+        outputs, odd = self._readable(self.network.select(outputs))
+        scores, classes = self.function(outputs, *arrays)
+        return ops.cast(scores, "float32"), classes, odd, features
+
+    def _readable(self, outputs):
+        """Returns what a score is made of, and whether it is odd."""
+        odd = ops.convert_to_tensor(False)
+        first = self.network.data_format == "channels_first"
+        if not isinstance(self.function, OwnScore):
+            outputs = ops.cast(outputs, "float32")
+            if len(outputs.shape) == 4 and first:
+                outputs, first = ops.transpose(outputs, (0, 2, 3, 1)), False
+            if self.trace.final is None:
+                odd = _like_probabilities(outputs)
+                if self.probability:
+                    outputs = ops.where(odd, outputs, _probabilities(outputs))
+        if self.mirrored:
+            # A map that comes of a mirrored image is turned back.
+            width = 3 if first else 2
+            outputs = keras.tree.map_structure(
+                lambda x: ops.flip(x, width) if len(x.shape) == 4 else x,
+                outputs,
+            )
+        return outputs, odd
+
+    def _read(self, tensors):
+        pairs = zip(self.places, tensors, strict=True)
+        return [place.read(tensor) for place, tensor in pairs]
+
+    def _warn(self):
+        warnings.warn(
+            f"The output of the model {self.network.model.name!r} looks like "
+            "probabilities, and the layer that makes them was not found: what "
+            "is explained are these, not the scores before a softmax. A model "
+            "that ends in a Softmax or Activation layer, or in a layer with "
+            "the argument `activation`, is explained rightly",
+            stacklevel=2,
+        )
+
+
+def _add(operation, places, zeros, features, number, args, named, outputs):
+    """Keeps what comes out of a layer, and adds zeros to it."""
+    for i, place in enumerate(places):
+        if place.operation is operation and place.number == number:
+            tensor = taps.first_tensor(outputs)
+            # Not itself: what follows may overwrite it.
+            features[i] = ops.cast(tensor, "float32") + 0.0
+            if zeros:
+                tensor = tensor + ops.cast(zeros[i], tensor.dtype)
+                outputs = taps.with_first(outputs, tensor)
+    return outputs
+
+
+def _forward(function):
+    compiled = backend.inference(function)
+    return lambda *tensors: (compiled(*tensors), [])
+
+
+def _backward(scale, function):
+    def total(zeros, *others):
+        found = function(zeros, *others)
+        return scale * ops.sum(found[0]), found
+
+    compiled = backend.differentiate(total)
+
+    def run(*tensors):
+        (_, found), gradients = compiled(*tensors)
+        return found, [gradient / scale for gradient in gradients]
+
+    return run
+
+
+def _like_probabilities(outputs):
+    """Whether numbers over the last axis may be those of a softmax."""
+    if outputs.shape[-1] == 1:
+        return ops.convert_to_tensor(False)
+    total = ops.sum(outputs, axis=-1)
+    return ops.logical_and(
+        ops.all(outputs >= 0.0), ops.all(ops.abs(total - 1.0) < 1e-3)
+    )
+
+
+def _probabilities(outputs):
+    one = outputs.shape[-1] == 1
+    return ops.sigmoid(outputs) if one else ops.softmax(outputs, axis=-1)
