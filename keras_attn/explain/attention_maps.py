@@ -60,6 +60,8 @@ def attention_maps(
         )
     inputs = network.check(images, batch_size)
 
+    order: list[str] = []
+
     def function(values, leaves):
         found: dict[str, Any] = {}
         attributes = {
@@ -67,6 +69,8 @@ def attention_maps(
             for layer, path in layers.items()
         }
         network.run(values, inputs.pack(leaves), attributes)
+        # Compiled functions may return a dictionary in another order.
+        order[:] = found
         return found
 
     run = backend.inference(function)
@@ -78,7 +82,8 @@ def attention_maps(
                 lambda x, count=count: ops.convert_to_numpy(x)[:count], found
             )
         )
-    return keras.tree.map_structure(lambda *x: np.concatenate(x), *parts)
+    whole = keras.tree.map_structure(lambda *x: np.concatenate(x), *parts)
+    return {path: whole[path] for path in order}
 
 
 def _keeper(layer: Any, path: str, found: dict[str, Any]) -> taps.After:

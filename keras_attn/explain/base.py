@@ -53,8 +53,9 @@ class ClassActivationMap:
             or a list of these. `None` is the last feature map; on tokens, the
             last one whose positions the score depends on.
         output: Index or name of the output, if the model has several.
-        call_index: Which call of a layer that is called several times.
-            Defaults to -1, the last.
+        call_index: Which call of a layer that is called several times, in
+            the order in which the model runs them; of branches side by side,
+            Keras may run the second one first. Defaults to -1, the last.
         reshape: Function of what the layer puts out, a tensor, that returns
             it as `(batch, height, width, channels)`, for tokens in an unusual
             order. `None` for maps, and tokens behind at most 8 others.

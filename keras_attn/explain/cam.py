@@ -92,7 +92,7 @@ class CAM(ClassActivationMap):
     def _kernel(
         self, trace: Trace, place: Place, features: Any, scores: np.ndarray
     ) -> np.ndarray:
-        """Returns the last kernel, if the scores are what it says."""
+        """Returns the kernel that makes the scores of the means."""
         means = ops.convert_to_numpy(ops.mean(features, axis=(1, 2)))
         shape = means.shape[1], scores.shape[1]
         for call in reversed(trace.calls):
@@ -102,7 +102,7 @@ class CAM(ClassActivationMap):
                 continue
             kernel = self._numbers(kernel)
             if kernel.size != shape[0] * shape[1]:
-                break
+                continue
             kernel = kernel.reshape(shape)
             bias = getattr(layer, "bias", None)
             expected = means @ kernel
@@ -112,7 +112,6 @@ class CAM(ClassActivationMap):
             close = (3e-2 if half else 1e-3) * np.abs(scores).max()
             if np.allclose(scores, expected, rtol=0.0, atol=close):
                 return kernel
-            break
         raise ValueError(
             "`model` must end in global average pooling of the layer and one "
             f"Dense layer. Received: the model {self.network.model.name!r}, "

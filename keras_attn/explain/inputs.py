@@ -138,7 +138,8 @@ def _check_shapes(
     declared = getattr(model, "inputs", None)
     if not isinstance(declared, (list, tuple)) or not declared:
         return
-    expected = [tuple(tensor.shape) for tensor in declared]
+    # A sequential model takes the number of its first images for a rule.
+    expected = [(None, *tensor.shape[1:]) for tensor in declared]
     names = [tensor.name for tensor in declared]
     if isinstance(images, dict) and set(images) == set(names):
         by_name = dict(zip(names, expected, strict=True))

@@ -42,6 +42,7 @@ BLOCKS = (
     "mpncov",
     "enc",
     "dia",
+    "cam_cnn",
 )
 
 

@@ -1,0 +1,419 @@
+"""One recorded network in every form that a Keras model can take.
+
+Convolution, ReLU, max pooling, convolution, ReLU (`relu2`), global average
+pooling, Dense: maps of `relu2` depend on its features and on the last weights
+only, so most forms have the recorded maps, whatever is around.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_attn.explain.structure import operations
+from tests.goldens import load_golden
+
+TARGETS = [4, 1, 3]
+SIZE = (32, 24, 3)
+
+
+@functools.cache
+def golden():
+    """Returns what was recorded."""
+    return load_golden("cam_cnn")
+
+
+def images():
+    """Returns the recorded images."""
+    return golden()["x"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """A model that contains the recorded network.
+
+    Attributes:
+        make: Returns the model, and what it is given.
+        layer: Name or path of the features; `None` as a user may leave it.
+        options: Of the methods.
+        scores: Whether its scores are the recorded ones, as ScoreCAM and CAM
+            need.
+        tolerance: Of the maps.
+    """
+
+    make: Callable[[], tuple[keras.Model, Any]]
+    layer: Any = None
+    options: dict = dataclasses.field(default_factory=dict)
+    scores: bool = True
+    tolerance: float = 1e-4
+
+
+def load(network):
+    """Sets the recorded weights, by the names of the layers at any depth."""
+    weights = golden()["weights"]
+    todo = [network]
+    while todo:
+        layer = todo.pop()
+        todo += getattr(layer, "layers", [])
+        todo += [x for x in vars(layer).values() if is_layer(x)]
+        for name in ("conv1", "conv2", "fc"):
+            if layer.name == name:
+                kernel = weights[f"{name}.weight"]
+                axes = (2, 3, 1, 0) if kernel.ndim == 4 else (1, 0)
+                kernel = kernel.transpose(axes)
+                # As a convolution by one pixel too.
+                kernel = kernel.reshape(layer.kernel.shape)
+                layer.set_weights([kernel, weights[f"{name}.bias"]])
+    return network
+
+
+def is_layer(value):
+    return isinstance(value, layers.Layer)
+
+
+def conv(filters, name, **kwargs):
+    # Padding by one on each side, as in PyTorch.
+    return layers.Conv2D(filters, 3, padding="same", name=name, **kwargs)
+
+
+def steps(**kwargs):
+    """Returns the layers up to the features."""
+    return [
+        conv(8, "conv1", **kwargs),
+        layers.ReLU(name="relu1"),
+        layers.MaxPooling2D(2, name="pool", **kwargs),
+        conv(16, "conv2", **kwargs),
+        layers.ReLU(name="relu2"),
+    ]
+
+
+def head(activation=None, **kwargs):
+    return [
+        layers.GlobalAveragePooling2D(name="gap", **kwargs),
+        layers.Dense(5, name="fc", activation=activation),
+    ]
+
+
+def chain(inputs, each):
+    for layer in each:
+        inputs = layer(inputs)
+    return inputs
+
+
+def functional(activation=None, shape=SIZE):
+    inputs = keras.Input(shape)
+    outputs = chain(inputs, [*steps(), *head(activation)])
+    return load(keras.Model(inputs, outputs))
+
+
+def sequential():
+    return load(keras.Sequential([keras.Input(SIZE), *steps(), *head()]))
+
+
+def loaded():
+    """Returns a model that was saved and loaded, and never called."""
+    import pathlib
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.keras"
+        sequential().save(path)
+        return keras.saving.load_model(path)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.body = steps()
+        self.tail = {"pool": layers.GlobalAveragePooling2D()}
+        self.fc = layers.Dense(5, name="fc")
+
+    def call(self, x):
+        for layer in self.body:
+            x = layer(x)
+        return self.fc(self.tail["pool"](x))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Body(layers.Layer):
+    """A layer made of layers, which it hides in a list and a dictionary."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        first, relu1, pool, second, relu2 = steps()
+        self._start = [first, (relu1, pool)]
+        self.end = {"second": second, "relu2": relu2}
+
+    def build(self, shape):
+        self._start[0].build(shape)
+        self.end["second"].build((None, None, None, 8))
+
+    def call(self, x):
+        x = self._start[0](x)
+        for layer in self._start[1]:
+            x = layer(x)
+        return self.end["relu2"](self.end["second"](x))
+
+
+def called(model):
+    model(np.zeros((1, *SIZE), "float32"))
+    return load(model)
+
+
+def with_composite():
+    inputs = keras.Input(SIZE)
+    model = keras.Model(inputs, chain(inputs, [Body(name="body"), *head()]))
+    body = model.get_layer("body")
+    load(body._start[0])
+    load(body.end["second"])
+    return load(model)
+
+
+def nested():
+    """Returns a model in a model in a model."""
+    inner = keras.Sequential([keras.Input(SIZE), *steps()], name="inner")
+    inputs = keras.Input(SIZE)
+    middle = keras.Model(inputs, inner(inputs), name="middle")
+    outputs = chain(middle(inputs), head())
+    return load(keras.Model(inputs, outputs))
+
+
+def shared():
+    """Returns a model with one ReLU layer for both of its places."""
+    inputs = keras.Input(SIZE)
+    first, relu, pool, second, _ = steps()
+    x = relu(second(pool(relu(first(inputs)))))
+    return load(keras.Model(inputs, chain(x, head())))
+
+
+def siamese():
+    """Returns a model that applies one network to two images, and its input.
+
+    The second ones are the recorded ones.
+    """
+    one, two = keras.Input(SIZE, name="one"), keras.Input(SIZE, name="two")
+    body = keras.Sequential([keras.Input(SIZE), *steps()], name="body")
+    pool, fc = head()
+    outputs = layers.Add()([fc(pool(body(one))), fc(pool(body(two)))])
+    other = np.random.default_rng(0).normal(size=images().shape)
+    model = load(keras.Model([one, two], outputs))
+    return model, [other.astype("float32"), images()]
+
+
+def several_inputs():
+    """Returns a model that takes numbers before the image, by names."""
+    inputs = {
+        "a_number": keras.Input((4,), name="a_number"),
+        "picture": keras.Input(SIZE, name="picture"),
+    }
+    x = chain(inputs["picture"], [*steps(), *head()])
+    more = layers.Dense(5, use_bias=False, kernel_initializer="zeros")
+    model = keras.Model(inputs, layers.Add()([x, more(inputs["a_number"])]))
+    return load(model), {
+        "picture": images(),
+        "a_number": np.ones((3, 4), "float32"),
+    }
+
+
+def several_outputs():
+    inputs = keras.Input(SIZE)
+    x = chain(inputs, steps())
+    other = layers.Dense(2, name="other")(layers.Flatten()(x))
+    return load(keras.Model(inputs, [other, chain(x, head())]))
+
+
+def with_skip():
+    """Returns a model whose features are not the only way to the scores."""
+    inputs = keras.Input(SIZE)
+    first, relu1, pool, second, relu2 = steps()
+    x = pool(relu1(first(inputs)))
+    around = layers.Conv2D(16, 1, name="around")(x)
+    x = relu2(second(x))
+    return load(keras.Model(inputs, chain(layers.Add()([x, around]), head())))
+
+
+def frozen():
+    model = functional()
+    model.trainable = False
+    return model
+
+
+def in_policy(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return functional()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def ending_in(last):
+    inputs = keras.Input(SIZE)
+    outputs = last(chain(inputs, [*steps(), *head()]))
+    return load(keras.Model(inputs, outputs))
+
+
+def segmentation():
+    """Returns a model whose mean scores are the recorded ones."""
+    inputs = keras.Input(SIZE)
+    x = layers.Conv2D(5, 1, name="fc")(chain(inputs, steps()))
+    return load(keras.Model(inputs, x))
+
+
+def tokens(extra):
+    """Returns a model that reads its features as tokens behind others."""
+    inputs = keras.Input(SIZE)
+    x = chain(inputs, steps())
+    x = layers.Reshape((16 * 12, 16), name="patches")(x)
+    if extra:
+        x = layers.ZeroPadding1D((extra, 0), name="all")(x)
+        x = layers.Cropping1D((extra, 0))(x)
+    x = layers.GlobalAveragePooling1D()(x)
+    return load(keras.Model(inputs, layers.Dense(5, name="fc")(x)))
+
+
+def channels_first():
+    kwargs = {"data_format": "channels_first"}
+    inputs = keras.Input((3, *SIZE[:2]))
+    outputs = chain(inputs, [*steps(**kwargs), *head(**kwargs)])
+    return load(keras.Model(inputs, outputs)), images().transpose(0, 3, 1, 2)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Updating(layers.Layer):
+    """Counts its calls, in a weight and in an attribute."""
+
+    def build(self, shape):
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", trainable=False
+        )
+
+    def call(self, x):
+        self.count.assign_add(1.0)
+        self.last = x
+        return x
+
+
+def updating():
+    inputs = keras.Input(SIZE)
+    return load(
+        keras.Model(inputs, chain(inputs, [Updating(), *steps(), *head()]))
+    )
+
+
+def plain(make, *args, **kwargs):
+    """Returns a form's `make` for a model that is given the images."""
+    return lambda: (make(*args, **kwargs), images())
+
+
+FORMS = {
+    "functional": Form(plain(functional)),
+    "sequential": Form(plain(sequential), "relu2"),
+    "loaded": Form(plain(loaded)),
+    "subclassed": Form(plain(lambda: called(Subclassed()))),
+    "composite": Form(plain(with_composite), "body/relu2"),
+    "nested": Form(plain(nested), "middle/inner/relu2"),
+    "nested_whole": Form(plain(nested), "middle"),
+    "in_subclassed": Form(
+        plain(lambda: called(keras.Sequential([*steps(), *head()])))
+    ),
+    "shared": Form(plain(shared), "relu1"),
+    "several_inputs": Form(several_inputs),
+    "several_outputs": Form(plain(several_outputs), options={"output": 1}),
+    "skip": Form(plain(with_skip), "relu2", scores=False),
+    "frozen": Form(plain(frozen)),
+    "mixed_float16": Form(plain(in_policy, "mixed_float16"), tolerance=1e-2),
+    "mixed_bfloat16": Form(plain(in_policy, "mixed_bfloat16"), tolerance=6e-2),
+    "softmax_in_dense": Form(plain(functional, "softmax")),
+    "sigmoid_in_dense": Form(plain(functional, "sigmoid")),
+    "softmax_activation": Form(plain(ending_in, layers.Activation("softmax"))),
+    "softmax_layer": Form(plain(ending_in, layers.Softmax())),
+    "softmax_operation": Form(plain(ending_in, ops.softmax)),
+    "segmentation": Form(plain(segmentation), "relu2"),
+    "tokens": Form(plain(tokens, 0), "patches"),
+    "tokens_behind_one": Form(plain(tokens, 1), "all"),
+    "tokens_reshaped": Form(
+        plain(tokens, 0),
+        "patches",
+        {"reshape": lambda x: ops.reshape(x, (-1, 16, 12, 16))},
+    ),
+    "channels_first": Form(channels_first),
+    "any_size": Form(plain(functional, None, (None, None, 3))),
+    "updating": Form(plain(updating)),
+}
+
+
+def layer_maps(model, name):
+    """Returns `ReLU(sum_k g_k A_k)` of a layer, the gradients in float64.
+
+    From the scores of `TARGETS` back through what follows, written anew.
+    """
+    weights = golden()["weights"]
+    inside = keras.Model(
+        model.input,
+        [model.get_layer("pool").output, model.get_layer("relu2").output],
+    )
+    pooled, features = (
+        ops.convert_to_numpy(x).astype("float64") for x in inside(images())
+    )
+    gradient = weights["fc.weight"][TARGETS] / np.prod(features.shape[1:3])
+    gradient = np.broadcast_to(gradient[:, None, None], features.shape)
+    if name == "relu2":
+        return np.maximum((gradient * features).sum(-1), 0.0)
+    height, width = features.shape[1:3]
+    kernel = weights["conv2.weight"].astype("float64")
+    padded = np.pad(gradient * (features > 0), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    back = np.zeros_like(pooled)
+    for i in range(3):
+        for j in range(3):
+            part = padded[:, 2 - i :, 2 - j :][:, :height, :width]
+            back += part @ kernel[:, :, i, j]
+    return np.maximum((back * pooled).sum(-1), 0.0)
+
+
+def scaled(maps):
+    """Returns each map scaled to [0, 1]."""
+    maps = maps - maps.min(axis=(1, 2), keepdims=True)
+    return maps / (maps.max(axis=(1, 2), keepdims=True) + 1e-7)
+
+
+def resized(maps):
+    """Returns maps resized to the images, by Keras, which is tested there."""
+    maps = ops.convert_to_tensor(maps[..., None].astype("float32"))
+    maps = ops.image.resize(maps, SIZE[:2], data_format="channels_last")
+    return ops.convert_to_numpy(maps)[..., 0].astype("float64")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Telling(layers.Layer):
+    """Tells a list whenever its Python runs; may be told to fail."""
+
+    told: list = []
+    fails = False
+
+    def call(self, x):
+        self.told.append(None)
+        if self.fails:
+            raise RuntimeError("told to fail")
+        return x
+
+
+def snapshot(model):
+    """Returns all that a model and its layers hold, and the numbers."""
+    parts = [model, *(each for _, each in operations(model))]
+    held = [{name: id(x) for name, x in vars(each).items()} for each in parts]
+    trainable = [getattr(each, "trainable", None) for each in parts]
+    return held, trainable, [ops.copy(v) for v in model.variables]
+
+
+def assert_same(before, after):
+    assert before[:2] == after[:2]
+    for old, new in zip(before[2], after[2], strict=True):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(old), ops.convert_to_numpy(new)
+        )

@@ -1,0 +1,199 @@
+"""What the methods compute, written anew in NumPy and float64.
+
+With two networks to compute it for: the recorded one, and one whose gradients
+differ from one position to the next.
+"""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_attn import explain
+from tests.cases import explained
+from tests.cases.explained import TARGETS, golden
+
+
+def relu(x):
+    return np.maximum(x, 0.0)
+
+
+def softmax(x):
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def resize(maps, size, align_corners=False):
+    """Returns maps `(n, height, width)` of another size, axis by axis.
+
+    `np.interp` reads between points, and beyond the last one what is there.
+    """
+    for axis, target in zip((1, 2), size, strict=True):
+        source = maps.shape[axis]
+        if align_corners:
+            places = np.linspace(0, source - 1, target)
+        else:
+            places = (np.arange(target) + 0.5) / target * source - 0.5
+        maps = np.apply_along_axis(
+            lambda line, places=places: np.interp(
+                places, np.arange(len(line)), line
+            ),
+            axis,
+            np.asarray(maps, "float64"),
+        )
+    return maps
+
+
+def normalize(maps, epsilon=1e-7):
+    """Returns each map scaled to [0, 1]."""
+    low, high = (f(maps, (1, 2), keepdims=True) for f in (np.min, np.max))
+    return (maps - low) / (high - low + epsilon)
+
+
+def finish(*maps, size):
+    """Returns what the maps of layers end up as."""
+    maps = [resize(normalize(relu(each)), size) for each in maps]
+    return normalize(np.mean(maps, axis=0))
+
+
+def principal_component(features):
+    """Returns `R v_1`, its largest magnitude positive."""
+    maps = []
+    for image in features:
+        rows = image.reshape(-1, image.shape[-1])
+        rows = rows - rows.mean(axis=0)
+        found = rows @ np.linalg.svd(rows)[2][0]
+        sign = np.sign(found[np.abs(found).argmax()])
+        maps.append((sign * found).reshape(image.shape[:2]))
+    return np.stack(maps)
+
+
+def filter_evidence(x, y, aperture, epsilon=0.0):
+    """Returns `(C and not B) x`, summed over channels, by inverses.
+
+    `epsilon` is added to what may have no inverse.
+    """
+    one = np.eye(len(x))
+
+    def conceptor(columns, epsilon):
+        r = columns @ columns.T / columns.shape[1] + epsilon * one
+        return r @ np.linalg.inv(r + aperture**-2 * one)
+
+    c, not_b = conceptor(x, epsilon), one - conceptor(y, 0.0)
+    both = np.linalg.inv(np.linalg.inv(c) + np.linalg.inv(not_b) - one)
+    return (both @ x).sum(axis=0)
+
+
+def convolve(x, kernel, bias):
+    """Convolves with 3 x 3 pixels, as PyTorch does with padding by one."""
+    x = np.pad(np.asarray(x, "float64"), [(0, 0), (1, 1), (1, 1), (0, 0)])
+    x = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    return np.einsum("bhwcij,dcij->bhwd", x, kernel.astype("float64")) + bias
+
+
+def features(images, weights):
+    """Returns what the recorded network's `relu2` puts out."""
+    x = relu(convolve(images, weights["conv1.weight"], weights["conv1.bias"]))
+    count, height, width, channels = x.shape
+    x = x.reshape(count, height // 2, 2, width // 2, 2, channels).max((2, 4))
+    return relu(convolve(x, weights["conv2.weight"], weights["conv2.bias"]))
+
+
+def scores(images, weights):
+    """Returns the recorded network's scores."""
+    means = features(images, weights).mean((1, 2))
+    return means @ weights["fc.weight"].T.astype("float64") + weights["fc.bias"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A network whose scores are linear in the features.
+
+    Attributes:
+        network: It.
+        layer: Of the features.
+        images: What it is given.
+        features: `(batch, height, width, channels)`.
+        kernel: Gradients of the scores, `(classes, height, width, channels)`.
+        bias: Of the scores.
+    """
+
+    network: explain.Network
+    layer: str
+    images: np.ndarray
+    features: np.ndarray
+    kernel: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def gradients(self):
+        """Of the scores of `TARGETS`."""
+        return self.kernel[TARGETS]
+
+    @property
+    def scores(self):
+        """Of all classes."""
+        found = np.einsum("bhwk,chwk->bc", self.features, self.kernel)
+        return found + self.bias
+
+    def finish(self, maps):
+        """Returns what the maps of the layer end up as."""
+        return finish(maps, size=self.images.shape[1:3])
+
+    def explain(self, method, *args, targets=TARGETS, **kwargs):
+        """Returns the maps by a method of the package."""
+        cam = getattr(explain, method)(self.network, self.layer, *args)
+        return cam(self.images, targets, **kwargs)
+
+
+@functools.cache
+def recorded():
+    """Returns the recorded network, compiled once for all tests."""
+    weights, images = golden()["weights"], explained.images()
+    found = features(images, weights)
+    kernel = weights["fc.weight"].astype("float64")[:, None, None]
+    kernel = kernel / np.prod(found.shape[1:3])
+    return Case(
+        explain.Network(explained.functional()),
+        "relu2",
+        images,
+        found,
+        np.broadcast_to(kernel, (len(kernel), *found.shape[1:])),
+        weights["fc.bias"],
+    )
+
+
+@functools.cache
+def uneven(filters, activation=None, classes=5):
+    """Returns a network that reads each position by a weight of its own.
+
+    Its features, of both signs, are 5 x 4.
+    """
+    random = np.random.default_rng(filters)
+    images = random.normal(size=(3, 9, 7, 2)).astype("float32")
+    inputs = keras.Input(images.shape[1:])
+    options = {"strides": 2, "padding": "same", "name": "features"}
+    x = layers.Conv2D(filters, 3, **options)(inputs)
+    x = layers.Dense(classes, activation=activation)(layers.Flatten()(x))
+    model = keras.Model(inputs, x)
+    weights = [random.normal(size=w.shape) * 0.3 for w in model.get_weights()]
+    model.set_weights(weights)
+    first, first_bias, last, bias = weights
+    return Case(
+        explain.Network(model),
+        "features",
+        images,
+        convolve(images, first.transpose(3, 2, 0, 1), first_bias)[:, ::2, ::2],
+        last.T.reshape(classes, 5, 4, filters),
+        bias,
+    )
+
+
+# Fewer channels than positions, and more.
+CASES = {
+    "recorded": recorded,
+    "few_channels": functools.partial(uneven, 6),
+    "many_channels": functools.partial(uneven, 30),
+}
