@@ -27,6 +27,15 @@ FUNCTION = (
     ("Raises:", False),
     ("Example:", True),
 )
+# A method that adds nothing to the arguments of the base says so.
+EXPLAINER = (
+    ("Reference:", False),
+    ("Args:", False),
+    ("Call arguments:", False),
+    ("Returns:", False),
+    ("Raises:", False),
+    ("Example:", True),
+)
 MODEL = (("Reference:", True), *FUNCTION[1:])
 HEADINGS = [name for name, _ in LAYER] + ["Returns:"]
 
@@ -63,6 +72,10 @@ def documented():
         for name in ("preprocess_input", "decode_predictions"):
             if hasattr(module, name):
                 yield getattr(module, name), FUNCTION
+    for cls in public(keras_attn.explain, inspect.isclass):
+        yield cls, EXPLAINER
+    for function in public(keras_attn.explain, inspect.isfunction):
+        yield function, FUNCTION
     for function in public(keras_attn.weights, inspect.isfunction):
         yield function, FUNCTION
 

@@ -6,9 +6,11 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
-from keras_attn.explain import structure, taps
+from keras_attn.explain import taps
 from keras_attn.explain.inputs import batches
 from keras_attn.explain.network import Network
+
+_OURS = "keras_attn>"
 
 
 def attention_maps(
@@ -48,11 +50,12 @@ def attention_maps(
     ((2, 8), (2, 16, 16, 1))
     """
     network = Network.of(model)
-    layers: dict[keras.Operation, str] = {}
-    for path, operation in structure.operations(network.model):
-        name = keras.saving.get_registered_name(type(operation))
-        if name.startswith("keras_attn>") and hasattr(operation, "attention"):
-            layers.setdefault(operation, path)
+    layers = {
+        each: path
+        for each, path in network.paths.items()
+        if hasattr(each, "attention")
+        and keras.saving.get_registered_name(type(each)).startswith(_OURS)
+    }
     if not layers:
         raise ValueError(
             "`model` must have an attention layer of keras_attn. Received: "

@@ -30,11 +30,11 @@ class CAM(ClassActivationMap):
         [arXiv:1512.04150](https://arxiv.org/abs/1512.04150).
 
     Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
+        *args: Those of `keras_attn.explain.ClassActivationMap`.
         relu: Whether negative values become 0 before the map is scaled, as in
             Grad-CAM. Defaults to `False`, as in the paper: then 0 is where
             most speaks against the class.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
+        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
         ValueError: If the model does not end so, or the targets are no class

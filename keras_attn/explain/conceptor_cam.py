@@ -1,6 +1,5 @@
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_attn.explain.base import ClassActivationMap
@@ -28,13 +27,13 @@ class ConceptorCAM(ClassActivationMap):
         2022, [arXiv:2201.08636](https://arxiv.org/abs/2201.08636).
 
     Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
+        *args: Those of `keras_attn.explain.ClassActivationMap`.
         base: The method that gives the weights, a subclass of
             `keras_attn.explain.ClassActivationMap` that has some. Defaults to
             `keras_attn.explain.GradCAM`.
         aperture: `a`, how much the conceptors let through: near 0 nothing but
             the most frequent pattern, far above 1 all. Defaults to 1.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
+        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
         ValueError: If `aperture` is not positive, or `base` is no such class.
@@ -53,13 +52,12 @@ class ConceptorCAM(ClassActivationMap):
 
     def __init__(
         self,
-        model: keras.Model,
         *args: Any,
         base: type[ClassActivationMap] = GradCAM,
         aperture: float = 1.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(model, *args, **kwargs)
+        super().__init__(*args, **kwargs)
         known = isinstance(base, type) and issubclass(base, ClassActivationMap)
         if not known or not base.uses_gradients or base is ConceptorCAM:
             raise ValueError(
@@ -70,7 +68,7 @@ class ConceptorCAM(ClassActivationMap):
             raise ValueError(
                 f"`aperture` must be positive. Received: aperture={aperture!r}"
             )
-        self.base = base(model)
+        self.base = base(self.network)
         self.aperture = float(aperture)
 
     def weights(self, features: Any, gradients: Any) -> Any:

@@ -17,13 +17,11 @@ class EigenCAM(ClassActivationMap):
     NumPy's SVD, and so returns the map of `-R v_1` for some images:
     `sign_correction=False` is the same.
 
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
     Reference: Muhammad and Yeasin, "Eigen-CAM", IJCNN 2020,
         [arXiv:2008.00299](https://arxiv.org/abs/2008.00299), without the mean,
         which pytorch-grad-cam subtracts, and so does this.
-
-    Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
 
     Example:
 

@@ -13,13 +13,11 @@ class EigenGradCAM(ClassActivationMap):
     magnitude is positive, on every backend. `sign_correction=False` leaves it
     to NumPy's SVD, as pytorch-grad-cam does.
 
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
     Reference: Gildenblat et al., "pytorch-grad-cam", 2021,
         [github.com](https://github.com/jacobgil/pytorch-grad-cam), which
         introduced it; there is no paper.
-
-    Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
 
     Example:
 

@@ -11,12 +11,10 @@ class GradCAM(ClassActivationMap):
     `L = ReLU(sum_k w_k A^k)`, `w_k = mean_ij dy / dA_ij^k`, of a class score
     `y` before softmax. The one to begin with: any model, one pass.
 
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
     Reference: Selvaraju et al., "Grad-CAM", ICCV 2017, equations 1 and 2,
         [arXiv:1610.02391](https://arxiv.org/abs/1610.02391).
-
-    Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
 
     Example:
 

@@ -44,9 +44,9 @@ class GradCAMPlusPlus(ClassActivationMap):
         19, [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
 
     Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
+        *args: Those of `keras_attn.explain.ClassActivationMap`.
         mode: `"closed_form"` or `"exact"`. Defaults to `"closed_form"`.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
+        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
         ValueError: If `mode` is another one, or with `"exact"` if the targets

@@ -12,12 +12,10 @@ class HiResCAM(ClassActivationMap):
     to it, which Grad-CAM's mean gradient blurs. For a head of global average
     pooling and one Dense layer both are the same.
 
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
     Reference: Draelos and Carin, 2020,
         [arXiv:2011.08891](https://arxiv.org/abs/2011.08891).
-
-    Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
 
     Example:
 

@@ -14,13 +14,11 @@ class LayerCAM(ClassActivationMap):
     one position to the next. The paper sharpens maps of several layers before
     they are joined (its `tanh`); here they are averaged, as in all methods.
 
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
     Reference: Jiang et al., "LayerCAM", IEEE TIP 2021,
         [doi:10.1109/TIP.2021.3089943](
         https://doi.org/10.1109/TIP.2021.3089943).
-
-    Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
 
     Example:
 

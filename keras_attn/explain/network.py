@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -70,7 +70,10 @@ class Network:
             )
         self.model = model
         self.output = output
-        self.data_format = data_format or _data_format(model)
+        self.paths: dict[keras.Operation, str] = {}
+        for path, operation in structure.operations(model):
+            self.paths.setdefault(operation, path)
+        self.data_format = data_format or _data_format(self.paths)
         if self.data_format not in ("channels_last", "channels_first"):
             raise ValueError(
                 "`data_format` must be 'channels_first' or 'channels_last'. "
@@ -115,13 +118,9 @@ class Network:
         attributes: Mapping[keras.Operation, Mapping[str, Any]],
     ) -> Any:
         """Runs the model with other values, and attributes, for once."""
-        everything = {id(self.model): self.model}
-        everything |= {
-            id(each): each for _, each in structure.operations(self.model)
-        }
         state = list(zip(self.model.variables, values, strict=True))
         with (
-            taps.borrowed(everything.values(), attributes),
+            taps.borrowed([self.model, *self.paths], attributes),
             keras.StatelessScope(state_mapping=state),
         ):
             return self.model(nest, training=False)
@@ -199,9 +198,9 @@ class Network:
         return self._compiled[key](inputs, target)
 
 
-def _data_format(model):
+def _data_format(operations: Iterable[keras.Operation]) -> str:
     """Returns the format of the first layer that has one, or Keras'."""
-    for _, operation in structure.operations(model):
+    for operation in operations:
         own = getattr(operation, "data_format", None)
         if own in ("channels_first", "channels_last"):
             return own

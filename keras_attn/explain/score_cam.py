@@ -40,11 +40,11 @@ class ScoreCAM(ClassActivationMap):
         [arXiv:1910.01279](https://arxiv.org/abs/1910.01279), algorithm 1.
 
     Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
+        *args: Those of `keras_attn.explain.ClassActivationMap`.
         mode: One of the above. Defaults to `"paper"`.
         top_k: Approximation: only so many channels, those whose values vary
             most (standard deviation over the positions). `None` for all.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
+        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
 
     Call arguments:
         batch_size: Also how many masked images are run at once, which bounds

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_attn import backend
-from keras_attn.explain import structure, taps
+from keras_attn.explain import taps
 from keras_attn.explain.inputs import Inputs
 
 # What changes the shape of scores, or nothing.
@@ -86,11 +86,10 @@ def record(network: Any, inputs: Inputs) -> Trace:
 
     def function(values, leaves):
         seen: list[tuple[Call, Any, Any]] = []
-        attributes: dict[keras.Operation, dict] = {}
-        for path, operation in structure.operations(network.model):
-            if operation not in attributes:
-                after = _recorder(path, operation, seen)
-                attributes[operation] = taps.listening(operation, after)
+        attributes = {
+            each: taps.listening(each, _recorder(path, each, seen))
+            for each, path in network.paths.items()
+        }
         nest = inputs.pack(leaves)
         output = network.select(network.run(values, nest, attributes))
         single = len(keras.tree.flatten(output)) == 1

@@ -12,12 +12,10 @@ class XGradCAM(ClassActivationMap):
 
     So the map sums up to the score's change, where `y` is linear in `A`.
 
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
     Reference: Fu et al., "Axiom-based Grad-CAM", BMVC 2020,
         [arXiv:2008.02312](https://arxiv.org/abs/2008.02312).
-
-    Args:
-        *args: As `keras_attn.explain.ClassActivationMap` takes them.
-        **kwargs: As `keras_attn.explain.ClassActivationMap` takes them.
 
     Example:
 
