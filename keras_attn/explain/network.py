@@ -119,8 +119,13 @@ class Network:
     ) -> Any:
         """Runs the model with other values, and attributes, for once."""
         state = list(zip(self.model.variables, values, strict=True))
+        everything = [self.model, *self.paths]
+        # What is computed anew for a gradient can not be listened to.
+        lent = {each: {"rematerialized_call": _at_once} for each in everything}
+        for operation, own in attributes.items():
+            lent[operation].update(own)
         with (
-            taps.borrowed([self.model, *self.paths], attributes),
+            taps.borrowed(everything, lent),
             keras.StatelessScope(state_mapping=state),
         ):
             return self.model(nest, training=False)
@@ -196,6 +201,11 @@ class Network:
                 *(tuple(places), *how),
             ).compile()
         return self._compiled[key](inputs, target)
+
+
+def _at_once(call: Callable, *args: Any, **kwargs: Any) -> Callable:
+    """Stands for the method of Keras that makes a call compute twice."""
+    return call
 
 
 def _data_format(operations: Iterable[keras.Operation]) -> str:

@@ -243,6 +243,12 @@ def frozen():
     return model
 
 
+def rematerialized():
+    """Returns a model that computes its layers anew for gradients."""
+    with keras.RematScope(mode="full"):
+        return functional()
+
+
 def in_policy(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -327,6 +333,7 @@ FORMS = {
     "several_outputs": Form(plain(several_outputs), options={"output": 1}),
     "skip": Form(plain(with_skip), "relu2", scores=False),
     "frozen": Form(plain(frozen)),
+    "rematerialized": Form(plain(rematerialized)),
     "mixed_float16": Form(plain(in_policy, "mixed_float16"), tolerance=1e-2),
     "mixed_bfloat16": Form(plain(in_policy, "mixed_bfloat16"), tolerance=6e-2),
     "softmax_in_dense": Form(plain(functional, "softmax")),

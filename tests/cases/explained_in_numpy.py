@@ -142,10 +142,13 @@ class Case:
         """Returns what the maps of the layer end up as."""
         return finish(maps, size=self.images.shape[1:3])
 
-    def explain(self, method, *args, targets=TARGETS, **kwargs):
+    def cam(self, method, **options):
+        """Returns a method of the package for the layer."""
+        return getattr(explain, method)(self.network, self.layer, **options)
+
+    def maps(self, method, targets=TARGETS, **options):
         """Returns the maps by a method of the package."""
-        cam = getattr(explain, method)(self.network, self.layer, *args)
-        return cam(self.images, targets, **kwargs)
+        return self.cam(method, **options)(self.images, targets)
 
 
 @functools.cache
