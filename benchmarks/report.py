@@ -84,6 +84,31 @@ QUESTIONS = {
         " from NumPy, in PyTorch's case converted once.",
         rows_as_they_are,
     ),
+    "grad_cam": (
+        "Grad-CAM",
+        "Maps of four 224 x 224 images by a ResNet-50, for a given class of "
+        "each. *Ours* is a whole call of `GradCAM`, from NumPy images to "
+        "NumPy maps, *forward* `predict_on_batch` of the same model and "
+        "images. *Plain* is done as pytorch-grad-cam does it, in plain "
+        "PyTorch: with hooks, and a backward pass through the whole network "
+        "that computes the gradients of all weights too; *plain forward* is "
+        "that network's inference. Both have the same weights, and were seen "
+        "to give the same maps. *Of forward* is how many passes of our model "
+        "a call of ours takes, *plain of plain forward* the same of "
+        "PyTorch's: less is better, and none goes without one pass.",
+        rows_as_they_are,
+    ),
+    "score_cam": (
+        "Score-CAM",
+        "One 224 x 224 image by a ResNet-50, for a given class. *Ours* is a "
+        "whole call of `ScoreCAM` with `top_k=64` and `batch_size=16`. It "
+        "runs the model 65 times: once for the feature maps, and for 64 "
+        "masked images, 16 at a time. *Passes* is `predict_on_batch` of 64 "
+        "images that are masked already, 16 at a time. *Of passes* is what "
+        "all else costs, such as masking: less is better, and 65 / 64 = 1.02 "
+        "is what the feature maps take.",
+        rows_as_they_are,
+    ),
 }
 
 
