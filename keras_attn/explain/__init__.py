@@ -12,9 +12,17 @@ from keras_attn.explain.grad_cam_plus_plus import (
 )
 from keras_attn.explain.hi_res_cam import HiResCAM as HiResCAM
 from keras_attn.explain.layer_cam import LayerCAM as LayerCAM
+from keras_attn.explain.measures import average_drop as average_drop
+from keras_attn.explain.measures import average_increase as average_increase
+from keras_attn.explain.measures import pointing_game as pointing_game
 from keras_attn.explain.network import Network as Network
 from keras_attn.explain.overlay import overlay as overlay
+from keras_attn.explain.perturbation import deletion as deletion
+from keras_attn.explain.perturbation import insertion as insertion
 from keras_attn.explain.plot import plot as plot
+from keras_attn.explain.randomisation import (
+    randomisation_check as randomisation_check,
+)
 from keras_attn.explain.score_cam import ScoreCAM as ScoreCAM
 from keras_attn.explain.targets import MaskedMean as MaskedMean
 from keras_attn.explain.x_grad_cam import XGradCAM as XGradCAM

@@ -128,6 +128,11 @@ class ClassActivationMap:
                 "`layer` must name one layer or more, or be None. "
                 f"Received: layer={layer!r}"
             )
+        if reshape is not None and layer is None:
+            raise ValueError(
+                "`reshape` must come with the `layer` whose output it is for. "
+                "Received: layer=None"
+            )
         self.call_index = call_index
         self.reshape = reshape
         self.sign_correction = sign_correction
@@ -146,8 +151,8 @@ class ClassActivationMap:
         """Returns maps `(batch, height, width)` in [0, 1], in float32."""
         inputs = self.network.check(images, batch_size)
         trace = self.network.trace(inputs)
-        places = self.places(inputs)
         target = resolve(targets, len(inputs), trace.classes)
+        places = self.places(inputs, target)
         parts = []
         for indices, count in batches(len(inputs), batch_size):
             maps = self._smoothed if aug_smooth else self._maps
@@ -188,18 +193,18 @@ class ClassActivationMap:
         maps = [resize(each, size) for each in maps]
         return heatmaps.normalize(sum(maps) / len(maps))
 
-    def places(self, inputs: Inputs) -> list[Place]:
+    def places(self, inputs: Inputs, target: Target) -> list[Place]:
         """Returns the feature maps that are looked at."""
         if inputs.key not in self._places:
-            self._places[inputs.key] = self._find_places(inputs)
+            self._places[inputs.key] = self._find_places(inputs, target)
         return self._places[inputs.key]
 
-    def _find_places(self, inputs: Inputs) -> list[Place]:
+    def _find_places(self, inputs: Inputs, target: Target) -> list[Place]:
         trace = self.network.trace(inputs)
         size, data_format = inputs.size, self.network.data_format
         if self.layers is None:
             places = last_places(trace, size, data_format)
-            return [self._last_that_counts(inputs, places)]
+            return [self._last_that_counts(inputs, target, places)]
         found = []
         for layer in self.layers:
             calls = [each for each in trace.calls if each.operation is layer]
@@ -214,14 +219,15 @@ class ClassActivationMap:
             found.append(place_of(trace, call, size, data_format, self.reshape))
         return found
 
-    def _last_that_counts(self, inputs: Inputs, places: list[Place]) -> Place:
-        """Returns the last map whose positions the output depends on."""
+    def _last_that_counts(
+        self, inputs: Inputs, target: Target, places: list[Place]
+    ) -> Place:
+        """Returns the last map whose positions the score depends on."""
         if len(places) == 1:
             return places[0]
-        inputs = inputs.take([0])
-        classes = self.network.trace(inputs).classes
-        target = resolve(None, 1, classes)
-        gradients = self.network.gradients(inputs, target, places).gradients
+        gradients = self.network.gradients(
+            inputs.take([0]), target.take([0]), places
+        ).gradients
         for place, gradient in zip(places, gradients, strict=True):
             if ops.any(gradient != 0):
                 return place

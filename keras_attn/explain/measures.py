@@ -12,7 +12,7 @@ from keras_attn.explain.targets import Target, resolve
 
 
 def average_drop(
-    model: keras.Model,
+    model: keras.Model | Network,
     images: Any,
     heatmaps: Any,
     targets: Any = None,
@@ -32,8 +32,10 @@ def average_drop(
         [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
 
     Args:
-        model: A built `keras.Model`. Scores that it ends in become
-            probabilities by a softmax, or a sigmoid if there is only one.
+        model: A built `keras.Model`, or a `keras_attn.explain.Network` such
+            as `cam.network`, which is not compiled anew. Scores that it ends
+            in become probabilities by a softmax, by a sigmoid if there is
+            only one.
         images: Batch of images as the model takes them, or several inputs,
             the first with four axes being the images. What a heat map hides
             becomes 0.
@@ -71,7 +73,7 @@ def average_drop(
 
 
 def average_increase(
-    model: keras.Model,
+    model: keras.Model | Network,
     images: Any,
     heatmaps: Any,
     targets: Any = None,
@@ -239,7 +241,7 @@ def fixed_target(network: Network, inputs: Inputs, targets: Any) -> Target:
 
 
 def _before_and_after(
-    model: keras.Model,
+    model: keras.Model | Network,
     images: Any,
     heatmaps: Any,
     targets: Any,
@@ -247,7 +249,7 @@ def _before_and_after(
     output: int | str | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns probabilities of images, and of them times their heat maps."""
-    network = Network(model, output)
+    network = Network.of(model, output)
     inputs = network.check(images, batch_size)
     heatmaps = checked_heatmaps(heatmaps, inputs)
     target = fixed_target(network, inputs, targets)

@@ -18,7 +18,7 @@ _SIGMA, _REACH = 5.0, 5
 
 
 def deletion(
-    model: keras.Model,
+    model: keras.Model | Network,
     images: Any,
     heatmaps: Any,
     targets: Any = None,
@@ -41,8 +41,10 @@ def deletion(
         of 224 pixels.
 
     Args:
-        model: A built `keras.Model`. Scores that it ends in become
-            probabilities by a softmax, or a sigmoid if there is only one.
+        model: A built `keras.Model`, or a `keras_attn.explain.Network` such
+            as `cam.network`, which is not compiled anew. Scores that it ends
+            in become probabilities by a softmax, by a sigmoid if there is
+            only one.
         images: Batch of images as the model takes them, or several inputs,
             the first with four axes being the images.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size. They
@@ -92,7 +94,7 @@ def deletion(
 
 
 def insertion(
-    model: keras.Model,
+    model: keras.Model | Network,
     images: Any,
     heatmaps: Any,
     targets: Any = None,
@@ -161,14 +163,14 @@ def insertion(
 
 
 def _areas(
-    subject: tuple[keras.Model, Any, Any, Any, int, int | str | None],
+    subject: tuple[keras.Model | Network, Any, Any, Any, int, int | str | None],
     steps: int,
     baseline: Any,
     return_curve: bool,
     inserted: bool,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     model, images, heatmaps, targets, batch_size, output = subject
-    network = Network(model, output)
+    network = Network.of(model, output)
     inputs = network.check(images, batch_size)
     heatmaps = checked_heatmaps(heatmaps, inputs)
     if not isinstance(steps, int) or steps < 1:

@@ -107,7 +107,7 @@ def scores(images, weights):
     return means @ weights["fc.weight"].T.astype("float64") + weights["fc.bias"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Case:
     """A network whose scores are linear in the features.
 
@@ -143,12 +143,23 @@ class Case:
         return finish(maps, size=self.images.shape[1:3])
 
     def cam(self, method, **options):
-        """Returns a method of the package for the layer."""
-        return getattr(explain, method)(self.network, self.layer, **options)
+        """Returns a method of the package for the layer, compiled once."""
+        return _cam(self, method, **options)
 
     def maps(self, method, targets=TARGETS, **options):
         """Returns the maps by a method of the package."""
         return self.cam(method, **options)(self.images, targets)
+
+    def sums(self, method):
+        """Returns the maps by a method as they are in the layer."""
+        cam = getattr(explain, method)(self.network, self.layer)
+        cam.finish = lambda maps, size: maps[0]
+        return cam(self.images, TARGETS)
+
+
+@functools.cache
+def _cam(case, method, **options):
+    return getattr(explain, method)(case.network, case.layer, **options)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from keras_attn import explain
 from keras_attn.explain.feature_maps import last_places
+from keras_attn.explain.targets import Target, best_class
 from tests.cases import explained
 
 
@@ -51,7 +52,7 @@ def images(size=(32, 24)):
 
 
 def place(cam, given):
-    (found,) = cam.places(cam.network.check(given))
+    (found,) = cam.places(cam.network.check(given), Target(best_class))
     return found
 
 
@@ -96,6 +97,18 @@ class TestTokens:
             model, "dense", reshape=lambda x: ops.reshape(x, (-1, 8, 8, 4))
         )
         assert cam(images()).shape == (2, 32, 24)
+
+    def test_a_reshape_needs_to_know_of_what(self):
+        with pytest.raises(ValueError, match="`reshape` must come with"):
+            explain.GradCAM(vision_transformer("mean"), reshape=lambda x: x)
+
+    def test_the_last_map_may_be_that_of_a_callable(self):
+        inner = vision_transformer("class")
+        x = keras.Input((32, 24, 3))
+        model = keras.Model(x, [inner(x), layers.Flatten()(x)])
+        cam = explain.GradCAM(model)
+        maps = cam(images(), lambda outputs: outputs[0][:, 1])
+        assert maps.max() > 0.9
 
     def test_a_reshape_to_something_else_is_an_error(self):
         model = vision_transformer("mean")

@@ -1,0 +1,114 @@
+"""What a classifier says about images, and where it looks for that."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from applications.common import files
+from applications.image_classification.classes import class_index, class_names
+from applications.image_classification.loading import Classifier
+from applications.image_classification.options import METHODS
+from keras_attn import explain
+
+
+@dataclasses.dataclass(frozen=True)
+class Explained:
+    """Images with the class that is explained, and a map for each method.
+
+    Attributes:
+        images: uint8 `(n, height, width, channels)`, as the model sees them.
+        names: Of the classes, one an image.
+        probabilities: Of these classes.
+        heatmaps: Method to maps `(n, height, width)` in [0, 1].
+    """
+
+    images: np.ndarray
+    names: list[str]
+    probabilities: list[float]
+    heatmaps: dict[str, np.ndarray]
+
+    def titles(self) -> list[str]:
+        """Returns a class and its probability for each image."""
+        pairs = zip(self.names, self.probabilities, strict=True)
+        return [f"{name} {probability:.3f}" for name, probability in pairs]
+
+    def peaks(self, index: int) -> str:
+        """Returns where the maps of an image are highest, in words."""
+        return ", ".join(
+            f"{method} {peak(maps[index])}"
+            for method, maps in self.heatmaps.items()
+        )
+
+
+def explain_images(
+    classifier: Classifier,
+    images: np.ndarray,
+    methods: Sequence[str] = ("grad_cam",),
+    layers: Sequence[str] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    target: str | None = None,
+    batch_size: int = 32,
+    aug_smooth: bool = False,
+    eigen_smooth: bool = False,
+) -> Explained:
+    """Explains a class of each image.
+
+    Args:
+        classifier: What is explained.
+        images: uint8 `(n, height, width, channels)` of the model's shape.
+        methods: Keys of `options.METHODS`.
+        layers: Names or paths of layers; `None` for the last feature map.
+        names: Of the classes, or a file of them; `None` for their indices.
+        target: Name or index of a class; `None` for the most probable one.
+        batch_size: How many images are run at once.
+        aug_smooth: As in `keras_attn.explain`.
+        eigen_smooth: As in `keras_attn.explain`.
+    """
+    ready = classifier.prepare(images)
+    probabilities = classifier.probabilities(ready, batch_size)
+    known = class_names(names, probabilities.shape[1])
+    if target is None:
+        targets = probabilities.argmax(axis=1)
+    else:
+        targets = np.full(len(images), class_index(target, known))
+    # Shared, so that the model is compiled once.
+    network = explain.Network(
+        classifier.model, data_format=classifier.data_format
+    )
+    heatmaps = {}
+    for method in methods:
+        cam = getattr(explain, METHODS[method])(network, layers)
+        heatmaps[method] = cam(
+            ready,
+            targets,
+            batch_size,
+            aug_smooth=aug_smooth,
+            eigen_smooth=eigen_smooth,
+        )
+    rows = np.arange(len(images))
+    return Explained(
+        images,
+        [known[index] for index in targets],
+        probabilities[rows, targets].tolist(),
+        heatmaps,
+    )
+
+
+def draw(found: Explained, path: Path) -> None:
+    """Draws a row for each image."""
+    maps = found.heatmaps
+    if len(maps) == 1:
+        (maps,) = maps.values()
+    with files.replacing(path) as partial:
+        explain.plot(found.images, maps, found.titles(), partial)
+
+
+def peak(heatmap: np.ndarray) -> str:
+    """Returns row and column of a map's highest value, in words."""
+    if not heatmap.max() > 0:
+        return "none"
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    return f"({row}, {column})"

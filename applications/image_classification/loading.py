@@ -1,0 +1,144 @@
+"""Loads a classifier, and prepares what it reads."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+# Registers the layers that a saved model may have.
+import keras_attn  # noqa: F401
+from applications.common.images import Shape
+from applications.image_classification.ranges import scaled
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A saved classifier, and the images that it reads."""
+
+    path: Path
+    model: keras.Model
+    shape: Shape
+    data_format: str
+    input_range: str
+
+    def prepare(self, images: np.ndarray) -> np.ndarray:
+        """Makes of uint8 images, channels last, what the model reads."""
+        ready = scaled(images, self.input_range)
+        if self.data_format == "channels_first":
+            return np.moveaxis(ready, -1, 1)
+        return ready
+
+    def probabilities(self, ready: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns an array `(images, classes)` for prepared images."""
+        scores = self.model.predict(ready, batch_size=batch_size, verbose=0)
+        if getattr(scores, "shape", ())[:-1] != (len(ready),):
+            shapes = keras.tree.map_structure(np.shape, scores)
+            raise ValueError(
+                f"{self.path}: not a classifier, which has one output (batch, "
+                f"classes); the model returns {shapes}"
+            )
+        scores = np.asarray(scores, "float32")
+        last = getattr(self.model.layers[-1], "activation", None)
+        if last is keras.activations.sigmoid or _sums_to_one(scores):
+            return scores
+        if scores.shape[1] == 1:
+            return 1 / (1 + np.exp(-scores))
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+def load_classifier(
+    path: Path,
+    size: tuple[int, int] | None = None,
+    input_range: str | None = None,
+) -> Classifier:
+    """Loads a `.keras`, `.h5` or `.hdf5` file.
+
+    Args:
+        path: The file; code in it is not run.
+        size: Height and width of the images, for a model that takes any.
+        input_range: One of `options.INPUT_RANGES`. `None` is "0,255" for a
+            model that scales its images itself, and else "0,1".
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such model file")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
+    except Exception as problem:
+        raise ValueError(
+            f"{path}: not a model that can be loaded ({problem})"
+        ) from problem
+    inputs = getattr(model, "inputs", None) or []
+    shapes = [tuple(each.shape) for each in inputs] or [(None,) * 4]
+    if len(shapes) > 1 or len(shapes[0]) != 4:
+        raise ValueError(
+            f"{path}: not a classifier of images, whose only input is a batch "
+            f"with four axes; the model takes {shapes}"
+        )
+    data_format = _data_format(model, shapes[0])
+    shape = _image_shape(path, shapes[0], data_format, size)
+    if input_range is None:
+        kinds = keras.layers.Rescaling, keras.layers.Normalization
+        scales = any(isinstance(each, kinds) for each in _layers(model))
+        input_range = "0,255" if scales else "0,1"
+    if input_range in ("imagenet", "caffe") and shape[2] != 3:
+        raise ValueError(
+            f"{path}: the model reads grey images, and the input range "
+            f"{input_range} is of colours"
+        )
+    return Classifier(path, model, shape, data_format, input_range)
+
+
+def _data_format(model: keras.Model, shape: tuple) -> str:
+    """Tells where the channels are; of an image, they are one or three."""
+    first, last = (shape[axis] in (1, 3) for axis in (1, 3))
+    if first == last:
+        formats = {getattr(x, "data_format", None) for x in _layers(model)}
+        first = "channels_first" in formats and "channels_last" not in formats
+    return "channels_first" if first else "channels_last"
+
+
+def _image_shape(
+    path: Path,
+    shape: tuple,
+    data_format: str,
+    size: tuple[int, int] | None,
+) -> Shape:
+    """Returns height, width and channels of the images."""
+    channels, *own = shape[1:]
+    if data_format == "channels_last":
+        *own, channels = shape[1:]
+    if channels not in (None, 1, 3):
+        raise ValueError(
+            f"{path}: images are grey or in colours, and the model reads "
+            f"{channels} channels"
+        )
+    chosen = size or own
+    if None in chosen or min(chosen) < 1:
+        raise ValueError(
+            f"{path}: the model takes images of any size; --size must say "
+            f"which, as 224 224; it is {size}"
+        )
+    for wanted, given in zip(own, chosen, strict=True):
+        if wanted not in (None, given):
+            raise ValueError(
+                f"{path}: the model takes images of {own}, height and width, "
+                f"and --size is {list(chosen)}"
+            )
+    return (*chosen, channels or 3)
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _sums_to_one(scores: np.ndarray) -> bool:
+    # Half precision leaves three digits.
+    close = np.allclose(scores.sum(axis=1), 1, atol=1e-2)
+    return bool(close and scores.min() >= 0 and scores.shape[1] > 1)

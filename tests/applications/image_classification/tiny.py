@@ -1,0 +1,30 @@
+"""A classifier whose answer is known without training."""
+
+import keras
+import numpy as np
+
+layers = keras.layers
+
+
+def make_classifier(
+    shape=(24, 24, 3), classes=2, activation="softmax", first=(), **kwargs
+):
+    """Returns a model that says in which class 0 is where it is light."""
+    image = x = keras.Input(shape)
+    for layer in first:
+        x = layer(x)
+    x = layers.Conv2D(
+        4,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="ones",
+        **{"name": "features", **kwargs},
+    )(x)
+    data_format = kwargs.get("data_format")
+    x = layers.GlobalAveragePooling2D(data_format=data_format)(x)
+    last = layers.Dense(classes, activation=activation)
+    model = keras.Model(image, last(x))
+    kernel = np.linspace(0.05, -0.05, classes)[None].repeat(4, axis=0)
+    last.set_weights([kernel, np.zeros(classes)])
+    return model
