@@ -61,12 +61,19 @@ def test_photographs_are_drawn_if_asked_for(small, tmp_path):
     "options",
     [
         ["--output", "docs/images"],
-        ["--output", str(gallery.ROOT)],
-        ["--output", str(gallery.RUNS), "--page", "docs/gallery.md"],
+        ["--output", "."],
+        ["--output", "runs", "--page", "docs/gallery.md"],
     ],
 )
-def test_photographs_are_not_published(small, monkeypatch, capsys, options):
-    monkeypatch.chdir(gallery.ROOT)
+def test_photographs_are_not_published(
+    small, tmp_path, monkeypatch, capsys, options
+):
+    assert (gallery.ROOT / "pyproject.toml").is_file()
+    # Not in the repository itself, where a failure would leave its files.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gallery, "ROOT", tmp_path)
+    monkeypatch.setattr(gallery, "RUNS", tmp_path / "runs")
     assert gallery.main([*options, "--photos"]) == 2
     assert "may not be published" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*dogs.png"))
     gallery.check_is_private(gallery.RUNS / "photos")
