@@ -93,12 +93,13 @@ def convolve(x, kernel, bias):
     return np.einsum("bhwcij,dcij->bhwd", x, kernel.astype("float64")) + bias
 
 
-def features(images, weights):
-    """Returns what the recorded network's `relu2` puts out."""
+def features(images, weights, layer="relu2"):
+    """Returns what the recorded network's `relu2` or `conv2` puts out."""
     x = relu(convolve(images, weights["conv1.weight"], weights["conv1.bias"]))
     count, height, width, channels = x.shape
     x = x.reshape(count, height // 2, 2, width // 2, 2, channels).max((2, 4))
-    return relu(convolve(x, weights["conv2.weight"], weights["conv2.bias"]))
+    x = convolve(x, weights["conv2.weight"], weights["conv2.bias"])
+    return x if layer == "conv2" else relu(x)
 
 
 def scores(images, weights):

@@ -50,6 +50,7 @@ class TestEquation:
             {"eigen_smooth": True},
         ),
     ],
+    ids=["plain", "argmax", "aug_smooth", "eigen_smooth"],
 )
 def test_is_what_was_recorded(name, targets, options, call):
     case = recorded()

@@ -125,7 +125,9 @@ class TestClosedForm:
 
 
 class TestExact:
-    @pytest.mark.parametrize("make", [recorded, lambda: uneven(2)])
+    @pytest.mark.parametrize(
+        "make", [recorded, lambda: uneven(2)], ids=["recorded", "uneven"]
+    )
     def test_is_equation_10_of_the_softmax(self, make):
         case = make()
         functions = [functools.partial(softmax_of, c) for c in TARGETS]
