@@ -36,7 +36,8 @@ def inference(function):
 
 def trace(function, *arguments):
     """Runs a function on shapes."""
-    jax.eval_shape(function, *arguments)
+    # A new function, since JAX remembers what it did with an old one.
+    jax.eval_shape(lambda *shapes: function(*shapes), *arguments)
 
 
 def state(variables):

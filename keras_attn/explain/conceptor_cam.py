@@ -6,6 +6,8 @@ from keras_attn.explain.base import ClassActivationMap
 from keras_attn.explain.grad_cam import GradCAM
 from keras_attn.ops import conceptor
 
+_WIDEST = 10.0
+
 
 class ConceptorCAM(ClassActivationMap):
     """Features filtered by what speaks for the class and not against it.
@@ -32,11 +34,14 @@ class ConceptorCAM(ClassActivationMap):
             `keras_attn.explain.ClassActivationMap` that has some. Defaults to
             `keras_attn.explain.GradCAM`.
         aperture: `a`, how much the conceptors let through: near 0 nothing but
-            the most frequent pattern, far above 1 all. Defaults to 1.
+            the most frequent pattern, far above 1 all. At most 10: with
+            wider ones, float32 loses what both conceptors share. Defaults to
+            1.
         **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
-        ValueError: If `aperture` is not positive, or `base` is no such class.
+        ValueError: If `aperture` is not in (0, 10], or `base` is no such
+            class.
 
     Example:
 
@@ -59,14 +64,19 @@ class ConceptorCAM(ClassActivationMap):
     ) -> None:
         super().__init__(*args, **kwargs)
         known = isinstance(base, type) and issubclass(base, ClassActivationMap)
-        if not known or not base.uses_gradients or base is ConceptorCAM:
+        if (
+            not known
+            or not base.uses_gradients
+            or base in (ClassActivationMap, ConceptorCAM)
+        ):
             raise ValueError(
                 "`base` must be a method that weighs feature maps by "
                 f"gradients, as GradCAM. Received: base={base!r}"
             )
-        if not aperture > 0:
+        if not 0 < aperture <= _WIDEST:
             raise ValueError(
-                f"`aperture` must be positive. Received: aperture={aperture!r}"
+                f"`aperture` must be above 0 and at most {_WIDEST}, as float32 "
+                f"cannot solve for wider ones. Received: aperture={aperture!r}"
             )
         self.base = base(self.network)
         self.aperture = float(aperture)

@@ -84,7 +84,6 @@ class GradCAMPlusPlus(ClassActivationMap):
             first = gradients
             second, third = first**2, first**3
             share = second / (2.0 * second + total * third + 1e-6)
-            share = ops.where(first != 0.0, share, 0.0)
         share = share * ops.maximum(first, 0.0)
         return ops.sum(share, axis=(1, 2), keepdims=True)
 

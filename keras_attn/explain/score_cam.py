@@ -78,7 +78,8 @@ class ScoreCAM(ClassActivationMap):
             raise ValueError(
                 f"`mode` must be one of {MODES}. Received: mode={mode!r}"
             )
-        if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
+        known = isinstance(top_k, int) and not isinstance(top_k, bool)
+        if top_k is not None and not (known and top_k > 0):
             raise ValueError(
                 "`top_k` must be a positive integer, or None for all "
                 f"channels. Received: top_k={top_k!r}"

@@ -465,6 +465,17 @@ class TestTrace:
         assert shape == (2, 5)
         assert keras.backend.standardize_dtype(dtype) == "float32"
 
+    def test_runs_it_each_time(self):
+        seen = []
+
+        def function(x):
+            seen.append(None)
+            return x
+
+        for _ in range(2):
+            backend.trace(function, tensor([7.0]))
+        assert len(seen) == 2
+
     def test_needs_no_numbers(self):
         """But for PyTorch, which has no shapes without."""
         known = []

@@ -78,6 +78,7 @@ def test_says_that_it_is_unverified():
         explain.EigenCAM,
         explain.ScoreCAM,
         explain.CAM,
+        explain.ClassActivationMap,
         explain.ConceptorCAM,
         explain.overlay,
         int,
@@ -90,9 +91,11 @@ def test_a_base_without_weights_is_refused(base):
         recorded().cam("ConceptorCAM", base=base)
 
 
-@pytest.mark.parametrize("aperture", [0, -1.0, float("nan")])
-def test_an_aperture_that_is_not_positive_is_refused(aperture):
-    with pytest.raises(ValueError, match="`aperture` must be positive"):
+@pytest.mark.parametrize(
+    "aperture", [0, -1.0, 11.0, float("inf"), float("nan")]
+)
+def test_an_aperture_that_cannot_be_solved_for_is_refused(aperture):
+    with pytest.raises(ValueError, match="`aperture` must be above 0.*Rece"):
         recorded().cam("ConceptorCAM", aperture=aperture)
 
 

@@ -197,7 +197,7 @@ def test_another_mode_is_refused(mode):
         recorded().cam("ScoreCAM", mode=mode)
 
 
-@pytest.mark.parametrize("top_k", [0, -1, 2.0, "all"])
+@pytest.mark.parametrize("top_k", [0, -1, 2.0, "all", True])
 def test_another_top_k_is_refused(top_k):
     with pytest.raises(ValueError, match="`top_k` must be a positive integer"):
         recorded().cam("ScoreCAM", top_k=top_k)
