@@ -10,15 +10,11 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain import structure
-from keras_attn.explain.feature_maps import (
-    Place,
-    Reshape,
-    last_places,
-    place_of,
-)
+from keras_attn.explain.feature_maps import Place, Reshape
 from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
 from keras_attn.explain.passes import Pass
+from keras_attn.explain.places import last_place, place_of_layer
 from keras_attn.explain.targets import Target, best_class, pinned, resolve
 from keras_attn.ops import heatmaps, principal_component
 from keras_attn.ops.interpolation import resize
@@ -196,42 +192,16 @@ class ClassActivationMap:
     def places(self, inputs: Inputs, target: Target) -> list[Place]:
         """Returns the feature maps that are looked at."""
         if inputs.key not in self._places:
-            self._places[inputs.key] = self._find_places(inputs, target)
+            network, index = self.network, self.call_index
+            if self.layers is None:
+                found = [last_place(network, inputs, target)]
+            else:
+                found = [
+                    place_of_layer(network, inputs, each, index, self.reshape)
+                    for each in self.layers
+                ]
+            self._places[inputs.key] = found
         return self._places[inputs.key]
-
-    def _find_places(self, inputs: Inputs, target: Target) -> list[Place]:
-        trace = self.network.trace(inputs)
-        size, data_format = inputs.size, self.network.data_format
-        if self.layers is None:
-            places = last_places(trace, size, data_format)
-            return [self._last_that_counts(inputs, target, places)]
-        found = []
-        for layer in self.layers:
-            calls = [each for each in trace.calls if each.operation is layer]
-            try:
-                call = calls[self.call_index]
-            except IndexError:
-                raise ValueError(
-                    f"`call_index` must be one of the {len(calls)} calls of "
-                    f"the layer {layer.name!r} in the model. Received: "
-                    f"call_index={self.call_index}"
-                ) from None
-            found.append(place_of(trace, call, size, data_format, self.reshape))
-        return found
-
-    def _last_that_counts(
-        self, inputs: Inputs, target: Target, places: list[Place]
-    ) -> Place:
-        """Returns the last map whose positions the score depends on."""
-        if len(places) == 1:
-            return places[0]
-        gradients = self.network.gradients(
-            inputs.take([0]), target.take([0]), places
-        ).gradients
-        for place, gradient in zip(places, gradients, strict=True):
-            if ops.any(gradient != 0):
-                return place
-        return places[0]
 
     def _smoothed(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_attn import explain
+from keras_attn import backend, explain
 from tests.cases import explained
 from tests.cases.explained import (
     FORMS,
@@ -104,6 +104,64 @@ class TestOrder:
         with pytest.warns(UserWarning, match="does not depend"):
             maps = explain.GradCAM(model)(explained.images(), 0)
         np.testing.assert_array_equal(maps, 0.0)
+
+
+class TestSmoothing:
+    def test_keeps_to_the_class_of_the_image_itself(self):
+        """Also where a brighter image is of another class."""
+        model = explained.functional()
+        image = explained.images()[:1]
+        scores, brighter = (
+            ops.convert_to_numpy(model(factor * image))[0]
+            for factor in (np.float32(1.0), np.float32(1.1))
+        )
+        # The one that falls behind, by just so much before.
+        gain = brighter - scores
+        first, second = int(gain.argmin()), int(gain.argmax())
+        fc = model.get_layer("fc")
+        kernel, bias = fc.get_weights()
+        middle = (gain[second] - gain[first]) / 2
+        bias[first] += 100.0
+        bias[second] += 100.0 + scores[first] - scores[second] - middle
+        fc.set_weights([kernel, bias])
+        given = [x * image for x in (np.float32(1.0), np.float32(1.1))]
+        best = [ops.convert_to_numpy(model(x)).argmax() for x in given]
+        assert best == [first, second]
+        cam = explain.GradCAM(model)
+        found = cam(image, aug_smooth=True)
+        expected = cam(image, first, aug_smooth=True)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        other = cam(image, second, aug_smooth=True)
+        assert np.abs(found - other).max() > 0.1
+
+
+@keras.saving.register_keras_serializable("tests")
+class Overwriting(layers.Layer):
+    """Convolves, and may overwrite the result by its ReLU."""
+
+    def __init__(self, relu, **kwargs):
+        super().__init__(**kwargs)
+        self.relu = relu
+        self.inner = layers.Conv2D(4, 3, name="inner")
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, x):
+        return self.relu(self.inner(x))
+
+
+@pytest.mark.parametrize("method", ["GradCAM", "EigenCAM"])
+def test_features_are_those_before_they_are_overwritten(method):
+    maps = []
+    for relu in (ops.relu, backend.rectify):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input(explained.SIZE)
+        x = Overwriting(relu, name="outer")(inputs)
+        x = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+        cam = getattr(explain, method)(keras.Model(inputs, x), "inner")
+        maps.append(cam(explained.images(), 1))
+    np.testing.assert_allclose(*maps, atol=1e-5)
 
 
 class TestBatches:
