@@ -41,9 +41,11 @@ $(VENV)/.packaged: Makefile | $(BIN)/python
 	$(PIP) --no-deps $(PACKAGED)
 	@touch $@
 
-$(VENV)/.test: pyproject.toml Makefile $(VENV)/.packaged | $(BIN)/python
+# Last of all, or pip complains of what they would need.
+$(VENV)/.test: pyproject.toml Makefile | $(BIN)/python
 	$(PIP) "$(TORCH)"
 	$(PIP) -e ".[tensorflow,torch,jax,demo,test]"
+	$(PIP) --no-deps $(PACKAGED)
 	@touch $@
 
 $(VENV)/.lint: Makefile | $(BIN)/python
