@@ -15,7 +15,13 @@ from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
 from keras_attn.explain.passes import Pass
 from keras_attn.explain.places import last_place, place_of_layer
-from keras_attn.explain.targets import Target, best_class, pinned, resolve
+from keras_attn.explain.targets import (
+    Target,
+    best_class,
+    is_of_classes,
+    pinned,
+    resolve,
+)
 from keras_attn.ops import heatmaps, principal_component
 from keras_attn.ops.interpolation import resize
 
@@ -191,7 +197,9 @@ class ClassActivationMap:
 
     def places(self, inputs: Inputs, target: Target) -> list[Place]:
         """Returns the feature maps that are looked at."""
-        if inputs.key not in self._places:
+        # Which tokens a score depends on is the same for all classes.
+        score = None if is_of_classes(target) else target.function
+        if (inputs.key, score) not in self._places:
             network, index = self.network, self.call_index
             if self.layers is None:
                 found = [last_place(network, inputs, target)]
@@ -200,8 +208,8 @@ class ClassActivationMap:
                     place_of_layer(network, inputs, each, index, self.reshape)
                     for each in self.layers
                 ]
-            self._places[inputs.key] = found
-        return self._places[inputs.key]
+            self._places[inputs.key, score] = found
+        return self._places[inputs.key, score]
 
     def _smoothed(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool

@@ -96,7 +96,7 @@ class Job:
         features: list[Any] = [None] * len(self.places)
         final = self.trace.final
         attributes: dict[keras.Operation, dict] = {}
-        if final is not None and not self.probability:
+        if final and (final.logarithmic or not self.probability):
             attributes[final.operation] = dict(final.attributes)
         for operation in {place.operation for place in self.places}:
             after = functools.partial(
@@ -123,6 +123,8 @@ class Job:
                 odd = _like_probabilities(outputs)
                 if self.probability:
                     outputs = ops.where(odd, outputs, _probabilities(outputs))
+            elif self.probability and self.trace.final.logarithmic:
+                outputs = _probabilities(outputs)
         if self.mirrored:
             # A map that comes of a mirrored image is turned back.
             width = 3 if first else 2

@@ -52,11 +52,13 @@ class Final:
         operation: The layer.
         attributes: Those that keep it from doing so.
         elementwise: Whether it takes each score alone, as a sigmoid.
+        logarithmic: Whether it makes logarithms of probabilities.
     """
 
     operation: keras.Operation
     attributes: Mapping[str, Any]
     elementwise: bool
+    logarithmic: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +141,7 @@ def _final(output: Any, seen: list) -> Final | None:
                 operation,
                 {"activation": keras.activations.linear},
                 activation is keras.activations.sigmoid,
+                activation is keras.activations.log_softmax,
             )
         name = type(operation).__name__
         if isinstance(operation, keras.layers.Softmax) or (
@@ -149,6 +152,7 @@ def _final(output: Any, seen: list) -> Final | None:
                 operation,
                 {"call": lambda x, *args, **kwargs: x},
                 name == "Sigmoid",
+                name == "LogSoftmax",
             )
         linear = isinstance(operation, keras.layers.Activation) and (
             activation is keras.activations.linear

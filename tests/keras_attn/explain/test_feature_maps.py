@@ -5,7 +5,7 @@ from keras import layers, ops
 
 from keras_attn import explain
 from keras_attn.explain.feature_maps import last_places
-from keras_attn.explain.targets import Target, best_class
+from keras_attn.explain.targets import OwnScore, Target, best_class
 from tests.cases import explained
 
 
@@ -109,6 +109,22 @@ class TestTokens:
         cam = explain.GradCAM(model)
         maps = cam(images(), lambda outputs: outputs[0][:, 1])
         assert maps.max() > 0.9
+
+    def test_the_last_map_depends_on_what_is_asked(self):
+        inner = vision_transformer("class")
+        inputs = keras.Input((32, 24, 3))
+        norm = keras.Model(inner.input, inner.get_layer("norm").output)
+        tokens = norm(inputs)
+        model = keras.Model(inputs, [tokens[:, 0], ops.mean(tokens, 1)])
+        cam = explain.GradCAM(model)
+        given = cam.network.check(images())
+        paths = []
+        for i in (0, 1, 0):
+            target = Target(OwnScore(lambda outputs, i=i: outputs[i][:, 0]))
+            paths += [each.path for each in cam.places(given, target)]
+        # A normalised class token reads no other; a mean reads them all.
+        assert paths[0] == paths[2] != paths[1]
+        assert paths[0].endswith("/norm1")
 
     def test_a_reshape_to_something_else_is_an_error(self):
         model = vision_transformer("mean")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_attn import explain
 from keras_attn.explain.measures import (
     average_drop,
     average_increase,
@@ -13,6 +14,7 @@ from keras_attn.explain.measures import (
 )
 from keras_attn.explain.network import Network
 from keras_attn.explain.targets import MaskedMean
+from tests.cases import explained
 
 SIZE, CHANNELS, CLASSES = (4, 5), 2, 3
 MEASURES = pytest.mark.parametrize("measure", [average_drop, average_increase])
@@ -417,3 +419,18 @@ class TestPointingGame:
     def test_refuses_what_are_no_heat_maps(self):
         with pytest.raises(ValueError, match="from nan to nan"):
             pointing_game(peaks((0, 0)) * np.nan, objects(1))
+
+
+@pytest.mark.parametrize("how", ["activation", "operation"])
+def test_logarithms_of_probabilities_are_not_taken_for_them(how):
+    plain = explained.functional("softmax")
+    if how == "activation":
+        model = explained.functional("log_softmax")
+    else:
+        model = explained.ending_in(keras.ops.log_softmax)
+    images = explained.images()
+    maps = np.random.default_rng(0).random(images.shape[:3], "float32")
+    expected = explain.average_drop(plain, images, maps, [4, 1, 3])
+    assert expected > 1
+    found = explain.average_drop(model, images, maps, [4, 1, 3])
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
