@@ -1,7 +1,10 @@
 """Architectures: functions that return a `keras.Model`."""
 
+from keras_attn.applications import deeplab as deeplab
 from keras_attn.applications import fernet as fernet
 from keras_attn.applications import resnet as resnet
+from keras_attn.applications.deeplab import DeepLabASC as DeepLabASC
+from keras_attn.applications.deeplab import DeepLabLargeFOV as DeepLabLargeFOV
 from keras_attn.applications.fernet import FERNet as FERNet
 from keras_attn.applications.resnet import ResNet18 as ResNet18
 from keras_attn.applications.resnet import ResNet34 as ResNet34

@@ -21,10 +21,10 @@ def batch_norm(x, name):
     return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
-def pool_features(x, pooling):
+def pool_features(x, pooling, suffix=""):
     """Pools a feature map to a vector; `None` leaves it a map."""
     if pooling == "avg":
-        return keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        return keras.layers.GlobalAveragePooling2D(name=f"avg_pool{suffix}")(x)
     if pooling == "max":
-        return keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
+        return keras.layers.GlobalMaxPooling2D(name=f"max_pool{suffix}")(x)
     return x

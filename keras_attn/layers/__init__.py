@@ -1,7 +1,13 @@
 """Attention blocks as Keras layers."""
 
+from keras_attn.layers.attention_to_scale import (
+    AttentionToScale as AttentionToScale,
+)
 from keras_attn.layers.bilinear_attention import (
     BilinearAttention as BilinearAttention,
+)
+from keras_attn.layers.bilinear_resizing import (
+    BilinearResizing as BilinearResizing,
 )
 from keras_attn.layers.cbam import CBAM as CBAM
 from keras_attn.layers.context_encoding import (

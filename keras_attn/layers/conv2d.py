@@ -33,6 +33,8 @@ class Conv2D(keras.layers.Conv2D):
         outputs = self.convolve(
             inputs, self.kernel, self.bias if self.use_bias else None
         )
+        if self.activation is keras.activations.relu:
+            return backend.rectify(outputs)
         return outputs if self.activation is None else self.activation(outputs)
 
     def convolve(self, inputs, kernel, bias):

@@ -26,8 +26,7 @@ class FanInUniform(keras.initializers.RandomUniform):
     def __call__(self, shape, dtype=None):
         random = np.random.default_rng(self.seed)
         values = random.uniform(self.minval, self.maxval, shape)
-        dtype = dtype or keras.config.floatx()
-        return keras.ops.convert_to_tensor(values.astype("float32"), dtype)
+        return _tensor(values, dtype)
 
     def get_config(self):
         return {"fan_in": self.fan_in, "seed": super().get_config()["seed"]}
@@ -53,8 +52,36 @@ class FanOutNormal(keras.initializers.RandomNormal):
         fan_out = np.prod(shape[:-2]) * shape[-1]
         random = np.random.default_rng(self.seed)
         values = random.normal(scale=(2.0 / fan_out) ** 0.5, size=shape)
-        dtype = dtype or keras.config.floatx()
-        return keras.ops.convert_to_tensor(values.astype("float32"), dtype)
+        return _tensor(values, dtype)
 
     def get_config(self):
         return {"seed": super().get_config()["seed"]}
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Normal(keras.initializers.RandomNormal):
+    """Draws from a normal distribution of mean 0.
+
+    The numbers are NumPy's, as those of `FanInUniform`.
+
+    Args:
+        stddev: Positive number, the standard deviation.
+        seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
+    """
+
+    def __init__(self, stddev, seed=None):
+        super().__init__(stddev=stddev, seed=seed)
+
+    def __call__(self, shape, dtype=None):
+        random = np.random.default_rng(self.seed)
+        values = random.normal(scale=self.stddev, size=shape)
+        return _tensor(values, dtype)
+
+    def get_config(self):
+        config = super().get_config()
+        return {"stddev": config["stddev"], "seed": config["seed"]}
+
+
+def _tensor(values, dtype):
+    dtype = dtype or keras.config.floatx()
+    return keras.ops.convert_to_tensor(values.astype("float32"), dtype)

@@ -12,26 +12,78 @@ def bilinear_matrix(source, target, align_corners=False):
     cut off at the first and the last pixel. With it they are points, and the
     outermost ones stay where they are: `p = i (source - 1) / (target - 1)`.
     Not smoothed first where `target` is the smaller one.
+
+    The sizes are integers, or tensors where they are known at run time only;
+    the matrix is then a tensor.
     """
-    i = np.arange(target)
+    static = isinstance(source, int) and isinstance(target, int)
+    math = np if static else ops
+    i = math.arange(target)
+    # `p = above / below` in whole numbers: no size is too large for float32.
     if align_corners:
-        place = i * ((source - 1) / max(target - 1, 1))
+        above = i * (source - 1)
+        below = math.maximum(target - 1, 1)
     else:
-        place = np.clip((i + 0.5) * (source / target) - 0.5, 0, source - 1)
-    before = np.minimum(place.astype(int), max(source - 2, 0))
-    share = place - before
-    matrix = np.zeros((target, source), "float32")
-    matrix[i, before] = 1 - share
-    if source > 1:
-        matrix[i, before + 1] = share
-    return matrix
+        last = 2 * target * (source - 1)
+        above = math.clip((2 * i + 1) * source - target, 0, last)
+        below = 2 * target
+    before = math.minimum(above // below, math.maximum(source - 2, 0))
+    share = _float32(math, above - before * below) / _float32(math, below)
+    ahead = math.arange(source)[None, :] - before[:, None]
+    share = share[:, None]
+    return math.where(
+        ahead == 0,
+        1 - share,
+        math.where(ahead == 1, share, math.zeros_like(share)),
+    )
 
 
-def resize(maps, size, align_corners=False):
-    """Resizes maps `(n, height, width)` to a `size`, `(height, width)`."""
-    height, width = maps.shape[1:]
-    rows = bilinear_matrix(height, size[0], align_corners)
-    columns = bilinear_matrix(width, size[1], align_corners)
+def resize(maps, size, align_corners=False, axes=(1, 2)):
+    """Resizes maps to a `size`, the numbers of rows and columns.
+
+    `axes` are those of the rows and the columns, in this order. The sizes may
+    be tensors.
+    """
     # The rows last: by then it is one product of few numbers a pixel.
-    maps = ops.matmul(maps, ops.convert_to_tensor(columns.T))
-    return ops.matmul(ops.convert_to_tensor(rows), maps)
+    for axis, target in reversed(tuple(zip(axes, size, strict=True))):
+        source = ops.shape(maps)[axis]
+        known = isinstance(source, int) and isinstance(target, int)
+        if not known or source != target:
+            matrix = bilinear_matrix(source, target, align_corners)
+            maps = _multiply(
+                ops.convert_to_tensor(matrix, maps.dtype), maps, axis
+            )
+    return maps
+
+
+def nearest(labels, size):
+    """Picks `size`, rows and columns, out of labels `(n, height, width)`.
+
+    The place of row `i` is `p = i (height - 1) / (rows - 1)`, as with
+    `align_corners`, and the row the nearest one; of two as near the later. The
+    sizes may be tensors.
+    """
+    for axis, target in zip((1, 2), size, strict=True):
+        source = ops.shape(labels)[axis]
+        known = isinstance(source, int) and isinstance(target, int)
+        if known and source == target:
+            continue
+        steps = ops.maximum(target - 1, 1)
+        places = (2 * ops.arange(target) * (source - 1) + steps) // (2 * steps)
+        labels = ops.take(labels, places, axis)
+    return labels
+
+
+def _float32(math, x):
+    return np.float32(x) if math is np else ops.cast(x, "float32")
+
+
+def _multiply(matrix, maps, axis):
+    """Multiplies by a matrix from the left along an axis."""
+    shape = list(ops.shape(maps))
+    axis = axis % len(shape)
+    if axis == len(shape) - 1:
+        return ops.matmul(maps, ops.transpose(matrix))
+    flat = ops.reshape(maps, (*shape[: axis + 1], -1))
+    shape[axis] = -1
+    return ops.reshape(ops.matmul(matrix, flat), shape)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_attn.weights.files import Source, read, to_numpy
-from keras_attn.weights.layouts import Shape, same_but_for_ones
+from keras_attn.weights.layouts import Shape
 from keras_attn.weights.names import Slot, describe, find_slots
 
 
@@ -203,11 +203,7 @@ def _converted_one(array: np.ndarray, slot: Slot) -> np.ndarray:
     if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"holds {array.dtype}, not real numbers")
     shape = tuple(slot.variable.shape)
-    expected = slot.layout.torch_shape(shape)
-    if array.shape != expected:
-        if not same_but_for_ones(array.shape, expected):
-            raise ValueError(f"shape {array.shape}, expected {expected}")
-        array = array.reshape(expected)
+    array = slot.layout.fit(array, shape)
     dtype = keras.backend.standardize_dtype(slot.variable.dtype)
     with np.errstate(all="ignore"):
         value = np.array(slot.layout.to_keras(array, shape), dtype, order="C")

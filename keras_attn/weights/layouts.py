@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -21,16 +22,36 @@ class Layout:
             Keras variable, for layouts that split an axis; returns the array
             in that shape.
         to_torch: Takes the Keras array and returns PyTorch's.
+        larger: Shape in PyTorch of a larger layer, whose weights `to_keras`
+            takes too and leaves some of out, or `None`.
     """
 
     name: str
     to_keras: Callable[[np.ndarray, Shape], np.ndarray]
     to_torch: Callable[[np.ndarray], np.ndarray]
+    larger: Shape | None = None
 
     def torch_shape(self, keras_shape: Shape) -> Shape:
         """Returns the shape in PyTorch of a variable of a Keras shape."""
         # The stand-in has strides of zero: it takes one byte at any shape.
         return self.to_torch(np.broadcast_to(np.int8(0), keras_shape)).shape
+
+    def fit(self, array: np.ndarray, keras_shape: Shape) -> np.ndarray:
+        """Returns an array in a shape that `to_keras` takes, or says why not.
+
+        PyTorch has some layers as matrices and as convolutions: by one pixel,
+        or by as many as the map has.
+        """
+        expected = self.torch_shape(keras_shape)
+        larger = self.larger
+        if array.shape == expected:
+            return array
+        if same_but_for_ones(array.shape, expected):
+            return array.reshape(expected)
+        if larger and array.shape in (larger, (larger[0], prod(larger[1:]))):
+            return array.reshape(larger)
+        also = f" or {larger}" if larger else ""
+        raise ValueError(f"shape {array.shape}, expected {expected}{also}")
 
 
 def flattened(height: int, width: int, channels: int) -> Layout:
@@ -69,6 +90,65 @@ def flattened(height: int, width: int, channels: int) -> Layout:
 
     name = f"flattened({height}, {width}, {channels})"
     return Layout(name, to_keras, to_torch)
+
+
+def subsampled(height: int, width: int, channels: int, units: int) -> Layout:
+    """Returns the layout of a convolution made of a larger, linear layer.
+
+    VGG16's first linear layer is a convolution of 7x7 pixels. DeepLab takes
+    every third of these, and every fourth unit of its 4096: as few weights as
+    a 3x3 convolution has, which dilation spreads again. The weights are one
+    array of the larger layer, or have been left out before.
+
+    Args:
+        height: Integer, the height of the map that is flattened.
+        width: Integer, its width.
+        channels: Integer, its number of channels, or of units before.
+        units: Integer, the units of the larger layer.
+
+    Returns:
+        A `Layout` from `(units, channels, height, width)`, or as a matrix
+        `(units, channels * height * width)`, to a kernel of any lesser size.
+
+    Example:
+
+    >>> layout = keras_attn.weights.layouts.subsampled(1, 7, 1, 2)
+    >>> weights = np.arange(14).reshape(2, 1, 1, 7)
+    >>> layout.to_keras(weights, (1, 3, 1, 1))[0, :, 0, 0].tolist()
+    [0, 3, 6]
+    """
+    larger = units, channels, height, width
+
+    def to_keras(array: np.ndarray, shape: Shape) -> np.ndarray:
+        target = shape[3], shape[2], shape[0], shape[1]
+        return subsample(array, target).transpose(2, 3, 1, 0)
+
+    return Layout(
+        f"subsampled{larger}", to_keras, LAYOUTS["conv"].to_torch, larger
+    )
+
+
+def subsampled_units(units: int) -> Layout:
+    """Returns the layout of the bias that belongs to `subsampled`."""
+
+    def to_keras(array: np.ndarray, shape: Shape) -> np.ndarray:
+        return subsample(array, shape)
+
+    return Layout(f"subsampled({units})", to_keras, lambda x: x, (units,))
+
+
+def subsample(array: np.ndarray, shape: Shape) -> np.ndarray:
+    """Picks evenly, of channels each n-th, of pixels from edge to edge."""
+    for axis, (source, target) in enumerate(
+        zip(array.shape, shape, strict=True)
+    ):
+        i = np.arange(target)
+        if axis < 2:
+            places = i * source // target
+        else:
+            places = i * (source - 1) // max(target - 1, 1)
+        array = array.take(places, axis)
+    return array
 
 
 def get_layout(identifier: str | Layout) -> Layout:

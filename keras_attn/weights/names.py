@@ -65,7 +65,8 @@ def register_names(function: NameFunction) -> NameFunction:
             `prefix` is what stands before the last part of the names in
             PyTorch, `""` for nothing; `layouts` maps that last part to the
             layout, or the name of one, to be used in place of the usual. A
-            list of such lists holds alternative naming schemes.
+            `layer` of `None` stands for a weight and a bias that Keras has no
+            use for. A list of such lists holds alternative naming schemes.
 
     Returns:
         The function, unchanged.
@@ -139,6 +140,10 @@ def _expand(
     """Returns the slots of a list of prefixes and layers."""
     slots: dict[str, Slot] = {}
     for prefix, layer, *rest in scheme:
+        if layer is None:
+            unused = Slot(None, get_layout("same"))
+            slots |= {f"{prefix}.{n}": unused for n in ("weight", "bias")}
+            continue
         _check_built(layer)
         tables = _tables(layer)
         if not tables:

@@ -3,11 +3,12 @@
 from tests.cases.channel import CHANNEL
 from tests.cases.encoding import ENCODINGS
 from tests.cases.feature_act import FEATURE_ACT
-from tests.cases.models import FERNET, RESNET
+from tests.cases.models import ASC, FERNET, LARGEFOV, RESNET
+from tests.cases.scales import SCALES
 from tests.cases.second_order import SECOND_ORDER
 
-LAYERS = (*FEATURE_ACT, *CHANNEL, *SECOND_ORDER, *ENCODINGS)
-MODELS = (FERNET, RESNET)
+LAYERS = (*FEATURE_ACT, *CHANNEL, *SECOND_ORDER, *ENCODINGS, *SCALES)
+MODELS = (FERNET, RESNET, LARGEFOV, ASC)
 
 
 def cases_of(cls):

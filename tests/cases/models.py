@@ -1,6 +1,14 @@
 """The models."""
 
-from keras_attn.applications import FERNet, ResNetCIFAR
+from unittest import mock
+
+from keras_attn.applications import (
+    DeepLabASC,
+    DeepLabLargeFOV,
+    FERNet,
+    ResNetCIFAR,
+)
+from keras_attn.applications import _deeplab_graph as deeplab_graph
 from tests.contracts import ModelCase
 
 FERNET = ModelCase(
@@ -15,5 +23,45 @@ RESNET = ModelCase(
     shape=(9, 8, 3),
     # 9 convolutions with normalisation, 3 blocks of SE, the classifier.
     num_weights=9 * 3 + 3 * 4 + 2,
+    in_float32=("predictions",),
+)
+
+
+def narrow(function):
+    """Returns a function that makes a DeepLab of few channels and layers.
+
+    Those of VGG16 are no argument; drawn and compiled for each check, they
+    would take minutes.
+    """
+    stages = ((4, 1), (4, 1), (4, 1), (6, 1), (6, 1))
+
+    def make(**kwargs):
+        with mock.patch.object(deeplab_graph, "STAGES", stages):
+            return function(classes=3, filters=8, **kwargs)
+
+    make.__name__ = function.__name__
+    return make
+
+
+LARGEFOV = ModelCase(
+    function=narrow(DeepLabLargeFOV),
+    shape=(17, 25, 3),
+    # 5 convolutions, fc6, fc7 and the classifier, with biases.
+    num_weights=2 * 8,
+    random=True,
+    in_float32=("predictions",),
+)
+ASC = ModelCase(
+    function=narrow(DeepLabASC),
+    # Of probabilities, the gradients would be small differences of others.
+    kwargs={
+        "attention_filters": 4,
+        "scales": (1, 0.5),
+        "classifier_activation": None,
+    },
+    shape=(17, 25, 3),
+    # The same, for both scales, and the two convolutions of the attention.
+    num_weights=2 * 8 + 4,
+    random=True,
     in_float32=("predictions",),
 )

@@ -53,7 +53,8 @@ def _fit_one_step(case, subject, **options):
     model = case.as_model(subject)
     model.compile(keras.optimizers.SGD(1e-3), "mse", **options)
     target = target if len(target) > 1 else target[0]
-    return model.fit(inputs, target, verbose=0).history["loss"][0]
+    with case.fitting():
+        return model.fit(inputs, target, verbose=0).history["loss"][0]
 
 
 def check_compiled_fit(case, tmp_path):

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 FOLDER = pathlib.Path(__file__).parent
+DEEPLAB_CLASSES = 4
 
 
 def load_golden(name):
@@ -49,6 +50,22 @@ def resnet_images():
     """Returns the images which the goldens of ResNets were recorded on."""
     images = np.random.RandomState(1).normal(size=(2, 64, 63, 3))
     return images.astype("float32")
+
+
+def deeplab_images():
+    """Returns the images which the golden of DeepLab was recorded on."""
+    images = np.random.RandomState(2).normal(size=(2, 33, 41, 3))
+    return images.astype("float32")
+
+
+def deeplab_weights(shapes):
+    """Draws weights for a DeepLab, those of a shared backbone once."""
+    alone = {name.replace("backbones.1.", "backbones.0.") for name in shapes}
+    weights = random_weights({n: tuple(shapes[n]) for n in sorted(alone)})
+    return {
+        name: weights[name.replace("backbones.1.", "backbones.0.")]
+        for name in shapes
+    }
 
 
 def random_weights(shapes):

@@ -13,9 +13,13 @@ import sys
 import numpy as np
 import torch
 
+from benchmarks.plain import deeplab
 from tests.goldens import (
+    DEEPLAB_CLASSES,
     FOLDER,
     cotangent,
+    deeplab_images,
+    deeplab_weights,
     fernet_images,
     random_weights,
     resnet_images,
@@ -43,7 +47,12 @@ BLOCKS = (
     "enc",
     "dia",
     "cam_cnn",
+    "resize_align",
 )
+
+
+def channels_first(array):
+    return np.moveaxis(array, -1, 1)
 
 
 def channels_last(array):
@@ -54,7 +63,7 @@ def copy_block(name, recorded):
     """Takes over a recorded block, its images channels last."""
     with np.load(recorded / f"{name}.npz") as file:
         arrays = dict(file)
-    for key in ("x", "y", "y_grad"):
+    for key in ("x", "y", "y_grad", "y_up", "y_down"):
         if key in arrays and arrays[key].ndim >= 4:
             arrays[key] = channels_last(arrays[key])
     np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
@@ -144,6 +153,57 @@ def make_resnet(name, network, source):
     )
 
 
+def make_deeplab(reference):
+    """Records attention to scale: backbone, merged scores, input gradient.
+
+    The reference code, whose lists hold layers that PyTorch does not see, and
+    the paper's form, which is this project's own plain PyTorch.
+    """
+    scales = [1, 0.5]
+    backbone = reference.DeepLabLargeFOV()
+    network = reference.AttentionToScale(DEEPLAB_CLASSES, scales, backbone)
+    network.backbones = torch.nn.ModuleList(network.backbones)
+    network.score_map1 = torch.nn.ModuleList(network.score_map1)
+    arrays, shapes = record_deeplab(network, lambda y: [y])
+    features = backbone(torch.tensor(channels_first(deeplab_images())).double())
+    arrays["features"] = channels_last(features.detach().numpy())[..., ::64]
+    paper = deeplab.PaperAttentionToScale(classes=DEEPLAB_CLASSES)
+    found, paper_shapes = record_deeplab(paper, list)
+    arrays |= {f"paper_{name}": array for name, array in found.items()}
+    meta = {
+        "source": "reference AttentionToScale, its lists registered, scales "
+        "(1, 0.5), and `paper_` benchmarks.plain.deeplab, scales (1, 0.75, "
+        "0.5), in float64, weights by random_weights, images by "
+        "deeplab_images",
+        "torch": torch.__version__,
+        "shapes": shapes,
+        "paper_shapes": paper_shapes,
+    }
+    np.savez_compressed(
+        FOLDER / "deeplab.npz", meta=np.asarray(json.dumps(meta)), **arrays
+    )
+
+
+def record_deeplab(network, outputs_of):
+    """Returns outputs and the gradient of the first one, and the shapes."""
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    weights = deeplab_weights(shapes)
+    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
+    network = network.double().eval()
+    x = torch.tensor(channels_first(deeplab_images())).double()
+    x.requires_grad_()
+    outputs = outputs_of(network(x))
+    shape = channels_last(outputs[0].detach().numpy()).shape
+    pull = torch.tensor(channels_first(cotangent(shape))).double()
+    (gradient,) = torch.autograd.grad(outputs[0], x, pull)
+    arrays = {
+        f"scores_{i}": channels_last(y.detach().numpy()).astype("float32")
+        for i, y in enumerate(outputs)
+    }
+    arrays["gradient"] = channels_last(gradient.numpy())[:, ::3, ::3]
+    return arrays, shapes
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=pathlib.Path, required=True)
@@ -153,6 +213,7 @@ def main():
     for name in BLOCKS:
         copy_block(name, arguments.recorded)
     make_fernet(importlib.import_module("feature_act"))
+    make_deeplab(importlib.import_module("deeplab_asc"))
     make_resnets(
         importlib.import_module("torchvision.models.resnet"),
         importlib.import_module("timm.models.resnet"),

@@ -1,0 +1,234 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.conv2d import Conv2D
+from keras_attn.layers.initializers import FanOutNormal, Normal
+from keras_attn.ops.interpolation import resize
+
+_MERGES = ("attention", "average", "maximum")
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class AttentionToScale(FeatureMapLayer):
+    """Attention to scale: merges score maps of several scales, pixel by pixel.
+
+    A network has seen an image at S sizes, and scored the classes `c` at each
+    position `i`. The merged score is `g_ic = sum_s w_is f_ics`, with one weight
+    for a scale and a position, `w_is = exp(h_is) / sum_t exp(h_it)`, where
+    `h = conv1x1(dropout(relu(conv3x3([x_1, .., x_S]))))` looks at the features
+    of all scales at once. The merges `"average"` and `"maximum"` are what it
+    was compared with, `mean_s f_ics` and `max_s f_ics`, without weights.
+
+    Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
+    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339), equations 1
+    and 2. As there, maps are brought to the size of the first scale's,
+    bilinearly with aligned corners. Softmax and sums are computed in float32.
+
+    Args:
+        merge: `"attention"`, `"average"` or `"maximum"`. Defaults to
+            `"attention"`.
+        filters: Positive integer, the channels of the 3x3 convolution.
+            Defaults to `512`.
+        dropout: Number in [0, 1), the share of its outputs that training sets
+            to 0. Defaults to `0.5`.
+        seed: Integer for the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. Defaults to `None`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Call arguments:
+        inputs: List of the score maps of the scales, of any sizes.
+        features: List of as many feature maps, of any sizes, for `h`. Without
+            them, the score maps themselves.
+
+    Input shape: A list of `(batch, height, width, classes)`, or
+        `(batch, classes, height, width)` if channels first.
+    Output shape: That of the first.
+
+    Raises:
+        ValueError: If an argument is none of these, if there are not two
+            scales or more, of as many classes, or not as many features.
+
+    Example:
+
+    >>> layer = keras_attn.layers.AttentionToScale(filters=8)
+    >>> scores = [np.ones((2, 9, 9, 5)), np.ones((2, 5, 5, 5))]
+    >>> features = [np.ones((2, 9, 9, 16)), np.ones((2, 5, 5, 16))]
+    >>> tuple(layer(scores, features=features).shape)
+    (2, 9, 9, 5)
+    >>> tuple(layer.attention(scores, features=features).shape)
+    (2, 9, 9, 2)
+    """
+
+    def __init__(
+        self,
+        merge="attention",
+        filters=512,
+        dropout=0.5,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if merge not in _MERGES:
+            raise ValueError(
+                f"`merge` must be one of {_MERGES}. Received: merge={merge!r}"
+            )
+        self.merge = merge
+        self.filters = self.check_positive("filters", filters)
+        self.dropout = dropout
+        self.seed = seed
+        self.input_spec = None
+        if merge == "attention":
+            common = {
+                "data_format": self.data_format,
+                "dtype": self.dtype_policy,
+            }
+            self.hidden = Conv2D(
+                filters,
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer=FanOutNormal(),
+                name="hidden",
+                **common,
+            )
+            # Checks the share too.
+            self.drop = keras.layers.Dropout(
+                dropout, seed=seed, dtype=self.dtype_policy, name="dropout"
+            )
+
+    def build(self, inputs_shape, features_shape=None):
+        self._check(inputs_shape, features_shape)
+        if self.merge != "attention":
+            return
+        shapes = inputs_shape if features_shape is None else features_shape
+        shape = list(inputs_shape[0])
+        shape[self.channel_axis] = sum(map(self.static_channels, shapes))
+        self.hidden.build(tuple(shape))
+        self.logits = Conv2D(
+            len(inputs_shape),
+            1,
+            kernel_initializer=Normal(0.01),
+            data_format=self.data_format,
+            dtype=self.dtype_policy,
+            name="logits",
+        )
+        self.logits.build(self.hidden.compute_output_shape(tuple(shape)))
+
+    def call(self, inputs, features=None, training=False):
+        size = self._size(inputs)
+        maps = [self._resize(self.widen(each), size) for each in inputs]
+        if self.merge == "maximum":
+            stacked = ops.stack(maps, axis=4)
+            merged = backend.largest(stacked, (4,))
+        elif self.merge == "average":
+            merged = sum(maps) / len(maps)
+        else:
+            weights = self._weights(inputs, features, training)
+            weights = ops.split(weights, len(maps), axis=3)
+            if self.data_format == "channels_first":
+                weights = [ops.transpose(w, (0, 3, 1, 2)) for w in weights]
+            merged = sum(w * x for w, x in zip(weights, maps, strict=True))
+        return ops.cast(merged, inputs[0].dtype)
+
+    def attention(self, inputs, features=None):
+        """Returns the weights of the scales, in inference.
+
+        `(batch, height, width, scales)` in either data format, in float32;
+        over the scales they sum to 1. Those of an average are all the same; a
+        maximum has none, and raises a `ValueError`.
+        """
+        inputs, features = (
+            None
+            if maps is None
+            else [ops.convert_to_tensor(x, self.compute_dtype) for x in maps]
+            for maps in (inputs, features)
+        )
+        if self.merge == "maximum":
+            raise ValueError(
+                "A maximum has no weights: it may take each class from another "
+                "scale. Received: merge='maximum'"
+            )
+        if not self.built:
+            self.build(
+                [tuple(x.shape) for x in inputs],
+                None
+                if features is None
+                else [tuple(x.shape) for x in features],
+            )
+        if self.merge == "average":
+            height, width = self._size(inputs)
+            shape = (ops.shape(inputs[0])[0], height, width, len(inputs))
+            return ops.full(shape, 1 / len(inputs), "float32")
+        return self._weights(inputs, features, training=False)
+
+    def _weights(self, inputs, features, training):
+        """Returns the weights, channels last and in float32."""
+        features = inputs if features is None else features
+        size = self._size(inputs)
+        seen = [
+            ops.cast(self._resize(self.widen(x), size), x.dtype)
+            for x in features
+        ]
+        x = self.hidden(ops.concatenate(seen, axis=self.channel_axis))
+        x = self.widen(self.logits(self.drop(x, training=training)))
+        if self.data_format == "channels_first":
+            x = ops.transpose(x, (0, 2, 3, 1))
+        return ops.softmax(x, axis=3)
+
+    def _size(self, inputs):
+        shape = ops.shape(inputs[0])
+        return tuple(shape[axis] for axis in self.spatial_axes)
+
+    def _resize(self, maps, size):
+        return resize(maps, size, True, self.spatial_axes)
+
+    def _check(self, inputs, features):
+        """Checks the shapes of score maps and features."""
+        are_lists = isinstance(inputs, (list, tuple)) and all(
+            isinstance(shape, (list, tuple)) and len(shape) == 4
+            for shape in inputs
+        )
+        if not are_lists or len(inputs) < 2:
+            raise ValueError(
+                "The inputs must be a list of 4D score maps of two scales or "
+                f"more. Received: shapes {inputs}"
+            )
+        classes = {shape[self.channel_axis] for shape in inputs}
+        if len(classes) > 1:
+            raise ValueError(
+                "The score maps of all scales must have the same classes "
+                f"(axis {self.channel_axis} with {self.data_format!r}). "
+                f"Received: shapes {[tuple(shape) for shape in inputs]}"
+            )
+        if features is not None and len(features) != len(inputs):
+            raise ValueError(
+                "There must be as many features as score maps. Received: "
+                f"{len(features)} features, {len(inputs)} score maps"
+            )
+
+    def compute_output_shape(self, inputs_shape, features_shape=None):
+        self._check(inputs_shape, features_shape)
+        return tuple(inputs_shape[0])
+
+    @property
+    def torch_names(self):
+        if self.merge != "attention":
+            return {}
+        return {
+            "0.0.weight": ("hidden.kernel", "conv"),
+            "0.0.bias": ("hidden.bias", "same"),
+            "2.weight": ("logits.kernel", "conv"),
+            "2.bias": ("logits.bias", "same"),
+        }
+
+    def get_config(self):
+        config = {
+            "merge": self.merge,
+            "filters": self.filters,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+        return {**super().get_config(), **config}

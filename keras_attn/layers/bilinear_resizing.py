@@ -1,0 +1,150 @@
+import fractions
+
+import keras
+from keras import ops
+
+from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.ops.interpolation import resize
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class BilinearResizing(FeatureMapLayer):
+    """Resizes images bilinearly, corners aligned, also to a run-time size.
+
+    `y = A x B^T`, a matrix for each axis, which mixes the two pixels beside
+    each place. With `align_corners`, pixel `i` of `n` outputs lies at
+    `i (m - 1) / (n - 1)` among `m` inputs, so that the outermost pixels stay
+    where they are; without, at `(i + 1/2) m / n - 1/2`. Unlike
+    `keras.layers.Resizing` it knows the first of these, and takes images whose
+    size is known at run time only on every backend.
+
+    Reference: PyTorch's `interpolate(mode="bilinear")` and Caffe's `Interp`
+    layer, whose convention is `align_corners=True`; `False` is TensorFlow's.
+    Nothing is smoothed before pixels are left out (`antialias=False`).
+    Computed in float32.
+
+    Args:
+        height: Positive integer, or `None` if the size comes from
+            `scale_factor` or from the call.
+        width: Likewise.
+        align_corners: Whether the outermost pixels stay where they are.
+            Defaults to `True`.
+        scale_factor: Positive number `s`, for outputs of
+            `floor((n - 1) s) + 1` of `n` pixels with `align_corners`, which
+            keeps the distance of pixels even (321 and 0.5 give 161), and of
+            `floor(n s)` without. Defaults to `None`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Call arguments:
+        inputs: Images.
+        like: Images whose height and width are taken, for a layer with
+            neither `height` and `width` nor `scale_factor`.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: The same, with the new height and width.
+
+    Raises:
+        ValueError: If `height` and `width` are not two positive integers or
+            two `None`, if `scale_factor` is not positive or is given besides,
+            or if `like` is given to a layer that has a size, or not to one
+            that has none.
+
+    Example:
+
+    >>> layer = keras_attn.layers.BilinearResizing(1, 3)
+    >>> y = layer(np.array([0.0, 8.0]).reshape(1, 1, 2, 1))
+    >>> [float(value) for value in y[0, 0, :, 0]]
+    [0.0, 4.0, 8.0]
+    >>> halves = keras_attn.layers.BilinearResizing(scale_factor=0.5)
+    >>> tuple(halves(np.ones((1, 321, 161, 3))).shape)
+    (1, 161, 81, 3)
+    """
+
+    def __init__(
+        self,
+        height=None,
+        width=None,
+        align_corners=True,
+        scale_factor=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if (height is None) != (width is None):
+            raise ValueError(
+                "`height` and `width` must both be given, or neither. "
+                f"Received: height={height}, width={width}"
+            )
+        if height is not None:
+            self.check_positive("height", height)
+            self.check_positive("width", width)
+        if scale_factor is not None and (
+            isinstance(scale_factor, bool)
+            or not isinstance(scale_factor, (int, float))
+            or not 0 < scale_factor < float("inf")
+        ):
+            raise ValueError(
+                "`scale_factor` must be a positive number. "
+                f"Received: scale_factor={scale_factor!r}"
+            )
+        if scale_factor is not None and height is not None:
+            raise ValueError(
+                "Pass either `height` and `width`, or `scale_factor`. "
+                f"Received: height={height}, width={width}, "
+                f"scale_factor={scale_factor}"
+            )
+        self.height = height
+        self.width = width
+        self.align_corners = align_corners
+        self.scale_factor = scale_factor
+
+    def call(self, inputs, like=None):
+        like = inputs if like is None else like
+        size = self._size(ops.shape(inputs), ops.shape(like), like is inputs)
+        outputs = resize(
+            self.widen(inputs), size, self.align_corners, self.spatial_axes
+        )
+        return ops.cast(outputs, inputs.dtype)
+
+    def _size(self, shape, like, is_alone):
+        """Returns the new height and width, which may be tensors."""
+        if is_alone == (self.height is None and self.scale_factor is None):
+            raise ValueError(
+                "`like` must be given if, and only if, the layer has neither "
+                "`height` and `width` nor `scale_factor`. Received: "
+                f"height={self.height}, width={self.width}, "
+                f"scale_factor={self.scale_factor}, like={not is_alone}"
+            )
+        if self.height is not None:
+            return self.height, self.width
+        if self.scale_factor is None:
+            return tuple(like[axis] for axis in self.spatial_axes)
+        # A fraction, as 101 pixels by 0.29 are 28.999999999999996 in floats.
+        exact = fractions.Fraction(self.scale_factor).limit_denominator(10**4)
+        above, below = exact.numerator, exact.denominator
+        return tuple(
+            None
+            if shape[axis] is None
+            else (shape[axis] - 1) * above // below + 1
+            if self.align_corners
+            else shape[axis] * above // below
+            for axis in self.spatial_axes
+        )
+
+    def compute_output_shape(self, inputs_shape, like_shape=None):
+        shape = list(inputs_shape)
+        like = shape if like_shape is None else like_shape
+        size = self._size(shape, like, like_shape is None)
+        for axis, side in zip(self.spatial_axes, size, strict=True):
+            shape[axis] = side
+        return tuple(shape)
+
+    def get_config(self):
+        config = {
+            "height": self.height,
+            "width": self.width,
+            "align_corners": self.align_corners,
+            "scale_factor": self.scale_factor,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,164 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers import AttentionToScale
+from tests.cases import cases_of
+from tests.cases.scales import resize_images, scale_weights
+from tests.contracts import LAYER_CHECKS
+from tests.contracts.cases import draw_weights, weights_of
+from tests.contracts.devices import (
+    FORMATS,
+    format_error,
+    from_format,
+    to_format,
+)
+from tests.contracts.extremes import POLICIES
+from tests.contracts.numerics import gradients
+
+
+@pytest.mark.parametrize("check", LAYER_CHECKS)
+@pytest.mark.parametrize("case", cases_of(AttentionToScale), ids=str)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
+
+
+def random(*shape, seed=0):
+    values = np.random.default_rng(seed).normal(size=shape)
+    return values.astype("float32")
+
+
+SCORES = [random(2, 6, 5, 3), random(2, 3, 3, 3, seed=1)]
+FEATURES = [random(2, 6, 5, 7, seed=2), random(2, 3, 3, 7, seed=3)]
+
+
+def built(data_format="channels_last", **kwargs):
+    layer = AttentionToScale(filters=4, data_format=data_format, **kwargs)
+    shapes = [
+        [to_format(x, data_format).shape for x in maps]
+        for maps in (SCORES, FEATURES)
+    ]
+    layer.build(shapes[0], shapes[1])
+    draw_weights(layer, np.random.default_rng(4))
+    return layer
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_looks_at_features(data_format):
+    if reason := format_error(data_format):
+        pytest.skip(reason)
+    layer = built(data_format)
+    weights = scale_weights(weights_of(layer), FEATURES, (6, 5))
+    assert weights.std() > 0.05
+    expected = weights[..., :1] * SCORES[0]
+    expected += weights[..., 1:] * resize_images(SCORES[1], (6, 5))
+    scores, features = (
+        [to_format(x, data_format) for x in maps] for maps in (SCORES, FEATURES)
+    )
+    y = ops.convert_to_numpy(layer(scores, features=features))
+    np.testing.assert_allclose(
+        from_format(y, data_format), expected, rtol=0, atol=1e-5
+    )
+    found = ops.convert_to_numpy(layer.attention(scores, features=features))
+    np.testing.assert_allclose(found, weights, rtol=0, atol=1e-6)
+
+
+def test_weighs_scales_and_not_places():
+    weights = built().attention(SCORES, features=FEATURES)
+    assert tuple(weights.shape) == (2, 6, 5, 2)
+    sums = ops.convert_to_numpy(ops.sum(weights, axis=3))
+    np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
+
+
+def test_the_weights_of_an_average_are_all_the_same():
+    weights = AttentionToScale("average").attention(SCORES)
+    np.testing.assert_array_equal(ops.convert_to_numpy(weights), 0.5)
+    assert tuple(weights.shape) == (2, 6, 5, 2)
+
+
+def test_a_maximum_has_no_weights():
+    with pytest.raises(ValueError, match="A maximum has no weights"):
+        AttentionToScale("maximum").attention(SCORES)
+
+
+def test_attention_builds_the_layer():
+    layer = AttentionToScale(filters=4)
+    weights = layer.attention(SCORES, features=FEATURES)
+    assert len(layer.weights) == 4
+    assert tuple(layer.hidden.kernel.shape) == (3, 3, 14, 4)
+    assert tuple(weights.shape) == (2, 6, 5, 2)
+
+
+def test_starts_close_to_an_average():
+    layer = AttentionToScale(filters=4)
+    weights = layer.attention(SCORES)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(weights), 0.5, rtol=0, atol=0.1
+    )
+
+
+def test_equal_scales_merge_to_themselves_whatever_the_weights():
+    layer = built()
+    y = layer([SCORES[0], SCORES[0]], features=[FEATURES[0], FEATURES[0]])
+    np.testing.assert_allclose(ops.convert_to_numpy(y), SCORES[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("merge", ["attention", "average", "maximum"])
+@pytest.mark.parametrize("dtype", POLICIES)
+def test_is_finite_at_the_edge_of_numbers(dtype, merge):
+    inputs = {
+        # As features: a convolution of more would leave float16 itself.
+        "large": [1e2 * np.clip(x, -3, 3) for x in SCORES],
+        "constant": [np.full_like(x, 3) for x in SCORES],
+        "zero": [np.zeros_like(x) for x in SCORES],
+        "one pixel": [x[:, :1, :1] for x in SCORES],
+        "a batch of one": [x[:1] for x in SCORES],
+    }
+    for what, scores in inputs.items():
+        layer = AttentionToScale(merge, filters=4, dtype=dtype)
+        y = ops.convert_to_numpy(ops.cast(layer(scores), "float32"))
+        assert np.isfinite(y).all(), what
+        for name, array in gradients(layer, scores).items():
+            finite = np.isfinite(array.astype("float32"))
+            assert finite.all(), f"{what}: {name}"
+
+
+def test_dropout_acts_in_training_only():
+    keras.utils.set_random_seed(0)
+    layer = built(seed=0)
+    calm, other, trained = (
+        ops.convert_to_numpy(
+            layer(SCORES, features=FEATURES, training=training)
+        )
+        for training in (False, False, True)
+    )
+    np.testing.assert_array_equal(calm, other)
+    assert np.abs(trained - calm).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"merge": "sum"}, "`merge` must be one of .'attention', 'average'"),
+        ({"filters": 0}, "`filters` must be a positive integer"),
+        ({"dropout": 2.0}, "(?i)rate"),
+    ],
+)
+def test_refuses(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        AttentionToScale(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ("scores", "features", "message"),
+    [
+        (SCORES[:1], None, "two scales or more"),
+        (SCORES[0], None, "two scales or more"),
+        ([SCORES[0], SCORES[1][..., :2]], None, "must have the same classes"),
+        (SCORES, FEATURES[:1], "as many features as score maps"),
+    ],
+)
+def test_refuses_inputs(scores, features, message):
+    with pytest.raises(ValueError, match=message):
+        AttentionToScale(filters=2)(scores, features=features)

@@ -1,0 +1,151 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers import BilinearResizing
+from tests.cases import cases_of
+from tests.cases.scales import resize_images
+from tests.contracts import LAYER_CHECKS
+from tests.contracts.devices import (
+    FORMATS,
+    format_error,
+    from_format,
+    to_format,
+)
+from tests.contracts.extremes import check_extremes
+from tests.goldens import load_golden
+
+
+@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
+@pytest.mark.parametrize("case", cases_of(BilinearResizing), ids=str)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("name", ["y_up", "y_down"])
+def test_is_that_of_pytorch(name, data_format):
+    golden = load_golden("resize_align")
+    expected = golden[name]
+    layer = BilinearResizing(*expected.shape[1:3], data_format=data_format)
+    y = ops.convert_to_numpy(layer(to_format(golden["x"], data_format)))
+    np.testing.assert_allclose(
+        from_format(y, data_format), expected, rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "factor", "expected"),
+    [
+        (321, 0.5, 161),
+        (321, 0.75, 241),
+        (513, 0.5, 257),
+        (101, 0.29, 30),
+        (300, 0.5, 150),
+        (1, 0.5, 1),
+        (3, 2, 5),
+    ],
+)
+def test_a_factor_keeps_the_corners(side, factor, expected):
+    layer = BilinearResizing(scale_factor=factor, data_format="channels_last")
+    x = np.linspace(0, 1, side, dtype="float32").reshape(1, 1, side, 1)
+    y = ops.convert_to_numpy(layer(x))
+    assert y.shape == (1, 1, expected, 1)
+    assert layer.compute_output_shape(x.shape) == y.shape
+    places = np.linspace(0, 1 if side > 1 else 0, expected)
+    np.testing.assert_allclose(y[0, 0, :, 0], places, rtol=0, atol=1e-6)
+
+
+def test_a_factor_without_corners_is_that_of_pytorch():
+    layer = BilinearResizing(scale_factor=0.29, align_corners=False)
+    assert layer.compute_output_shape((1, 100, 101, 2))[1:3] == (29, 29)
+
+
+def random(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+class TestLike:
+    """The size of other images."""
+
+    def test_eager(self):
+        layer = BilinearResizing(data_format="channels_last")
+        x = random(2, 3, 4, 5)
+        y = layer(x, like=np.zeros((2, 7, 6, 1)))
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(y), resize_images(x, (7, 6)), atol=1e-5
+        )
+
+    @pytest.mark.parametrize("data_format", FORMATS)
+    def test_sizes_that_are_known_at_run_time_only(self, data_format):
+        if reason := format_error(data_format):
+            pytest.skip(reason)
+        size = (None, None)
+        first = data_format == "channels_first"
+        image = keras.Input((3, *size) if first else (*size, 3))
+        small = BilinearResizing(scale_factor=0.5, data_format=data_format)
+        back = BilinearResizing(data_format=data_format)
+        model = keras.Model(image, back(small(image), like=image))
+        assert model.output.shape == image.shape
+        for size in ((9, 7), (6, 12)):
+            x = random(2, *size, 3)
+            y = model.predict(to_format(x, data_format), verbose=0)
+            half = resize_images(x, [(n - 1) // 2 + 1 for n in size])
+            np.testing.assert_allclose(
+                from_format(y, data_format),
+                resize_images(half, size),
+                rtol=0,
+                atol=1e-5,
+            )
+
+    def test_only_the_place_of_the_size_matters_of_the_channels(self):
+        layer = BilinearResizing(data_format="channels_first")
+        shape = layer.compute_output_shape((None, 3, 4, 5), (None, 9, 7, 6))
+        assert shape == (None, 3, 7, 6)
+
+
+def test_a_large_size_is_as_exact_as_a_small_one():
+    # `i (m - 1) / (n - 1)` in float32 would be wrong by 1e-3 here.
+    source, target = 20_000, 19_001
+    line = np.arange(source) % 2
+    layer = BilinearResizing(1, target, data_format="channels_last")
+    x = line.astype("float32").reshape(1, 1, -1, 1)
+    y = ops.convert_to_numpy(layer(x)).ravel()
+    places = np.arange(target) * ((source - 1) / (target - 1))
+    expected = np.interp(places, np.arange(source), line)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"height": 3}, "must both be given, or neither"),
+        ({"width": 3}, "must both be given, or neither"),
+        ({"height": 0, "width": 3}, "`height` must be a positive integer"),
+        ({"height": 3, "width": 2.5}, "`width` must be a positive integer"),
+        ({"scale_factor": 0}, "`scale_factor` must be a positive number"),
+        ({"scale_factor": "1"}, "`scale_factor` must be a positive number"),
+        ({"scale_factor": True}, "`scale_factor` must be a positive number"),
+        (
+            {"height": 3, "width": 3, "scale_factor": 2},
+            "either `height` and `width`, or `scale_factor`",
+        ),
+    ],
+)
+def test_refuses(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        BilinearResizing(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "like"),
+    [
+        ({}, None),
+        ({"scale_factor": 2}, np.zeros((1, 2, 2, 1))),
+        ({"height": 3, "width": 3}, np.zeros((1, 2, 2, 1))),
+    ],
+)
+def test_refuses_no_size_and_two(kwargs, like):
+    with pytest.raises(ValueError, match="`like` must be given if, and only"):
+        BilinearResizing(**kwargs)(np.zeros((1, 4, 4, 1)), like=like)
