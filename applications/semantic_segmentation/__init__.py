@@ -1,0 +1,1 @@
+"""Classes of pixels: train, evaluate, predict, explain."""

@@ -1,0 +1,60 @@
+"""Finds out what kind of data a path is, and reads it."""
+
+from pathlib import Path
+
+from applications.common.folders import PARTS
+from applications.common.problems import Problems
+from applications.semantic_segmentation.climate import read_climate
+from applications.semantic_segmentation.folders import (
+    VOC_LISTS,
+    VOC_MASKS,
+    VOC_PICTURES,
+    read_folder,
+    read_voc,
+)
+from applications.semantic_segmentation.scenes import Scenes
+
+
+def read_data(
+    source: str | None,
+    seed: int = 0,
+    skip_bad: bool = False,
+    workers: int = 1,
+    tile: int = 321,
+    factor: int = 1,
+    validation: bool = False,
+) -> Scenes:
+    """Finds the scenes, and reads each file once to see that it can be.
+
+    Args:
+        source: Path of a folder; `None` for the embedded maps of the Earth.
+        seed: Of the division of a folder that has no parts.
+        skip_bad: Whether to leave out what cannot be read.
+        workers: Threads that read files.
+        tile: Height and width of the pieces of the embedded maps.
+        factor: By which the embedded maps are reduced.
+        validation: Whether the embedded maps have a validation part.
+    """
+    if source is None:
+        return read_climate(tile, factor, validation)
+    path, problems = Path(source), Problems(skip_bad)
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such folder")
+    if not path.is_dir():
+        raise ValueError(f"{path}: not a folder")
+    if _has(path, VOC_PICTURES, VOC_MASKS, VOC_LISTS):
+        scenes = read_voc(path, problems, workers)
+    elif _has(path, "images", "masks", *PARTS):
+        scenes = read_folder(path, problems, seed, workers)
+    else:
+        raise ValueError(
+            f"{path}: must have images and masks, or train with these two in "
+            f"it, or, as VOC does, {VOC_PICTURES}, {VOC_MASKS} and "
+            f"{VOC_LISTS.as_posix()}"
+        )
+    problems.report()
+    return scenes
+
+
+def _has(root: Path, *names: str | Path) -> bool:
+    return any((root / name).is_dir() for name in names)

@@ -1,0 +1,89 @@
+"""Pictures with a class for each pixel, read when they are needed."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+# In a mask: this pixel neither trains nor counts.
+IGNORE = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A picture and its mask, of which nothing is kept in memory.
+
+    Args:
+        source: Name for messages.
+        image: Reads the picture, uint8 `(height, width, 3)` in [0, 255].
+        mask: Reads the classes, uint8 `(height, width)`, or `IGNORE`.
+        size: Height and width of both.
+        files: What the two are read from, if it is nothing else: the digest
+            takes their bytes, which is quicker than to decode them.
+    """
+
+    source: str
+    image: Callable[[], np.ndarray]
+    mask: Callable[[], np.ndarray]
+    size: tuple[int, int]
+    files: tuple[Path, ...] = ()
+
+    def content(self) -> Iterator[bytes]:
+        """Yields what a digest has to see of it; not its name."""
+        yield f"{self.size}".encode()
+        for path in self.files:
+            # With its length, or bytes could move to the next file unseen.
+            yield f"{path.stat().st_size} ".encode()
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    yield chunk
+        if not self.files:
+            yield self.image().tobytes()
+            yield self.mask().tobytes()
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenes:
+    """Classes with their colours, and the parts that a source has.
+
+    Args:
+        class_names: In the order of the values in the masks.
+        palette: Their colours, uint8 `(classes, 3)`.
+        train: Scenes to train with, or `None`; the other parts likewise.
+        validation: Scenes to choose the best epoch by.
+        test: Scenes to measure on.
+    """
+
+    class_names: list[str]
+    palette: np.ndarray
+    train: list[Scene] | None = None
+    validation: list[Scene] | None = None
+    test: list[Scene] | None = None
+
+    def parts(self) -> dict[str, list[Scene] | None]:
+        """Returns the parts by name, in their order."""
+        names = ("train", "validation", "test")
+        return {name: getattr(self, name) for name in names}
+
+    def digest(self) -> str:
+        """Returns a short text that changes with any picture or mask.
+
+        It changes with the names of the classes and with the order too, and
+        not with the place of the files.
+        """
+        digest = hashlib.sha256(f"{self.class_names}".encode())
+        for name, part in self.parts().items():
+            digest.update(f"{name} {len(part or ())}".encode())
+            for scene in part or ():
+                for each in scene.content():
+                    digest.update(each)
+        return digest.hexdigest()[:16]
+
+    def sizes(self) -> str:
+        """Returns how many scenes each part has, in words."""
+        return ", ".join(
+            f"{name} {'none' if part is None else len(part)}"
+            for name, part in self.parts().items()
+        )
