@@ -9,6 +9,10 @@ from keras_attn.layers.max_pooling2d import MaxPooling2D
 
 # Channels and number of the convolutions of VGG16's stages.
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+STAGE_NAMES = tuple(f"stage{i}" for i in range(1, 6))
+# What may join `fc7`, and how many of its pixels there are for one of `fc7`.
+SKIPS = {"image": 8, "stage1": 4, "stage2": 2, "stage3": 1, "stage4": 1}
+SKIP_FILTERS = 128
 SIZES = ("feature", "input")
 FORMS = ("paper", "reference")
 
@@ -37,31 +41,55 @@ def scale_names(scales):
     return [f"scale_{scale:g}".replace(".", "_") for scale in scales]
 
 
-def backbone(filters, dropout, average_pooling, form):
-    """Returns the layers from the image to `fc7`, in order."""
-    layers = []
-    for stage, (channels, count) in enumerate(STAGES, start=1):
-        for i in range(1, count + 1):
-            rate = 2 if stage == 5 else 1
-            name = f"stage{stage}_conv{i}"
-            layers.append(_convolution(channels, 3, rate, name))
-        strides = 2 if stage < 4 else 1
-        pooling = MaxPooling2D(3, strides, padding=1, name=f"stage{stage}")
-        layers.append(pooling)
-    if average_pooling:
-        # Not padding="same", which would leave the zeros out of the average.
-        layers += [
-            keras.layers.ZeroPadding2D(1, name="average_padding"),
-            keras.layers.AveragePooling2D(3, 1, name="average_pool"),
+class Backbone:
+    """The layers from an image to the features, which all scales share.
+
+    Args:
+        filters: Number of channels of `fc6` and `fc7`.
+        dropout: Share of their outputs that training sets to 0.
+        average_pooling: Whether an average pooling follows `stage5`.
+        skips: Names out of `SKIPS`, of what joins `fc7`.
+        form: `"paper"` or `"reference"`.
+    """
+
+    def __init__(self, filters, dropout, average_pooling, skips, form):
+        self.stages = [
+            _stage(number, *stage) for number, stage in enumerate(STAGES, 1)
         ]
-    last = "relu" if form == "paper" else None
-    return [
-        *layers,
-        _convolution(filters, 3, 12, "fc6"),
-        keras.layers.Dropout(dropout, name="fc6_dropout"),
-        _convolution(filters, 1, 1, "fc7", last),
-        keras.layers.Dropout(dropout, name="fc7_dropout"),
-    ]
+        self.top = [
+            *(_average_pooling() if average_pooling else ()),
+            _convolution(filters, 3, "fc6", rate=12),
+            keras.layers.Dropout(dropout, name="fc6_dropout"),
+            _convolution(
+                filters,
+                1,
+                "fc7",
+                activation="relu" if form == "paper" else None,
+            ),
+            keras.layers.Dropout(dropout, name="fc7_dropout"),
+        ]
+        self.skips = {source: _skip(source, dropout) for source in skips}
+        first = keras.config.image_data_format() == "channels_first"
+        self.join = keras.layers.Concatenate(1 if first else 3, name="features")
+
+    def __call__(self, image, scale=None):
+        """Returns the features of an image.
+
+        A shared layer has an output for each scale: with `scale`, its name,
+        the ends of the stages are `stage1_<scale>` and so on.
+        """
+        joined = []
+        for source, layers in zip(
+            ("image", *STAGE_NAMES), ([], *self.stages), strict=True
+        ):
+            image = run(layers, image)
+            if scale is not None and source != "image":
+                name = f"{source}_{scale}"
+                image = keras.layers.Identity(name=name)(image)
+            if source in self.skips:
+                joined.append(run(self.skips[source], image))
+        features = run(self.top, image)
+        return self.join([features, *joined]) if joined else features
 
 
 def run(layers, x):
@@ -71,15 +99,17 @@ def run(layers, x):
     return x
 
 
-def run_scale(layers, image, scale, name, form):
-    """Applies shared layers to the image at a scale."""
-    x = resized(image, scale, name, form)
-    for layer in layers:
-        x = layer(x)
-        if layer.name == "stage5":
-            # A shared layer has several outputs: this names the one.
-            x = keras.layers.Identity(name=f"stage5_{name}")(x)
-    return x
+def check_skips(skips):
+    """Checks what is to join `fc7`."""
+    if (
+        not isinstance(skips, (list, tuple))
+        or len(set(skips)) < len(skips)
+        or not set(skips) <= set(SKIPS)
+    ):
+        raise ValueError(
+            f"`skips` must be some of {tuple(SKIPS)}, each once. "
+            f"Received: skips={skips!r}"
+        )
 
 
 def classifier(classes, form, name="classifier"):
@@ -137,11 +167,43 @@ def activate(x, activation, name):
     return keras.layers.Activation(activation, dtype="float32", name=name)(x)
 
 
-def _convolution(filters, size, rate, name, activation="relu"):
+def _stage(number, filters, count):
+    """Returns convolutions and the pooling at their end."""
+    rate = 2 if number == 5 else 1
+    convolutions = [
+        _convolution(filters, 3, f"stage{number}_conv{i}", rate=rate)
+        for i in range(1, count + 1)
+    ]
+    strides = 2 if number < 4 else 1
+    name = STAGE_NAMES[number - 1]
+    return [*convolutions, MaxPooling2D(3, strides, padding=1, name=name)]
+
+
+def _average_pooling():
+    # Not padding="same", which would leave the zeros out of the average.
+    return [
+        keras.layers.ZeroPadding2D(1, name="average_padding"),
+        keras.layers.AveragePooling2D(3, 1, name="average_pool"),
+    ]
+
+
+def _skip(source, dropout):
+    """Returns the two layers on what joins `fc7`, and their dropout."""
+    filters, strides = SKIP_FILTERS, SKIPS[source]
+    return [
+        _convolution(filters, 3, f"skip_{source}_conv1", strides=strides),
+        keras.layers.Dropout(dropout, name=f"skip_{source}_dropout1"),
+        _convolution(filters, 1, f"skip_{source}_conv2"),
+        keras.layers.Dropout(dropout, name=f"skip_{source}_dropout2"),
+    ]
+
+
+def _convolution(filters, size, name, *, rate=1, strides=1, activation="relu"):
     return Conv2D(
         filters,
         size,
-        padding="same",
+        strides,
+        padding=rate * (size // 2),
         dilation_rate=rate,
         activation=activation,
         kernel_initializer=FanOutNormal(),

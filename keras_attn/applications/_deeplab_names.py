@@ -1,6 +1,6 @@
 """What the weights of DeepLab and VGG16 are called in PyTorch."""
 
-from keras_attn.applications._deeplab_graph import STAGES
+from keras_attn.applications._deeplab_graph import SKIPS, STAGES
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import subsampled, subsampled_units
 
@@ -44,6 +44,7 @@ def _reference(layers):
             names.append((name, layers[f"stage{stage}_conv{i}"]))
         names.append((f"{backbone}fc6.0.0", layers["fc6"]))
         names.append((f"{backbone}fc7.0", layers["fc7"]))
+        names += _skips(layers, backbone)
     for i, head in enumerate(heads):
         names.append((f"score_map1.{i}.0.0", layers[head]))
     if "classifier" in layers:
@@ -51,6 +52,16 @@ def _reference(layers):
     if "attention" in layers:
         names.append(("score_map2", layers["attention"]))
     return names
+
+
+def _skips(layers, prefix=""):
+    """Returns names of what joins fc7, which is in neither's code."""
+    return [
+        (f"{prefix}skip_{source}.{i}", layers[f"skip_{source}_conv{i + 1}"])
+        for source in SKIPS
+        for i in range(2)
+        if f"skip_{source}_conv{i + 1}" in layers
+    ]
 
 
 def _caffe(layers):
@@ -92,6 +103,7 @@ def _linear(layers, fc6, fc7, fc8):
         ),
         # ImageNet's classes, which are others.
         (fc8, None),
+        *_skips(layers),
     ]
     if "classifier" in layers:
         names.append(("fc8_voc12", layers["classifier"]))

@@ -35,6 +35,7 @@ def DeepLabLargeFOV(
     filters=1024,
     dropout=0.5,
     average_pooling=True,
+    skips=(),
     output_resolution="feature",
     form="paper",
 ):
@@ -80,6 +81,10 @@ def DeepLabLargeFOV(
             `0.5`.
         average_pooling: Whether a 3x3 average pooling follows `stage5`.
             Defaults to `True`.
+        skips: What joins `fc7`, some of `"image"`, `"stage1"`, .. `"stage4"`:
+            each by a 3x3 and a 1x1 convolution of 128 channels. With all,
+            the network is the paper's DeepLab-MSc-LargeFOV. Colours and fine
+            textures reach the classifier so. Defaults to `()`.
         output_resolution: `"feature"`, an eighth of the image's, or
             `"input"`: scores are brought to the size of the image, bilinearly
             with aligned corners, before the activation. Defaults to
@@ -107,11 +112,12 @@ def DeepLabLargeFOV(
     arguments.check_weights(weights)
     graph.check_choice("output_resolution", output_resolution, graph.SIZES)
     graph.check_choice("form", form, graph.FORMS)
+    graph.check_skips(skips)
     input_tensor = arguments.image_input(
         input_tensor, input_shape, (321, 321, 3)
     )
-    layers = graph.backbone(filters, dropout, average_pooling, form)
-    x = graph.run(layers, input_tensor)
+    backbone = graph.Backbone(filters, dropout, average_pooling, skips, form)
+    x = backbone(input_tensor)
     if include_top:
         x = graph.classifier(classes, form)(x)
         if output_resolution == "input":
@@ -140,6 +146,7 @@ def DeepLabASC(
     filters=1024,
     dropout=0.5,
     average_pooling=False,
+    skips=(),
     output_resolution="feature",
     form="paper",
 ):
@@ -149,7 +156,7 @@ def DeepLabASC(
     `DeepLabLargeFOV` scores the classes at each. An `AttentionToScale` layer,
     named `attention`, weighs the scores of the scales at each position, by the
     features `fc7` of all of them, and the sum is the output. Of the layers
-    that all scales share, the last feature maps of each scale are named
+    that all scales share, the feature maps of each scale are named
     `stage5_scale_1` and so on. What the attention weighs with is
     `keras_attn.explain.attention_maps(model, images)["attention"]`.
 
@@ -196,6 +203,7 @@ def DeepLabASC(
             and inside of the attention. Defaults to `0.5`.
         average_pooling: Whether a 3x3 average pooling follows `stage5`.
             Defaults to `False`.
+        skips: What joins `fc7`, see `DeepLabLargeFOV`. Defaults to `()`.
         output_resolution: `"feature"`, or `"input"`: merged scores are brought
             to the size of the image before the activation. Defaults to
             `"feature"`.
@@ -232,14 +240,15 @@ def DeepLabASC(
         "attention_resolution", attention_resolution, graph.SIZES
     )
     graph.check_choice("form", form, graph.FORMS)
+    graph.check_skips(skips)
     names = graph.scale_names(scales)
     input_tensor = arguments.image_input(
         input_tensor, input_shape, (321, 321, 3)
     )
-    layers = graph.backbone(filters, dropout, average_pooling, form)
+    backbone = graph.Backbone(filters, dropout, average_pooling, skips, form)
     features = [
-        graph.run_scale(layers, input_tensor, scale, name, form)
-        for scale, name in zip(scales, names, strict=True)
+        backbone(graph.resized(input_tensor, scale, each, form), each)
+        for scale, each in zip(scales, names, strict=True)
     ]
     if not include_top:
         outputs = {

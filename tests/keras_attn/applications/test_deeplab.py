@@ -337,6 +337,64 @@ class TestMerge:
         np.testing.assert_allclose(y["merged"], expected, rtol=0, atol=1e-5)
 
 
+SKIPS = ("image", "stage1", "stage2", "stage3", "stage4")
+
+
+class TestSkips:
+    """DeepLab-MSc-LargeFOV."""
+
+    def test_join_fc7(self):
+        options = {"include_top": False, "average_pooling": False}
+        model = drawn(DeepLabLargeFOV, skips=SKIPS, **options)
+        x = images(25, 33)
+        y = model.predict(x, verbose=0)
+        assert y.shape == (2, 4, 5, 8 + 5 * 128)
+        plain = narrow(DeepLabLargeFOV)(input_shape=(None, None, 3), **options)
+        for layer in plain.layers:
+            if layer.weights:
+                same = model.get_layer(layer.name)
+                layer.set_weights(same.get_weights())
+        np.testing.assert_allclose(
+            y[..., :8], plain.predict(x, verbose=0), rtol=0, atol=1e-6
+        )
+        # Each eighth pixel of the image, with the eight around it.
+        first, second = (
+            model.get_layer(f"skip_image_conv{i}").get_weights() for i in (1, 2)
+        )
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        around = np.stack(
+            [
+                padded[:, i : i + 25 : 8, j : j + 33 : 8]
+                for i in range(3)
+                for j in range(3)
+            ],
+            axis=3,
+        )
+        kernel = first[0].reshape(9, 3, 128)
+        hidden = np.einsum("bhwkc,kcf->bhwf", around, kernel) + first[1]
+        expected = np.maximum(hidden, 0) @ second[0][0, 0] + second[1]
+        np.testing.assert_allclose(
+            y[..., 8:136], np.maximum(expected, 0), rtol=0, atol=1e-5
+        )
+
+    def test_in_each_scale(self):
+        model = drawn(DeepLabASC, skips=("image", "stage1"))
+        assert model.predict(images(17, 25), verbose=0).shape == (2, 3, 4, 3)
+        kernel = model.get_layer("attention").hidden.kernel
+        assert kernel.shape[2] == 3 * (8 + 2 * 128)
+
+    def test_have_names_in_pytorch(self):
+        model = DeepLabASC(filters=8, attention_filters=4, skips=("stage2",))
+        names = to_torch(model)
+        assert names["backbone.skip_stage2.0.weight"].shape == (128, 128, 3, 3)
+        assert load_torch(model, names).missing == ()
+
+    def test_of_known_and_other_size(self):
+        for size in ((17, 25), (24, 40), (30, 9)):
+            model = drawn(DeepLabLargeFOV, input_shape=(*size, 3), skips=SKIPS)
+            assert model.predict(images(*size), verbose=0).shape[0] == 2
+
+
 def vgg16(random):
     """A VGG16 with torchvision's names and shapes."""
     arrays, index, channels = {}, 0, 3
@@ -496,6 +554,9 @@ class TestPreprocessInput:
         ({"scales": (0.5, 1)}, "from the largest to the smallest"),
         ({"scales": (1, 1)}, "from the largest to the smallest"),
         ({"scales": (2, 1)}, r"numbers in \(0, 1\]"),
+        ({"skips": "image"}, "`skips` must be some of"),
+        ({"skips": ("stage5",)}, "`skips` must be some of"),
+        ({"skips": ("image", "image")}, "each once"),
         ({"merge": "sum"}, "`merge` must be one of"),
         ({"form": "caffe"}, "`form` must be one of"),
         ({"attention_resolution": 8}, "`attention_resolution` must be one of"),
