@@ -8,15 +8,54 @@ import numpy as np
 from applications.common.parts import Part
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of a part; the order depends on the seed and epoch alone.
+class OrderedBatches(keras.utils.PyDataset):
+    """Batches whose order depends on the seed and the epoch alone.
+
+    Subclasses make the batch of the indices that `order` has at its place.
+
+    Args:
+        count: Number of images.
+        batch_size: Images of a batch. If one image is left over, the last
+            batch has it too: batch normalisation needs two.
+        seed: Shuffles anew in each epoch, or `None` for the given order.
+        workers: Threads that make batches.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        seed: int | None = None,
+        workers: int = 1,
+    ):
+        super().__init__(workers=workers)
+        self.count = count
+        self.seed = seed
+        self.starts = list(range(0, count, batch_size))
+        if len(self.starts) > 1 and self.starts[-1] == count - 1:
+            self.starts.pop()
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Sets the order of an epoch, counted from 0."""
+        self.epoch = epoch
+        order = np.arange(self.count)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        self.order = np.split(order, self.starts[1:])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+class Batches(OrderedBatches):
+    """Batches of a part.
 
     Args:
         part: Images and labels.
-        batch_size: Images of a batch. If one image is left over, the last
-            batch has it too: batch normalisation needs two.
+        batch_size: As of `OrderedBatches`.
         preprocess: Function from uint8 images to what the model reads.
-        seed: Shuffles anew in each epoch, or `None` for the given order.
+        seed: As of `OrderedBatches`.
         data_format: Of the model; images in memory are channels last.
         workers: Threads that make batches.
     """
@@ -30,25 +69,10 @@ class Batches(keras.utils.PyDataset):
         data_format: str = "channels_last",
         workers: int = 1,
     ):
-        super().__init__(workers=workers)
+        super().__init__(len(part), batch_size, seed, workers)
         self.part = part
         self.preprocess = preprocess
-        self.seed = seed
         self.first = data_format == "channels_first"
-        self.starts = list(range(0, len(part), batch_size))
-        if len(self.starts) > 1 and self.starts[-1] == len(part) - 1:
-            self.starts.pop()
-        self.start_epoch(0)
-
-    def start_epoch(self, epoch: int) -> None:
-        """Sets the order of an epoch, counted from 0."""
-        order = np.arange(len(self.part))
-        if self.seed is not None:
-            order = np.random.default_rng([self.seed, epoch]).permutation(order)
-        self.order = np.split(order, self.starts[1:])
-
-    def __len__(self) -> int:
-        return len(self.starts)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index]
@@ -65,7 +89,7 @@ class StartEpochs(keras.callbacks.Callback):
     started, and its `on_epoch_end` also before the first epoch.
     """
 
-    def __init__(self, batches: Batches):
+    def __init__(self, batches: OrderedBatches):
         super().__init__()
         self.batches = batches
 

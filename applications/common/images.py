@@ -12,7 +12,7 @@ from applications.common.extras import optional
 from applications.common.problems import Problems
 
 # (height, width, channels)
-Shape = tuple[int, int, int]
+Shape = tuple[int | None, int | None, int]
 
 
 def read_images(
@@ -52,7 +52,10 @@ def read_images(
 
 
 def read_image(path: Path, shape: Shape) -> np.ndarray:
-    """Reads one file, the right way up, as grey or colour as asked."""
+    """Reads one file, the right way up, as grey or colour as asked.
+
+    With `None` for height and width, at the size that it has.
+    """
     image_module = optional("PIL.Image", "images")
     turn = optional("PIL.ImageOps", "images").exif_transpose
     if not path.exists():
@@ -84,6 +87,8 @@ def _fit(image: Any, shape: Shape) -> np.ndarray:
     elif image.mode == "P":
         image = image.convert("RGBA")
     image = image.convert("L" if channels == 1 else "RGB")
+    if height is None:
+        height, width = image.height, image.width
     if image.size != (width, height):
         image = image.resize((width, height), image_module.Resampling.BILINEAR)
-    return np.asarray(image).reshape(shape)
+    return np.asarray(image).reshape((height, width, channels))

@@ -63,10 +63,41 @@ def table(matrix: np.ndarray, class_names: list[str]) -> str:
     return "\n".join(lines)
 
 
+def iou(matrix: np.ndarray) -> np.ndarray:
+    """Computes the intersection over union of each class.
+
+    `right / (row sum + column sum - right)`; not a number for a class that
+    occurs neither in truth nor in predictions.
+    """
+    right = np.diag(matrix).astype(float)
+    with np.errstate(invalid="ignore"):
+        return right / (matrix.sum(axis=1) + matrix.sum(axis=0) - right)
+
+
+def iou_table(matrix: np.ndarray, class_names: list[str]) -> str:
+    """Returns IoU, recall and precision of pixels as lines of text."""
+    result, unions = scores(matrix), iou(matrix)
+    width = max(8, *map(len, class_names))
+    lines = [f"{'class':{width}}       pixels    IoU  recall  precision"]
+    for i, name in enumerate(class_names):
+        lines.append(
+            f"{name:{width}}  {matrix[i].sum():11}  {unions[i]:5.3f}  "
+            f"{result.recall[i]:6.3f}  {result.precision[i]:9.3f}"
+        )
+    lines.append(
+        f"{'mean':{width}}  {matrix.sum():11}  {np.nanmean(unions):5.3f}"
+    )
+    lines.append(f"pixel accuracy {result.accuracy:.4f}")
+    return "\n".join(lines)
+
+
 def draw_confusion(
-    matrix: np.ndarray, class_names: list[str], path: Path
+    matrix: np.ndarray,
+    class_names: list[str],
+    path: Path,
+    as_shares: bool = False,
 ) -> None:
-    """Draws counts, coloured by their share of the true class."""
+    """Draws counts, or shares, coloured by their share of the true class."""
     figure_module = optional("matplotlib.figure", "images")
     side = 2.2 + 0.62 * len(class_names)
     figure = figure_module.Figure((side + 0.6, side), layout="constrained")
@@ -82,6 +113,7 @@ def draw_confusion(
     axes.set_title(f"accuracy {scores(matrix).accuracy:.4f}")
     for (row, column), count in np.ndenumerate(matrix):
         colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, count, ha="center", va="center", color=colour)
+        text = f"{shares[row, column]:.2f}" if as_shares else count
+        axes.text(column, row, text, ha="center", va="center", color=colour)
     with files.replacing(path) as partial:
         figure.savefig(partial, dpi=110)

@@ -30,6 +30,8 @@ class ResumableTraining(keras.callbacks.Callback):
             better, or `None` to keep the model of the last epoch.
         early_stopping: `EarlyStopping` to be brought back to its state, and
             to be given to `fit` before this callback, or `None`.
+        kept: Model that is saved when it is to be kept, of which the one in
+            training is a part, or `None` for the latter.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class ResumableTraining(keras.callbacks.Callback):
         epochs: int,
         monitor: str | None = None,
         early_stopping: keras.callbacks.EarlyStopping | None = None,
+        kept: keras.Model | None = None,
     ):
         super().__init__()
         self.folder = folder
         self.epochs = epochs
         self.monitor = monitor
         self.early_stopping = early_stopping
+        self.kept = kept
         self.arrays: str | None = None
         self.best: float | None = None
         self.finished = False
@@ -77,7 +81,7 @@ class ResumableTraining(keras.callbacks.Callback):
         )
         self.finished = self.model.stop_training or epoch + 1 == self.epochs
         if self._is_kept(row):
-            save_model(self.model, self.folder / runs.MODEL)
+            save_model(self.kept or self.model, self.folder / runs.MODEL)
         self._write_log()
         self._commit(f"state-{epoch + 1:04}.npz")
 
@@ -113,18 +117,26 @@ class ResumableTraining(keras.callbacks.Callback):
                 path.unlink()
 
 
-def build_all(model: keras.Model) -> None:
-    """Builds optimizer, loss and metrics of a compiled classifier.
+def build_all(
+    model: keras.Model, labels: Any = None, scores: Any = None
+) -> None:
+    """Builds optimizer, loss and metrics of a compiled model.
 
     The optimizer, so that its state can be loaded. Loss and metrics, because
     `fit` would build them by a trial batch; with several workers Keras then
     hands the batches that were made after it to the first epoch, as many as
     were ready by chance.
+
+    Args:
+        model: The model.
+        labels: Such as its loss takes; `None` for those of a classifier.
+        scores: Such as its outputs are.
     """
     model.optimizer.build(model.trainable_variables)
-    classes = model.output_shape[-1]
-    labels = np.zeros(2, "int64")
-    scores = keras.ops.full((2, classes), 1 / classes)
+    if labels is None:
+        classes = model.output_shape[-1]
+        labels = np.zeros(2, "int64")
+        scores = keras.ops.full((2, classes), 1 / classes)
     model.compute_loss(y=labels, y_pred=scores)
     model.compute_metrics(None, labels, scores)
     model.reset_metrics()

@@ -2,8 +2,9 @@
 
 import argparse
 import dataclasses
-import os
 from typing import Any
+
+from applications.common import settings
 
 DEFAULT_RUN = "runs/facial_expression"
 SCHEDULES = ("constant", "cosine")
@@ -55,12 +56,7 @@ class Config:
             "hold_out": (0 <= self.hold_out < 1, "in [0, 1)"),
             "seed": (self.seed >= 0, "0 or more"),
         }
-        for name, (holds, rule) in rules.items():
-            if not holds:
-                raise ValueError(
-                    f"--{name.replace('_', '-')} must be {rule}; it is "
-                    f"{getattr(self, name)}"
-                )
+        settings.check(self, rules)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -74,12 +70,7 @@ class Config:
 
 def from_options(options: argparse.Namespace) -> Config:
     """Takes the settings out of parsed options."""
-    names = [field.name for field in dataclasses.fields(Config)]
-    settings = {name: getattr(options, name) for name in names}
-    if settings["data"] is not None:
-        # A run can be gone on with from another folder.
-        settings["data"] = os.path.abspath(settings["data"])
-    return Config(**settings)
+    return settings.from_options(options, Config)
 
 
 HELP = {
@@ -114,16 +105,4 @@ CHOICES = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds an option for each setting."""
-    for field in dataclasses.fields(Config):
-        flag = f"--{field.name.replace('_', '-')}"
-        text = HELP[field.name]
-        if field.type is bool:
-            parser.add_argument(flag, action="store_true", help=text)
-            continue
-        parser.add_argument(
-            flag,
-            type=str if field.name == "data" else field.type,
-            choices=CHOICES.get(field.name),
-            default=field.default,
-            help=text,
-        )
+    settings.add_options(parser, Config, HELP, CHOICES)

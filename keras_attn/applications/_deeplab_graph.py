@@ -1,5 +1,7 @@
 """The parts that networks of the DeepLab family are built of."""
 
+import itertools
+
 import keras
 
 from keras_attn.layers import BilinearResizing
@@ -50,25 +52,33 @@ class Backbone:
         average_pooling: Whether an average pooling follows `stage5`.
         skips: Names out of `SKIPS`, of what joins `fc7`.
         form: `"paper"` or `"reference"`.
+        seed: Integer, or `None`.
     """
 
-    def __init__(self, filters, dropout, average_pooling, skips, form):
+    def __init__(self, filters, dropout, average_pooling, skips, form, seed):
+        seeds = itertools.count(1)
+
+        def drop(name):
+            # Each has another one, or all would drop the same places.
+            own = None if seed is None else seed + next(seeds)
+            return keras.layers.Dropout(dropout, seed=own, name=name)
+
         self.stages = [
             _stage(number, *stage) for number, stage in enumerate(STAGES, 1)
         ]
         self.top = [
             *(_average_pooling() if average_pooling else ()),
             _convolution(filters, 3, "fc6", rate=12),
-            keras.layers.Dropout(dropout, name="fc6_dropout"),
+            drop("fc6_dropout"),
             _convolution(
                 filters,
                 1,
                 "fc7",
                 activation="relu" if form == "paper" else None,
             ),
-            keras.layers.Dropout(dropout, name="fc7_dropout"),
+            drop("fc7_dropout"),
         ]
-        self.skips = {source: _skip(source, dropout) for source in skips}
+        self.skips = {source: _skip(source, drop) for source in skips}
         first = keras.config.image_data_format() == "channels_first"
         self.join = keras.layers.Concatenate(1 if first else 3, name="features")
 
@@ -187,14 +197,14 @@ def _average_pooling():
     ]
 
 
-def _skip(source, dropout):
+def _skip(source, drop):
     """Returns the two layers on what joins `fc7`, and their dropout."""
     filters, strides = SKIP_FILTERS, SKIPS[source]
     return [
         _convolution(filters, 3, f"skip_{source}_conv1", strides=strides),
-        keras.layers.Dropout(dropout, name=f"skip_{source}_dropout1"),
+        drop(f"skip_{source}_dropout1"),
         _convolution(filters, 1, f"skip_{source}_conv2"),
-        keras.layers.Dropout(dropout, name=f"skip_{source}_dropout2"),
+        drop(f"skip_{source}_dropout2"),
     ]
 
 

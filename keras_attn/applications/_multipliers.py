@@ -14,17 +14,18 @@ class SGD(keras.optimizers.SGD):
 
     Reference: Chen et al., "Semantic Image Segmentation with Deep
     Convolutional Nets and Fully Connected CRFs", ICLR 2015
-    (https://arxiv.org/abs/1412.7062), section 4: rate 0.001, 0.01 for the
-    classifier, momentum 0.9, weight decay 0.0005. Keras' weight decay is
-    decoupled from gradient and momentum, and does not know the multipliers.
+    (https://arxiv.org/abs/1412.7062). Keras' weight decay is decoupled from
+    gradient and momentum, and does not know the multipliers.
 
     Args:
         learning_rate: Number, schedule or callable. Defaults to `0.001`.
         momentum: Number in [0, 1]. Defaults to `0.9`.
         weight_decay: Number, or `None` for none. Defaults to `0.0005`.
         multipliers: Dict of names of layers to non-negative numbers, by which
-            the rate of their weights is multiplied. Defaults to
-            `{"classifier": 10}`; names that a model does not have are left.
+            the rate of their weights is multiplied. A name stands for names
+            that go on with `_` too, as those of a classifier for each scale
+            do. Defaults to `{"classifier": 10}`; names that a model does not
+            have are left.
         **kwargs: Arguments of `keras.optimizers.SGD`. `clipnorm` and the like
             clip gradients that are multiplied already.
 
@@ -95,7 +96,9 @@ class SGD(keras.optimizers.SGD):
         """Returns the product of the multipliers of the layers it is in."""
         factor = 1
         for part in variable.path.split("/"):
-            factor *= self.multipliers.get(part, 1)
+            for name, value in self.multipliers.items():
+                if part == name or part.startswith(f"{name}_"):
+                    factor *= value
         return factor
 
     def get_config(self):

@@ -19,8 +19,8 @@ class SegmentationCrossentropy(keras.losses.Loss):
     `dict.fromkeys(model.output, masks)`.
 
     Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
-    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339), section 3.2.
-    Normalised as PyTorch's `CrossEntropyLoss` is.
+    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). Normalised
+    as PyTorch's `CrossEntropyLoss` is.
 
     Args:
         from_logits: Whether the scores are logits. Defaults to `False`.
@@ -31,7 +31,11 @@ class SegmentationCrossentropy(keras.losses.Loss):
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
         name: Name of the loss. Defaults to `"segmentation_crossentropy"`.
-        **kwargs: Arguments of `keras.losses.Loss`.
+        **kwargs: Arguments of `keras.losses.Loss`; `reduction` stays what it
+            is, since only a mean is normalised so.
+
+    Raises:
+        ValueError: If another `reduction` is asked for.
 
     Call arguments:
         y_true: Labels `(batch, height, width)`, or with an axis for one
@@ -58,6 +62,11 @@ class SegmentationCrossentropy(keras.losses.Loss):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
+        if self.reduction != "sum_over_batch_size":
+            raise ValueError(
+                "`reduction` must be 'sum_over_batch_size', the mean over the "
+                f"pixels that count. Received: reduction={self.reduction!r}"
+            )
         self.from_logits = from_logits
         self.ignore_label = ignore_label
         self.class_weights = (

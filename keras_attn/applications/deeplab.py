@@ -38,6 +38,7 @@ def DeepLabLargeFOV(
     skips=(),
     output_resolution="feature",
     form="paper",
+    seed=None,
 ):
     """DeepLab-LargeFOV: VGG16 that scores the classes of each place.
 
@@ -82,15 +83,20 @@ def DeepLabLargeFOV(
         average_pooling: Whether a 3x3 average pooling follows `stage5`.
             Defaults to `True`.
         skips: What joins `fc7`, some of `"image"`, `"stage1"`, .. `"stage4"`:
-            each by a 3x3 and a 1x1 convolution of 128 channels. With all,
-            the network is the paper's DeepLab-MSc-LargeFOV. Colours and fine
-            textures reach the classifier so. Defaults to `()`.
+            each by a 3x3 and a 1x1 convolution of 128 channels, as in the
+            paper's DeepLab-MSc; the first has the stride that leads to the
+            size of `fc7`. Colours and fine textures reach the classifier so.
+            Defaults to `()`.
         output_resolution: `"feature"`, an eighth of the image's, or
             `"input"`: scores are brought to the size of the image, bilinearly
             with aligned corners, before the activation. Defaults to
             `"feature"`.
         form: `"paper"`, or `"reference"` for a known PyTorch implementation,
-            which has no ReLU after `fc7`. Defaults to `"paper"`.
+            which has no ReLU after `fc7`, and a classifier by 3x3 with ReLU.
+            Defaults to `"paper"`.
+        seed: Integer for the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. A saved model draws on where it was
+            with an integer only. Defaults to `None`.
 
     Returns:
         A functional `keras.Model`: class probabilities
@@ -116,7 +122,9 @@ def DeepLabLargeFOV(
     input_tensor = arguments.image_input(
         input_tensor, input_shape, (321, 321, 3)
     )
-    backbone = graph.Backbone(filters, dropout, average_pooling, skips, form)
+    backbone = graph.Backbone(
+        filters, dropout, average_pooling, skips, form, seed
+    )
     x = backbone(input_tensor)
     if include_top:
         x = graph.classifier(classes, form)(x)
@@ -149,6 +157,7 @@ def DeepLabASC(
     skips=(),
     output_resolution="feature",
     form="paper",
+    seed=None,
 ):
     """DeepLab with attention to scale.
 
@@ -165,9 +174,9 @@ def DeepLabASC(
     scales share all weights, and merge at the size of the finest one's
     scores, an eighth of the image's. `form="reference"` is a known PyTorch
     implementation instead: no ReLU after `fc7`; for each scale its own
-    classifier, by 3x3 and with ReLU; sizes `floor(n s)`. It merges at the size
-    of the image, `attention_resolution="input"`, at 61 times the arithmetic
-    of the attention.
+    classifier, by 3x3 and with ReLU; sizes `floor(n s)`. With
+    `attention_resolution="input"` besides it merges as that does, at the size
+    of the image, for 61 times the arithmetic of the attention.
 
     Args:
         include_top: Whether to end in the merged scores. Without, there is a
@@ -208,6 +217,8 @@ def DeepLabASC(
             to the size of the image before the activation. Defaults to
             `"feature"`.
         form: `"paper"` or `"reference"`. Defaults to `"paper"`.
+        seed: Integer for the dropout, or `None`, see `DeepLabLargeFOV`.
+            Defaults to `None`.
 
     Returns:
         A functional `keras.Model`: class probabilities
@@ -245,7 +256,9 @@ def DeepLabASC(
     input_tensor = arguments.image_input(
         input_tensor, input_shape, (321, 321, 3)
     )
-    backbone = graph.Backbone(filters, dropout, average_pooling, skips, form)
+    backbone = graph.Backbone(
+        filters, dropout, average_pooling, skips, form, seed
+    )
     features = [
         backbone(graph.resized(input_tensor, scale, each, form), each)
         for scale, each in zip(scales, names, strict=True)
@@ -258,7 +271,9 @@ def DeepLabASC(
         return arguments.finish(input_tensor, outputs, name, weights)
     scores = graph.scores(features, names, classes, form)
     merged = _merge(
-        AttentionToScale(merge, attention_filters, dropout, name="attention"),
+        AttentionToScale(
+            merge, attention_filters, dropout, seed, name="attention"
+        ),
         scores,
         features,
         input_tensor if attention_resolution == "input" else None,

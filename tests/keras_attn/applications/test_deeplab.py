@@ -270,6 +270,28 @@ class TestSizes:
             narrow(DeepLabASC)(input_shape=(None, None, 3), form="reference")
 
 
+def test_a_seed_is_that_of_all_dropout():
+    kwargs = {"input_shape": (33, 33, 3), "skips": ("image",), "seed": 3}
+    model = narrow(DeepLabASC)(**kwargs)
+    draw_weights(model, np.random.default_rng(0))
+    seeds = [
+        layer.seed
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Dropout)
+    ]
+    assert len(set(seeds)) == len(seeds) == 4
+    assert model.get_layer("attention").seed == 3
+    again = narrow(DeepLabASC)(**kwargs)
+    again.set_weights(model.get_weights())
+    # Whatever was drawn before.
+    keras.utils.set_random_seed(7)
+    x = images(33, 33)
+    first = [ops.convert_to_numpy(model(x, training=True)) for _ in range(2)]
+    second = [ops.convert_to_numpy(again(x, training=True)) for _ in range(2)]
+    np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
+    assert np.abs(first[0] - first[1]).max() > 1e-4
+
+
 class TestExtraSupervision:
     def test_one_loss_trains_all_outputs(self, data_format):
         keras.utils.set_random_seed(0)

@@ -132,6 +132,19 @@ def test_refuses(value):
         SGD(multipliers=value)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("classifier_scale_1", 1.0), ("classifiers", 0.1), ("my_classifier", 0.1)],
+)
+def test_a_name_stands_for_those_that_go_on_with_it(name, rate):
+    layer = keras.layers.Dense(1, kernel_initializer="zeros", name=name)
+    layer.build((None, 1))
+    optimizer = SGD(0.1, momentum=0.0, weight_decay=None)
+    optimizer.apply([np.ones((1, 1))], [layer.kernel])
+    kernel = ops.convert_to_numpy(layer.kernel)
+    np.testing.assert_allclose(kernel, -rate, rtol=1e-6)
+
+
 def test_the_path_of_a_nested_layer_counts():
     inner = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(1, name="classifier")],

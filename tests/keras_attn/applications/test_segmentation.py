@@ -129,6 +129,8 @@ class TestCrossentropy:
         assert again.class_weights == [1.0, 2.0] and again.ignore_label == 9
 
     def test_refuses(self):
+        with pytest.raises(ValueError, match="`reduction` must be"):
+            SegmentationCrossentropy(reduction="sum")
         loss = SegmentationCrossentropy(True, class_weights=[1, 2])
         with pytest.raises(ValueError, match="one for each of 3 classes"):
             loss(LABELS, logits())

@@ -77,9 +77,16 @@ def test_the_weights_of_an_average_are_all_the_same():
     assert tuple(weights.shape) == (2, 6, 5, 2)
 
 
-def test_a_maximum_has_no_weights():
-    with pytest.raises(ValueError, match="A maximum has no weights"):
-        AttentionToScale("maximum").attention(SCORES)
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_the_weights_of_a_maximum_are_shares_of_the_classes(data_format):
+    scores = np.array([3.0, 1, 1, 1]), np.array([0.0, 2, 2, 0])
+    scores = [
+        to_format(each.reshape(1, 1, 1, 4).astype("float32"), data_format)
+        for each in scores
+    ]
+    layer = AttentionToScale("maximum", data_format=data_format)
+    weights = ops.convert_to_numpy(layer.attention(scores))
+    np.testing.assert_array_equal(weights, [[[[0.5, 0.5]]]])
 
 
 def test_attention_builds_the_layer():

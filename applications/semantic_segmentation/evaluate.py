@@ -1,0 +1,58 @@
+"""Measures a network: `python -m applications.semantic_segmentation.evaluate`.
+
+Of the maps of the Earth, pixels count at their full resolution, whatever the
+network was shown.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from applications.common import command, files, reports
+from applications.semantic_segmentation import options as model_options
+
+CONFUSION = "confusion.png"
+SCORES = "scores.json"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and evaluates."""
+    parser = model_options.parser(
+        "Prints IoU, recall and precision of a trained network for each "
+        "class, and draws the confusion matrix of the pixels."
+    )
+    model_options.add_source(parser)
+    model_options.add_test_scales(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="folder for the drawing and the scores (default: the model's)",
+    )
+    return command.run(parser, _evaluate, argv)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    model_options.check_test_scales(options)
+    # Late, because Keras reads the backend when it is imported.
+    from applications.semantic_segmentation.model import load_model
+    from applications.semantic_segmentation.predicting import confusion
+    from applications.semantic_segmentation.source import read_part
+
+    loaded = load_model(options.model)
+    scenes = read_part(loaded, options)
+    matrix = confusion(loaded, scenes, options.test_scales, options.flip)
+    names = loaded.class_names
+    print(f"{options.part} scenes of {loaded.path}: {len(scenes)}")
+    print(reports.iou_table(matrix, names))
+    folder = getattr(options, "output", loaded.path.parent)
+    reports.draw_confusion(matrix, names, folder / CONFUSION, as_shares=True)
+    # The matrix holds all of the scores, and can be added to others.
+    found = {"part": options.part, "confusion": matrix.tolist()}
+    files.write_text(folder / SCORES, json.dumps(found) + "\n")
+    print(f"wrote {folder / CONFUSION} and {SCORES}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

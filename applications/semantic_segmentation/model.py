@@ -1,0 +1,161 @@
+"""Builds, cuts and loads networks of this task."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from applications.common import runs
+from applications.semantic_segmentation.config import Config
+from applications.semantic_segmentation.vgg16 import HED_SHA256, load_vgg16
+from keras_attn.applications import DeepLabASC, DeepLabLargeFOV
+from keras_attn.weights import load_torch
+
+TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
+STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
+
+
+def build_model(config: Config, classes: int) -> keras.Model:
+    """Builds the network, for images of any size; it ends in logits."""
+    shape = (None, None, 3)
+    if keras.config.image_data_format() == "channels_first":
+        shape = (3, None, None)
+    common = {
+        "input_shape": shape,
+        "classes": classes,
+        "classifier_activation": None,
+        "filters": config.filters,
+        "dropout": config.dropout,
+        "skips": config.skip_names,
+        "average_pooling": False,
+        # Without, PyTorch would draw from where no state is kept of.
+        "seed": config.seed,
+    }
+    if len(config.scale_list) == 1:
+        model = DeepLabLargeFOV(**common)
+    else:
+        model = DeepLabASC(
+            scales=config.scale_list,
+            merge=config.merge,
+            extra_supervision=config.extra_supervision,
+            attention_filters=config.attention_filters,
+            **common,
+        )
+    load_weights(model, config.weights)
+    return model
+
+
+def load_weights(model: keras.Model, source: str) -> None:
+    """Loads what a network starts from; other weights stay as drawn."""
+    if source == "none":
+        return
+    if source == "hed":
+        load_vgg16(model)
+    elif source.endswith(TORCH_FILES):
+        load_torch(model, source, strict=False)
+    else:
+        model.load_weights(source)
+
+
+def digest_of(source: str) -> str:
+    """Returns a short text that changes with the weights to start from."""
+    if source in ("none", "hed"):
+        return {"none": "none", "hed": HED_SHA256[:16]}[source]
+    path = Path(source)
+    if not path.is_file():
+        raise ValueError(
+            f"--weights must be hed, none or a file; there is no {path}"
+        )
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def cut(model: keras.Model, config: Config) -> tuple[keras.Model, keras.Model]:
+    """Cuts a network in two behind the convolutions of VGG16.
+
+    Returns:
+        A model from the image to what the rest needs of each scale, and one
+        from there to the outputs, which shares its layers with `model`.
+    """
+    tensors = []
+    for scale in _scale_names(config):
+        for source in (*config.skip_names, "stage5"):
+            tensors.append(_tensor(model, source, scale))
+    # The image itself may be needed twice, at no cost.
+    return keras.Model(model.input, tensors), keras.Model(tensors, model.output)
+
+
+def _scale_names(config: Config) -> list[str | None]:
+    if len(config.scale_list) == 1:
+        return [None]
+    return [f"scale_{scale:g}".replace(".", "_") for scale in config.scale_list]
+
+
+def _tensor(
+    model: keras.Model, source: str, scale: str | None
+) -> keras.KerasTensor:
+    if source != "image":
+        name = source if scale is None else f"{source}_{scale}"
+        return model.get_layer(name).output
+    if scale in (None, "scale_1"):
+        return model.input
+    return model.get_layer(f"image_{scale}").output
+
+
+def main_output(outputs: dict | keras.KerasTensor) -> keras.KerasTensor:
+    """Returns the merged scores of a network with extra supervision too."""
+    return outputs["merged"] if isinstance(outputs, dict) else outputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A saved network, and what is known about it."""
+
+    model: keras.Model
+    class_names: list[str]
+    palette: np.ndarray
+    config: Config
+    path: Path
+
+    @property
+    def data_format(self) -> str:
+        """Where the channels are."""
+        first = self.model.input_shape[1] == 3
+        return "channels_first" if first else "channels_last"
+
+
+def load_model(path: Path) -> Loaded:
+    """Loads the model of a run's folder, or the file in it."""
+    path = path / runs.MODEL if path.is_dir() else path
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such model")
+    if not (path.parent / runs.FACTS).exists():
+        raise ValueError(
+            f"{path}: no {runs.FACTS} lies beside it, which tells the classes"
+        )
+    facts = runs.read(path.parent)
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
+    except Exception as problem:
+        raise ValueError(
+            f"{path}: not a model that can be loaded ({problem})"
+        ) from problem
+    return Loaded(
+        keras.Model(model.input, main_output(model.output)),
+        facts["class_names"],
+        np.array(facts["palette"], "uint8"),
+        Config(**facts["settings"]),
+        path,
+    )
+
+
+def check_classes(loaded: Loaded, class_names: list[str]) -> None:
+    """Checks that a model and data have the same classes."""
+    if loaded.class_names != class_names:
+        raise ValueError(
+            f"{loaded.path}: the model has the classes {loaded.class_names}, "
+            f"and the data {class_names}"
+        )

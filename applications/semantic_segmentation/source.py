@@ -1,0 +1,63 @@
+"""Reads the part of the data that a trained network is shown."""
+
+import argparse
+import dataclasses
+import os
+
+from applications.semantic_segmentation.climate import blocks
+from applications.semantic_segmentation.config import Config
+from applications.semantic_segmentation.data import read_data
+from applications.semantic_segmentation.model import Loaded, check_classes
+from applications.semantic_segmentation.scenes import Scene, Scenes
+
+
+def read_for(
+    config: Config, skip_bad: bool = False, workers: int = 1
+) -> Scenes:
+    """Reads the data of a run."""
+    return read_data(
+        config.data,
+        config.seed,
+        skip_bad,
+        workers,
+        config.tile,
+        config.factor,
+        config.validation,
+    )
+
+
+def whole_maps(config: Config, part: str) -> list[Scene]:
+    """Returns the maps of the Earth uncut, with masks that are not reduced.
+
+    So that no pixel counts twice, and that networks which see the maps at
+    different sizes are measured alike.
+    """
+    reduced = blocks(config.factor, config.validation)
+    full = blocks(1, config.validation)
+    if part not in full:
+        raise ValueError(
+            f"the maps have no {part} part here; they have: {', '.join(full)}"
+        )
+    return [
+        dataclasses.replace(one, mask=other.mask)
+        for one, other in zip(reduced[part], full[part], strict=True)
+    ]
+
+
+def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
+    """Reads `--part` of `--data`, or of the data of the run."""
+    config = loaded.config
+    if options.data:
+        data = os.fspath(options.data)
+        config = dataclasses.replace(config, data=data)
+    if config.data is None:
+        return whole_maps(config, options.part)
+    scenes = read_for(config, options.skip_bad, options.workers)
+    check_classes(loaded, scenes.class_names)
+    part = getattr(scenes, options.part)
+    if not part:
+        raise ValueError(
+            f"the data have no {options.part} scenes; they have: "
+            f"{scenes.sizes()}"
+        )
+    return part

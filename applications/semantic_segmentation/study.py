@@ -1,0 +1,126 @@
+"""Merges compared on the Earth: `-m applications.semantic_segmentation.study`.
+
+Trains the recipe with attention, average, maximum and one scale, several seeds
+each, measures each network on the test part of the maps, and writes table and
+pictures. Started again it goes on where it was.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from applications.common import command, files, reports
+from applications.semantic_segmentation import climate
+from applications.semantic_segmentation.config import Config
+from applications.semantic_segmentation.results import Arm, write_page
+
+# Chosen by the far east of the maps, which the test part does not touch.
+RECIPE = {
+    "filters": 64,
+    "attention_filters": 64,
+    "skips": "stage1",
+    "views": 3,
+    "mirror": True,
+    "epochs": 10,
+    "optimizer": "adam",
+    "learning_rate": 3e-3,
+    "class_weights": True,
+}
+ARMS = {
+    "attention": {"merge": "attention", "extra_supervision": True},
+    "average": {"merge": "average", "extra_supervision": True},
+    "maximum": {"merge": "maximum", "extra_supervision": True},
+    "one scale": {"scales": "1"},
+}
+SCORES = "scores.json"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and runs the study."""
+    parser = command.parser(
+        "Trains and tests DeepLab on the climate zones of the Earth with each "
+        "way of merging scales, and with one scale."
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("runs/climate"),
+        help="folder for the runs and what is cached",
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each way"
+    )
+    parser.add_argument(
+        "--page", type=Path, help="page to write table and pictures into"
+    )
+    return command.run(parser, _study, argv)
+
+
+def _study(options: argparse.Namespace) -> None:
+    arms = []
+    for name, settings in ARMS.items():
+        matrices, seconds = [], []
+        for seed in options.seeds:
+            config = Config(**RECIPE, **settings, seed=seed)
+            folder = options.output / f"{name.replace(' ', '_')}_{seed}"
+            found = run(config, folder, options.output / "features")
+            matrices.append(np.array(found["confusion"]))
+            seconds.append(found["seconds"])
+            mean = np.nanmean(reports.iou(matrices[-1]))
+            print(f"{name}, seed {seed}: test mIoU {mean:.3f}", flush=True)
+        arms.append(Arm(name, matrices, seconds))
+    arms.append(Arm("colour table", [colour_table()], []))
+    for arm in arms:
+        print(arm.line())
+    if options.page:
+        drawn = options.output / f"attention_{options.seeds[0]}"
+        write_page(options.page, arms, drawn)
+        print(f"wrote {options.page} and its pictures")
+
+
+def run(config: Config, folder: Path, cache: Path) -> dict:
+    """Trains and tests one network, or reads what was found before."""
+    if (folder / SCORES).exists():
+        return json.loads((folder / SCORES).read_text(encoding="utf-8"))
+    # Late, because Keras reads the backend when it is imported.
+    import keras
+
+    from applications.semantic_segmentation.model import load_model
+    from applications.semantic_segmentation.predicting import confusion
+    from applications.semantic_segmentation.source import read_for, whole_maps
+    from applications.semantic_segmentation.training import train_model
+
+    began = time.perf_counter()
+    train_model(config, read_for(config), folder, cache, verbose=2)
+    seconds = time.perf_counter() - began
+    matrix = confusion(load_model(folder), whole_maps(config, "test"))
+    found = {
+        "confusion": matrix.tolist(),
+        "seconds": seconds,
+        "backend": keras.backend.backend(),
+    }
+    files.write_text(folder / SCORES, json.dumps(found) + "\n")
+    # Or the graphs of all runs would stay in memory.
+    keras.backend.clear_session()
+    return found
+
+
+def colour_table() -> np.ndarray:
+    """Returns the confusion of the class that a colour has most often."""
+    blocks = climate.blocks()
+    predicted = climate.colour_table(blocks["train"], blocks["test"])
+    classes = len(climate.CLASS_NAMES)
+    return sum(
+        reports.confusion_matrix(
+            scene.mask().ravel().astype("int64"), mask.ravel(), classes
+        )
+        for scene, mask in zip(blocks["test"], predicted, strict=True)
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

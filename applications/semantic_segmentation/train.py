@@ -1,0 +1,76 @@
+"""Trains a network: `python -m applications.semantic_segmentation.train`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from applications.common import command, runs
+from applications.semantic_segmentation import config as settings
+
+CACHE = "runs/features"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and trains."""
+    parser = command.parser(
+        "Trains DeepLab with attention to scale to label pixels. Started "
+        "again with the same options after it was stopped, in whatever way, "
+        "it goes on where it was."
+    )
+    settings.add_options(parser)
+    command.add_data_options(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(settings.DEFAULT_RUN),
+        help="folder for the model, the log and the state",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(CACHE),
+        help="folder for what frozen layers see; it may be removed",
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="remove the run in --output and begin anew",
+    )
+    parser.add_argument(
+        "--verbose",
+        type=int,
+        choices=(0, 1, 2),
+        default=1,
+        help="0: silent, 1: progress bar, 2: a line for each epoch",
+    )
+    return command.run(parser, _train, argv)
+
+
+def _train(options: argparse.Namespace) -> None:
+    config = settings.from_options(options)
+    # Late, because Keras reads the backend when it is imported.
+    from applications.semantic_segmentation.source import read_for
+    from applications.semantic_segmentation.training import train_model
+
+    scenes = read_for(config, options.skip_bad, options.workers)
+    print(f"scenes: {scenes.sizes()}; classes: {', '.join(scenes.class_names)}")
+    result = train_model(
+        config,
+        scenes,
+        options.output,
+        options.cache,
+        options.restart,
+        options.workers,
+        options.verbose,
+    )
+    if result.was_finished:
+        print("this run was already finished; --restart begins anew")
+    last = result.history[-1]
+    for name, value in last.items():
+        if name.endswith("mean_iou"):
+            print(f"epoch {last['epoch']}: {name} {value:.4f}")
+    print(f"wrote {options.output / runs.MODEL} and {runs.LOG}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
