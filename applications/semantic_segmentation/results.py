@@ -2,9 +2,9 @@
 
 import dataclasses
 import datetime
+import importlib
 import os
 import platform
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +143,7 @@ def origin() -> str:
                 name = line.split(":")[1].strip()
                 break
     backend = keras.backend.backend()
-    versions = f"{backend} {metadata.version(backend)}"
+    versions = f"{backend} {importlib.import_module(backend).__version__}"
     return (
         f"{datetime.date.today().isoformat()}, {name}, {os.cpu_count()} cores; "
         f"Keras {keras.__version__}, {versions}. *s* is the median time of a "

@@ -54,6 +54,14 @@ def test_any_size_is_brought_to_the_shape(tmp_path):
     assert fit_array(np.full((5, 5), 77, "uint8"), (8, 8, 3)).shape == (8, 8, 3)
 
 
+def test_any_size_may_stay(tmp_path, grey):
+    path = tmp_path / "a.png"
+    Image.fromarray(grey).save(path)
+    image = read_image(path, (None, None, 3))
+    assert image.shape == (*grey.shape, 3)
+    np.testing.assert_array_equal(image[..., 1], grey)
+
+
 class TestBadFiles:
     @pytest.fixture
     def paths(self, tmp_path):

@@ -46,3 +46,27 @@ def test_the_matrix_is_drawn(matrix, tmp_path):
     with Image.open(path) as image:
         assert min(image.size) > 200
         assert len(np.unique(np.asarray(image.convert("L")))) > 20
+
+
+class TestIoU:
+    def test_by_hand(self, matrix):
+        np.testing.assert_allclose(reports.iou(matrix), [3 / 6, 1 / 4, 2 / 4])
+
+    def test_a_class_that_does_not_occur_stays_out_of_the_mean(self):
+        matrix = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
+        assert np.isnan(reports.iou(matrix)[2])
+        lines = reports.iou_table(matrix, ["a", "b", "c"]).splitlines()
+        assert lines[1].split() == ["a", "4", "0.750", "0.750", "1.000"]
+        assert lines[-2].split() == ["mean", "8", "0.775"]
+        assert lines[-1] == "pixel accuracy 0.8750"
+
+
+def test_a_drawing_may_have_shares(matrix, tmp_path):
+    for as_shares in (False, True):
+        path = tmp_path / f"{as_shares}.png"
+        reports.draw_confusion(matrix, ["a", "b", "c"], path, as_shares)
+    first, second = (
+        np.asarray(Image.open(tmp_path / f"{flag}.png"))
+        for flag in (False, True)
+    )
+    assert first.shape == second.shape and np.any(first != second)

@@ -1,0 +1,61 @@
+import json
+
+import numpy as np
+import pytest
+
+from applications.semantic_segmentation import results, study
+from applications.semantic_segmentation.config import Config
+
+MATRIX = np.diag([5, 4, 3, 2, 1, 9]) + 1
+
+
+def test_an_arm_is_a_row():
+    arm = results.Arm("some", [MATRIX, np.diag(np.arange(1, 7))], [3.0, 5.0])
+    first = [d / (2 * (d + 5) + 2 - d) for d in np.diag(MATRIX)]
+    unions = [
+        MATRIX[i, i] / (MATRIX[i].sum() + MATRIX[:, i].sum() - MATRIX[i, i])
+        for i in range(6)
+    ]
+    assert len(first) == 6
+    np.testing.assert_allclose(arm.means, [np.mean(unions), 1.0])
+    cells = arm.cells()
+    assert cells[:3] == [
+        "some",
+        f"{(np.mean(unions) + 1) / 2:.3f}",
+        f"{np.mean(unions):.3f}, 1.000",
+    ]
+    assert cells[-1] == "4"
+    assert cells[4] == f"{(unions[0] + 1) / 2:.2f}"
+    assert len(results.table([arm]).splitlines()) == 3
+
+
+def test_a_page_keeps_what_is_around_the_marks(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        results, "draw", lambda run, folder: {"a.png": "A picture"}
+    )
+    page = tmp_path / "docs" / "applications" / "page.md"
+    page.parent.mkdir(parents=True)
+    start, end = results.MARKS
+    page.write_text(f"Before\n{start}\nold\n{end}\nAfter\n")
+    arm = results.Arm("some", [MATRIX], [3.0])
+    for _ in range(2):
+        results.write_page(page, [arm], tmp_path)
+        text = page.read_text()
+        assert text.startswith("Before\n") and text.endswith("\nAfter\n")
+        assert "old" not in text and text.count("| some |") == 1
+        assert "![A picture](../images/a.png)" in text
+    page.write_text("nothing")
+    with pytest.raises(ValueError, match="must have the lines"):
+        results.write_page(page, [arm], tmp_path)
+    assert page.read_text() == "nothing"
+
+
+def test_the_settings_are_settings():
+    for arm in study.ARMS.values():
+        Config(**study.RECIPE, **arm)
+
+
+def test_what_was_found_is_not_done_again(tmp_path):
+    found = {"confusion": [[1]], "seconds": 2.0}
+    (tmp_path / study.SCORES).write_text(json.dumps(found))
+    assert study.run(Config(), tmp_path, tmp_path) == found
