@@ -25,13 +25,10 @@ class Arm:
     Attributes:
         name: Of the way.
         matrices: Confusion of the test pixels, one for each seed.
-        seconds: That the trainings took, of which the first to need them
-            compute the features.
     """
 
     name: str
     matrices: list[np.ndarray]
-    seconds: list[float]
 
     @property
     def means(self) -> list[float]:
@@ -44,14 +41,12 @@ class Arm:
         unions = np.mean([reports.iou(m) for m in self.matrices], axis=0)
         accuracy = np.mean([reports.scores(m).accuracy for m in self.matrices])
         seeds = ", ".join(f"{mean:.3f}" for mean in means)
-        seconds = f"{np.median(self.seconds):.0f}" if self.seconds else ""
         return [
             self.name,
             f"{np.mean(means):.3f}",
             seeds if len(means) > 1 else "",
             f"{accuracy:.3f}",
             *(f"{union:.2f}" for union in unions),
-            seconds,
         ]
 
     def line(self) -> str:
@@ -61,7 +56,7 @@ class Arm:
 
 def table(arms: list[Arm]) -> str:
     """Returns a Markdown table."""
-    head = ["", "mIoU", "seeds", "pixels right", *climate.CLASS_NAMES, "s"]
+    head = ["", "mIoU", "seeds", "pixels right", *climate.CLASS_NAMES]
     rows = [head, ["---"] * len(head), *(arm.cells() for arm in arms)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -146,6 +141,5 @@ def origin() -> str:
     versions = f"{backend} {importlib.import_module(backend).__version__}"
     return (
         f"{datetime.date.today().isoformat()}, {name}, {os.cpu_count()} cores; "
-        f"Keras {keras.__version__}, {versions}. *s* is the median time of a "
-        "training in seconds, with the features cached."
+        f"Keras {keras.__version__}, {versions}."
     )

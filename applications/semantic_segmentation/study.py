@@ -63,17 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _study(options: argparse.Namespace) -> None:
     arms = []
     for name, settings in ARMS.items():
-        matrices, seconds = [], []
+        matrices = []
         for seed in options.seeds:
             config = Config(**RECIPE, **settings, seed=seed)
             folder = options.output / f"{name.replace(' ', '_')}_{seed}"
             found = run(config, folder, options.output / "features")
             matrices.append(np.array(found["confusion"]))
-            seconds.append(found["seconds"])
             mean = np.nanmean(reports.iou(matrices[-1]))
             print(f"{name}, seed {seed}: test mIoU {mean:.3f}", flush=True)
-        arms.append(Arm(name, matrices, seconds))
-    arms.append(Arm("colour table", [colour_table()], []))
+        arms.append(Arm(name, matrices))
+    arms.append(Arm("colour table", [colour_table()]))
     for arm in arms:
         print(arm.line())
     if options.page:

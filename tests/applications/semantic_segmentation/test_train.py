@@ -110,19 +110,15 @@ class TestMore:
         assert self.run(command, trained, "--epochs", "4") == 2
         assert "epochs is 3 there and 4 here" in capsys.readouterr().err
 
-    def test_features_are_computed_once(self, command, tmp_path, monkeypatch):
+    def test_convolutions_stay_and_the_rest_learns(
+        self, command, trained, tmp_path, monkeypatch
+    ):
         def compute(*_):
-            raise AssertionError("computed again")
+            raise AssertionError("the features were computed again")
 
         monkeypatch.setattr(cache, "_compute", compute)
         assert self.run(command, tmp_path, "--epochs", "1") == 0
-
-    def test_convolutions_stay_and_the_rest_learns(self, command, tmp_path):
-        found = []
-        for epochs in ("1", "2"):
-            output = tmp_path / epochs
-            assert self.run(command, output, "--epochs", epochs) == 0
-            found.append(load_model(output).model)
+        found = [load_model(each).model for each in (trained, tmp_path)]
         for name in (f"stage{i}_conv1" for i in range(1, 6)):
             one, other = (m.get_layer(name).get_weights()[0] for m in found)
             np.testing.assert_array_equal(one, other)
@@ -130,10 +126,9 @@ class TestMore:
             one, other = (m.get_layer(name).get_weights()[0] for m in found)
             assert np.abs(one - other).max() > 0, name
 
-    @pytest.mark.parametrize("scales", ["1", "1,0.5"])
-    def test_finetuning_moves_all(self, scales, command, tmp_path):
+    def test_finetuning_moves_all(self, command, tmp_path):
         # What joins fc7 has channels enough to lead a gradient back.
-        options = ("--finetune", "--scales", scales, "--skips", "stage1")
+        options = ("--finetune", "--scales", "1", "--skips", "stage1")
         found = []
         for epochs in ("1", "2"):
             output = tmp_path / epochs
@@ -143,8 +138,7 @@ class TestMore:
         for name in ("stage1_conv1", "skip_stage1_conv2", "classifier"):
             one, other = (m.get_layer(name).get_weights()[0] for m in found)
             assert np.abs(one - other).max() > 0, name
-        name = "val_mean_iou" if scales == "1" else "val_merged_mean_iou"
-        assert name in rows_of(tmp_path / "2")[0]
+        assert "val_mean_iou" in rows_of(tmp_path / "2")[0]
 
     def test_from_the_weights_of_another_run(self, command, trained, tmp_path):
         weights = tmp_path / "start.weights.h5"
