@@ -72,6 +72,14 @@ def read_image(path: Path, shape: Shape) -> np.ndarray:
         ) from problem
 
 
+def read_picture(path: Path) -> np.ndarray:
+    """Reads one file in colour at the size that it has, unless it is a bomb."""
+    image_module = optional("PIL.Image", "images")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", image_module.DecompressionBombWarning)
+        return read_image(path, (None, None, 3))
+
+
 def fit_array(image: np.ndarray, shape: Shape) -> np.ndarray:
     """Brings a grey uint8 array `(height, width)` to a shape."""
     return _fit(optional("PIL.Image", "images").fromarray(image), shape)

@@ -1,7 +1,6 @@
 """Edges by HED: `-m applications.semantic_segmentation.edges IMAGE...`."""
 
 import argparse
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ import numpy as np
 
 from applications.common import command, files
 from applications.common.extras import optional
-from applications.common.images import read_image
+from applications.common.images import read_picture
 from applications.common.problems import Problems
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def _draw_all(options: argparse.Namespace) -> None:
     problems = Problems(options.skip_bad)
     for path, target in targets.items():
         try:
-            image = _read(path)
+            image = read_picture(path)
         except ValueError as problem:
             problems.add(str(problem))
             continue
@@ -173,27 +172,6 @@ def _targets(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
             )
         sources[target] = path
     return {path: target for target, path in sources.items()}
-
-
-def _read(path: Path) -> np.ndarray:
-    """Reads a picture at its own size, the right way up."""
-    image_module = optional("PIL.Image", "images")
-    turn = optional("PIL.ImageOps", "images").exif_transpose
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such file")
-    with warnings.catch_warnings():
-        # An image that claims billions of pixels is an attack, or broken.
-        warnings.simplefilter("error", image_module.DecompressionBombWarning)
-        try:
-            with image_module.open(path) as image:
-                width, height = turn(image).size
-        # Pillow's readers raise whatever broken bytes lead them to.
-        except Exception as problem:
-            raise ValueError(
-                f"{path}: not a readable image ({type(problem).__name__}: "
-                f"{problem})"
-            ) from problem
-        return read_image(path, (height, width, 3))
 
 
 def _write(path: Path, edges: np.ndarray) -> None:

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from applications.common import command
-from applications.common.images import read_image
+from applications.common.images import read_picture
 from applications.semantic_segmentation import options as model_options
-
-ANY_SIZE = None, None, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,9 +42,7 @@ def _explain(options: argparse.Namespace) -> None:
 
     loaded = load_model(options.model)
     if options.image:
-        pictures = {
-            str(path): read_image(path, ANY_SIZE) for path in options.image
-        }
+        pictures = {str(path): read_picture(path) for path in options.image}
     else:
         scenes = read_part(loaded, options)
         if not 0 <= options.index < len(scenes):

@@ -8,11 +8,9 @@ import numpy as np
 
 from applications.common import command, files
 from applications.common.extras import optional
-from applications.common.images import read_image
+from applications.common.images import read_picture
 from applications.common.problems import Problems
 from applications.semantic_segmentation import options as model_options
-
-ANY_SIZE = None, None, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +50,7 @@ def _predict(options: argparse.Namespace) -> None:
     problems = Problems(options.skip_bad)
     for path in options.images:
         try:
-            image = read_image(path, ANY_SIZE)
+            image = read_picture(path)
         except ValueError as problem:
             problems.add(str(problem))
             continue

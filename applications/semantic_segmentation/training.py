@@ -62,51 +62,37 @@ def train_model(
         "weights_digest": networks.digest_of(config.weights),
     }
     runs.open_run(folder, facts, restart)
-    if config.mixed_precision != "none":
-        keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
-    keras.utils.set_random_seed(config.seed)
-    whole = networks.build_model(config, len(scenes.class_names))
-    if config.weights == "hed":
-        rescale(whole, _to_measure_on(scenes.train, config))
-    names = list(whole.output) if isinstance(whole.output, dict) else None
-    monitor = None
-    if scenes.validation:
-        monitor = "val_merged_mean_iou" if names else "val_mean_iou"
+    # Several outputs, whose metrics have their names.
+    several = config.extra_supervision and len(config.scale_list) > 1
+    monitor = "val_merged_mean_iou" if several else "val_mean_iou"
     training = resume.ResumableTraining(
-        folder, config.epochs, monitor, kept=whole
+        folder, config.epochs, monitor if scenes.validation else None
     )
     if training.finished:
         return Result(training.history, was_finished=True)
+    if config.mixed_precision != "none":
+        keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
+    keras.utils.set_random_seed(config.seed)
+    whole = training.kept = networks.build_model(
+        config, len(scenes.class_names)
+    )
+    if config.weights == "hed":
+        rescale(whole, _to_measure_on(scenes.train, config))
+    names = list(whole.output) if several else None
 
     def labels_for(masks: np.ndarray) -> Any:
-        return dict.fromkeys(names, masks) if names else masks
+        return dict.fromkeys(names, masks) if several else masks
 
     if config.finetune:
         trained = whole
-        batches = Crops(
-            scenes.train,
-            config.tile,
-            config.batch_size,
-            config.seed,
-            labels_for,
-            workers,
-        )
-        validation = None
-        if scenes.validation:
-            validation = Pieces(
-                scenes.validation,
-                config.tile,
-                config.batch_size,
-                labels_for,
-                workers,
-            )
+        source = _Crops(config, labels_for, workers)
     else:
         trunk, trained = networks.cut(whole, config)
-        source = _Source(trunk, config, cache, facts, labels_for, workers)
-        batches = source.batches(scenes.train, verbose)
-        validation = None
-        if scenes.validation:
-            validation = source.batches(scenes.validation, verbose, False)
+        source = _Cached(
+            config, labels_for, workers, trunk, cache, facts, verbose
+        )
+    batches = source.training(scenes.train)
+    validation = source.validation(scenes.validation or [])
     _compile(trained, config, scenes, len(batches), names)
     epoch = training.restore(trained)
     if epoch:
@@ -133,47 +119,94 @@ def _to_measure_on(scenes: list[Scene], config: Config) -> Iterator[np.ndarray]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Source:
-    """Makes batches of what frozen layers see."""
+class _Crops:
+    """Makes batches for all weights: new crops in each epoch."""
 
-    trunk: keras.Model
     config: Config
-    cache: Path
-    facts: dict[str, Any]
     labels_for: Callable[[np.ndarray], Any]
     workers: int
 
-    def batches(
-        self, scenes: list[Scene], verbose: int, training: bool = True
-    ) -> Features:
-        """Returns batches of scenes, shuffled and varied in training."""
-        config = self.config
-        views = views_of(
+    def training(self, scenes: list[Scene]) -> Crops:
+        """Returns batches to train on."""
+        return Crops(
             scenes,
-            config.views if training else 1,
-            config.mirror and training,
+            self.config.tile,
+            self.config.batch_size,
+            self.config.seed,
+            self.labels_for,
+            self.workers,
         )
+
+    def validation(self, scenes: list[Scene]) -> Pieces | None:
+        """Returns batches to validate on, if there are scenes."""
+        if not scenes:
+            return None
+        return Pieces(
+            scenes,
+            self.config.tile,
+            self.config.batch_size,
+            self.labels_for,
+            self.workers,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cached:
+    """Makes batches of what frozen layers see."""
+
+    config: Config
+    labels_for: Callable[[np.ndarray], Any]
+    workers: int
+    trunk: keras.Model
+    cache: Path
+    facts: dict[str, Any]
+    verbose: int
+
+    def training(self, scenes: list[Scene]) -> Features:
+        """Returns batches to train on."""
+        config = self.config
+        views = views_of(scenes, config.views, config.mirror)
+        # The first view of a scene is the same for all seeds.
+        seed = config.seed if config.views > 1 else 0
+        return self._batches(scenes, views, seed, "train", config.seed)
+
+    def validation(self, scenes: list[Scene]) -> Features | None:
+        """Returns batches to validate on, if there are scenes."""
+        if not scenes:
+            return None
+        views = views_of(scenes, 1, mirror=False)
+        return self._batches(scenes, views, 0, "validation", None)
+
+    def _batches(
+        self,
+        scenes: list[Scene],
+        views: list[View],
+        seed: int,
+        part: str,
+        order: int | None,
+    ) -> Features:
+        config = self.config
         arrays, masks = features_of(
             self.trunk,
             scenes,
             views,
             config.tile,
-            config.seed if config.views > 1 else 0,
+            seed,
             self.cache,
             {
                 "data": self.facts["data_digest"],
-                "part": "train" if training else "validation",
+                "part": part,
                 "mixed_precision": config.mixed_precision,
                 "scales": config.scales,
                 "skips": config.skips,
             },
-            verbose,
+            self.verbose,
         )
         return Features(
             arrays,
             masks,
             config.batch_size,
-            config.seed if training else None,
+            order,
             self.labels_for,
             self.workers,
         )
