@@ -227,6 +227,19 @@ def test_average_pooling_counts_the_border():
     np.testing.assert_allclose(y[0, ..., 0], by_hand, rtol=1e-6)
 
 
+@pytest.mark.parametrize("function", [DeepLabLargeFOV, DeepLabASC])
+def test_fc6_sees_twelve_places_far(function):
+    """The recorded images are too small to tell."""
+    layer = narrow(function)(input_shape=(None, None, 3)).get_layer("fc6")
+    layer.set_weights([np.ones(w.shape) for w in layer.get_weights()])
+    point = np.zeros((1, 25, 25, 6), "float32")
+    point[0, 12, 12] = 1
+    seen = ops.convert_to_numpy(layer(point))[0, ..., 0] > 1
+    places = np.zeros(25, bool)
+    places[[0, 12, 24]] = True
+    np.testing.assert_array_equal(seen, np.outer(places, places))
+
+
 def drawn(function, **kwargs):
     model = narrow(function)(**{"input_shape": (None, None, 3)} | kwargs)
     draw_weights(model, np.random.default_rng(0))

@@ -12,8 +12,11 @@ def test_every_block_that_keeps_the_shape_has_a_name():
     kept = set()
     for _, cls in inspect.getmembers(keras_attn.layers, inspect.isclass):
         if issubclass(cls, FeatureMapLayer):
-            layer = cls()
-            if layer.compute_output_shape((2, 7, 7, 32)) == (2, 7, 7, 32):
+            try:
+                shape = cls().compute_output_shape((2, 7, 7, 32))
+            except ValueError:  # It takes a list of maps, or needs a size.
+                continue
+            if shape == (2, 7, 7, 32):
                 kept.add(cls)
     assert {type(get(name)) for name in names()} == kept
 
