@@ -100,21 +100,23 @@ class BilinearResizing(FeatureMapLayer):
         self.scale_factor = scale_factor
 
     def call(self, inputs, like=None):
-        like = inputs if like is None else like
-        size = self._size(ops.shape(inputs), ops.shape(like), like is inputs)
+        shape = None if like is None else ops.shape(like)
+        size = self._size(ops.shape(inputs), shape)
         outputs = resize(
             self.widen(inputs), size, self.align_corners, self.spatial_axes
         )
         return ops.cast(outputs, inputs.dtype)
 
-    def _size(self, shape, like, is_alone):
+    def _size(self, shape, like):
         """Returns the new height and width, which may be tensors."""
-        if is_alone == (self.height is None and self.scale_factor is None):
+        has_none = self.height is None and self.scale_factor is None
+        if (like is None) == has_none:
             raise ValueError(
                 "`like` must be given if, and only if, the layer has neither "
                 "`height` and `width` nor `scale_factor`. Received: "
                 f"height={self.height}, width={self.width}, "
-                f"scale_factor={self.scale_factor}, like={not is_alone}"
+                f"scale_factor={self.scale_factor}, and `like` "
+                f"{'was not' if like is None else 'was'} given"
             )
         if self.height is not None:
             return self.height, self.width
@@ -134,8 +136,7 @@ class BilinearResizing(FeatureMapLayer):
 
     def compute_output_shape(self, inputs_shape, like_shape=None):
         shape = list(inputs_shape)
-        like = shape if like_shape is None else like_shape
-        size = self._size(shape, like, like_shape is None)
+        size = self._size(shape, like_shape)
         for axis, side in zip(self.spatial_axes, size, strict=True):
             shape[axis] = side
         return tuple(shape)

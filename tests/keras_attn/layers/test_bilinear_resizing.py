@@ -99,6 +99,16 @@ class TestLike:
                 atol=1e-5,
             )
 
+    def test_the_images_themselves_stay(self):
+        x = random(2, 3, 4, 5)
+        y = BilinearResizing(data_format="channels_last")(x, like=x)
+        np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
+        # In a model, where both are one symbolic tensor.
+        image = keras.Input((None, None, 5))
+        layer = BilinearResizing(data_format="channels_last")
+        model = keras.Model(image, layer(image, like=image))
+        np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+
     def test_only_the_place_of_the_size_matters_of_the_channels(self):
         layer = BilinearResizing(data_format="channels_first")
         shape = layer.compute_output_shape((None, 3, 4, 5), (None, 9, 7, 6))
