@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 BACKENDS = ("tensorflow", "torch", "jax")
 
@@ -35,6 +36,28 @@ def add_data_options(made: argparse.ArgumentParser) -> None:
         type=int,
         default=2,
         help="threads that read images and prepare batches",
+    )
+
+
+def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
+    """Adds what concerns the folder of a training, and what it prints."""
+    made.add_argument(
+        "--output",
+        type=Path,
+        default=Path(folder),
+        help="folder for the model, the log and the state",
+    )
+    made.add_argument(
+        "--restart",
+        action="store_true",
+        help="remove the run in --output and begin anew",
+    )
+    made.add_argument(
+        "--verbose",
+        type=int,
+        choices=(0, 1, 2),
+        default=1,
+        help="0: silent, 1: progress bar, 2: a line for each epoch",
     )
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from applications.common import command, runs
 from applications.facial_expression import config as settings
@@ -17,24 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     settings.add_options(parser)
     command.add_data_options(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(settings.DEFAULT_RUN),
-        help="folder for the model, the log and the state",
-    )
-    parser.add_argument(
-        "--restart",
-        action="store_true",
-        help="remove the run in --output and begin anew",
-    )
-    parser.add_argument(
-        "--verbose",
-        type=int,
-        choices=(0, 1, 2),
-        default=1,
-        help="0: silent, 1: progress bar, 2: a line for each epoch",
-    )
+    command.add_run_options(parser, settings.DEFAULT_RUN)
     return command.run(parser, _train, argv)
 
 

@@ -19,29 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     settings.add_options(parser)
     command.add_data_options(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(settings.DEFAULT_RUN),
-        help="folder for the model, the log and the state",
-    )
+    command.add_run_options(parser, settings.DEFAULT_RUN)
     parser.add_argument(
         "--cache",
         type=Path,
         default=Path(CACHE),
         help="folder for what frozen layers see; it may be removed",
-    )
-    parser.add_argument(
-        "--restart",
-        action="store_true",
-        help="remove the run in --output and begin anew",
-    )
-    parser.add_argument(
-        "--verbose",
-        type=int,
-        choices=(0, 1, 2),
-        default=1,
-        help="0: silent, 1: progress bar, 2: a line for each epoch",
     )
     return command.run(parser, _train, argv)
 
