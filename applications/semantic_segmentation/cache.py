@@ -25,7 +25,6 @@ def features_of(
     scenes: Sequence[Scene],
     views: Sequence[View],
     size: int,
-    seed: int,
     folder: Path,
     facts: dict,
     verbose: int = 1,
@@ -41,7 +40,6 @@ def features_of(
         scenes: What the views are of.
         views: Which pieces.
         size: Height and width of a view.
-        seed: Of the views.
         folder: Where the features are kept, in a folder of their own.
         facts: What else decides them, such as the data: other facts, and
             other weights, have another folder.
@@ -54,7 +52,6 @@ def features_of(
     facts = {
         **facts,
         "size": size,
-        "seed": seed,
         "views": [list(view) for view in views],
         "data_format": data_format,
         "outputs": [list(each.shape[1:]) for each in trunk.outputs],
@@ -64,7 +61,7 @@ def features_of(
     folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
     names = [f"features{i}.npy" for i in range(len(trunk.outputs))]
     if not (folder / DONE).exists():
-        _compute(trunk, scenes, views, size, seed, folder, names, verbose)
+        _compute(trunk, scenes, views, size, folder, names, verbose)
         files.write_text(folder / DONE, text + "\n")
     masks = np.load(folder / "masks.npy")
     return [np.load(folder / name, mmap_mode="r") for name in names], masks
@@ -82,7 +79,6 @@ def _compute(
     scenes: Sequence[Scene],
     views: Sequence[View],
     size: int,
-    seed: int,
     folder: Path,
     names: Sequence[str],
     verbose: int,
@@ -94,7 +90,7 @@ def _compute(
     masks = np.empty((len(views), size, size), "uint8")
     for start in range(0, len(views), BATCH):
         chosen = views[start : start + BATCH]
-        pieces = [read_view(scenes, view, size, seed) for view in chosen]
+        pieces = [read_view(scenes, view, size) for view in chosen]
         images, found = map(np.stack, zip(*pieces, strict=True))
         masks[start : start + len(chosen)] = found
         # Always as many, so that nothing is compiled for the last ones.

@@ -129,7 +129,8 @@ HELP = {
     "class_weights": "weigh classes by one over the root of how frequent "
     "they are",
     "mixed_precision": "type of the computation; variables stay float32",
-    "seed": "of weights, order, crops and division of folders",
+    "seed": "of weights, order, division of folders and the crops of "
+    "--finetune",
 }
 CHOICES = {
     "merge": MERGES,

@@ -114,7 +114,7 @@ def _to_measure_on(scenes: list[Scene], config: Config) -> Iterator[np.ndarray]:
     """Yields a few scenes, evenly spread, as the network reads them."""
     data_format = keras.config.image_data_format()
     for index in np.linspace(0, len(scenes) - 1, MEASURED).astype(int):
-        image, _ = read_view(scenes, View(index, 0, False), config.tile, 0)
+        image, _ = read_view(scenes, View(index, 0, False), config.tile)
         yield preprocess(image[None], data_format)
 
 
@@ -166,22 +166,19 @@ class _Cached:
         """Returns batches to train on."""
         config = self.config
         views = views_of(scenes, config.views, config.mirror)
-        # The first view of a scene is the same for all seeds.
-        seed = config.seed if config.views > 1 else 0
-        return self._batches(scenes, views, seed, "train", config.seed)
+        return self._batches(scenes, views, "train", config.seed)
 
     def validation(self, scenes: list[Scene]) -> Features | None:
         """Returns batches to validate on, if there are scenes."""
         if not scenes:
             return None
         views = views_of(scenes, 1, mirror=False)
-        return self._batches(scenes, views, 0, "validation", None)
+        return self._batches(scenes, views, "validation", None)
 
     def _batches(
         self,
         scenes: list[Scene],
         views: list[View],
-        seed: int,
         part: str,
         order: int | None,
     ) -> Features:
@@ -191,7 +188,6 @@ class _Cached:
             scenes,
             views,
             config.tile,
-            seed,
             self.cache,
             {
                 "data": self.facts["data_digest"],

@@ -34,12 +34,14 @@ def views_of(scenes: Sequence[Scene], count: int, mirror: bool) -> list[View]:
     ]
 
 
-def read_view(
-    scenes: Sequence[Scene], view: View, size: int, seed: int
-) -> Piece:
-    """Cuts a view out: the first unscaled, the others as training does it."""
+def read_view(scenes: Sequence[Scene], view: View, size: int) -> Piece:
+    """Cuts a view out: the first unscaled, the others as training does it.
+
+    Which piece it is does not depend on the seed of a run, so that what frozen
+    layers see of it serves all runs.
+    """
     scene = scenes[view.scene]
-    rng = np.random.default_rng([seed, view.scene, view.number])
+    rng = np.random.default_rng([view.scene, view.number])
     scales = VARIED if view.number else SAME
     image, mask = random_crop(
         scene.image(), scene.mask(), size, rng, scales, flip=False
@@ -119,7 +121,7 @@ class Pieces(Crops):
         super().__init__(scenes, size, batch_size, None, labels_for, workers)
 
     def _crop(self, index: int) -> Piece:
-        return read_view(self.scenes, View(index, 0, False), self.size, 0)
+        return read_view(self.scenes, View(index, 0, False), self.size)
 
 
 class Features(OrderedBatches):

@@ -110,15 +110,19 @@ class TestMore:
         assert self.run(command, trained, "--epochs", "4") == 2
         assert "epochs is 3 there and 4 here" in capsys.readouterr().err
 
-    def test_convolutions_stay_and_the_rest_learns(
+    def test_convolutions_stay_and_the_rest_learns_for_any_seed(
         self, command, trained, tmp_path, monkeypatch
     ):
         def compute(*_):
             raise AssertionError("the features were computed again")
 
         monkeypatch.setattr(cache, "_compute", compute)
-        assert self.run(command, tmp_path, "--epochs", "1") == 0
-        found = [load_model(each).model for each in (trained, tmp_path)]
+        weights = str(tmp_path / "same.weights.h5")
+        load_model(trained).model.save_weights(weights)
+        run = tmp_path / "run"
+        options = ("--weights", weights, "--seed", "2", "--epochs", "1")
+        assert self.run(command, run, *options) == 0
+        found = [load_model(each).model for each in (trained, run)]
         for name in (f"stage{i}_conv1" for i in range(1, 6)):
             one, other = (m.get_layer(name).get_weights()[0] for m in found)
             np.testing.assert_array_equal(one, other)
