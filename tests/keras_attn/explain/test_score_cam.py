@@ -1,5 +1,6 @@
 import functools
 
+import keras
 import numpy as np
 import pytest
 
@@ -73,7 +74,7 @@ def count_runs(cam, monkeypatch):
     forward = cam.network.forward
 
     def counted(inputs, *args, **kwargs):
-        runs.append(np.array(inputs.images))
+        runs.append(keras.ops.convert_to_numpy(inputs.images))
         return forward(inputs, *args, **kwargs)
 
     monkeypatch.setattr(cam.network, "forward", counted)
