@@ -19,6 +19,8 @@ this room. Each backend's module defines the same names:
   data_format)` and `max_pool(inputs, pool_size, strides, padding,
   data_format)`: for images, in the memory layout that the backend likes.
   Shapes are those of `data_format`, whatever lies in memory.
+- `max_pool_with_indices(inputs, pool_size, strides, padding, data_format)`:
+  maxima, and `row * width + column` of the first of each window, as int32.
 - `normalize(inputs, mean, variance, gamma, beta, axis, epsilon)`: batch
   normalisation by given statistics.
 - `normalize_batch(inputs, gamma, beta, axis, epsilon)`: by those of the batch;
@@ -56,6 +58,7 @@ inference = _backend.inference
 largest = _backend.largest
 linear = _backend.linear
 max_pool = _backend.max_pool
+max_pool_with_indices = _backend.max_pool_with_indices
 mean = _backend.mean
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch

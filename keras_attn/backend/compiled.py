@@ -76,6 +76,52 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
     return ops.max_pool(inputs, pool_size, strides, padding, data_format)
 
 
+def max_pool_with_indices(inputs, pool_size, strides, padding, data_format):
+    """Takes the maximum of each window, and where the first one is.
+
+    Compares slices, columns first: of equal values in a window, the one in
+    the first row counts. What is not a number is the largest, as elsewhere.
+    """
+    axes = (1, 2) if data_format == "channels_last" else (2, 3)
+    sides = list(zip(axes, pool_size, strides, padding, strict=True))
+    found = [inputs]
+    for axis, size, stride, pixels in reversed(sides):
+        found = _first_largest(found, axis, size, stride, pixels)
+    largest, row, column = found
+    return largest, row * ops.shape(inputs)[axes[1]] + column
+
+
+def _first_largest(arrays, axis, size, stride, pixels):
+    """Takes the maximum along an axis of the first of some arrays.
+
+    Returns it, where it is, and the others at that place. Not by padding with
+    minus infinity, which an exported model may multiply by 0.
+    """
+    side = ops.shape(arrays[0])[axis]
+    widths = [(0, 0)] * 4
+    widths[axis] = pixels, pixels
+    padded = [ops.pad(each, widths) for each in arrays]
+    count = (side + 2 * pixels - size) // stride + 1
+    shape = [1] * 4
+    shape[axis] = -1
+    # Of each window, where its first pixel lies.
+    start = ops.reshape(ops.arange(count) * stride - pixels, shape)
+    best = [_slice(each, axis, 0, count, stride) for each in padded]
+    place = ops.zeros_like(best[0], dtype="int32") + start
+    for offset in range(1, size):
+        new = [_slice(each, axis, offset, count, stride) for each in padded]
+        larger = ops.logical_or(new[0] > best[0], new[0] != new[0])
+        # Whatever is inside is above the padding.
+        larger = ops.logical_or(larger, place < 0)
+        larger = ops.logical_and(larger, start + offset < side)
+        place = ops.where(larger, start + offset, place)
+        best = [
+            ops.where(larger, one, other)
+            for one, other in zip(new, best, strict=True)
+        ]
+    return [best[0], place, *best[1:]]
+
+
 def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
     """Normalises by given statistics."""
     return ops.batch_normalization(
@@ -130,3 +176,9 @@ def _every(inputs, strides, data_format):
     if data_format == "channels_last":
         return inputs[:, rows, columns]
     return inputs[:, :, rows, columns]
+
+
+def _slice(images, axis, start, count, stride):
+    """Takes every so many-th row or column, `count` of them."""
+    stop = start + (count - 1) * stride + 1
+    return images[(slice(None),) * axis + (slice(start, stop, stride),)]

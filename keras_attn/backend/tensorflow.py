@@ -11,6 +11,9 @@ from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import largest as largest
 from keras_attn.backend.compiled import linear as linear
 from keras_attn.backend.compiled import max_pool as max_pool
+from keras_attn.backend.compiled import (
+    max_pool_with_indices as max_pool_with_indices,
+)
 from keras_attn.backend.compiled import mean as mean
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch

@@ -122,6 +122,15 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
     return _shaped(x, data_format)
 
 
+def max_pool_with_indices(inputs, pool_size, strides, padding, data_format):
+    """Takes the maximum of each window, and where the first one is."""
+    x = _channels_first(inputs, data_format)
+    y, indices = F.max_pool2d(
+        x, pool_size, strides, padding, return_indices=True
+    )
+    return _shaped(y, data_format), _shaped(indices.int(), data_format)
+
+
 def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
     """Normalises by given statistics."""
     axis = axis % inputs.ndim  # The ONNX exporter takes no negative one.

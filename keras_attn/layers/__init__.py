@@ -23,8 +23,17 @@ from keras_attn.layers.fca import FCA as FCA
 from keras_attn.layers.feature_act import FeatureAct as FeatureAct
 from keras_attn.layers.gct import GCT as GCT
 from keras_attn.layers.gsop import GSoP as GSoP
+from keras_attn.layers.local_response_normalization import (
+    LocalResponseNormalization as LocalResponseNormalization,
+)
+from keras_attn.layers.max_pooling2d_with_indices import (
+    MaxPooling2DWithIndices as MaxPooling2DWithIndices,
+)
+from keras_attn.layers.max_unpooling2d import MaxUnpooling2D as MaxUnpooling2D
+from keras_attn.layers.mean_image import MeanImage as MeanImage
 from keras_attn.layers.registry import get as get
 from keras_attn.layers.registry import names as names
 from keras_attn.layers.se import SE as SE
 from keras_attn.layers.soca import SOCA as SOCA
 from keras_attn.layers.srm import SRM as SRM
+from keras_attn.layers.ten_crop import TenCrop as TenCrop

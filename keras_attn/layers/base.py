@@ -36,6 +36,21 @@ class FeatureMapLayer(keras.layers.Layer):
             )
         return value
 
+    @staticmethod
+    def check_pair(name, value, least):
+        """Returns an argument for two sides as a pair, of integers."""
+        pair = (value, value) if isinstance(value, int) else value
+        if (
+            not isinstance(pair, (list, tuple))
+            or len(pair) != 2
+            or not all(type(side) is int and side >= least for side in pair)
+        ):
+            raise ValueError(
+                f"`{name}` must be an integer from {least}, or a pair of them. "
+                f"Received: {name}={value!r}"
+            )
+        return tuple(pair)
+
     def static_channels(self, input_shape):
         """Returns the number of channels, which weights need to know."""
         channels = input_shape[self.channel_axis]

@@ -58,6 +58,12 @@ def deeplab_images():
     return images.astype("float32")
 
 
+def zfnet_images():
+    """Returns the images which the golden of ZF-Net was recorded on."""
+    images = np.random.RandomState(3).normal(size=(2, 224, 224, 3))
+    return (50 * images).astype("float32")
+
+
 def deeplab_weights(shapes):
     """Draws weights for a DeepLab, those of a shared backbone once."""
     alone = {name.replace("backbones.1.", "backbones.0.") for name in shapes}

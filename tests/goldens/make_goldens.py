@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.plain import deeplab
+from benchmarks.plain import zfnet as plain_zfnet
 from tests.goldens import (
     DEEPLAB_CLASSES,
     FOLDER,
@@ -27,6 +28,7 @@ from tests.goldens import (
     fernet_images,
     random_weights,
     resnet_images,
+    zfnet_images,
 )
 
 BLOCKS = (
@@ -51,7 +53,9 @@ BLOCKS = (
     "enc",
     "dia",
     "cam_cnn",
+    "lrn",
     "resize_align",
+    "switch_pool",
 )
 
 
@@ -67,9 +71,9 @@ def copy_block(name, recorded):
     """Takes over a recorded block, its images channels last."""
     with np.load(recorded / f"{name}.npz") as file:
         arrays = dict(file)
-    for key in ("x", "y", "y_grad", "y_up", "y_down"):
-        if key in arrays and arrays[key].ndim >= 4:
-            arrays[key] = channels_last(arrays[key])
+    for key, array in arrays.items():
+        if not key.startswith("w/") and array.ndim >= 4:
+            arrays[key] = channels_last(array)
     np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
 
 
@@ -208,6 +212,62 @@ def record_deeplab(network, outputs_of):
     return arrays, shapes
 
 
+def make_zfnet(reference):
+    """Records ZF-Net: logits, maps, switches; and a DeconvNet's pictures.
+
+    The reference code, whose DeconvNet computes nothing; so its pictures are
+    those of this project's own plain PyTorch, with the paper's constants.
+    """
+    network = reference.ConvNet(out_channels=5)
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    weights = random_weights(shapes)
+    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
+    network = network.double().eval()
+    kept = {}
+    for name in ("pool1", "pool2", "pool5", "output"):
+        getattr(network, name).register_forward_hook(
+            lambda module, inputs, y, name=name: kept.setdefault(name, y)
+        )
+    x = torch.tensor(channels_first(zfnet_images())).double()
+    with torch.no_grad():
+        network(x)
+    arrays = {
+        "logits": kept["output"].numpy(),
+        "features": channels_last(kept["pool5"][0].numpy())[..., ::8],
+    }
+    for i, step in ((1, 32), (2, 32), (5, 16)):
+        switches = channels_last(kept[f"pool{i}"][1].numpy())
+        arrays[f"switches{i}"] = switches[..., ::step].astype("int32")
+    plain = plain_zfnet.ZFNet(5).double().eval()
+    for i, layer in enumerate(plain.convolutions, start=1):
+        for kind in ("weight", "bias"):
+            array = torch.tensor(weights[f"layer{i}.{kind}"]).double()
+            getattr(layer, kind).data = array
+    steps = []
+    with torch.no_grad():
+        pooled = plain.features(x, steps)
+        for strongest in (False, True):
+            seeds = torch.zeros_like(pooled)
+            seeds[:, 3] = pooled[:, 3]
+            if strongest:
+                seeds = plain_zfnet.strongest(pooled, 3)
+            pixels = channels_last(
+                plain_zfnet.reconstruct(steps, seeds).numpy()
+            )
+            name = "strongest" if strongest else "whole"
+            arrays[name] = pixels[:, ::5, ::5].astype("float32")
+    meta = {
+        "source": "reference ConvNet in float64, and `whole` and `strongest` "
+        "benchmarks.plain.zfnet, map 3 of the last pooling; weights by "
+        "random_weights, images by zfnet_images",
+        "torch": torch.__version__,
+        "shapes": shapes,
+    }
+    np.savez_compressed(
+        FOLDER / "zfnet.npz", meta=np.asarray(json.dumps(meta)), **arrays
+    )
+
+
 def make_hed():
     """Records HED's edge maps, of a photograph and of an odd-sized piece."""
     # Its layers are Keras', and its arithmetic is TensorFlow's.
@@ -251,6 +311,7 @@ def main():
         importlib.import_module("torchvision.models.resnet"),
         importlib.import_module("timm.models.resnet"),
     )
+    make_zfnet(importlib.import_module("zfnet"))
     make_hed()
 
 

@@ -1,0 +1,122 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn.layers.base import FeatureMapLayer
+
+CONVENTIONS = ("tensorflow", "torch")
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class LocalResponseNormalization(FeatureMapLayer):
+    """Divides each channel by the activity of the channels beside it.
+
+    `y_c = x_c / (k + a * sum_j x_j^2)^beta`, where `j` runs over the `size`
+    channels from `c - floor(size / 2)` to `c + floor((size - 1) / 2)`, as far
+    as there are any. By the convention of TensorFlow, and of the paper, `a` is
+    `alpha`; by that of PyTorch it is `alpha / size`. The defaults are the
+    paper's constants. The sum is one product with a matrix of zeros and ones,
+    in float32.
+
+    Reference: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with
+        Deep Convolutional Neural Networks", NeurIPS 2012, section 3.3;
+        PyTorch's `LocalResponseNorm`, TensorFlow's
+        `tf.nn.local_response_normalization`, whose `depth_radius` is
+        `(size - 1) / 2` and whose `bias` is `k`.
+
+    Args:
+        size: Positive integer, the number of channels of a sum. Defaults to 5.
+        alpha: Number from 0, how much the channels count. Defaults to 1e-4.
+        beta: Number from 0, the exponent. Defaults to 0.75.
+        k: Positive number. Defaults to 2.
+        convention: `"tensorflow"`, or `"torch"` to divide `alpha` by `size`.
+            Defaults to `"tensorflow"`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: The same.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Example:
+
+    >>> layer = keras_attn.layers.LocalResponseNormalization(
+    ...     size=3, alpha=1.0, beta=1.0, k=1.0
+    ... )
+    >>> y = layer(np.array([1.0, 2.0, 3.0]).reshape(1, 1, 1, 3))
+    >>> [round(float(value), 3) for value in y[0, 0, 0]]
+    [0.167, 0.133, 0.214]
+    """
+
+    def __init__(
+        self,
+        size=5,
+        alpha=1e-4,
+        beta=0.75,
+        k=2.0,
+        convention="tensorflow",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.check_positive("size", size)
+        for name, value in {"alpha": alpha, "beta": beta}.items():
+            if not 0 <= value < float("inf"):
+                raise ValueError(
+                    f"`{name}` must be a number from 0. "
+                    f"Received: {name}={value!r}"
+                )
+        if not 0 < k < float("inf"):
+            raise ValueError(
+                "`k` must be a positive number, or zeros would be divided by "
+                f"zero. Received: k={k!r}"
+            )
+        if convention not in CONVENTIONS:
+            raise ValueError(
+                f"`convention` must be one of {CONVENTIONS}. "
+                f"Received: convention={convention!r}"
+            )
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+        self.convention = convention
+
+    def build(self, input_shape):
+        self.static_channels(input_shape)
+
+    def call(self, inputs):
+        x = self.widen(inputs)
+        scale = self.alpha
+        if self.convention == "torch":
+            scale = scale / self.size
+        base = self.k + scale * self._sums(x * x)
+        # Faster than a power, on every backend.
+        outputs = x * ops.exp(-self.beta * ops.log(base))
+        return ops.cast(outputs, inputs.dtype)
+
+    def _sums(self, squares):
+        """Returns the sums over the channels beside each."""
+        channels = self.static_channels(squares.shape)
+        places = np.arange(channels)
+        distances = places[:, None] - places
+        band = (distances >= -(self.size // 2)) & (
+            distances <= (self.size - 1) // 2
+        )
+        # `band[j, c]`: whether channel `j` counts for `c`.
+        band = ops.convert_to_tensor(band, squares.dtype)
+        if self.data_format == "channels_last":
+            return ops.matmul(squares, band)
+        return ops.einsum("bjhw,jc->bchw", squares, band)
+
+    def get_config(self):
+        config = {
+            "size": self.size,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "k": self.k,
+            "convention": self.convention,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,119 @@
+import keras
+
+from keras_attn import backend
+from keras_attn.layers.base import FeatureMapLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class MaxPooling2DWithIndices(FeatureMapLayer):
+    """2D max pooling that says where each maximum was.
+
+    `y = max x` over each window, and the index `row * width + column` of the
+    maximum in its image, of the channel, counted without the padding: what
+    PyTorch's `MaxPool2d(return_indices=True)` returns, and what
+    `keras_attn.layers.MaxUnpooling2D` puts values back by. These are the
+    "switches" of a DeconvNet. Of equal values the first one counts, row by
+    row. Windows may overlap, and then several may have the same maximum.
+
+    Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
+        Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 2.1.
+
+    Args:
+        pool_size: Positive integer, or a pair: height and width of a window.
+            Defaults to 2.
+        strides: Positive integer or a pair, from window to window; `None` for
+            `pool_size`.
+        padding: Integer or a pair, how many pixels there are on each side
+            which are never the maximum, at most half of the window, as in
+            PyTorch. Defaults to 0.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: A list of two such, the maxima and their indices (int32),
+        with `floor((n + 2 padding - pool_size) / stride) + 1` of `n` pixels.
+
+    Raises:
+        ValueError: If an argument is none of these, or an image is smaller
+            than a window.
+
+    Example:
+
+    >>> layer = keras_attn.layers.MaxPooling2DWithIndices(2)
+    >>> x = np.array([[1.0, 3.0, 0.0, 5.0], [2.0, 0.0, 7.0, 6.0]])
+    >>> pooled, indices = layer(x.reshape(1, 2, 4, 1))
+    >>> [float(value) for value in pooled[0, 0, :, 0]]
+    [3.0, 7.0]
+    >>> [int(index) for index in indices[0, 0, :, 0]]
+    [1, 6]
+    """
+
+    def __init__(self, pool_size=2, strides=None, padding=0, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = self.check_pair("pool_size", pool_size, 1)
+        strides = self.pool_size if strides is None else strides
+        self.strides = self.check_pair("strides", strides, 1)
+        self.padding = self.check_pair("padding", padding, 0)
+        sides = zip(self.padding, self.pool_size, strict=True)
+        if any(2 * pixels > size for pixels, size in sides):
+            raise ValueError(
+                "`padding` must be at most half of `pool_size`, or windows "
+                f"could lie in it. Received: padding={padding}, "
+                f"pool_size={pool_size}"
+            )
+
+    def build(self, input_shape):
+        self._sizes(input_shape)
+
+    def call(self, inputs):
+        return list(
+            backend.max_pool_with_indices(
+                inputs,
+                self.pool_size,
+                self.strides,
+                self.padding,
+                self.data_format,
+            )
+        )
+
+    def _sizes(self, shape):
+        """Returns height and width of what comes out; `None` is unknown."""
+        sides = [shape[axis] for axis in self.spatial_axes]
+        rules = zip(
+            sides, self.pool_size, self.strides, self.padding, strict=True
+        )
+        sizes = [
+            None if side is None else (side + 2 * pixels - size) // stride + 1
+            for side, size, stride, pixels in rules
+        ]
+        if any(size is not None and size < 1 for size in sizes):
+            raise ValueError(
+                "Images must be at least as large as a window, with the "
+                f"padding. Received: {tuple(sides)} pixels, "
+                f"pool_size={self.pool_size}, padding={self.padding}"
+            )
+        return sizes
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        for axis, size in zip(
+            self.spatial_axes, self._sizes(input_shape), strict=True
+        ):
+            shape[axis] = size
+        return [tuple(shape), tuple(shape)]
+
+    def compute_output_spec(self, inputs):
+        shape, _ = self.compute_output_shape(inputs.shape)
+        return [
+            keras.KerasTensor(shape, self.compute_dtype),
+            keras.KerasTensor(shape, "int32"),
+        ]
+
+    def get_config(self):
+        config = {
+            "pool_size": self.pool_size,
+            "strides": self.strides,
+            "padding": self.padding,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,141 @@
+import keras
+from keras import ops
+
+from keras_attn.layers.base import FeatureMapLayer
+
+COLLISIONS = ("add", "overwrite")
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class MaxUnpooling2D(FeatureMapLayer):
+    """Puts values back to where their maxima were; zeros elsewhere.
+
+    `y[indices] = x`, of each image and channel, with the indices of
+    `keras_attn.layers.MaxPooling2DWithIndices`. Where windows overlap, several
+    values may belong to one pixel: they are added, which is the gradient of
+    max pooling, or the last one counts, row by row, as with PyTorch's
+    `MaxUnpool2d` on a CPU. PyTorch itself leaves open which one counts.
+
+    Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
+        Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 2.1.
+
+    Args:
+        output_size: Positive integer or a pair, height and width of what
+            comes out; `None` if it comes from the call.
+        collisions: `"add"` or `"overwrite"`. Defaults to `"add"`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Call arguments:
+        inputs: A list of values and indices, of the same shape. An index is
+            `row * width + column`, from 0 to `height * width - 1`; what has
+            another one is left out.
+        like: Images whose height and width are taken, for a layer without
+            `output_size`.
+
+    Input shape: Two of `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: The same, with the new height and width.
+
+    Raises:
+        ValueError: If an argument is none of these, if the inputs are not two
+            of one shape, or if `like` is given to a layer that has a size, or
+            not to one that has none.
+
+    Example:
+
+    >>> x = np.arange(9.0).reshape(1, 3, 3, 1)
+    >>> pooling = keras_attn.layers.MaxPooling2DWithIndices(2, strides=1)
+    >>> unpooling = keras_attn.layers.MaxUnpooling2D(3)
+    >>> y = unpooling(pooling(x))
+    >>> [int(value) for value in y[0, :, 1, 0]], int(y[0, 2, 2, 0])
+    ([0, 4, 7], 8)
+    """
+
+    def __init__(self, output_size=None, collisions="add", **kwargs):
+        super().__init__(**kwargs)
+        if output_size is not None:
+            output_size = self.check_pair("output_size", output_size, 1)
+        if collisions not in COLLISIONS:
+            raise ValueError(
+                f"`collisions` must be one of {COLLISIONS}. "
+                f"Received: collisions={collisions!r}"
+            )
+        self.output_size = output_size
+        self.collisions = collisions
+        self.input_spec = None
+
+    def build(self, inputs_shape, like_shape=None):
+        self._check(inputs_shape)
+
+    def call(self, inputs, like=None):
+        values, indices = inputs
+        size = self._size(None if like is None else ops.shape(like))
+        first = self.data_format == "channels_first"
+        if first:
+            values = ops.transpose(values, (0, 2, 3, 1))
+            indices = ops.transpose(indices, (0, 2, 3, 1))
+        outputs = self._put(values, ops.cast(indices, "int32"), size)
+        return ops.transpose(outputs, (0, 3, 1, 2)) if first else outputs
+
+    def _put(self, values, indices, size):
+        """Does it with channels last."""
+        batch, height, width, channels = ops.shape(values)
+        pixels = size[0] * size[1]
+        # A number for each pixel of each channel of each image.
+        images = ops.reshape(ops.arange(batch), (-1, 1, 1, 1))
+        places = (images * pixels + indices) * channels + ops.arange(channels)
+        inside = ops.logical_and(indices >= 0, indices < pixels)
+        places = ops.reshape(ops.where(inside, places, -1), (-1,))
+        count = batch * pixels * channels
+        x = ops.reshape(self.widen(values), (-1,))
+        if self.collisions == "overwrite":
+            windows = ops.arange(height * width, dtype="float32")
+            windows = ops.broadcast_to(
+                ops.reshape(windows, (1, -1, 1)),
+                (batch, height * width, channels),
+            )
+            windows = ops.reshape(windows, (-1,))
+            last = ops.segment_max(windows, places, count)
+            last = ops.take_along_axis(last, ops.maximum(places, 0), axis=0)
+            x = ops.where(last == windows, x, 0.0)
+        outputs = ops.segment_sum(x, places, count)
+        outputs = ops.reshape(outputs, (-1, *size, channels))
+        return ops.cast(outputs, values.dtype)
+
+    def _size(self, like):
+        """Returns the new height and width, which may be tensors."""
+        if (like is None) == (self.output_size is None):
+            raise ValueError(
+                "`like` must be given if, and only if, the layer has no "
+                f"`output_size`. Received: output_size={self.output_size}, "
+                f"and `like` {'was not' if like is None else 'was'} given"
+            )
+        if self.output_size is not None:
+            return self.output_size
+        return tuple(like[axis] for axis in self.spatial_axes)
+
+    def _check(self, shapes):
+        """Checks what must be values and indices."""
+        shapes = [tuple(shape) for shape in shapes]
+        if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 4:
+            raise ValueError(
+                "`inputs` must be values and indices of one shape, with four "
+                "axes, as MaxPooling2DWithIndices returns them. "
+                f"Received: shapes {shapes}"
+            )
+        self.static_channels(shapes[0])
+
+    def compute_output_shape(self, inputs_shape, like_shape=None):
+        shape = list(inputs_shape[0])
+        size = self._size(like_shape)
+        for axis, side in zip(self.spatial_axes, size, strict=True):
+            shape[axis] = side
+        return tuple(shape)
+
+    def get_config(self):
+        config = {
+            "output_size": self.output_size,
+            "collisions": self.collisions,
+        }
+        return {**super().get_config(), **config}
