@@ -3,6 +3,7 @@
 from keras_attn.applications import deeplab as deeplab
 from keras_attn.applications import fernet as fernet
 from keras_attn.applications import resnet as resnet
+from keras_attn.applications import zfnet as zfnet
 from keras_attn.applications.deeplab import DeepLabASC as DeepLabASC
 from keras_attn.applications.deeplab import DeepLabLargeFOV as DeepLabLargeFOV
 from keras_attn.applications.fernet import FERNet as FERNet
@@ -12,3 +13,4 @@ from keras_attn.applications.resnet import ResNet50 as ResNet50
 from keras_attn.applications.resnet import ResNet101 as ResNet101
 from keras_attn.applications.resnet import ResNet152 as ResNet152
 from keras_attn.applications.resnet import ResNetCIFAR as ResNetCIFAR
+from keras_attn.applications.zfnet import ZFNet as ZFNet

@@ -36,6 +36,11 @@ def preprocess_input(x, data_format=None):
     >>> y[0, 0, 0].round(3).tolist()
     [2.249000072479248, 2.428999900817871, 2.640000104904175]
     """
+    return centered(x, data_format, 255.0, MEAN, STD)
+
+
+def centered(x, data_format, scale, mean, std):
+    """Returns `(x / scale - mean) / std`, of each colour its own."""
     first = (data_format or keras.config.image_data_format()) == (
         "channels_first"
     )
@@ -48,12 +53,12 @@ def preprocess_input(x, data_format=None):
     shape = (3, 1, 1) if first else (3,)
     mean, std = (
         np.reshape(np.asarray(values, "float32"), shape)
-        for values in (MEAN, STD)
+        for values in (mean, std)
     )
     if isinstance(x, np.ndarray):
-        return (x.astype("float32") / np.float32(255) - mean) / std
+        return (x.astype("float32") / np.float32(scale) - mean) / std
     mean, std = (keras.ops.convert_to_tensor(a) for a in (mean, std))
-    return (keras.ops.cast(x, "float32") / 255.0 - mean) / std
+    return (keras.ops.cast(x, "float32") / scale - mean) / std
 
 
 def decode_predictions(preds, top=5, class_names=None):

@@ -3,12 +3,20 @@
 from tests.cases.channel import CHANNEL
 from tests.cases.encoding import ENCODINGS
 from tests.cases.feature_act import FEATURE_ACT
-from tests.cases.models import ASC, FERNET, LARGEFOV, RESNET
+from tests.cases.models import ASC, FERNET, LARGEFOV, RESNET, ZFNET
 from tests.cases.scales import SCALES
 from tests.cases.second_order import SECOND_ORDER
+from tests.cases.switches import LOCAL_RESPONSE, SWITCHES
 
-LAYERS = (*FEATURE_ACT, *CHANNEL, *SECOND_ORDER, *ENCODINGS, *SCALES)
-MODELS = (FERNET, RESNET, LARGEFOV, ASC)
+LAYERS = (
+    *FEATURE_ACT,
+    *CHANNEL,
+    *SECOND_ORDER,
+    *ENCODINGS,
+    *SCALES,
+    *LOCAL_RESPONSE,
+)
+MODELS = (FERNET, RESNET, LARGEFOV, ASC, ZFNET, *SWITCHES)
 
 
 def cases_of(cls):

@@ -7,6 +7,7 @@ from keras_attn.applications import (
     DeepLabLargeFOV,
     FERNet,
     ResNetCIFAR,
+    ZFNet,
 )
 from keras_attn.applications import _deeplab_graph as deeplab_graph
 from tests.contracts import ModelCase
@@ -62,6 +63,20 @@ ASC = ModelCase(
     shape=(17, 25, 3),
     # The same, for both scales, and the two convolutions of the attention.
     num_weights=2 * 8 + 4,
+    random=True,
+    in_float32=("predictions",),
+)
+ZFNET = ModelCase(
+    function=ZFNet,
+    kwargs={
+        "small_images": True,
+        "filters": (4, 6, 6, 6, 4),
+        "units": 8,
+        "classes": 3,
+    },
+    shape=(9, 13, 3),
+    # 5 convolutions and 3 linear layers, with biases.
+    num_weights=2 * 8,
     random=True,
     in_float32=("predictions",),
 )

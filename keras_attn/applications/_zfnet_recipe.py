@@ -1,0 +1,197 @@
+"""What ZF-Net is trained and tested with: a constraint, and ten crops."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn.layers.ten_crop import TenCrop
+
+# Zeros are divided by it, and stay zeros.
+_TINY = 1e-30
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class FilterRMSConstraint(keras.constraints.Constraint):
+    """Keeps the root mean square of each filter at a limit or below it.
+
+    `w * min(1, limit / max(rms, tiny))`, with `rms = sqrt(mean(w**2))` over
+    all axes of a kernel but the last one, for each filter by itself. Filters
+    below the limit are not touched. For the kernels of `Conv2D`,
+    `(height, width, channels, filters)`, and `Dense`, `(inputs, units)`, as
+    `kernel_constraint`; those of transposed and depthwise convolutions have
+    their filters elsewhere. Computed in float32 at least.
+
+    Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
+    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 3: it keeps
+    a few filters of the first layer from dominating, where images are roughly
+    in [-128, 128].
+
+    Args:
+        limit: Positive number, in units of the weights. Defaults to `0.1`,
+            the paper's.
+
+    Raises:
+        ValueError: If `limit` is not a positive number, or if the weights have
+            less than two axes.
+
+    Example:
+
+    >>> constraint = keras_attn.applications.zfnet.FilterRMSConstraint(0.1)
+    >>> w = constraint(np.array([[0.3, 0.05], [0.4, 0.05]], "float32"))
+    >>> [[round(float(value), 4) for value in row] for row in w]
+    [[0.0849, 0.05], [0.1131, 0.05]]
+    """
+
+    def __init__(self, limit=0.1):
+        if (
+            isinstance(limit, bool)
+            or not isinstance(limit, (int, float))
+            or not 0 < limit < float("inf")
+        ):
+            raise ValueError(
+                f"`limit` must be a positive number. Received: limit={limit!r}"
+            )
+        self.limit = limit
+
+    def __call__(self, w):
+        w = ops.convert_to_tensor(w)
+        axes = tuple(range(len(w.shape) - 1))
+        if not axes:
+            raise ValueError(
+                "`FilterRMSConstraint` needs a kernel, with its filters at the "
+                f"last of two axes or more. Received: shape {tuple(w.shape)}"
+            )
+        # float16 squares neither 300 nor 1e-4.
+        x = ops.cast(w, keras.backend.result_type(w.dtype, "float32"))
+        rms = ops.sqrt(ops.mean(ops.square(x), axis=axes, keepdims=True))
+        factor = ops.minimum(1.0, self.limit / ops.maximum(rms, _TINY))
+        return ops.cast(x * factor, w.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "limit": self.limit}
+
+
+def predict_ten_crops(model, images, size=None, batch_size=32, verbose=0):
+    """Returns the mean of what a model predicts for ten crops of each image.
+
+    `y[n] = mean_k f(crop_k(x[n]))`, over the corners, the centre and their
+    mirror images, see `keras_attn.layers.TenCrop`. The model runs on as many
+    crops each time, so that it is compiled once; it stays as it is.
+
+    Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
+    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 3, where
+    the crops are of 224 x 224 pixels out of 256 x 256.
+
+    Args:
+        model: A Keras model of one batch of images, with one output or a nest
+            of them.
+        images: NumPy array `(n, height, width, channels)`, or
+            `(n, channels, height, width)` if channels first, as the first
+            layer of the model that has a `data_format` says, or else the Keras
+            setting. In the range that the model takes.
+        size: Positive integer or a pair, height and width of a crop in pixels.
+            Defaults to those of the model's input.
+        batch_size: Positive integer, how many crops the model is run on at
+            once at most; the ten of one image are not divided. Defaults to
+            32.
+        verbose: 0 for nothing, 1 for a progress bar of images, 2 for a line.
+            Defaults to 0.
+
+    Returns:
+        A float32 array `(n, ...)`, or a nest of them as the model's outputs.
+
+    Raises:
+        ValueError: If `images` are not at least one, with four axes and of the
+            crop's size or larger, if the model has several inputs, if `size`
+            is not given and the model's is unknown, or if an argument is none
+            of these.
+
+    Example:
+
+    >>> model = keras.Sequential(
+    ...     [
+    ...         keras.Input((2, 2, 1)),
+    ...         keras.layers.GlobalMaxPooling2D(data_format="channels_last"),
+    ...     ]
+    ... )
+    >>> images = np.arange(9.0).reshape(1, 3, 3, 1)
+    >>> y = keras_attn.applications.zfnet.predict_ten_crops(model, images)
+    >>> round(float(y[0, 0]), 4)
+    5.6
+    """
+    TenCrop.check_positive("batch_size", batch_size)
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            "`images` must be at least one image, in an array with four axes. "
+            f"Received: shape {images.shape}"
+        )
+    inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
+    if len(inputs) > 1:
+        raise ValueError(
+            "`model` must have one input, the images. Received: inputs "
+            f"{[tensor.name for tensor in inputs]}"
+        )
+    data_format = _data_format(model) or keras.config.image_data_format()
+    if size is None:
+        size = _input_size(inputs, data_format)
+    # In float32, since the policy is the model's to apply.
+    crop = TenCrop(
+        *TenCrop.check_pair("size", size, 1), data_format, dtype="float32"
+    )
+    crop.build(images.shape)
+    parts = []
+    progress = keras.utils.Progbar(len(images), verbose=verbose)
+    for indices, count in _groups(len(images), max(1, batch_size // 10)):
+        crops = ops.convert_to_numpy(crop(images[indices]))
+        outputs = model.predict(crops, batch_size=len(crops), verbose=0)
+        parts.append(
+            keras.tree.map_structure(
+                lambda y, count=count: _average(y)[:count], outputs
+            )
+        )
+        progress.add(count)
+    return keras.tree.map_structure(lambda *ys: np.concatenate(ys), *parts)
+
+
+def _data_format(model):
+    """Returns that of the first layer which has one, or `None`."""
+    for layer in model.layers:
+        own = getattr(layer, "data_format", None)
+        if own is None and isinstance(layer, keras.Model):
+            own = _data_format(layer)
+        if own in ("channels_first", "channels_last"):
+            return own
+    return None
+
+
+def _input_size(inputs, data_format):
+    """Returns height and width that a model declares."""
+    shape = tuple(inputs[0].shape) if inputs else None
+    first = data_format == "channels_first"
+    size = (shape[2:] if first else shape[1:3]) if shape else ()
+    if len(shape or ()) != 4 or None in size:
+        raise ValueError(
+            "`size` must be given for a model whose input has no fixed height "
+            f"and width. Received: size=None, and an input of shape {shape}"
+        )
+    return size
+
+
+def _groups(count, most):
+    """Yields indices, as many each time, and how many of them count.
+
+    The last ones are filled up with the first index, as another number would
+    be compiled for once more.
+    """
+    side = -(-count // -(-count // most))
+    for start in range(0, count, side):
+        indices = np.arange(start, min(start + side, count))
+        yield np.pad(indices, (0, side - len(indices))), len(indices)
+
+
+def _average(outputs):
+    """Returns the mean of each ten rows; bfloat16 is no number of NumPy's."""
+    outputs = np.asarray(outputs).astype("float32")
+    outputs = outputs.reshape(-1, 10, *outputs.shape[1:])
+    return outputs.mean(axis=1)
