@@ -80,19 +80,29 @@ def plot(
             f"`titles` must be a list of {len(images)} strings, one for each "
             f"image. Received: titles={titles!r}"
         )
-    path = None if path is None else pathlib.Path(path)
-    if path and not (path.suffix.lower() in SUFFIXES and path.parent.is_dir()):
-        raise ValueError(
-            f"`path` must end in one of {SUFFIXES}, in a folder that exists. "
-            f"Received: path='{path}'. Make the folder first."
-        )
+    path = checked_path(path)
     names, rows = ["image", *([] if by_method else ["heat map"]), *methods], []
     for image, *maps in zip(images, *methods.values(), strict=True):
         panels = [np.rint(to_rgb(image)).astype("uint8")]
         if not by_method:
             panels.append(colorize(resized(maps[0], panels[0].shape[:2])))
         rows.append(panels + [overlay(image, each, alpha) for each in maps])
-    figure = _drawn(rows, names, titles)
+    return written(drawn(rows, names, titles), path)
+
+
+def checked_path(path: str | os.PathLike | None) -> pathlib.Path | None:
+    """Returns where a figure is to be written, before work is done for it."""
+    path = None if path is None else pathlib.Path(path)
+    if path and not (path.suffix.lower() in SUFFIXES and path.parent.is_dir()):
+        raise ValueError(
+            f"`path` must end in one of {SUFFIXES}, in a folder that exists. "
+            f"Received: path='{path}'. Make the folder first."
+        )
+    return path
+
+
+def written(figure: Any, path: pathlib.Path | None) -> Any:
+    """Writes a figure, if anywhere, whole or not at all; returns it."""
     if path is not None:
         # A folder beside it, since only there a rename is all or nothing.
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -102,7 +112,7 @@ def plot(
     return figure
 
 
-def _drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
+def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
     """Draws by places in inches, so that nothing overlaps or is left empty."""
     try:
         from matplotlib.figure import Figure

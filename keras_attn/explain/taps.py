@@ -52,6 +52,23 @@ def listening(operation: keras.Operation, after: After) -> dict[str, Any]:
     return {name: listened}
 
 
+def keeping(
+    operation: keras.Operation, number: int, found: list[Any]
+) -> dict[str, Any]:
+    """Returns attributes by which the first output of a call is kept.
+
+    In float32, and not itself: what follows may overwrite it.
+    """
+
+    def keep(count: int, args: tuple, named: dict, outputs: Any) -> Any:
+        if count == number:
+            tensor = first_tensor(outputs)
+            found.append(keras.ops.cast(tensor, "float32") + 0.0)
+        return outputs
+
+    return listening(operation, keep)
+
+
 def first_tensor(outputs: Any) -> Any:
     """Returns what counts as the output of a layer that has several."""
     return keras.tree.flatten(outputs)[0]

@@ -18,6 +18,8 @@ _TRANSPARENT = (
     keras.layers.Permute,
     keras.layers.Reshape,
 )
+# In the place of a call: what the model was given.
+MODEL = -1
 _ACTIVATIONS = (
     keras.activations.log_softmax,
     keras.activations.sigmoid,
@@ -35,6 +37,8 @@ class Call:
         number: How many calls of it came before.
         shape: Of its first output, without the batch.
         dtype: Of that.
+        sources: Of each tensor that it was given, which of all calls made
+            it; `MODEL` if the model was given it, `None` if neither.
     """
 
     path: str
@@ -42,6 +46,7 @@ class Call:
     number: int
     shape: tuple[int, ...]
     dtype: str
+    sources: tuple[int | None, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +92,7 @@ def record(network: Any, inputs: Inputs) -> Trace:
     found: list[Trace] = []
 
     def function(values, leaves):
-        seen: list[tuple[Call, Any, Any]] = []
+        seen: list[tuple[Call, list, Any]] = []
         attributes = {
             each: taps.listening(each, _recorder(path, each, seen))
             for each, path in network.paths.items()
@@ -97,7 +102,7 @@ def record(network: Any, inputs: Inputs) -> Trace:
         single = len(keras.tree.flatten(output)) == 1
         found.append(
             Trace(
-                [call for call, _, _ in seen],
+                _linked(seen, leaves),
                 network.shape_of(output) if single else None,
                 _final(output, seen) if single else None,
             )
@@ -117,11 +122,40 @@ def _recorder(path: str, operation: keras.Operation, seen: list) -> taps.After:
             dtype = keras.backend.standardize_dtype(tensor.dtype)
             shape = tuple(tensor.shape[1:])
             call = Call(path, operation, number, shape, dtype)
-            given = keras.tree.flatten([inputs, named])
-            seen.append((call, given[0] if given else None, tensor))
+            given = [
+                each
+                for each in keras.tree.flatten([inputs, named])
+                if hasattr(each, "shape")
+            ]
+            seen.append((call, given, tensor))
         return outputs
 
     return after
+
+
+def _linked(seen: list, leaves: list) -> list[Call]:
+    """Returns the calls, each with where its tensors come from."""
+    makers = {id(leaf): (MODEL, leaf) for leaf in leaves}
+    for i, (_, _, tensor) in enumerate(seen):
+        # Of nested layers the innermost, which ended first.
+        makers.setdefault(id(tensor), (i, tensor))
+    calls = []
+    for call, given, _ in seen:
+        sources = []
+        for each in given:
+            source, _ = makers.get(id(each), (None, None))
+            # Keras has cast what a model of another precision was given.
+            if source is None and any(_is_cast(each, x) for x in leaves):
+                source = MODEL
+            sources.append(source)
+        calls.append(dataclasses.replace(call, sources=tuple(sources)))
+    return calls
+
+
+def _is_cast(tensor: Any, leaf: Any) -> bool:
+    return tuple(tensor.shape) == tuple(leaf.shape) and (
+        tensor.dtype != leaf.dtype
+    )
 
 
 def _final(output: Any, seen: list) -> Final | None:
@@ -133,7 +167,8 @@ def _final(output: Any, seen: list) -> Final | None:
         if not made:
             return None
         end = made[0]
-        call, tensor, _ = seen[end]
+        call, given, _ = seen[end]
+        tensor = given[0] if given else None
         operation = call.operation
         activation = getattr(operation, "activation", None)
         if activation in _ACTIVATIONS:
