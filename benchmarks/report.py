@@ -120,6 +120,33 @@ QUESTIONS = {
         "`fc7`, the same on both sides, and was seen to give the same.",
         rows_as_they_are,
     ),
+    "zfnet": (
+        "ZF-Net",
+        "Batch 8 of 224 x 224 images from NumPy. *Training* is a step of "
+        "SGD with momentum on the cross-entropy, *inference* gives NumPy "
+        "logits.",
+        rows_as_they_are,
+    ),
+    "deconvnet": (
+        "DeconvNet",
+        "One map of ZF-Net's last pooling, its strongest activation, brought "
+        "back to the pixels of one 224 x 224 image. *Ours* is a whole call of "
+        "`DeconvNet`, from NumPy to NumPy, *forward* `predict_on_batch` of "
+        "the same model, linear layers and all. *Plain* keeps switches and "
+        "transposes convolutions in plain PyTorch, up to the last pooling "
+        "only, and was seen to give the same; *plain forward* is that "
+        "network's inference. *Of forward* is how many passes of our model a "
+        "call takes.",
+        rows_as_they_are,
+    ),
+    "switches": (
+        "Max pooling with indices",
+        "3 x 3 with stride 2 of 8 maps of 110 x 110 x 96. *Forward* is "
+        "inference, *backward* a forward and backward pass. *Plain* is "
+        "PyTorch's pooling, *with indices* the same that returns them; "
+        "*ours without* our pooling that returns maxima only.",
+        rows_as_they_are,
+    ),
 }
 
 
