@@ -139,10 +139,10 @@ class TestCrossentropy:
 
 
 class TestMeanIoU:
-    def expected(self, labels, predicted):
+    def expected(self, labels, predicted, ignored=255):
         found = []
         for c in range(3):
-            counts = labels != 255
+            counts = (labels != 255) & (labels != ignored)
             both = ((labels == c) & (predicted == c))[counts].sum()
             either = ((labels == c) | (predicted == c))[counts].sum()
             if either:
@@ -160,6 +160,12 @@ class TestMeanIoU:
         np.testing.assert_allclose(
             float(metric.result()), self.expected(labels, predicted), rtol=1e-6
         )
+
+    def test_a_class_can_be_ignored(self):
+        metric = MeanIoU(3, ignore_label=1, data_format="channels_last")
+        metric.update_state(LABELS, logits(0))
+        expected = self.expected(LABELS, logits(0).argmax(-1), ignored=1)
+        np.testing.assert_allclose(float(metric.result()), expected, rtol=1e-6)
 
     def test_a_class_that_does_not_occur_does_not_count(self):
         metric = MeanIoU(5)

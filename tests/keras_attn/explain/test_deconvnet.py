@@ -91,6 +91,14 @@ def test_without_a_channel_the_strongest_of_each_image():
     np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
+def test_what_is_below_zero_does_not_count():
+    maps = steps().maps["conv2"]
+    (mixed,) = np.nonzero((maps.min((0, 1, 2)) < 0) & (maps.max((0, 1, 2)) > 0))
+    channel = int(mixed[-1])
+    found = deconvnet()(in_numpy.images(), "conv2", channel)
+    check(found.pixels, steps().back("conv2", kept(maps, channel)))
+
+
 def test_a_map_without_activation_is_nothing():
     images = np.zeros((1, *in_numpy.SIZE, 2), "float32")
     model = in_numpy.model()

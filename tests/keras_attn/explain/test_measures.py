@@ -15,23 +15,15 @@ from keras_attn.explain.measures import (
 from keras_attn.explain.network import Network
 from keras_attn.explain.targets import MaskedMean
 from tests.cases import explained
+from tests.cases.linear import linear_model
 
 SIZE, CHANNELS, CLASSES = (4, 5), 2, 3
 MEASURES = pytest.mark.parametrize("measure", [average_drop, average_increase])
 
 
 def linear(activation="softmax", classes=CLASSES, first=False):
-    """Makes a model whose scores are linear in the pixels."""
-    data_format = "channels_first" if first else "channels_last"
-    shape = (CHANNELS, *SIZE) if first else (*SIZE, CHANNELS)
-    inputs = keras.Input(shape)
-    x = keras.layers.Flatten(data_format=data_format)(inputs)
-    dense = keras.layers.Dense(classes, activation)
-    model = keras.Model(inputs, dense(x))
-    generator = np.random.default_rng(1)
-    shapes = [each.shape for each in dense.get_weights()]
-    dense.set_weights([generator.normal(0.0, 0.3, each) for each in shapes])
-    return model
+    shape = (*SIZE, CHANNELS)
+    return linear_model(shape, classes, activation, first=first)
 
 
 @functools.cache

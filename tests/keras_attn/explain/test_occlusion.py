@@ -8,23 +8,15 @@ from keras_attn.explain.network import Network
 from keras_attn.explain.occlusion import occlusion_sensitivity
 from keras_attn.explain.targets import MaskedMean
 from tests.cases.explained import assert_same, snapshot
+from tests.cases.linear import linear_model
 from tests.contracts.devices import FORMATS, format_error, to_format
 
 SIZE, CHANNELS, CLASSES = (5, 7), 2, 3
 
 
 def linear(data_format="channels_last"):
-    """Makes a model whose scores are linear in the pixels."""
     first = data_format == "channels_first"
-    shape = (CHANNELS, *SIZE) if first else (*SIZE, CHANNELS)
-    inputs = keras.Input(shape)
-    x = keras.layers.Flatten(data_format=data_format)(inputs)
-    dense = keras.layers.Dense(CLASSES, activation="softmax")
-    model = keras.Model(inputs, dense(x))
-    generator = np.random.default_rng(1)
-    shapes = [each.shape for each in dense.get_weights()]
-    dense.set_weights([generator.normal(0.0, 0.3, each) for each in shapes])
-    return model
+    return linear_model((*SIZE, CHANNELS), CLASSES, first=first)
 
 
 @functools.cache

@@ -8,23 +8,15 @@ from keras import ops
 from keras_attn.explain.network import Network
 from keras_attn.explain.perturbation import deletion, insertion
 from keras_attn.explain.targets import MaskedMean
+from tests.cases.linear import linear_model
 
 SIZE, CHANNELS, CLASSES = (3, 4), 2, 3
 BOTH = pytest.mark.parametrize("function", [deletion, insertion])
 
 
 def linear(first=False):
-    """Makes a model whose scores are linear in the pixels."""
-    data_format = "channels_first" if first else "channels_last"
-    shape = (CHANNELS, *SIZE) if first else (*SIZE, CHANNELS)
-    inputs = keras.Input(shape)
-    x = keras.layers.Flatten(data_format=data_format)(inputs)
-    dense = keras.layers.Dense(CLASSES, activation="softmax")
-    model = keras.Model(inputs, dense(x))
-    generator = np.random.default_rng(1)
-    shapes = [each.shape for each in dense.get_weights()]
-    dense.set_weights([generator.normal(0.0, 0.5, each) for each in shapes])
-    return model
+    shape = (*SIZE, CHANNELS)
+    return linear_model(shape, CLASSES, deviation=0.5, first=first)
 
 
 @functools.cache
