@@ -97,8 +97,9 @@ class MaxUnpooling2D(FeatureMapLayer):
             )
             windows = ops.reshape(windows, (-1,))
             last = ops.segment_max(windows, places, count)
-            last = ops.take_along_axis(last, ops.maximum(places, 0), axis=0)
-            x = ops.where(last == windows, x, 0.0)
+            # As rows, which each backend can look up in an exported model.
+            last = ops.take(ops.reshape(last, (-1, 1)), places, axis=0)
+            x = ops.where(ops.reshape(last, (-1,)) == windows, x, 0.0)
         outputs = ops.segment_sum(x, places, count)
         outputs = ops.reshape(outputs, (-1, *size, channels))
         return ops.cast(outputs, values.dtype)

