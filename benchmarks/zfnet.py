@@ -19,8 +19,11 @@ def data(count=BATCH):
 
 
 @functools.cache
-def pair():
-    """Returns plain PyTorch's network, and our model with its weights."""
+def pair(question):
+    """Returns plain PyTorch's network, and our model with its weights.
+
+    Another pair for each question, as training changes them.
+    """
     import torch
 
     from benchmarks.plain.zfnet import ZFNet as Plain
@@ -41,14 +44,14 @@ def ours(mode):
     import keras
 
     optimizer = keras.optimizers.SGD(1e-2, momentum=0.9)
-    return networks.ours(pair()[1], optimizer, *data())[mode]
+    return networks.ours(pair("network")[1], optimizer, *data())[mode]
 
 
 def plain(mode):
     """Returns the same of plain PyTorch."""
     import torch
 
-    network = pair()[0]
+    network = pair("network")[0]
     optimizer = torch.optim.SGD(network.parameters(), 1e-2, momentum=0.9)
     return networks.plain(network, optimizer, *data())[mode]
 
@@ -72,7 +75,7 @@ def ours_deconvnet(layer):
     from keras_attn.explain import DeconvNet
 
     images, _ = data(1)
-    deconvnet = DeconvNet(pair()[1])
+    deconvnet = DeconvNet(pair("deconvnet")[1])
 
     def run():
         return deconvnet(images, layer, 3, strongest=1).pixels
@@ -85,7 +88,7 @@ def ours_deconvnet(layer):
 
 def forward(layer):
     """Returns our model's inference, as Keras has it."""
-    return functools.partial(pair()[1].predict_on_batch, data(1)[0])
+    return functools.partial(pair("deconvnet")[1].predict_on_batch, data(1)[0])
 
 
 def plain_deconvnet(layer):
@@ -94,7 +97,7 @@ def plain_deconvnet(layer):
 
     from benchmarks.plain import zfnet
 
-    network = pair()[0].eval()
+    network = pair("deconvnet")[0].eval()
     image = torch.tensor(data(1)[0]).permute(0, 3, 1, 2).contiguous()
 
     @torch.no_grad()
@@ -111,7 +114,7 @@ def plain_forward(layer):
     """Returns plain PyTorch's inference."""
     import torch
 
-    network = pair()[0].eval()
+    network = pair("deconvnet")[0].eval()
     image = torch.tensor(data(1)[0]).permute(0, 3, 1, 2).contiguous()
     return torch.no_grad()(functools.partial(network, image))
 

@@ -111,3 +111,13 @@ def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:
         label: len(labels) / (classes * int(count)) if count else 1.0
         for label, count in enumerate(counts)
     }
+
+
+def part_of(data: Data, name: str) -> Part:
+    """Returns a part by its name, if the data have it."""
+    part = getattr(data, name)
+    if part is None or not len(part):
+        raise ValueError(
+            f"the data have no {name} images; they have: {data.sizes()}"
+        )
+    return part

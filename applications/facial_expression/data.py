@@ -4,7 +4,7 @@ from pathlib import Path
 
 from applications.common.folders import read_folder
 from applications.common.images import Shape
-from applications.common.parts import Data, Part, hold_out
+from applications.common.parts import Data, hold_out
 from applications.common.problems import Problems
 from applications.facial_expression.faces import read_faces
 from applications.facial_expression.fer2013 import read_fer2013
@@ -49,13 +49,3 @@ def read_data(
     if len(data.train) < 2:
         raise ValueError("training needs two images or more")
     return data
-
-
-def part_of(data: Data, name: str) -> Part:
-    """Returns a part by its name, if the data have it."""
-    part = getattr(data, name)
-    if part is None or not len(part):
-        raise ValueError(
-            f"the data have no {name} images; they have: {data.sizes()}"
-        )
-    return part

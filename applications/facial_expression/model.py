@@ -142,13 +142,3 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
             f"there are {len(class_names)} class names {class_names}"
         )
     return Loaded(model, list(class_names), config, path)
-
-
-def check_classes(loaded: Loaded, class_names: list[str]) -> None:
-    """Checks that a model and data have the same classes."""
-    if loaded.class_names != class_names:
-        raise ValueError(
-            f"{loaded.path}: the model has {len(loaded.class_names)} classes "
-            f"{loaded.class_names}, and the data {len(class_names)} "
-            f"{class_names}"
-        )

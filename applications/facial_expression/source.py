@@ -3,9 +3,10 @@
 import argparse
 import os
 
-from applications.common.parts import Part
-from applications.facial_expression.data import part_of, read_data
-from applications.facial_expression.model import Loaded, check_classes
+from applications.common.classes import check_classes
+from applications.common.parts import Part, part_of
+from applications.facial_expression.data import read_data
+from applications.facial_expression.model import Loaded
 
 
 def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
@@ -22,5 +23,5 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
         options.skip_bad,
         options.workers,
     )
-    check_classes(loaded, data.class_names)
+    check_classes(loaded.path, loaded.class_names, data.class_names)
     return part_of(data, options.part)

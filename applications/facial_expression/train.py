@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from applications.common import command, runs
+from applications.common import command, results
 from applications.facial_expression import config as settings
 from applications.facial_expression.data import read_data
 
@@ -42,14 +42,7 @@ def _train(options: argparse.Namespace) -> None:
         options.workers,
         options.verbose,
     )
-    if result.was_finished:
-        print("this run was already finished; --restart begins anew")
-    last = result.history[-1]
-    print(f"epoch {last['epoch']}: train accuracy {last['accuracy']:.4f}")
-    if "val_accuracy" in last:
-        best = max(row["val_accuracy"] for row in result.history)
-        print(f"best validation accuracy {best:.4f}, whose model is kept")
-    print(f"wrote {options.output / runs.MODEL} and {runs.LOG}")
+    results.report(result, options.output, results.accuracies(result))
 
 
 if __name__ == "__main__":

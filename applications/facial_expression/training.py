@@ -1,27 +1,18 @@
 """Trains a network, from the start or from where it was."""
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from applications.common import resume, runs
 from applications.common.batches import Batches, StartEpochs
 from applications.common.parts import Data, balanced_weights
+from applications.common.results import Result
 from applications.facial_expression.config import Config
 from applications.facial_expression.model import build_model
 from keras_attn.applications import fernet
 
 MONITOR = "val_accuracy"
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run has come to."""
-
-    history: list[dict[str, Any]]
-    was_finished: bool
 
 
 def train_model(

@@ -150,12 +150,3 @@ def load_model(path: Path) -> Loaded:
         Config(**facts["settings"]),
         path,
     )
-
-
-def check_classes(loaded: Loaded, class_names: list[str]) -> None:
-    """Checks that a model and data have the same classes."""
-    if loaded.class_names != class_names:
-        raise ValueError(
-            f"{loaded.path}: the model has the classes {loaded.class_names}, "
-            f"and the data {class_names}"
-        )

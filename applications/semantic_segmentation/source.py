@@ -4,10 +4,11 @@ import argparse
 import dataclasses
 import os
 
+from applications.common.classes import check_classes
 from applications.semantic_segmentation.climate import blocks
 from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.data import read_data
-from applications.semantic_segmentation.model import Loaded, check_classes
+from applications.semantic_segmentation.model import Loaded
 from applications.semantic_segmentation.scenes import Scene, Scenes
 
 
@@ -53,7 +54,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
     if config.data is None:
         return whole_maps(config, options.part)
     scenes = read_for(config, options.skip_bad, options.workers)
-    check_classes(loaded, scenes.class_names)
+    check_classes(loaded.path, loaded.class_names, scenes.class_names)
     part = getattr(scenes, options.part)
     if not part:
         raise ValueError(

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from applications.common import command, runs
+from applications.common import command, results
 from applications.semantic_segmentation import config as settings
 
 CACHE = "runs/features"
@@ -46,13 +46,13 @@ def _train(options: argparse.Namespace) -> None:
         options.workers,
         options.verbose,
     )
-    if result.was_finished:
-        print("this run was already finished; --restart begins anew")
     last = result.history[-1]
-    for name, value in last.items():
-        if name.endswith("mean_iou"):
-            print(f"epoch {last['epoch']}: {name} {value:.4f}")
-    print(f"wrote {options.output / runs.MODEL} and {runs.LOG}")
+    lines = [
+        f"epoch {last['epoch']}: {name} {value:.4f}"
+        for name, value in last.items()
+        if name.endswith("mean_iou")
+    ]
+    results.report(result, options.output, lines)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 
 from applications.common import resume, runs
 from applications.common.batches import StartEpochs
+from applications.common.results import Result
 from applications.semantic_segmentation import model as networks
 from applications.semantic_segmentation.cache import features_of
 from applications.semantic_segmentation.config import Config
@@ -29,14 +30,6 @@ from keras_attn.applications import deeplab
 
 # Scenes by which features are rescaled.
 MEASURED = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run has come to."""
-
-    history: list[dict[str, Any]]
-    was_finished: bool
 
 
 def train_model(

@@ -1,6 +1,7 @@
 import pytest
 
-from applications.facial_expression.data import part_of, read_data
+from applications.common.parts import part_of
+from applications.facial_expression.data import read_data
 
 SHAPE = (16, 16, 1)
 

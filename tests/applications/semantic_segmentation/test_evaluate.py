@@ -60,7 +60,7 @@ def test_refuses(trained, folder, tmp_path, capsys):
             other / part / "masks" / "a.png"
         )
     assert evaluate.main([*argv, "--data", str(other)]) == 2
-    assert "the model has the classes" in capsys.readouterr().err
+    assert "the model has 3 classes" in capsys.readouterr().err
     argv += ["--data", str(folder), "--part", "validation"]
     (trained / "run.json").rename(trained / "away.json")
     try:

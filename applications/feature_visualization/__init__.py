@@ -1,0 +1,1 @@
+"""What the units of a network look for, with ZF-Net: train, evaluate, see."""

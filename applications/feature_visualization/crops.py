@@ -1,0 +1,77 @@
+"""Batches of crops: at random places to train on, else of the centre."""
+
+import numpy as np
+
+from applications.common.batches import OrderedBatches
+from applications.common.parts import Part
+
+
+def centre(images: np.ndarray, side: int) -> np.ndarray:
+    """Cuts the centre out of images `(n, height, width, channels)`.
+
+    It lies where `keras_attn.layers.TenCrop` has its own.
+    """
+    top, left = (round((size - side) / 2) for size in images.shape[1:3])
+    return images[:, top : top + side, left : left + side]
+
+
+def readable(images: np.ndarray, data_format: str) -> np.ndarray:
+    """Returns images, channels last in memory, as a network reads them."""
+    if data_format == "channels_first":
+        images = np.moveaxis(images, -1, 1)
+    return images.astype("float32")
+
+
+class Crops(OrderedBatches):
+    """Batches of crops, in [0, 255], new ones in each epoch.
+
+    A crop lies at a random place and is mirrored half of the time; which, is
+    decided by the seed, the epoch and the batch alone, so that threads cannot
+    change it. Without a crop, images are whole and as they are.
+
+    Args:
+        part: Images and labels.
+        batch_size: As of `OrderedBatches`.
+        crop: Height and width of a crop, or 0 for whole images.
+        seed: As of `OrderedBatches`; `None` for crops of the centre.
+        data_format: Of the model; images in memory are channels last.
+        workers: Threads that make batches.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        batch_size: int,
+        crop: int,
+        seed: int | None = None,
+        data_format: str = "channels_last",
+        workers: int = 1,
+    ):
+        super().__init__(len(part), batch_size, seed, workers)
+        self.part = part
+        self.crop = crop
+        self.data_format = data_format
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = self.order[index]
+        images = self.part.images[chosen]
+        if self.crop and self.seed is None:
+            images = centre(images, self.crop)
+        elif self.crop:
+            images = self._at_random(images, index)
+        return readable(images, self.data_format), self.part.labels[chosen]
+
+    def _at_random(self, images: np.ndarray, index: int) -> np.ndarray:
+        # From 1, as NumPy takes a 0 at the end for nothing: the first batch
+        # would have the numbers that have made the order.
+        rng = np.random.default_rng([self.seed, self.epoch, index + 1])
+        count, *size = images.shape[:3]
+        top, left = (
+            rng.integers(0, side - self.crop, count, endpoint=True)
+            for side in size
+        )
+        pixels = np.arange(self.crop)
+        columns = np.where(rng.random((count, 1)) < 0.5, pixels, pixels[::-1])
+        rows = (top[:, None] + pixels)[:, :, None]
+        columns = (left[:, None] + columns)[:, None]
+        return images[np.arange(count)[:, None, None], rows, columns]

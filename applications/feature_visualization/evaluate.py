@@ -1,0 +1,71 @@
+"""Measures a network: `python -m applications.feature_visualization.evaluate`.
+
+It is shown the centre of each image, or with `--ten-crop` ten crops.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from applications.common import command, files, reports
+from applications.feature_visualization import options as model_options
+
+CONFUSION = "confusion.png"
+SCORES = "scores.json"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and evaluates."""
+    parser = model_options.parser(
+        "Prints accuracy, recall and F1 of a trained network, and draws the "
+        "confusion matrix."
+    )
+    model_options.add_source(parser)
+    parser.add_argument(
+        "--ten-crop",
+        action="store_true",
+        help="predict by the mean over the corners, the centre and their "
+        "mirror images, as the paper does; else by the centre",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="folder for the drawing and the scores (default: the model's)",
+    )
+    return command.run(parser, _evaluate, argv)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    # Late, because Keras reads the backend when it is imported.
+    from applications.feature_visualization.model import load_model
+    from applications.feature_visualization.predicting import probabilities
+    from applications.feature_visualization.source import read_part
+
+    loaded = load_model(options.model)
+    part = read_part(loaded, options)
+    predicted = probabilities(loaded, part, options.ten_crop, options.workers)
+    names = loaded.class_names
+    matrix = reports.confusion_matrix(
+        part.labels, predicted.argmax(axis=1), len(names)
+    )
+    seen = "ten crops" if options.ten_crop else "the centre"
+    print(f"{options.part} images of {options.model}, by {seen}")
+    print(reports.table(matrix, names))
+    run = options.model
+    folder = getattr(options, "output", run if run.is_dir() else run.parent)
+    reports.draw_confusion(matrix, names, folder / CONFUSION)
+    # The matrix holds all of the scores, and can be added to others.
+    found = {
+        "part": options.part,
+        "ten_crop": options.ten_crop,
+        "accuracy": reports.scores(matrix).accuracy,
+        "confusion": matrix.tolist(),
+    }
+    files.write_text(folder / SCORES, json.dumps(found) + "\n")
+    print(f"wrote {folder / CONFUSION} and {SCORES}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,147 @@
+"""Builds and loads networks of this task."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from applications.common import runs
+from applications.feature_visualization.config import Config
+from keras_attn.applications import ZFNet, zfnet
+from keras_attn.layers import MeanImage
+
+MEAN = "mean_image"
+# Layers that have the paper's weights at first, whatever is asked for.
+_KEPT = ("stage1_conv", "classifier")
+
+
+def build_model(config: Config, classes: int, steps: int) -> keras.Model:
+    """Builds and compiles ZF-Net behind a mean image, which is still 0.
+
+    Args:
+        config: Settings of the run.
+        classes: Number of classes.
+        steps: Batches of an epoch, by which the schedule is stretched.
+    """
+    shape = (config.seen, config.seen, config.channels)
+    if keras.config.image_data_format() == "channels_first":
+        shape = (shape[2], *shape[:2])
+    image = keras.Input(shape, name="image")
+    limit = config.constraint
+    model = ZFNet(
+        input_tensor=MeanImage(name=MEAN)(image),
+        classes=classes,
+        small_images=True,
+        filters=config.filter_list,
+        units=config.units,
+        dropout=config.dropout,
+        normalization=config.normalization,
+        kernel_constraint=zfnet.FilterRMSConstraint(limit) if limit else None,
+        # On PyTorch, only dropout with a seed has a state to go on from.
+        seed=config.seed,
+    )
+    if config.initializer == "he":
+        _initialize(model)
+    model.compile(
+        keras.optimizers.SGD(
+            learning_rate(config, steps),
+            momentum=config.momentum,
+            weight_decay=config.weight_decay or None,
+        ),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _initialize(model: keras.Model) -> None:
+    """Draws kernels anew, with a variance of 2 over the inputs of each.
+
+    With a deviation of 0.01 everywhere, a narrow network hands on next to
+    nothing: after 150 steps it has learnt nothing either. The first and the
+    last kernel stay: that deviation suits images within some 128 of 0, and
+    the network is to start without an opinion.
+    """
+    for layer in model.layers:
+        if hasattr(layer, "kernel") and layer.name not in _KEPT:
+            kernel = keras.initializers.HeNormal()(tuple(layer.kernel.shape))
+            layer.kernel.assign(kernel)
+
+
+def learning_rate(
+    config: Config, steps: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate to start with, or its schedule."""
+    if config.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            config.learning_rate, config.epochs * steps
+        )
+    return config.learning_rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A trained network, and what is known about it.
+
+    Attributes:
+        model: Reads images in [0, 255] of the size of a crop, takes their
+            mean image away in its first layer, `mean_image`, and returns
+            probabilities.
+        class_names: Of its outputs.
+        facts: What the run was started with; settings are in `settings`.
+    """
+
+    model: keras.Model
+    class_names: list[str]
+    facts: dict[str, Any]
+
+    @property
+    def config(self) -> Config:
+        """The settings of the run."""
+        return Config(**self.facts["settings"])
+
+    @property
+    def data_format(self) -> str:
+        """Where the channels are."""
+        return self.model.get_layer(MEAN).data_format
+
+
+def load_model(folder: Path) -> Loaded:
+    """Loads the model of a run's folder, or a `.keras` file in such a one."""
+    path = folder / runs.MODEL if folder.is_dir() else folder
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such model")
+    if not (path.parent / runs.FACTS).exists():
+        raise ValueError(f"{path}: no {runs.FACTS} lies beside it")
+    facts = runs.read(path.parent)
+    try:
+        loaded = Loaded(_load(path), list(facts["class_names"]), facts)
+        seen = loaded.config.seen
+        names = [layer.name for layer in loaded.model.layers]
+    except (AttributeError, KeyError, TypeError) as problem:
+        raise ValueError(
+            f"{path.parent / runs.FACTS}: not the facts of a run of this "
+            f"task ({problem!r})"
+        ) from problem
+    if MEAN not in names:
+        raise ValueError(f"{path}: the model has no layer {MEAN}")
+    size = set(loaded.model.input_shape[1:]) - {loaded.config.channels}
+    outputs = loaded.model.output_shape[1:]
+    if size - {seen} or outputs != (len(loaded.class_names),):
+        raise ValueError(
+            f"{path}: the model reads {loaded.model.input_shape[1:]} and has "
+            f"outputs {outputs}; its run has images of {seen} pixels a side "
+            f"and the classes {loaded.class_names}"
+        )
+    return loaded
+
+
+def _load(path: Path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path, compile=False)
+    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
+    except Exception as problem:
+        raise ValueError(
+            f"{path}: not a model that can be loaded ({problem})"
+        ) from problem

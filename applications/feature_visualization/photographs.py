@@ -1,0 +1,71 @@
+"""Photographs of one size, such as those that scikit-image ships."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from applications.common.extras import optional
+from applications.common.images import read_picture
+from applications.common.problems import Problems
+
+# All of them free, and in the package itself: none is downloaded.
+SHIPPED = (
+    "astronaut.png",
+    "camera.png",
+    "chelsea.png",
+    "coffee.png",
+    "motorcycle_left.png",
+    "rocket.jpg",
+)
+
+
+def shipped() -> list[Path]:
+    """Finds the photographs of scikit-image, where it is installed."""
+    folder = Path(optional("skimage.data", "demo").__file__).parent
+    return [folder / name for name in SHIPPED]
+
+
+def read_photographs(
+    paths: Sequence[Path], size: int, problems: Problems
+) -> tuple[np.ndarray, list[str]]:
+    """Reads files as squares.
+
+    Args:
+        paths: Image files of any size, grey or in colour.
+        size: Height and width of the squares, in pixels.
+        problems: Takes what cannot be read.
+
+    Returns:
+        RGB images, uint8 `(n, size, size, 3)`, and the names of the files
+        that they are of.
+    """
+    images, names = [], []
+    for path in paths:
+        try:
+            images.append(square(read_picture(path), size))
+        except ValueError as problem:
+            problems.add(str(problem))
+            continue
+        names.append(path.stem)
+    return np.array(images, "uint8").reshape((-1, size, size, 3)), names
+
+
+def square(image: np.ndarray, size: int) -> np.ndarray:
+    """Cuts out the largest square of the middle, and resizes it.
+
+    Args:
+        image: RGB, uint8 `(height, width, 3)`.
+        size: Height and width of the square, in pixels.
+    """
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    cut = image[top : top + side, left : left + side]
+    if side == size:
+        return cut
+    image_module = optional("PIL.Image", "images")
+    # Widened when it makes smaller, so that no thin line is stepped over.
+    kind = image_module.Resampling.BICUBIC
+    picture = image_module.fromarray(np.ascontiguousarray(cut))
+    return np.asarray(picture.resize((size, size), kind))

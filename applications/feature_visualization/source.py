@@ -1,0 +1,28 @@
+"""Reads the part of the data that a trained network is shown."""
+
+import argparse
+
+from applications.common.classes import check_classes
+from applications.common.parts import Part, part_of
+from applications.feature_visualization.data import read_data
+from applications.feature_visualization.model import Loaded
+
+
+def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
+    """Reads `--part` of `--data`, or of the data of the run.
+
+    Images have the size that the run brought them to, of which the network
+    reads a crop. Seed and validation are the run's, so that the parts are the
+    same.
+    """
+    config = loaded.config
+    data = read_data(
+        options.data or config.data,
+        config.shape,
+        config.seed,
+        config.validation and options.data is None,
+        options.skip_bad,
+        options.workers,
+    )
+    check_classes(options.model, loaded.class_names, data.class_names)
+    return part_of(data, options.part)
