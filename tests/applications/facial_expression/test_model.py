@@ -8,7 +8,6 @@ from applications.facial_expression.config import Config
 from applications.facial_expression.model import (
     Loaded,
     augmented,
-    check_classes,
     learning_rate,
     load_model,
 )
@@ -88,12 +87,6 @@ class TestLoading:
         (tmp_path / "text.keras").write_text("text")
         with pytest.raises(ValueError, match="text.keras: not a model"):
             load_model(tmp_path / "text.keras")
-
-    def test_a_model_of_other_classes_is_refused(self, loaded):
-        with pytest.raises(ValueError, match="2 classes.*data 3"):
-            check_classes(loaded, ["above", "below", "beside"])
-        with pytest.raises(ValueError, match="the data 2"):
-            check_classes(loaded, ["below", "above"])
 
     def test_channels_are_found_on_either_side(self, loaded):
         image = keras.Input((3, 16, 32))

@@ -149,10 +149,3 @@ class TestLoadModel:
         model.save(tmp_path / "model.keras")
         with pytest.raises(ValueError, match="has no layer mean_image"):
             networks.load_model(tmp_path)
-
-
-def test_data_of_other_classes_are_refused():
-    loaded = networks.Loaded(None, ["a", "b"], {})
-    networks.check_classes(loaded, ["a", "b"])
-    with pytest.raises(ValueError, match="2 classes .* and the data 1"):
-        networks.check_classes(loaded, ["a"])
