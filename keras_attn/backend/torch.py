@@ -1,10 +1,10 @@
 """PyTorch, which runs what it is told: so the layout in memory is chosen here.
 
-Keras' channels-last convolution copies its input twice, its max pooling keeps
-indices that nobody asked for, and its batch normalisation makes three passes.
-Here, images stay in memory as they come, channels last for a channels-last
-shape: PyTorch's kernels take either, and these by a view of the axes in its
-order, on CPU even faster (batch normalisation: twice).
+Keras' channels-last convolution copies its input twice, its max pooling runs in
+PyTorch's slow order, and its batch normalisation makes three passes. Here,
+images stay in memory as they come, channels last for a channels-last shape:
+PyTorch's kernels take either, and these by a view of the axes in its order, on
+CPU even faster (batch normalisation: twice, max pooling: many times).
 """
 
 import functools
@@ -101,13 +101,27 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
     x = _channels_first(inputs, data_format)
     sides = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
     pads = [pixels(padding, *side) for side in sides]
+    # Of images with their channels last in memory, PyTorch's pooling is fast,
+    # and its own padding costs nothing. Of others, where nobody needs its
+    # indices for a gradient, shifted slices take half of its time or less.
+    sliced = (
+        data_format == "channels_first"
+        and x.device.type == "cpu"
+        and not (x.requires_grad and torch.is_grad_enabled())
+    )
+    own = all(
+        before == after and 2 * before <= size
+        for (before, after), size in zip(pads, pool_size, strict=True)
+    )
+    if own and not sliced:
+        before = [before for before, _ in pads]
+        return _shaped(F.max_pool2d(x, pool_size, strides, before), data_format)
     if any(map(any, pads)):
         (top, bottom), (left, right) = pads
         x = F.pad(x, (left, right, top, bottom), value=float("-inf"))
-    if x.device.type != "cpu" or (x.requires_grad and torch.is_grad_enabled()):
+    if not sliced:
         return _shaped(F.max_pool2d(x, pool_size, strides), data_format)
-    # Without a gradient nobody needs the indices that PyTorch keeps, and the
-    # maximum of shifted slices, rows first, takes a tenth of the time.
+    # Rows first.
     for axis, size, stride in zip((2, 3), pool_size, strides, strict=True):
         count = (x.shape[axis] - size) // stride + 1
         x = functools.reduce(
@@ -119,7 +133,7 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
                 for start in range(size)
             ),
         )
-    return _shaped(x, data_format)
+    return x
 
 
 def max_pool_with_indices(inputs, pool_size, strides, padding, data_format):
