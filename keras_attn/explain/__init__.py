@@ -6,7 +6,6 @@ from keras_attn.explain.cam import CAM as CAM
 from keras_attn.explain.conceptor_cam import ConceptorCAM as ConceptorCAM
 from keras_attn.explain.correspondence import correspondence as correspondence
 from keras_attn.explain.deconvnet import DeconvNet as DeconvNet
-from keras_attn.explain.deconvnet import Reconstruction as Reconstruction
 from keras_attn.explain.eigen_cam import EigenCAM as EigenCAM
 from keras_attn.explain.eigen_grad_cam import EigenGradCAM as EigenGradCAM
 from keras_attn.explain.grad_cam import GradCAM as GradCAM
@@ -30,6 +29,7 @@ from keras_attn.explain.plot_features import plot_features as plot_features
 from keras_attn.explain.randomisation import (
     randomisation_check as randomisation_check,
 )
+from keras_attn.explain.reconstruction import Reconstruction as Reconstruction
 from keras_attn.explain.score_cam import ScoreCAM as ScoreCAM
 from keras_attn.explain.targets import MaskedMean as MaskedMean
 from keras_attn.explain.top_activations import TopActivations as TopActivations
