@@ -61,7 +61,8 @@ class DeconvNet:
         channel: Integer, which of the layer's maps, or one for each image;
             `None` for the one with the strongest activation in each image.
         strongest: How many activations of the map are kept, the strongest
-            ones; `None` for all. The paper's figures show 1.
+            ones, of equal ones the first; `None` for all. The paper's figures
+            show 1.
         batch_size: How many images are run at once.
 
     Returns:
@@ -226,7 +227,9 @@ def _kept(maps: Any, strongest: int | None) -> Any:
         return maps
     height, width = maps.shape[1:]
     flat = ops.reshape(maps, (-1, height * width))
-    _, indices = ops.top_k(flat, min(strongest, height * width))
+    # Overlapping windows have equal maxima, of which PyTorch's `top_k` takes
+    # any; a stable order takes the first.
+    indices = ops.argsort(-flat, axis=1)[:, :strongest]
     mask = ops.sum(ops.one_hot(indices, height * width), axis=1)
     return maps * ops.reshape(mask, (-1, height, width))
 
