@@ -46,8 +46,8 @@ class DeconvNet:
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 2.1.
-        It differs from a gradient in the ReLUs only, which for a gradient
-        pass on what was positive in the image.
+        It differs from a gradient in the ReLUs, which for a gradient pass on
+        what was positive in the image, and in leaving out the normalisation.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
@@ -198,12 +198,18 @@ def _backwards(chain: Chain) -> dict[keras.Operation, dict[str, Any]]:
         operation = call.operation
         own = attributes.setdefault(operation, {})
         if is_relu(operation):
-            own["call"] = lambda x, *args, **kwargs: _rectified(x)
+            own["call"] = functools.partial(_rectified_as, operation.call)
         elif getattr(operation, "activation", None) is keras.activations.relu:
             own["activation"] = _rectified
         elif name_of(operation) == NORMALIZATION:
             own["call"] = functools.partial(_passed, operation.call)
     return attributes
+
+
+def _rectified_as(call: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Runs a ReLU, which may have an upper end, with ReLU as its gradient."""
+    y = _rectified(x)
+    return y + ops.stop_gradient(call(x, *args, **kwargs) - y)
 
 
 def _passed(call: Callable, x: Any) -> Any:

@@ -84,7 +84,8 @@ def top_activations(
 
     Raises:
         ValueError: If the layer is not in the model or puts out no map, if
-            there is no image, or if images do not fit or are not finite.
+            there is no image, or if images do not fit, are not finite or not
+            all of one size.
 
     Example:
 
@@ -100,12 +101,18 @@ def top_activations(
         raise ValueError(f"`k` must be a positive integer. Received: k={k!r}")
     network = Network.of(model)
     operation = structure.find(network.model, layer)
-    run, chain, best = None, None, None
+    run, chain, size, best = None, None, None, None
     seen, side = 0, 0
     for images in _batches(dataset):
         inputs = network.check(images, batch_size)
         if run is None:
             run, chain = _prepared(network, inputs, operation)
+            size = inputs.size
+        if inputs.size != size:
+            raise ValueError(
+                "All images must be of one size, since positions and boxes "
+                f"depend on it. Received: {inputs.size} after {size}"
+            )
         # A smaller last batch is filled up, and nothing compiled for it.
         side = max(side, min(batch_size, len(inputs)))
         for indices, count in batches(len(inputs), batch_size):

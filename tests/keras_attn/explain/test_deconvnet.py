@@ -217,6 +217,22 @@ def test_any_form_of_a_model(make):
     check(found.pixels, expected)
 
 
+@pytest.mark.parametrize("kind", ["layer", "operation"])
+def test_a_relu_with_an_upper_end_keeps_it(kind):
+    image = keras.Input((4, 4, 1))
+    if kind == "layer":
+        x = layers.ReLU(max_value=6.0, name="relu")(image)
+    else:
+        x = ops.relu6(image)
+    # A product by 1, to see what comes out of the ReLU.
+    one = keras.initializers.Ones()
+    x = layers.Conv2D(1, 1, kernel_initializer=one, name="last")(x)
+    images = np.arange(-4.0, 12.0).reshape(1, 4, 4, 1)
+    found = DeconvNet(keras.Model(image, x))(images, "last", 0)
+    expected = np.clip(images, 0, 6)
+    np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
+
+
 def test_the_convolutions_of_fernet():
     model = FERNet()
     faces = np.random.default_rng(0).random((2, 48, 48, 1))

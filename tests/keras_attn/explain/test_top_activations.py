@@ -100,6 +100,14 @@ def test_compiles_once_for_all_batches(monkeypatch):
     assert shapes == [(9, 11, 14, 2)] * 3
 
 
+def test_refuses_images_of_several_sizes():
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.MaxPooling2D(2, name="pool")(image))
+    images = (np.zeros((2, side, 8, 1)) for side in (8, 16))
+    with pytest.raises(ValueError, match=r"\(16, 8\) after \(8, 8\)"):
+        top_activations(model, "pool", images)
+
+
 @pytest.mark.parametrize(
     ("dataset", "k", "message"),
     [
