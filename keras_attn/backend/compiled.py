@@ -19,6 +19,29 @@ def multiply(inputs, kernel):
     return ops.einsum("bhwc,cd->bhwd", inputs, kernel)
 
 
+def convolution(inputs, kernel, strides, padding, dilation_rate, data_format):
+    """Convolves images."""
+    return ops.conv(
+        inputs,
+        kernel,
+        strides=list(strides),
+        padding=padding,
+        dilation_rate=dilation_rate,
+        data_format=data_format,
+    )
+
+
+def convolve_pixels(inputs, kernel, strides, data_format, product=multiply):
+    """Convolves images with a kernel of one pixel.
+
+    `product` is what does the work of `multiply`.
+    """
+    inputs = _every(inputs, strides, data_format)
+    if data_format == "channels_last":
+        return product(inputs, kernel[0, 0])
+    return ops.einsum("bchw,cd->bdhw", inputs, kernel[0, 0])
+
+
 def convolve(
     inputs,
     kernel,
@@ -27,45 +50,32 @@ def convolve(
     padding,
     dilation_rate,
     data_format,
-    product,
+    convolution,
 ):
     """Convolves images, and adds the bias unless it is `None`.
 
-    `product` is what does the work of `multiply` for a kernel of one pixel,
-    or `None` to leave it to the convolution.
+    `convolution` does it where neither bias nor a number of pixels is left.
     """
-    last = data_format == "channels_last"
-    sizes = tuple(kernel.shape[:2])
+    kernel = ops.convert_to_tensor(kernel)
     if isinstance(padding, int):
-        sides = zip(sizes, strides, dilation_rate, strict=True)
+        sides = zip(kernel.shape, strides, dilation_rate, strict=False)
         if all((2 * padding, 1) == ((k - 1) * d, s) for k, s, d in sides):
             # With pixels of its own, XLA's gradient takes twice the time.
             padding = "same"
         else:
             inputs = _padded(inputs, padding, 0.0, data_format)
             padding = "valid"
-    if product is not None and sizes == (1, 1):
-        inputs = _every(inputs, strides, data_format)
-        kernel = ops.convert_to_tensor(kernel)[0, 0]
-        if last:
-            outputs = product(inputs, kernel)
-        else:
-            outputs = ops.einsum("bchw,cd->bdhw", inputs, kernel)
-    else:
-        outputs = ops.conv(
-            inputs,
-            kernel,
-            strides=list(strides),
-            padding=padding,
-            dilation_rate=dilation_rate,
-            data_format=data_format,
-        )
+    outputs = convolution(
+        inputs, kernel, strides, padding, dilation_rate, data_format
+    )
     if bias is None:
         return outputs
     bias = ops.convert_to_tensor(bias)
+    if data_format == "channels_first":
+        bias = ops.reshape(bias, (-1, 1, 1))
     # Not `ops.add`: on TensorFlow, Keras 3.15 takes a bias of shape (c, 1, 1)
     # for one of the last axis if the image happens to be c pixels wide.
-    return outputs + (bias if last else ops.reshape(bias, (-1, 1, 1)))
+    return outputs + bias
 
 
 def max_pool(inputs, pool_size, strides, padding, data_format):

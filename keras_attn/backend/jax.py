@@ -1,6 +1,7 @@
 """JAX."""
 
 import functools
+import itertools
 
 import jax
 import keras
@@ -50,13 +51,96 @@ def state(variables):
 
 def convolve(*arguments):
     """Convolves images, and adds the bias unless it is `None`."""
-    # On a GPU, cuDNN's convolution by one pixel is fast, and XLA aborts when
-    # it joins the choice of each second pixel with a product.
-    product = _product if jax.default_backend() == "cpu" else None
-    return compiled.convolve(*arguments, product=product)
+    # On a GPU, cuDNN is fast, and XLA aborts when it joins the choice of each
+    # second pixel with a product.
+    on_cpu = jax.default_backend() == "cpu"
+    return compiled.convolve(
+        *arguments, _convolve_on_cpu if on_cpu else compiled.convolution
+    )
 
 
-# XLA's gradients of two operations are slow on CPU, and these are exact.
+# XLA's gradients of three operations are slow on CPU, and these are exact.
+
+
+def _convolve_on_cpu(
+    inputs, kernel, strides, padding, dilation_rate, data_format
+):
+    if tuple(kernel.shape[:2]) == (1, 1):
+        return compiled.convolve_pixels(
+            inputs, kernel, strides, data_format, _product
+        )
+    plain = padding == "valid" and data_format == "channels_last"
+    in_groups = kernel.shape[2] != inputs.shape[-1]
+    if plain and max(strides) > 1 == max(dilation_rate) and not in_groups:
+        return _convolve_with_strides(inputs, kernel, tuple(strides))
+    return compiled.convolution(
+        inputs, kernel, strides, padding, dilation_rate, data_format
+    )
+
+
+def _without_gradient(inputs, kernel, strides):
+    """Convolves with strides, by parts of the kernel where that is faster.
+
+    The pixels that one part meets, every so many-th, are met by no other one:
+    so each part is a convolution without strides, and nothing is computed
+    twice. Few channels, or parts of one row, are not worth it.
+    """
+
+    def convolve(images, weights, steps):
+        return compiled.convolution(
+            images, weights, steps, "valid", (1, 1), "channels_last"
+        )
+
+    sides = list(zip(kernel.shape, strides, inputs.shape[1:], strict=False))
+    if inputs.shape[-1] < 16 or any(k < 2 * step for k, step, _ in sides):
+        return convolve(inputs, kernel, strides)
+    height, width = ((side - k) // step + 1 for k, step, side in sides)
+    outputs = 0
+    for i, j in itertools.product(*map(range, strides)):
+        weights = kernel[i :: strides[0], j :: strides[1]]
+        images = inputs[:, i :: strides[0], j :: strides[1]]
+        images = images[
+            :, : height + weights.shape[0] - 1, : width + weights.shape[1] - 1
+        ]
+        outputs += convolve(images, weights, (1, 1))
+    return outputs
+
+
+_convolve_with_strides = jax.custom_vjp(_without_gradient, nondiff_argnums=(2,))
+
+
+def _strides_forward(inputs, kernel, strides):
+    return _convolve_with_strides(inputs, kernel, strides), (inputs, kernel)
+
+
+def _strides_backward(strides, arguments, gradient):
+    """Pulls a gradient back to images and kernel.
+
+    XLA convolves for the kernel's gradient too, with holes for the strides,
+    which takes twice as long as a product for each pixel of the kernel.
+    """
+    inputs, kernel = arguments
+    _, pull = jax.vjp(lambda x: _without_gradient(x, kernel, strides), inputs)
+    ends = [
+        (count - 1) * stride + 1
+        for count, stride in zip(gradient.shape[1:3], strides, strict=True)
+    ]
+
+    def at(row, column):
+        """Returns the gradient of one pixel of the kernel."""
+        rows = slice(row, row + ends[0], strides[0])
+        columns = slice(column, column + ends[1], strides[1])
+        seen = inputs[:, rows, columns]
+        return jax.numpy.einsum("bhwc,bhwd->cd", seen, gradient)
+
+    rows, columns = map(range, kernel.shape[:2])
+    of_kernel = jax.numpy.stack(
+        [jax.numpy.stack([at(i, j) for j in columns]) for i in rows]
+    )
+    return *pull(gradient), of_kernel
+
+
+_convolve_with_strides.defvjp(_strides_forward, _strides_backward)
 
 
 @jax.custom_vjp

@@ -55,13 +55,24 @@ def padded(padding, array, size, stride, dilation, value):
 class TestConvolve:
     @pytest.mark.parametrize(
         ("size", "stride", "dilation"),
-        [(3, 1, 1), (3, 2, 1), (2, 2, 1), (3, 1, 2), (1, 1, 1), (1, 2, 1)],
+        [
+            (3, 1, 1),
+            (3, 2, 1),
+            (2, 2, 1),
+            (5, 2, 1),
+            (7, 3, 1),
+            (3, 1, 2),
+            (1, 1, 1),
+            (1, 2, 1),
+        ],
     )
+    @pytest.mark.parametrize("channels", [3, 16])
     def test_is_the_sum_over_windows(
-        self, data_format, padding, size, stride, dilation
+        self, data_format, padding, size, stride, dilation, channels
     ):
-        x = image(8, 7, 3)
-        kernel = np.random.default_rng(1).normal(size=(size, size, 3, 5))
+        x = image(11, 8, channels)
+        shape = (size, size, channels, 5)
+        kernel = np.random.default_rng(1).normal(size=shape)
         kernel, bias = kernel.astype("float32"), np.arange(5, dtype="float32")
         y = backend.convolve(
             ops.convert_to_tensor(to_format(x, data_format)),
@@ -80,15 +91,26 @@ class TestConvolve:
 
     @pytest.mark.parametrize(
         ("size", "stride", "outputs"),
-        [(3, 1, 5), (3, 2, 5), (1, 1, 5), (1, 2, 5), (1, 1, 2)],
+        [
+            (3, 1, 5),
+            (3, 2, 5),
+            (5, 2, 5),
+            (7, 3, 5),
+            (1, 1, 5),
+            (1, 2, 5),
+            (1, 1, 2),
+        ],
     )
-    def test_gradients(self, data_format, padding, size, stride, outputs):
+    @pytest.mark.parametrize("channels", [3, 16])
+    def test_gradients(
+        self, data_format, padding, size, stride, outputs, channels
+    ):
         """It is bilinear, so that other arguments show the gradients."""
         random = np.random.default_rng(2)
 
         def draw():
-            x = random.normal(size=(2, 8, 7, 3)).astype("float32")
-            kernel = random.normal(size=(size, size, 3, outputs))
+            x = random.normal(size=(2, 11, 8, channels)).astype("float32")
+            kernel = random.normal(size=(size, size, channels, outputs))
             return x, kernel.astype("float32")
 
         def expected(x, kernel):
@@ -153,11 +175,15 @@ def test_convolves_a_single_image_to_a_single_channel_with_a_gradient():
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("product", [compiled.multiply, None])
+@pytest.mark.parametrize("by_product", [True, False])
 def test_convolves_by_one_pixel_with_and_without_a_product(
-    product, data_format
+    by_product, data_format
 ):
     """XLA on a CPU takes the product, on a GPU it has none."""
+
+    def product(inputs, kernel, strides, padding, dilation_rate, data_format):
+        return compiled.convolve_pixels(inputs, kernel, strides, data_format)
+
     x = image(5, 4, 3)
     kernel = np.random.default_rng(1).normal(size=(1, 1, 3, 6))
     y = compiled.convolve(
@@ -168,7 +194,7 @@ def test_convolves_by_one_pixel_with_and_without_a_product(
         0,
         (1, 1),
         data_format,
-        product=product,
+        product if by_product else compiled.convolution,
     )
     expected = x[:, ::2, ::2] @ kernel[0, 0]
     y = channels_last(y, data_format)
