@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import re
 
 from benchmarks.harness import RESULTS
 
+BACKENDS = ("jax", "tensorflow", "torch")
 PAGE = pathlib.Path("docs/benchmarks.md")
 CATALOGUE = pathlib.Path("docs/layers/index.md")
 MARKS = (
@@ -14,14 +16,14 @@ MARKS = (
 HEAD = """# Benchmarks
 
 Written by `make bench`. The subjects of a row run in turns in one process,
-warmed up, in 15 rounds, or as many as go into 8 seconds, at least three: a
+warmed up, in 15 rounds, or as many as go into 16 seconds, at least three: a
 pause for the other's threads to fall asleep, a run to wake one's own, and runs
 for 20 ms, whose mean counts; what takes half a second runs once. The tables
 give medians; MiB is by how much a fresh process grows in three runs.
 Milliseconds are this machine's, and noisy; the ratios are what travels. *Of
 plain* is our time as a fraction of plain PyTorch's: less than 1 is faster. On
 JAX and TensorFlow blocks are compiled by XLA, models run as `fit` and `predict`
-run them. What has no row was not measured.
+run them. Each table says where and when it was measured; what has no row was not.
 """
 
 
@@ -202,23 +204,39 @@ def costs():
     return f"{table(lines)}\n\n{where}"
 
 
+def kept():
+    """Returns the tables of the page by their headings, as they are now."""
+    sections = re.split(r"^(#{2,3} .*)$", PAGE.read_text(), flags=re.MULTILINE)
+    return dict(zip(sections[1::2], sections[2::2], strict=True))
+
+
 def main():
-    """Writes both."""
+    """Writes both; what was not measured on this machine stays as it was."""
+    old = kept()
     parts = [HEAD]
     for question, (title, text, rows_of) in QUESTIONS.items():
         parts.append(f"## {title}\n\n{text}\n")
-        for found in found_of(question):
-            parts.append(
-                f"### {title} on {found['backend']}\n\n{origin(found)}.\n\n"
-                f"{table(rows_of(found))}\n"
-            )
+        found = {each["backend"]: each for each in found_of(question)}
+        for backend in BACKENDS:
+            heading = f"### {title} on {backend}"
+            if backend in found:
+                rows = table(rows_of(found[backend]))
+                body = f"{origin(found[backend])}.\n\n{rows}"
+            elif heading in old:
+                body = old[heading].strip()
+            else:
+                continue
+            parts.append(f"{heading}\n\n{body}\n")
     PAGE.write_text("\n".join(parts))
+    print(f"wrote {PAGE}")
+    if not (found_of("models") and found_of("counts")):
+        return
     before, rest = CATALOGUE.read_text().split(MARKS[0])
     _, after = rest.split(MARKS[1])
     CATALOGUE.write_text(
         f"{before}{MARKS[0]}\n\n{costs()}\n\n{MARKS[1]}{after}"
     )
-    print(f"wrote {PAGE} and {CATALOGUE}")
+    print(f"wrote {CATALOGUE}")
 
 
 if __name__ == "__main__":
