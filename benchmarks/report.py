@@ -23,7 +23,8 @@ give medians; MiB is by how much a fresh process grows in three runs.
 Milliseconds are this machine's, and noisy; the ratios are what travels. *Of
 plain* is our time as a fraction of plain PyTorch's: less than 1 is faster. On
 JAX and TensorFlow blocks are compiled by XLA, models run as `fit` and `predict`
-run them. Each table says where and when it was measured; what has no row was not.
+run them. Each table says where and when it was measured; what has no row was
+not.
 """
 
 
