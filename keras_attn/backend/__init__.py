@@ -25,9 +25,12 @@ this room. Each backend's module defines the same names:
   normalisation by given statistics.
 - `normalize_batch(inputs, gamma, beta, axis, epsilon)`: by those of the batch;
   returns the outputs, the mean and the (biased) variance.
+- `normalize_last(inputs, gamma, beta, epsilon)`: by those of the last axis;
+  `gamma` and `beta` are variables.
 - `contiguous(inputs)`: the same, laid out in memory in the order of its axes.
 - `largest(inputs, axes)`: the maximum over a tuple of axes. Of equal values,
   each has the same share of the gradient.
+- `gelu(inputs)`: the exact GELU, by `erf`.
 - `linear(inputs, kernel, bias)`: vectors times a matrix plus a bias, which may
   be `None`, all of one dtype.
 - `mean(inputs, axes)`: the average over a tuple of axes.
@@ -54,6 +57,7 @@ FUSES = _backend.FUSES
 contiguous = _backend.contiguous
 convolve = _backend.convolve
 differentiate = _backend.differentiate
+gelu = _backend.gelu
 inference = _backend.inference
 largest = _backend.largest
 linear = _backend.linear
@@ -62,6 +66,7 @@ max_pool_with_indices = _backend.max_pool_with_indices
 mean = _backend.mean
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch
+normalize_last = _backend.normalize_last
 rectify = _backend.rectify
 state = _backend.state
 trace = _backend.trace

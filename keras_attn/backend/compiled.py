@@ -147,6 +147,12 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return outputs, mean, variance
 
 
+def normalize_last(inputs, gamma, beta, epsilon):
+    """Normalises over the last axis."""
+    gamma, beta = (ops.cast(each, inputs.dtype) for each in (gamma, beta))
+    return ops.layer_normalization(inputs, gamma, beta, -1, epsilon)
+
+
 def largest(inputs, axes):
     """Takes the maximum over axes."""
     return ops.max(inputs, axis=axes)
@@ -161,6 +167,11 @@ def linear(inputs, kernel, bias):
 def mean(inputs, axes):
     """Averages over axes."""
     return ops.mean(inputs, axis=axes)
+
+
+def gelu(inputs):
+    """Returns `x / 2 (1 + erf(x / sqrt(2)))`."""
+    return 0.5 * inputs * (1.0 + ops.erf(inputs * 0.5**0.5))
 
 
 def rectify(inputs):

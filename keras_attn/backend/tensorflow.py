@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_attn.backend import compiled
 from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import contiguous as contiguous
+from keras_attn.backend.compiled import gelu as gelu
 from keras_attn.backend.compiled import largest as largest
 from keras_attn.backend.compiled import linear as linear
 from keras_attn.backend.compiled import max_pool as max_pool
@@ -17,6 +18,7 @@ from keras_attn.backend.compiled import (
 from keras_attn.backend.compiled import mean as mean
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
+from keras_attn.backend.compiled import normalize_last as normalize_last
 from keras_attn.backend.compiled import rectify as rectify
 
 

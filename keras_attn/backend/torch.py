@@ -176,6 +176,15 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return y.movedim(1, axis), mean, variance
 
 
+def normalize_last(inputs, gamma, beta, epsilon):
+    """Normalises over the last axis."""
+    # Keras knows the shape of a variable by heart; that of a tensor is an
+    # operation for the ONNX exporter, which wants a number.
+    shape = tuple(gamma.shape)
+    gamma, beta = (each.to(inputs.dtype) for each in _values(gamma, beta))
+    return F.layer_norm(inputs, shape, gamma, beta, epsilon)
+
+
 def linear(inputs, kernel, bias):
     """Multiplies vectors by a matrix, and adds the bias unless it is `None`.
 
@@ -201,6 +210,11 @@ def rectify(inputs):
     gradient.
     """
     return F.relu(inputs, inplace=True)
+
+
+def gelu(inputs):
+    """Returns `x / 2 (1 + erf(x / sqrt(2)))`."""
+    return F.gelu(inputs)
 
 
 def largest(inputs, axes):

@@ -1,6 +1,9 @@
 """Where a model looks: class activation maps of any Keras model."""
 
 from keras_attn.explain.attention_maps import attention_maps as attention_maps
+from keras_attn.explain.attention_rollout import (
+    AttentionRollout as AttentionRollout,
+)
 from keras_attn.explain.base import ClassActivationMap as ClassActivationMap
 from keras_attn.explain.cam import CAM as CAM
 from keras_attn.explain.conceptor_cam import ConceptorCAM as ConceptorCAM

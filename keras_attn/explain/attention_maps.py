@@ -6,11 +6,9 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
-from keras_attn.explain import taps
+from keras_attn.explain import structure, taps
 from keras_attn.explain.inputs import batches
 from keras_attn.explain.network import Network
-
-_OURS = "keras_attn>"
 
 
 def attention_maps(
@@ -53,8 +51,7 @@ def attention_maps(
     layers = {
         each: path
         for each, path in network.paths.items()
-        if hasattr(each, "attention")
-        and keras.saving.get_registered_name(type(each)).startswith(_OURS)
+        if structure.is_attention(each)
     }
     if not layers:
         raise ValueError(
@@ -68,7 +65,7 @@ def attention_maps(
     def function(values, leaves):
         found: dict[str, Any] = {}
         attributes = {
-            layer: taps.listening(layer, _keeper(layer, path, found))
+            layer: keeping_attention(layer, path, found)
             for layer, path in layers.items()
         }
         network.run(values, inputs.pack(leaves), attributes)
@@ -89,8 +86,13 @@ def attention_maps(
     return {path: whole[path] for path in order}
 
 
-def _keeper(layer: Any, path: str, found: dict[str, Any]) -> taps.After:
-    """Returns what keeps a layer's attention, with its own arguments."""
+def keeping_attention(
+    layer: Any, path: str, found: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns attributes by which a layer's attention is kept.
+
+    With the arguments of its call, by its path, in the order of the calls.
+    """
     known = inspect.signature(layer.attention).parameters
 
     def after(number, args, named, outputs):
@@ -102,4 +104,4 @@ def _keeper(layer: Any, path: str, found: dict[str, Any]) -> taps.After:
         )
         return outputs
 
-    return after
+    return taps.listening(layer, after)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attn.explain import structure
 from keras_attn.explain.trace import Call, Trace
 
 # Class, distillation and register tokens, which stand before the patches.
@@ -109,10 +110,18 @@ def last_places(
     """Returns the last map of a model.
 
     Of a model on tokens, all of them, the last one first: what follows the
-    last attention may read the class token only.
+    last attention may read the class token only. What is inside of an
+    attention, such as its queries and keys side by side, is no such map.
     """
     found = []
+    closed = tuple(
+        f"{call.path}/"
+        for call in trace.calls
+        if structure.is_self_attention(call.operation)
+    )
     for call in reversed(trace.calls):
+        if call.path.startswith(closed):
+            continue
         try:
             place = place_of(trace, call, size, data_format)
         except ValueError:

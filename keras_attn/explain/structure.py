@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import keras
 
+_OURS = "keras_attn>"
+
 
 def operations(model: keras.Model) -> list[tuple[str, keras.Operation]]:
     """Returns layers and operations at any depth, with their paths.
@@ -23,6 +25,19 @@ def operations(model: keras.Model) -> list[tuple[str, keras.Operation]]:
             found.append((place, child))
             todo.append((f"{place}/", child, above | {id(child)}))
     return found
+
+
+def is_attention(layer: keras.Operation) -> bool:
+    """Whether it is an attention layer of keras_attn."""
+    name = keras.saving.get_registered_name(type(layer))
+    return hasattr(layer, "attention") and name.startswith(_OURS)
+
+
+def is_self_attention(layer: keras.Operation) -> bool:
+    """Whether it is attention between tokens, of keras_attn or of Keras."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return True
+    return is_attention(layer) and hasattr(layer, "num_heads")
 
 
 def find(model: keras.Model, layer: str | keras.Operation) -> keras.Operation:

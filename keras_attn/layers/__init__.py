@@ -31,6 +31,9 @@ from keras_attn.layers.max_pooling2d_with_indices import (
 )
 from keras_attn.layers.max_unpooling2d import MaxUnpooling2D as MaxUnpooling2D
 from keras_attn.layers.mean_image import MeanImage as MeanImage
+from keras_attn.layers.multi_head_self_attention import (
+    MultiHeadSelfAttention as MultiHeadSelfAttention,
+)
 from keras_attn.layers.registry import get as get
 from keras_attn.layers.registry import names as names
 from keras_attn.layers.se import SE as SE

@@ -3,9 +3,10 @@
 from tests.cases.channel import CHANNEL
 from tests.cases.encoding import ENCODINGS
 from tests.cases.feature_act import FEATURE_ACT
-from tests.cases.models import ASC, FERNET, LARGEFOV, RESNET, ZFNET
+from tests.cases.models import ASC, FERNET, LARGEFOV, RESNET, VIT, ZFNET
 from tests.cases.scales import SCALES
 from tests.cases.second_order import SECOND_ORDER
+from tests.cases.self_attention import SELF_ATTENTION
 from tests.cases.switches import LOCAL_RESPONSE, SWITCHES
 
 LAYERS = (
@@ -15,8 +16,9 @@ LAYERS = (
     *ENCODINGS,
     *SCALES,
     *LOCAL_RESPONSE,
+    *SELF_ATTENTION,
 )
-MODELS = (FERNET, RESNET, LARGEFOV, ASC, ZFNET, *SWITCHES)
+MODELS = (FERNET, RESNET, LARGEFOV, ASC, VIT, ZFNET, *SWITCHES)
 
 
 def cases_of(cls):

@@ -7,6 +7,7 @@ from keras_attn.applications import (
     DeepLabLargeFOV,
     FERNet,
     ResNetCIFAR,
+    ViT,
     ZFNet,
 )
 from keras_attn.applications import _deeplab_graph as deeplab_graph
@@ -77,6 +78,24 @@ ZFNET = ModelCase(
     shape=(9, 13, 3),
     # 5 convolutions and 3 linear layers, with biases.
     num_weights=2 * 8,
+    random=True,
+    in_float32=("predictions",),
+)
+VIT = ModelCase(
+    function=ViT,
+    kwargs={
+        "patch_size": (4, 3),
+        "hidden_dim": 12,
+        "num_layers": 2,
+        "num_heads": 3,
+        "mlp_dim": 16,
+        "classes": 3,
+        "dropout": 0.25,
+    },
+    shape=(8, 9, 3),
+    # The patches, the class token, the places; in each block two
+    # normalisations and four linear layers; the end.
+    num_weights=2 + 1 + 1 + 2 * (4 + 8) + 2 + 2,
     random=True,
     in_float32=("predictions",),
 )

@@ -1,5 +1,7 @@
 """The functions that each backend's module promises, on the one that runs."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -636,3 +638,10 @@ def test_contiguous_moves_no_value():
     x = image(4, 3, 2).transpose(2, 0, 3, 1)
     y = backend.contiguous(ops.convert_to_tensor(x))
     np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
+
+
+def test_gelu_is_exact():
+    x = np.array([-8, -3, -1, -0.1, 0, 0.1, 1, 3, 8], "float32")
+    expected = [0.5 * each * (1 + math.erf(each / 2**0.5)) for each in x]
+    y = ops.convert_to_numpy(backend.gelu(ops.convert_to_tensor(x)))
+    np.testing.assert_allclose(y, expected, atol=1e-6)

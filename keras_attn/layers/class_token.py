@@ -1,0 +1,47 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class ClassToken(keras.layers.Layer):
+    """Puts a trained token, the same for all images, before the others.
+
+    Args:
+        initializer: Of the token. Defaults to `"zeros"`.
+        **kwargs: `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, tokens, channels)`.
+    Output shape: `(batch, 1 + tokens, channels)`.
+    """
+
+    # timm's and lucidrains', and torchvision's.
+    torch_names = (
+        {"cls_token": ("token", "same")},
+        {"class_token": ("token", "same")},
+    )
+
+    def __init__(self, initializer="zeros", **kwargs):
+        super().__init__(**kwargs)
+        self.initializer = keras.initializers.get(initializer)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, input_shape):
+        self.token = self.add_weight(
+            name="token",
+            shape=(1, 1, input_shape[-1]),
+            initializer=self.initializer,
+        )
+
+    def call(self, inputs):
+        token = ops.convert_to_tensor(self.token)
+        # Not a broadcast, whose unknown batch some exporters refuse.
+        token = ops.zeros_like(inputs[:, :1]) + token
+        return ops.concatenate([token, inputs], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, tokens, channels = input_shape
+        return batch, None if tokens is None else tokens + 1, channels
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.initializer)
+        return {**super().get_config(), "initializer": initializer}

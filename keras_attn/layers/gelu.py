@@ -1,0 +1,24 @@
+"""The activation of transformers, in a form that can be exported."""
+
+import keras
+from keras import ops
+
+from keras_attn import backend
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+def gelu(x):
+    """GELU, `x / 2 (1 + erf(x / sqrt(2)))`.
+
+    Keras' own takes `erfc` on TensorFlow, which ONNX does not know.
+    """
+    return backend.gelu(x)
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+def gelu_tanh(x):
+    """GELU by its approximation, `x / 2 (1 + tanh(sqrt(2 / pi) (x + c x^3)))`.
+
+    With `c = 0.044715`, as JAX's `gelu` has it by default.
+    """
+    return ops.gelu(x, approximate=True)

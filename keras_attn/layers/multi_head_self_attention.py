@@ -1,0 +1,248 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class MultiHeadSelfAttention(keras.layers.Layer):
+    """Multi-head self-attention, whose scores can be looked at.
+
+    Each token becomes a query, a key and a value for each head `h`, and
+    `y = concat_h(softmax(q_h k_h^T / sqrt(d)) v_h) W + b`, with `d` numbers a
+    head; the softmax runs over the keys. `call` uses the fused operation of
+    the backend, `attention` computes the scores in float32; they agree to
+    1e-5.
+
+    Reference: Vaswani et al., "Attention Is All You Need", NIPS 2017
+    (https://arxiv.org/abs/1706.03762), section 3.2. Queries, keys and values
+    come from one linear layer, in this order, each with the heads one after
+    the other, as in PyTorch's `MultiheadAttention` and in timm. The linear
+    layers `qkv` and `projection` are `keras.layers.Dense`, so that
+    `quantize("int8")` and `enable_lora` work.
+
+    Args:
+        num_heads: Positive integer, the number of heads.
+        head_dim: Positive integer, `d`, or `None` for
+            `channels // num_heads`, which then must be a whole number.
+            Defaults to `None`.
+        qkv_bias: Whether queries, keys and values have a bias. Defaults to
+            `True`.
+        project: Whether a linear layer mixes the heads, `W` and `b`; else the
+            heads stand side by side, `num_heads * head_dim` numbers. Defaults
+            to `True`.
+        dropout: Share of the scores that are set to 0 in training, before
+            they weigh the values. Above 0, training does not use the fused
+            operation. Defaults to `0.0`.
+        kernel_initializer: Of both linear layers. Defaults to
+            `"glorot_uniform"`.
+        bias_initializer: Of the bias of the last one; `None` for zeros.
+            Defaults to `None`.
+        seed: Integer, of dropout; `None` to follow
+            `keras.utils.set_random_seed`.
+        **kwargs: `keras.layers.Layer` arguments.
+
+    Call arguments:
+        inputs: Tokens, `(batch, tokens, channels)`.
+        mask: Boolean `(batch, tokens)`: which tokens are looked at. Defaults
+            to `None`, for all. Where there is none, the result is without
+            meaning, but finite.
+        training: Whether there is dropout.
+
+    Input shape: `(batch, tokens, channels)`.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If an argument is not one of these, the channels are
+            unknown, or are no multiple of the heads.
+
+    Example:
+
+    >>> layer = keras_attn.layers.MultiHeadSelfAttention(num_heads=4)
+    >>> x = np.random.default_rng(0).normal(size=(2, 5, 32))
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 5, 32), (2, 4, 5, 5))
+    """
+
+    # timm's, lucidrains' and torchvision's.
+    torch_names = (
+        {
+            "qkv.weight": ("qkv.kernel", "linear"),
+            "qkv.bias": ("qkv.bias", "same"),
+            "proj.weight": ("projection.kernel", "linear"),
+            "proj.bias": ("projection.bias", "same"),
+        },
+        {
+            "to_qkv.weight": ("qkv.kernel", "linear"),
+            "to_qkv.bias": ("qkv.bias", "same"),
+            "to_out.0.weight": ("projection.kernel", "linear"),
+            "to_out.0.bias": ("projection.bias", "same"),
+        },
+        {
+            "in_proj_weight": ("qkv.kernel", "linear"),
+            "in_proj_bias": ("qkv.bias", "same"),
+            "out_proj.weight": ("projection.kernel", "linear"),
+            "out_proj.bias": ("projection.bias", "same"),
+        },
+    )
+
+    def __init__(
+        self,
+        num_heads,
+        head_dim=None,
+        qkv_bias=True,
+        project=True,
+        dropout=0.0,
+        kernel_initializer="glorot_uniform",
+        bias_initializer=None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        sizes = {"num_heads": num_heads}
+        if head_dim is not None:
+            sizes["head_dim"] = head_dim
+        for name, value in sizes.items():
+            if type(value) is not int or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. "
+                    f"Received: {name}={value!r}"
+                )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"`dropout` must be in [0, 1). Received: dropout={dropout!r}"
+            )
+        self.num_heads = num_heads
+        self.head_dim = head_dim
+        self.qkv_bias = qkv_bias
+        self.project = project
+        self.dropout = dropout
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.seed = seed
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError(
+                "The number of channels must be known. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        if self.head_dim is None and channels % self.num_heads:
+            raise ValueError(
+                "The channels must be a multiple of `num_heads`, or `head_dim` "
+                f"be given. Received: {channels} channels, "
+                f"num_heads={self.num_heads}"
+            )
+        self._size = self.head_dim or channels // self.num_heads
+        inner = self.num_heads * self._size
+        self.qkv = keras.layers.Dense(
+            3 * inner,
+            use_bias=self.qkv_bias,
+            kernel_initializer=_copy(self.kernel_initializer),
+            dtype=self.dtype_policy,
+            name="qkv",
+        )
+        self.qkv.build((None, None, channels))
+        self.projection = None
+        if self.project:
+            self.projection = keras.layers.Dense(
+                channels,
+                kernel_initializer=_copy(self.kernel_initializer),
+                bias_initializer=_copy(self.bias_initializer) or "zeros",
+                dtype=self.dtype_policy,
+                name="projection",
+            )
+            self.projection.build((None, None, inner))
+        self._drop = None
+        if self.dropout:
+            self._drop = keras.layers.Dropout(
+                self.dropout, seed=self.seed, dtype=self.dtype_policy
+            )
+
+    def call(self, inputs, mask=None, training=False):
+        query, key, value = self._split(inputs)
+        if mask is not None:
+            mask = mask[:, None, None, :]
+        if self._drop is not None and training:
+            scores = ops.cast(self._scores(query, key, mask), value.dtype)
+            scores = self._drop(scores, training=True)
+            mixed = ops.einsum("bhqk,bkhd->bqhd", scores, value)
+        else:
+            # Scaled first, as TensorFlow multiplies in float16, which ends at
+            # 65504.
+            mixed = ops.dot_product_attention(
+                query * self._size**-0.5, key, value, mask=mask, scale=1.0
+            )
+        mixed = ops.reshape(mixed, self._shape_of(inputs))
+        return mixed if self.projection is None else self.projection(mixed)
+
+    def attention(self, inputs, mask=None):
+        """Returns the scores, which sum to 1 over the keys, in float32.
+
+        `(batch, heads, queries, keys)`, without dropout.
+        """
+        inputs = ops.convert_to_tensor(inputs, self.compute_dtype)
+        if not self.built:
+            self.build(inputs.shape)
+        query, key, _ = self._split(inputs)
+        if mask is not None:
+            mask = ops.convert_to_tensor(mask, "bool")[:, None, None, :]
+        return self._scores(query, key, mask)
+
+    def _split(self, inputs):
+        """Returns queries, keys and values, `(batch, tokens, heads, d)`."""
+        batch_and_tokens = self._shape_of(inputs)[:2]
+        qkv = ops.reshape(
+            self.qkv(inputs),
+            (*batch_and_tokens, 3 * self.num_heads, self._size),
+        )
+        return ops.split(qkv, 3, axis=2)
+
+    def _scores(self, query, key, mask):
+        # Divided first, as float16 ends at 65504.
+        query = ops.cast(query, "float32") * self._size**-0.5
+        logits = ops.einsum("bqhd,bkhd->bhqk", query, ops.cast(key, "float32"))
+        if mask is not None:
+            logits = ops.where(mask, logits, -1e30)
+        return ops.softmax(logits, axis=-1)
+
+    def _shape_of(self, inputs):
+        """Returns the shape of the mixed values, heads side by side.
+
+        One side may be unknown; then it is left to the operation, as an
+        exporter knows no tensor for one.
+        """
+        batch, tokens = ops.shape(inputs)[:2]
+        batch = -1 if isinstance(tokens, int) else batch
+        return batch, tokens, self.num_heads * self._size
+
+    def compute_output_shape(self, input_shape):
+        if self.project:
+            return tuple(input_shape)
+        size = self.head_dim or input_shape[-1] // self.num_heads
+        return (*input_shape[:-1], self.num_heads * size)
+
+    def get_config(self):
+        config = {
+            "num_heads": self.num_heads,
+            "head_dim": self.head_dim,
+            "qkv_bias": self.qkv_bias,
+            "project": self.project,
+            "dropout": self.dropout,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+            "bias_initializer": keras.initializers.serialize(
+                self.bias_initializer
+            ),
+            "seed": self.seed,
+        }
+        return {**super().get_config(), **config}
+
+
+def _copy(initializer):
+    """Returns an initialiser of its own, or two layers would start alike."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer

@@ -1,0 +1,104 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn.ops import interpolation
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class PositionEmbedding(keras.layers.Layer):
+    """Adds to each token what is trained for its place: `y = x + e`.
+
+    Tokens are those of a grid, row by row, after some that have no place in
+    it. Weights of another grid are interpolated when they are loaded,
+    linearly and with the corners where they are, as in the code of the paper;
+    those of the tokens before stay as they are.
+
+    Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
+    (https://arxiv.org/abs/2010.11929), section 3.2.
+
+    Args:
+        grid: Rows and columns of the tokens.
+        before: How many tokens come before them. Defaults to `0`.
+        initializer: Of the weights. Defaults to a normal distribution with a
+            deviation of 0.02, as in the paper's code.
+        **kwargs: `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, before + rows * columns, channels)`.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If there are not so many tokens.
+    """
+
+    # timm's; then that of lucidrains and torchvision.
+    torch_names = (
+        {"pos_embed": ("embedding", "same")},
+        {"pos_embedding": ("embedding", "same")},
+    )
+
+    def __init__(self, grid, before=0, initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.grid = tuple(grid)
+        self.before = before
+        if initializer is None:
+            initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.initializer = keras.initializers.get(initializer)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def build(self, input_shape):
+        tokens = self.before + self.grid[0] * self.grid[1]
+        if input_shape[1] not in (None, tokens):
+            raise ValueError(
+                f"There must be {tokens} tokens: {self.before} and a grid of "
+                f"{self.grid[0]} x {self.grid[1]}. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        self.embedding = self.add_weight(
+            name="embedding",
+            shape=(1, tokens, input_shape[-1]),
+            initializer=self.initializer,
+        )
+
+    def call(self, inputs):
+        return inputs + ops.convert_to_tensor(self.embedding)
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store["grid"] = np.asarray(self.grid)
+
+    def load_own_variables(self, store):
+        grid = tuple(int(side) for side in np.asarray(store["grid"]))
+        embedding = np.asarray(store["0"])
+        if grid != self.grid:
+            embedding = interpolated(embedding, grid, self.grid)
+        self.embedding.assign(embedding)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = {
+            "grid": self.grid,
+            "before": self.before,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }
+        return {**super().get_config(), **config}
+
+
+def interpolated(embedding, source, target):
+    """Returns an embedding `(1, tokens, channels)` of another grid.
+
+    NumPy arrays. What is more than the tokens of the `source` grid comes
+    before them and stays.
+    """
+    before = embedding.shape[1] - source[0] * source[1]
+    rows, columns = (
+        interpolation.bilinear_matrix(*sides, align_corners=True)
+        for sides in zip(source, target, strict=True)
+    )
+    maps = embedding[0, before:].reshape(*source, -1)
+    maps = np.einsum("ij,jlc,kl->ikc", rows, maps, columns)
+    places = maps.reshape(1, target[0] * target[1], -1)
+    places = places.astype(embedding.dtype)
+    return np.concatenate([embedding[:, :before], places], axis=1)

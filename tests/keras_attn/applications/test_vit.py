@@ -1,0 +1,353 @@
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from keras_attn.applications import (
+    ViT,
+    ViTBase16,
+    ViTBase32,
+    ViTLarge16,
+    ViTSmall16,
+    ViTTiny16,
+    vit,
+)
+from keras_attn.explain import GradCAM, attention_maps
+from keras_attn.layers.position_embedding import interpolated
+from keras_attn.weights import load_torch, to_torch
+from tests.cases import VIT
+from tests.contracts import MODEL_CHECKS, check_matches_reference
+from tests.contracts.cases import keras_setting
+from tests.contracts.devices import FORMATS, format_error, to_format
+from tests.goldens import load_golden
+
+# `TestReference` does what one of the checks is for.
+CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
+SMALL = {
+    "patch_size": 8,
+    "hidden_dim": 24,
+    "num_layers": 2,
+    "num_heads": 3,
+    "classes": 5,
+    "classifier_activation": None,
+}
+RECORDED = {
+    "timm_vit": {"mlp_dim": 96},
+    "vit_reference": {"mlp_dim": 40, "form": "lucidrains", "head_dim": 8},
+    "vit_reference_mean": {
+        "mlp_dim": 40,
+        "form": "lucidrains",
+        "token_pooling": "mean",
+    },
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_keeps_the_contract(check, tmp_path):
+    check(VIT, tmp_path)
+
+
+@pytest.fixture(params=FORMATS)
+def data_format(request):
+    if reason := format_error(request.param):
+        pytest.skip(reason)
+    return request.param
+
+
+def images(golden):
+    """Returns recorded images, channels last."""
+    return golden["x"].transpose(0, 2, 3, 1)
+
+
+def loaded(name, data_format="channels_last"):
+    """Returns a golden and a model with its weights."""
+    golden = load_golden(name)
+    shape = images(golden).shape[1:]
+    with keras_setting("image_data_format", data_format):
+        if data_format == "channels_first":
+            shape = shape[2], *shape[:2]
+        model = ViT(input_shape=shape, **SMALL, **RECORDED[name])
+    load_torch(model, golden["weights"])
+    return golden, model
+
+
+@pytest.mark.parametrize("name", RECORDED)
+class TestReference:
+    def test_logits(self, name, data_format):
+        golden, model = loaded(name, data_format)
+        y = model.predict(to_format(images(golden), data_format), verbose=0)
+        limit = 1e-4 * np.abs(golden["y"]).max()
+        np.testing.assert_allclose(y, golden["y"], rtol=0, atol=limit)
+
+    def test_weights_come_back_in_timms_names(self, name):
+        golden, model = loaded(name)
+        again = to_torch(model)
+        assert again["patch_embed.proj.weight"].shape == (24, 3, 8, 8)
+        if name == "timm_vit":
+            assert again.keys() == golden["weights"].keys()
+            for key, array in golden["weights"].items():
+                np.testing.assert_array_equal(again[key], array)
+        other = keras.models.clone_model(model)
+        load_torch(other, again)
+        for one, two in zip(
+            other.get_weights(), model.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(one, two)
+
+
+class TestSizes:
+    def test_of_the_reference(self):
+        model = ViT(
+            input_shape=(256, 256, 3),
+            classes=2,
+            patch_size=32,
+            hidden_dim=1024,
+            num_layers=6,
+            num_heads=16,
+            mlp_dim=2048,
+            dropout=0.1,
+            form="lucidrains",
+        )
+        assert model.count_params() == 53_599_234
+
+    @pytest.mark.parametrize(
+        ("function", "parameters"),
+        [
+            (ViTTiny16, 5_717_416),
+            (ViTSmall16, 22_050_664),
+            (ViTBase16, 86_567_656),
+            (ViTBase32, 88_224_232),
+            pytest.param(ViTLarge16, 304_326_632, marks=pytest.mark.slow),
+        ],
+    )
+    def test_of_the_paper(self, function, parameters):
+        assert function().count_params() == parameters
+
+
+class TestTorchvision:
+    def test_its_names(self):
+        golden, model = loaded("timm_vit")
+        renamed = {}
+        for name, array in golden["weights"].items():
+            for ours, theirs in (
+                ("cls_token", "class_token"),
+                ("pos_embed", "encoder.pos_embedding"),
+                ("patch_embed.proj", "conv_proj"),
+                ("blocks.", "encoder.layers.encoder_layer_"),
+                (".norm1.", ".ln_1."),
+                (".norm2.", ".ln_2."),
+                (".attn.qkv.", ".self_attention.in_proj_"),
+                (".attn.proj.", ".self_attention.out_proj."),
+                (".mlp.fc1.", ".mlp.0."),
+                (".mlp.fc2.", ".mlp.3."),
+            ):
+                name = name.replace(ours, theirs)
+            if name.startswith("norm."):
+                name = f"encoder.ln.{name.removeprefix('norm.')}"
+            if name.startswith("head."):
+                name = f"heads.{name}"
+            renamed[name] = array
+        other = ViT(input_shape=(32, 32, 3), **SMALL, mlp_dim=96)
+        load_torch(other, renamed)
+        for one, two in zip(
+            other.get_weights(), model.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(one, two)
+
+
+class TestResolution:
+    """Position embeddings of another grid."""
+
+    def expected(self, embedding, grid):
+        """Returns what Google's code makes of it, by SciPy's zoom."""
+        maps = embedding[0, 1:].reshape(4, 4, -1).astype("float64")
+        zoom = (grid[0] / 4, grid[1] / 4, 1)
+        places = ndimage.zoom(maps, zoom, order=1).reshape(
+            1, grid[0] * grid[1], -1
+        )
+        return np.concatenate([embedding[:, :1], places], axis=1)
+
+    @pytest.mark.parametrize("grid", [(6, 6), (3, 7), (1, 1), (4, 4)])
+    def test_are_interpolated_as_in_the_papers_code(self, grid):
+        random = np.random.default_rng(0)
+        embedding = random.normal(size=(1, 17, 6)).astype("float32")
+        found = interpolated(embedding, (4, 4), grid)
+        assert found.dtype == "float32"
+        np.testing.assert_allclose(
+            found, self.expected(embedding, grid), atol=1e-6
+        )
+
+    def test_of_a_checkpoint_of_pytorch(self):
+        golden, model = loaded("timm_vit")
+        larger = ViT(input_shape=(48, 40, 3), **SMALL, mlp_dim=96)
+        load_torch(larger, golden["weights"])
+        layer = larger.get_layer("position_embedding")
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(layer.embedding),
+            self.expected(golden["weights"]["pos_embed"], (6, 5)),
+            atol=1e-6,
+        )
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(larger.get_layer("classifier").kernel),
+            keras.ops.convert_to_numpy(model.get_layer("classifier").kernel),
+        )
+
+    def test_of_a_file_of_keras_though_it_is_no_square(self, tmp_path):
+        before = ViT(input_shape=(16, 32, 3), **SMALL, mlp_dim=40)
+        before.save_weights(tmp_path / "vit.weights.h5")
+        after = ViT(
+            weights=tmp_path / "vit.weights.h5",
+            input_shape=(32, 48, 3),
+            **SMALL,
+            mlp_dim=40,
+        )
+        embeddings = [
+            keras.ops.convert_to_numpy(
+                model.get_layer("position_embedding").embedding
+            )
+            for model in (before, after)
+        ]
+        assert embeddings[1].shape == (1, 25, 24)
+        corners = embeddings[1][0, 1:].reshape(4, 6, 24)[::3, ::5]
+        expected = embeddings[0][0, 1:].reshape(2, 4, 24)[:, ::3]
+        np.testing.assert_allclose(corners, expected, atol=1e-6)
+
+    def test_that_fit_no_grid_are_refused(self):
+        golden, model = loaded("timm_vit")
+        weights = dict(golden["weights"])
+        weights["pos_embed"] = weights["pos_embed"][:, :-1]
+        before = model.get_weights()
+        with pytest.raises(ValueError, match=r"pos_embed.*\(1, 16, 24\)"):
+            load_torch(model, weights)
+        for one, other in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+class TestArguments:
+    def test_forms_are_their_arguments(self):
+        """A form stands for arguments, each of which can be given alone."""
+        lucidrains = ViT(
+            input_shape=(16, 16, 3),
+            **SMALL,
+            mlp_dim=40,
+            form="lucidrains",
+            token_pooling="mean",
+        )
+        google = ViT(
+            input_shape=(16, 16, 3),
+            **SMALL,
+            mlp_dim=40,
+            token_pooling="mean",
+            class_token=True,
+            qkv_bias=False,
+            epsilon=1e-5,
+            norm_after_pooling=True,
+        )
+        google.set_weights(lucidrains.get_weights())
+        x = np.random.default_rng(0).normal(size=(2, 16, 16, 3))
+        np.testing.assert_allclose(
+            google.predict(x, verbose=0),
+            lucidrains.predict(x, verbose=0),
+            atol=1e-6,
+        )
+
+    def test_approximate_gelu(self):
+        _, exact = loaded("timm_vit")
+        golden = load_golden("timm_vit")
+        other = ViT(
+            input_shape=(32, 32, 3),
+            **SMALL,
+            mlp_dim=96,
+            approximate_gelu=True,
+        )
+        other.set_weights(exact.get_weights())
+        difference = np.abs(
+            other.predict(images(golden), verbose=0) - golden["y"]
+        )
+        assert 1e-5 < difference.max() < 1e-2 * np.abs(golden["y"]).max()
+
+    @pytest.mark.parametrize("pooling", [None, "avg", "max"])
+    def test_features(self, pooling):
+        _, whole = loaded("timm_vit")
+        model = ViT(
+            include_top=False,
+            input_shape=(32, 32, 3),
+            pooling=pooling,
+            **{**SMALL, "classes": 1000},
+            mlp_dim=96,
+        )
+        model.set_weights(whole.get_weights()[:-2])
+        tokens = keras.Model(whole.input, whole.get_layer("norm").output)
+        x = images(load_golden("timm_vit"))
+        expected = tokens.predict(x, verbose=0)
+        if pooling:
+            reduce = {"avg": np.mean, "max": np.max}[pooling]
+            expected = reduce(expected, axis=1)
+        np.testing.assert_allclose(
+            model.predict(x, verbose=0), expected, atol=1e-5
+        )
+
+    def test_starts_as_googles_with_equal_scores_of_all_classes(self):
+        model = ViT(input_shape=(16, 16, 1), **SMALL, mlp_dim=40)
+        x = np.random.default_rng(0).normal(size=(2, 16, 16, 1))
+        assert not model.predict(x, verbose=0).any()
+
+    def test_one_head_of_all_numbers_is_not_mixed_by_lucidrains(self):
+        kwargs = {**SMALL, "num_heads": 1, "mlp_dim": 40}
+        names = to_torch(
+            ViT(input_shape=(16, 16, 3), **kwargs, form="lucidrains")
+        )
+        assert not any("attn.proj" in name for name in names)
+
+    @pytest.mark.parametrize(
+        ("kwargs", "message"),
+        [
+            ({"patch_size": 0}, "patch_size=0"),
+            ({"patch_size": (8, 8, 8)}, "pair of them"),
+            ({"input_shape": (20, 16, 3)}, r"multiples.*\(20, 16\)"),
+            ({"input_shape": (None, 16, 3)}, "multiples"),
+            ({"num_heads": 5}, "hidden_dim=24, num_heads=5"),
+            ({"num_layers": 0}, "num_layers=0"),
+            ({"token_pooling": "max"}, "token_pooling='max'"),
+            ({"form": "timm"}, "form='timm'"),
+            ({"class_token": False}, "class_token=False"),
+            ({"dropout": 1.0}, "dropout=1.0"),
+            ({"attention_dropout": -0.1}, "attention_dropout=-0.1"),
+            ({"weights": "imagenet"}, "weights='imagenet'"),
+        ],
+    )
+    def test_bad_ones(self, kwargs, message):
+        kwargs = {
+            "input_shape": (16, 16, 3),
+            "mlp_dim": 40,
+            **SMALL,
+            **kwargs,
+        }
+        with pytest.raises(ValueError, match=message):
+            ViT(**kwargs)
+
+
+class TestLooks:
+    def test_where_the_class_token_looks(self):
+        golden, model = loaded("timm_vit")
+        maps = attention_maps(model, images(golden))
+        assert list(maps) == ["block1_attention", "block2_attention"]
+        assert maps["block2_attention"].shape == (2, 3, 17, 17)
+
+    def test_grad_cam_needs_no_reshape(self):
+        golden, model = loaded("timm_vit")
+        found = GradCAM(model)(images(golden))
+        assert found.shape == (2, 32, 32)
+        # Of the last map that a score of the class token depends on.
+        expected = GradCAM(model, "block2_norm1")(images(golden))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert found.max() > 0.9
+
+
+def test_preprocess_input():
+    x = np.array([0, 51, 255], "uint8").reshape(1, 1, 1, 3)
+    np.testing.assert_allclose(
+        vit.preprocess_input(x, "channels_last")[0, 0, 0],
+        [-1, -0.6, 1],
+        atol=1e-6,
+    )
