@@ -93,7 +93,7 @@ format: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	KERAS_BACKEND=jax $(RUN) benchmarks.counts
-	@for module in layers models feature_act fernet explain deeplab zfnet; do for backend in $(BACKENDS); do \
+	@for module in layers models feature_act fernet explain deeplab zfnet vit; do for backend in $(BACKENDS); do \
 		KERAS_BACKEND=$$backend $(RUN) benchmarks.$$module || exit 1; \
 	done; done
 	$(RUN) benchmarks.report

@@ -142,6 +142,16 @@ QUESTIONS = {
         "call takes.",
         rows_as_they_are,
     ),
+    "vit": (
+        "Vision Transformers",
+        "Batch 4 from NumPy. *Reference* is the reference code's setting: "
+        "256 x 256 pixels, patches of 32, 6 blocks of 1024 numbers and 16 "
+        "heads, with dropout. *Training* is a step of SGD with momentum on "
+        "the cross-entropy, *Adam* the same with Adam, Keras' and PyTorch's "
+        "own; *inference* gives NumPy logits. *Plain* attends by "
+        "`scaled_dot_product_attention`, and was seen to give the same.",
+        rows_as_they_are,
+    ),
     "switches": (
         "Max pooling with indices",
         "3 x 3 with stride 2 of 8 maps of 110 x 110 x 96. *Forward* is "

@@ -8,6 +8,7 @@ import keras
 from keras_attn.applications import _arguments as arguments
 from keras_attn.layers.class_token import ClassToken
 from keras_attn.layers.conv2d import Conv2D
+from keras_attn.layers.dense import Dense
 from keras_attn.layers.gelu import gelu, gelu_tanh
 from keras_attn.layers.initializers import FanInUniform, Normal
 from keras_attn.layers.layer_normalization import LayerNormalization
@@ -132,7 +133,7 @@ def build(input_tensor, input_shape, options, top, name, weights):
         x = _pool(x, options)
         if options.norm_after_pooling:
             x = _norm(x, "norm", options)
-        x = keras.layers.Dense(
+        x = Dense(
             classes,
             name="classifier",
             **_initializers(x.shape[-1], options, head=True),
@@ -212,14 +213,14 @@ def _block(x, name, options, seeds):
     y = _drop(y, options.dropout, f"{name}_attention_dropout", seeds)
     x = keras.layers.Add(name=f"{name}_attended")([x, y])
     y = _norm(x, f"{name}_norm2", options)
-    y = keras.layers.Dense(
+    y = Dense(
         options.mlp_dim,
         activation=gelu_tanh if options.approximate_gelu else gelu,
         name=f"{name}_mlp1",
         **_initializers(options.hidden_dim, options, mlp=True),
     )(y)
     y = _drop(y, options.dropout, f"{name}_mlp1_dropout", seeds)
-    y = keras.layers.Dense(
+    y = Dense(
         options.hidden_dim,
         name=f"{name}_mlp2",
         **_initializers(options.mlp_dim, options, mlp=True),

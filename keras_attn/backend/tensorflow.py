@@ -92,6 +92,8 @@ def _convolve_on_cpu(
     channels, stride = inputs.shape[-1], strides[0]
     if plain and channels == kernel.shape[2] <= 4 and stride > 1:
         if strides[1] == stride and max(dilation_rate) == 1:
+            # Keras hands out variables, which a gradient of one's own refuses.
+            kernel = tf.convert_to_tensor(kernel)
             return _convolve_colors(stride)(inputs, kernel)
     return compiled.convolution(
         inputs, kernel, strides, padding, dilation_rate, data_format

@@ -1,6 +1,10 @@
 import keras
+from keras import ops
 
 from keras_attn import backend
+
+# From so many pixels on, a product for each patch pays.
+_LEAST_OF_A_PATCH = 16
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -39,6 +43,8 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolve(self, inputs, kernel, bias):
         """Convolves as this layer does, with other weights."""
+        if self._takes_patches(inputs.shape):
+            return self._of_patches(inputs, kernel, bias)
         return backend.convolve(
             inputs,
             kernel,
@@ -48,6 +54,42 @@ class Conv2D(keras.layers.Conv2D):
             self.dilation_rate,
             self.data_format,
         )
+
+    def _takes_patches(self, shape):
+        """Whether windows lie side by side, in images of a known size."""
+        first = self.data_format == "channels_first"
+        rows, columns = self.kernel_size
+        return (
+            self.kernel_size == self.strides
+            and rows * columns >= _LEAST_OF_A_PATCH
+            and self.padding == "valid"
+            and not self.pixels
+            and self.groups == 1
+            and None not in (shape[2:] if first else shape[1:3])
+        )
+
+    def _of_patches(self, inputs, kernel, bias):
+        """Multiplies each patch by the kernel: the same sums.
+
+        For kernels that large, compilers make a gradient of many steps, and
+        PyTorch lays them out anew each time.
+        """
+        first = self.data_format == "channels_first"
+        kernel = ops.convert_to_tensor(kernel)
+        bias = None if bias is None else ops.convert_to_tensor(bias)
+        if first:
+            inputs = ops.transpose(inputs, (0, 2, 3, 1))
+        height, width, channels = inputs.shape[1:]
+        rows, columns = self.kernel_size
+        down, across = height // rows, width // columns
+        x = inputs[:, : down * rows, : across * columns]
+        x = ops.reshape(x, (-1, down, rows, across, columns, channels))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        x = ops.reshape(x, (-1, down * across, rows * columns * channels))
+        kernel = ops.reshape(kernel, (rows * columns * channels, self.filters))
+        y = backend.linear(x, kernel, bias)
+        y = ops.reshape(y, (-1, down, across, self.filters))
+        return ops.transpose(y, (0, 3, 1, 2)) if first else y
 
     def compute_output_shape(self, input_shape):
         shape = padded_shape(input_shape, self.pixels, self.data_format)

@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_attn.layers.dense import Dense
+
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class MultiHeadSelfAttention(keras.layers.Layer):
@@ -16,7 +18,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     (https://arxiv.org/abs/1706.03762), section 3.2. Queries, keys and values
     come from one linear layer, in this order, each with the heads one after
     the other, as in PyTorch's `MultiheadAttention` and in timm. The linear
-    layers `qkv` and `projection` are `keras.layers.Dense`, so that
+    layers `qkv` and `projection` are Keras' `Dense` but for speed, so that
     `quantize("int8")` and `enable_lora` work.
 
     Args:
@@ -136,7 +138,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             )
         self._size = self.head_dim or channels // self.num_heads
         inner = self.num_heads * self._size
-        self.qkv = keras.layers.Dense(
+        self.qkv = Dense(
             3 * inner,
             use_bias=self.qkv_bias,
             kernel_initializer=_copy(self.kernel_initializer),
@@ -146,7 +148,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.qkv.build((None, None, channels))
         self.projection = None
         if self.project:
-            self.projection = keras.layers.Dense(
+            self.projection = Dense(
                 channels,
                 kernel_initializer=_copy(self.kernel_initializer),
                 bias_initializer=_copy(self.bias_initializer) or "zeros",

@@ -68,3 +68,39 @@ def test_pads_by_pixels(data_format):
     again = Conv2D.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     assert again.compute_output_shape(shape) == tuple(y.shape)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_patches_are_a_convolution(data_format, use_bias):
+    """Windows side by side, of an image that they do not fill."""
+    first = data_format == "channels_first"
+    shape = (2, 3, 14, 17) if first else (2, 14, 17, 3)
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    kwargs = {"data_format": data_format, "use_bias": use_bias}
+    layer = Conv2D(6, (4, 5), (4, 5), **kwargs)
+    y = layer(x)
+    assert tuple(y.shape) == layer.compute_output_shape(shape)
+    # In NumPy, one piece after the other.
+    kernel, *bias = layer.get_weights()
+    images = x.transpose(0, 2, 3, 1) if first else x
+    expected = np.zeros((2, 3, 3, 6))
+    for i in range(3):
+        for j in range(3):
+            piece = images[:, 4 * i : 4 * i + 4, 5 * j : 5 * j + 5]
+            expected[:, i, j] = np.einsum("bijc,ijcd->bd", piece, kernel)
+    expected = expected + sum(bias)
+    if first:
+        expected = expected.transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(ops.convert_to_numpy(y), expected, atol=1e-5)
+
+
+def test_patches_of_an_unknown_size():
+    inputs = keras.Input((None, None, 3))
+    layer = Conv2D(6, 4, 4, data_format="channels_last")
+    model = keras.Model(inputs, layer(inputs))
+    x = np.random.default_rng(0).normal(size=(1, 9, 12, 3)).astype("float32")
+    found = model.predict(x, verbose=0)
+    assert found.shape == (1, 2, 3, 6)
+    expected = ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(found, expected, atol=1e-5)

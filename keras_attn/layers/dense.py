@@ -1,0 +1,25 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Dense(keras.layers.Dense):
+    """Linear layer: `keras.layers.Dense` in one operation on PyTorch.
+
+    Arguments, weights and results are those of the Keras layer, and so are
+    `quantize` and `enable_lora`.
+    """
+
+    def call(self, inputs, training=None):
+        # What LoRA adds is in the kernel.
+        kernel = ops.convert_to_tensor(self.kernel)
+        bias = None if self.bias is None else ops.convert_to_tensor(self.bias)
+        outputs = backend.linear(inputs, kernel, bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        # Keras refuses subclasses, which may have another `call`.
+        del type_check
+        super().quantize(mode, type_check=False, config=config)
