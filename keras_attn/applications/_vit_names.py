@@ -1,5 +1,7 @@
 """What the weights of a Vision Transformer are called in PyTorch."""
 
+import dataclasses
+import itertools
 from math import isqrt
 
 import numpy as np
@@ -43,91 +45,84 @@ class _Positions(Layout):
         return super().fit(array, keras_shape)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Scheme:
+    """How a package calls the layers: what stands before the last part.
+
+    Attributes:
+        patches: Of the patches, and whether they are a linear layer there.
+        places: Of the position embedding, and the last part.
+        block: Of a block, by its index from 0.
+        parts: Of the normalisations and linear layers in it, in their order.
+        end: Of the last normalisation, before and after the pooling, and of
+            the classifier.
+    """
+
+    patches: tuple[str, bool]
+    places: tuple[str, str]
+    block: str
+    parts: tuple[str, ...]
+    end: tuple[str, str, str]
+
+    def names(self, layers):
+        """Returns the names of a model's layers, as `register_names` does."""
+        prefix, is_linear = self.patches
+        layouts = {"weight": _PATCHES} if is_linear else {}
+        found = [(prefix, layers["patch_embedding"], layouts)]
+        if "class_token" in layers:
+            found.append(("", layers["class_token"]))
+        prefix, name = self.places
+        places = layers["position_embedding"]
+        layout = _Positions(places.grid, places.before)
+        found.append((prefix, places, {name: layout}))
+        for i in itertools.count():
+            if f"block{i + 1}" not in layers:
+                break
+            for ours, theirs in zip(_PARTS, self.parts, strict=True):
+                layer = layers[f"block{i + 1}_{ours}"]
+                found.append((f"{self.block.format(i)}.{theirs}", layer))
+        before, after, classifier = self.end
+        if "norm" in layers:
+            pooled = len(layers["norm"].output.shape) == 2
+            found.append((after if pooled else before, layers["norm"]))
+        if "classifier" in layers:
+            found.append((classifier, layers["classifier"]))
+        return found
+
+
+_PARTS = ("norm1", "attention", "norm2", "mlp1", "mlp2")
+_SCHEMES = (
+    # timm.
+    _Scheme(
+        ("patch_embed.proj", False),
+        ("", "pos_embed"),
+        "blocks.{}",
+        ("norm1", "attn", "norm2", "mlp.fc1", "mlp.fc2"),
+        ("norm", "fc_norm", "head"),
+    ),
+    # lucidrains.
+    _Scheme(
+        ("to_patch_embedding.1", True),
+        ("", "pos_embedding"),
+        "transformer.layers.{}",
+        ("0.norm", "0.fn", "1.norm", "1.fn.net.0", "1.fn.net.3"),
+        ("mlp_head.0", "mlp_head.0", "mlp_head.1"),
+    ),
+    # torchvision.
+    _Scheme(
+        ("conv_proj", False),
+        ("encoder", "pos_embedding"),
+        "encoder.layers.encoder_layer_{}",
+        ("ln_1", "self_attention", "ln_2", "mlp.0", "mlp.3"),
+        ("encoder.ln", "encoder.ln", "heads.head"),
+    ),
+)
+
+
 @register_names
 def torch_names(model):
     """Returns timm's, lucidrains' and torchvision's names, if it is a ViT."""
     layers = {layer.name: layer for layer in model.layers}
     if not {"patch_embedding", "position_embedding"} <= layers.keys():
         return None
-    return [scheme(layers) for scheme in (_timm, _lucidrains, _torchvision)]
-
-
-def _positions(layers, prefix, name):
-    layer = layers["position_embedding"]
-    layout = _Positions(layer.grid, layer.before)
-    return prefix, layer, {name: layout}
-
-
-def _blocks(layers):
-    """Yields the index and the start of the names of each block."""
-    i = 0
-    while f"block{i + 1}" in layers:
-        yield i, f"block{i + 1}_"
-        i += 1
-
-
-def _present(layers, *named):
-    """Returns the names of those layers that there are."""
-    return [(prefix, layers[name]) for prefix, name in named if name in layers]
-
-
-def _timm(layers):
-    names = _present(
-        layers, ("patch_embed.proj", "patch_embedding"), ("", "class_token")
-    )
-    names.append(_positions(layers, "", "pos_embed"))
-    for i, block in _blocks(layers):
-        prefix = f"blocks.{i}"
-        names += [
-            (f"{prefix}.norm1", layers[f"{block}norm1"]),
-            (f"{prefix}.attn", layers[f"{block}attention"]),
-            (f"{prefix}.norm2", layers[f"{block}norm2"]),
-            (f"{prefix}.mlp.fc1", layers[f"{block}mlp1"]),
-            (f"{prefix}.mlp.fc2", layers[f"{block}mlp2"]),
-        ]
-    pooled = "norm" in layers and len(layers["norm"].output.shape) == 2
-    last = "fc_norm" if pooled else "norm"
-    return names + _present(layers, (last, "norm"), ("head", "classifier"))
-
-
-def _lucidrains(layers):
-    names = [
-        (
-            "to_patch_embedding.1",
-            layers["patch_embedding"],
-            {"weight": _PATCHES},
-        )
-    ]
-    names += _present(layers, ("", "class_token"))
-    names.append(_positions(layers, "", "pos_embedding"))
-    for i, block in _blocks(layers):
-        prefix = f"transformer.layers.{i}"
-        names += [
-            (f"{prefix}.0.norm", layers[f"{block}norm1"]),
-            (f"{prefix}.0.fn", layers[f"{block}attention"]),
-            (f"{prefix}.1.norm", layers[f"{block}norm2"]),
-            (f"{prefix}.1.fn.net.0", layers[f"{block}mlp1"]),
-            (f"{prefix}.1.fn.net.3", layers[f"{block}mlp2"]),
-        ]
-    return names + _present(
-        layers, ("mlp_head.0", "norm"), ("mlp_head.1", "classifier")
-    )
-
-
-def _torchvision(layers):
-    names = _present(
-        layers, ("conv_proj", "patch_embedding"), ("", "class_token")
-    )
-    names.append(_positions(layers, "encoder", "pos_embedding"))
-    for i, block in _blocks(layers):
-        prefix = f"encoder.layers.encoder_layer_{i}"
-        names += [
-            (f"{prefix}.ln_1", layers[f"{block}norm1"]),
-            (f"{prefix}.self_attention", layers[f"{block}attention"]),
-            (f"{prefix}.ln_2", layers[f"{block}norm2"]),
-            (f"{prefix}.mlp.0", layers[f"{block}mlp1"]),
-            (f"{prefix}.mlp.3", layers[f"{block}mlp2"]),
-        ]
-    return names + _present(
-        layers, ("encoder.ln", "norm"), ("heads.head", "classifier")
-    )
+    return [scheme.names(layers) for scheme in _SCHEMES]
