@@ -65,15 +65,15 @@ class Options:
                 f"num_heads={self.num_heads}"
             )
         sizes = self.patch_size
-        sizes = (sizes, sizes) if isinstance(sizes, int) else tuple(sizes)
-        if len(sizes) != 2:
+        sizes = (sizes, sizes) if isinstance(sizes, int) else sizes
+        if not isinstance(sizes, (list, tuple)) or len(sizes) != 2:
             raise ValueError(
                 "`patch_size` must be a positive integer or a pair of them. "
                 f"Received: patch_size={self.patch_size!r}"
             )
         for size in sizes:
             _check_positive("patch_size", size)
-        self._set("patch_size", sizes)
+        self._set("patch_size", tuple(sizes))
         _check_one_of("token_pooling", self.token_pooling, POOLINGS)
         _check_one_of("form", self.form, tuple(_FORMS))
         if self.embedding_dropout is None:

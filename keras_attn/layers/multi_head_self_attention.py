@@ -50,7 +50,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         training: Whether there is dropout.
 
     Input shape: `(batch, tokens, channels)`.
-    Output shape: Same as input.
+    Output shape: Same as input; without `project`,
+        `(batch, tokens, num_heads * head_dim)`.
 
     Raises:
         ValueError: If an argument is not one of these, the channels are

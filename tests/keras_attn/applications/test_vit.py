@@ -304,6 +304,7 @@ class TestArguments:
         [
             ({"patch_size": 0}, "patch_size=0"),
             ({"patch_size": (8, 8, 8)}, "pair of them"),
+            ({"patch_size": 8.0}, "pair of them.*patch_size=8.0"),
             ({"input_shape": (20, 16, 3)}, r"multiples.*\(20, 16\)"),
             ({"input_shape": (None, 16, 3)}, "multiples"),
             ({"num_heads": 5}, "hidden_dim=24, num_heads=5"),
