@@ -30,9 +30,24 @@ class OrderedBatches(keras.utils.PyDataset):
     ):
         super().__init__(workers=workers)
         self.count = count
+        self.batch_size = batch_size
         self.seed = seed
-        self.starts = list(range(0, count, batch_size))
-        if len(self.starts) > 1 and self.starts[-1] == count - 1:
+        self.share(1)
+
+    def share(self, devices: int) -> None:
+        """Makes each batch a multiple of the devices that share it.
+
+        What is over at the end of an epoch is left out.
+        """
+        if self.batch_size % devices or self.count < devices:
+            raise ValueError(
+                f"--batch-size must be a multiple of the {devices} devices, "
+                f"and there must be as many images; it is {self.batch_size}, "
+                f"and there are {self.count}"
+            )
+        self.used = self.count - self.count % devices
+        self.starts = list(range(0, self.used, self.batch_size))
+        if len(self.starts) > 1 and self.starts[-1] == self.used - 1:
             self.starts.pop()
         self.start_epoch(0)
 
@@ -42,7 +57,7 @@ class OrderedBatches(keras.utils.PyDataset):
         order = np.arange(self.count)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, epoch]).permutation(order)
-        self.order = np.split(order, self.starts[1:])
+        self.order = np.split(order[: self.used], self.starts[1:])
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from applications.common.settings import Settings
+
 BACKENDS = ("tensorflow", "torch", "jax")
 
 
@@ -39,6 +41,61 @@ def add_data_options(made: argparse.ArgumentParser) -> None:
     )
 
 
+def training_parser(
+    description: str, kind: type[Settings], folder: str
+) -> argparse.ArgumentParser:
+    """Returns a parser for all that a training needs.
+
+    Args:
+        description: What is trained.
+        kind: Its settings.
+        folder: Of the run, if no other one is given.
+    """
+    made = parser(
+        f"{description} Started again with the same options after it was "
+        "stopped, in whatever way, it goes on where it was."
+    )
+    kind.add_options(made)
+    add_data_options(made)
+    add_run_options(made, folder)
+    return made
+
+
+def model_parser(
+    description: str, folder: str, several: bool = False
+) -> argparse.ArgumentParser:
+    """Returns a parser for what uses a trained network.
+
+    Args:
+        description: What is done with it.
+        folder: Of the run, if no other one is given.
+        several: Whether there may be several models.
+    """
+    made = parser(description)
+    made.add_argument(
+        "--model",
+        type=Path,
+        nargs="+" if several else None,
+        default=[Path(folder)] if several else Path(folder),
+        help="folder of a run, or the model in it",
+    )
+    add_data_options(made)
+    return made
+
+
+def add_source(made: argparse.ArgumentParser) -> None:
+    """Adds which images of which data a trained network is shown."""
+    made.add_argument(
+        "--data", help="what to read in the place of the data of the run"
+    )
+    made.add_argument(
+        "--part",
+        choices=("train", "validation", "test"),
+        default="test",
+        help="images to look at",
+    )
+
+
 def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
     """Adds what concerns the folder of a training, and what it prints."""
     made.add_argument(
@@ -51,6 +108,12 @@ def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
         "--restart",
         action="store_true",
         help="remove the run in --output and begin anew",
+    )
+    made.add_argument(
+        "--distribute",
+        choices=("none", "data"),
+        default="none",
+        help="data: share each batch among all devices that Keras sees",
     )
     made.add_argument(
         "--verbose",

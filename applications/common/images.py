@@ -15,6 +15,25 @@ from applications.common.problems import Problems
 Shape = tuple[int | None, int | None, int]
 
 
+def image_files(given: Sequence[Path]) -> list[Path]:
+    """Returns files as they are given, and all that are in a folder."""
+    found: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        # Files such as .DS_Store and Thumbs.db come with folders of images.
+        inside = [
+            each
+            for each in sorted(path.rglob("[!.]*"))
+            if each.is_file() and each.name != "Thumbs.db"
+        ]
+        if not inside:
+            raise ValueError(f"{path}: the folder has no images")
+        found += inside
+    return found
+
+
 def read_images(
     paths: Sequence[Path],
     shape: Shape,

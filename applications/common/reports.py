@@ -1,12 +1,17 @@
 """Accuracy, recall and F1 of a classifier, and its confusion matrix."""
 
 import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from applications.common import files
 from applications.common.extras import optional
+
+CONFUSION = "confusion.png"
+SCORES = "scores.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +94,31 @@ def iou_table(matrix: np.ndarray, class_names: list[str]) -> str:
     )
     lines.append(f"pixel accuracy {result.accuracy:.4f}")
     return "\n".join(lines)
+
+
+def write(
+    folder: Path,
+    matrix: np.ndarray,
+    class_names: list[str],
+    facts: dict[str, Any],
+    as_shares: bool = False,
+) -> None:
+    """Draws the confusion matrix, writes the scores, and says where.
+
+    The matrix holds all of the scores, and can be added to others.
+
+    Args:
+        folder: For the files `CONFUSION` and `SCORES`.
+        matrix: The confusion matrix.
+        class_names: Of its rows and columns.
+        facts: What to write beside it, such as which images were shown.
+        as_shares: Whether to print shares of the true class, not counts.
+    """
+    draw_confusion(matrix, class_names, folder / CONFUSION, as_shares)
+    accuracy = scores(matrix).accuracy
+    found = {**facts, "accuracy": accuracy, "confusion": matrix.tolist()}
+    files.write_text(folder / SCORES, json.dumps(found) + "\n")
+    print(f"wrote {folder / CONFUSION} and {SCORES}")
 
 
 def draw_confusion(

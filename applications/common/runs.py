@@ -9,6 +9,8 @@ from applications.common import files
 FACTS = "run.json"
 LOG = "log.csv"
 MODEL = "model.keras"
+# What a frozen network sees of each image.
+FEATURES = "features-*.npy"
 STATE = "state.json"
 
 
@@ -26,7 +28,8 @@ def open_run(folder: Path, facts: dict[str, Any], restart: bool) -> None:
     """
     if restart:
         # The facts last: a state must never lie beside those of another run.
-        for pattern in (STATE, "state-*.npz", LOG, MODEL, "partial-*", FACTS):
+        made = (STATE, "state-*.npz", LOG, MODEL, FEATURES, "partial-*", FACTS)
+        for pattern in made:
             for path in folder.glob(pattern):
                 path.unlink()
     if not (folder / FACTS).exists():

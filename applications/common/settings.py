@@ -1,59 +1,97 @@
-"""Settings of a run: a dataclass whose fields are options of a command."""
+"""Settings of a training: a dataclass whose fields are options."""
 
 import argparse
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+PRECISIONS = ("none", "bfloat16", "float16")
 
 
-def add_options(
-    parser: argparse.ArgumentParser,
-    kind: type,
-    helps: Mapping[str, str],
-    choices: Mapping[str, Sequence],
-) -> None:
-    """Adds an option for each field.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides the result of a training, in every task.
 
-    Args:
-        parser: What the options are added to.
-        kind: The dataclass. A field that is a bool is a flag; `data`, the
-            path of the data, is text.
-        helps: What each field is, for `--help`.
-        choices: What some of them may be.
+    They are saved beside the model, and compared on going on. Tasks add their
+    own; the number of workers, the amount of output and the devices are not
+    here, as they do not change a result.
+
+    Attributes:
+        HELP: What each field is, for `--help`; a task adds its own.
+        CHOICES: What some of them may be.
     """
-    for field in dataclasses.fields(kind):
-        flag = flag_of(field.name)
-        text = helps[field.name]
-        if field.type is bool:
-            parser.add_argument(flag, action="store_true", help=text)
-            continue
-        parser.add_argument(
-            flag,
-            type=str if field.name == "data" else field.type,
-            choices=choices.get(field.name),
-            default=field.default,
-            help=text,
-        )
 
+    data: str | None = None
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    mixed_precision: str = "none"
+    seed: int = 0
 
-def from_options(options: argparse.Namespace, kind: type) -> Any:
-    """Takes the settings out of parsed options."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    settings = {name: getattr(options, name) for name in names}
-    if settings["data"] is not None:
-        # A run can be gone on with from another folder.
-        settings["data"] = os.path.abspath(settings["data"])
-    return kind(**settings)
+    HELP: ClassVar[Mapping[str, str]] = {
+        "epochs": "times that all training images are seen",
+        "batch_size": "images of a step",
+        "learning_rate": "at its highest",
+        "mixed_precision": "type of the computation; variables stay float32",
+    }
+    CHOICES: ClassVar[Mapping[str, Sequence]] = {"mixed_precision": PRECISIONS}
 
+    def __post_init__(self):
+        for name, (holds, rule) in self.rules().items():
+            if not holds:
+                raise ValueError(
+                    f"{flag_of(name)} must be {rule}; it is "
+                    f"{getattr(self, name)}"
+                )
 
-def check(config: Any, rules: Mapping[str, tuple[bool, str]]) -> None:
-    """Checks settings, by whether a rule holds and what it is."""
-    for name, (holds, rule) in rules.items():
-        if not holds:
-            raise ValueError(
-                f"{flag_of(name)} must be {rule}; it is {getattr(config, name)}"
+    def rules(self) -> dict[str, tuple[bool, str]]:
+        """Returns for each setting whether its rule holds, and what it is."""
+        return {
+            "epochs": (self.epochs > 0, "positive"),
+            "batch_size": (self.batch_size > 0, "positive"),
+            "learning_rate": (
+                0 < self.learning_rate < float("inf"),
+                "a positive number",
+            ),
+            "seed": (self.seed >= 0, "0 or more"),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings by name, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def add_options(
+        cls, parser: argparse.ArgumentParser, without: Collection[str] = ()
+    ) -> None:
+        """Adds an option for each field; one that is a bool is a flag."""
+        for field in dataclasses.fields(cls):
+            if field.name in without:
+                continue
+            flag, text = flag_of(field.name), cls.HELP[field.name]
+            if field.type is bool:
+                parser.add_argument(flag, action="store_true", help=text)
+                continue
+            parser.add_argument(
+                flag,
+                type=str if field.name == "data" else field.type,
+                choices=cls.CHOICES.get(field.name),
+                default=field.default,
+                help=text,
             )
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
+        """Takes the settings out of parsed options, besides those given."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        settings = {
+            name: getattr(options, name) for name in names if name not in others
+        }
+        if settings.get("data") is not None:
+            # A run can be gone on with from another folder.
+            settings["data"] = os.path.abspath(settings["data"])
+        return cls(**settings, **others)
 
 
 def flag_of(name: str) -> str:

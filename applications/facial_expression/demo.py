@@ -85,12 +85,13 @@ def _train_and_predict(
     config: Config, data: Data, folder: Path, restart: bool
 ) -> np.ndarray:
     # Late, because Keras reads the backend when it is imported.
+    from applications.common.training import Run
     from applications.facial_expression.model import load_model
     from applications.facial_expression.predicting import probabilities
     from applications.facial_expression.training import train_model
 
     print(f"training {folder}")
-    result = train_model(config, data, folder, restart, verbose=2)
+    result = train_model(config, data, Run(folder, restart, verbose=2))
     if result.was_finished:
         print("was already trained; --restart begins anew")
     return probabilities(load_model(folder), data.test)

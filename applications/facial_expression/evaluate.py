@@ -13,7 +13,6 @@ from applications.common.parts import Part
 from applications.facial_expression import options as model_options
 
 PREDICTIONS = "predictions.csv"
-CONFUSION = "confusion.png"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Prints accuracy, recall and F1 of a trained network, draws the "
         "confusion matrix and writes the probabilities of each image."
     )
-    model_options.add_source(parser)
+    command.add_source(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -49,8 +48,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(reports.table(matrix, names))
     folder = getattr(options, "output", loaded.path.parent)
     write_predictions(folder / PREDICTIONS, part, predicted, names)
-    reports.draw_confusion(matrix, names, folder / CONFUSION)
-    print(f"wrote {folder / CONFUSION} and {PREDICTIONS}")
+    reports.draw_confusion(matrix, names, folder / reports.CONFUSION)
+    print(f"wrote {folder / reports.CONFUSION} and {PREDICTIONS}")
 
 
 def write_predictions(

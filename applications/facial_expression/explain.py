@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draws, for each stage, the maps that FeatureAct reads, what it adds "
         "to them, the sum, and the sum over the face. Two models, one trained "
         "with --attention-activation sigmoid, are drawn side by side.",
-        models=True,
+        several=True,
     )
-    model_options.add_source(parser)
+    command.add_source(parser)
     parser.add_argument(
         "--image",
         type=Path,

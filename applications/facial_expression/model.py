@@ -5,7 +5,8 @@ from pathlib import Path
 
 import keras
 
-from applications.common import runs
+from applications.common import runs, saved
+from applications.common.schedules import cosine
 from applications.facial_expression.config import Config
 
 # Registers the layers that a saved model needs.
@@ -69,17 +70,12 @@ def learning_rate(
     config: Config, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate, or its schedule over the steps."""
-    rate, warmup = config.learning_rate, config.warmup_epochs * steps
-    rest = config.epochs * steps - warmup
-    schedules = keras.optimizers.schedules
+    rate = config.learning_rate
     if config.schedule == "cosine":
-        if not warmup:
-            return schedules.CosineDecay(rate, rest)
-        return schedules.CosineDecay(
-            0.0, rest, warmup_target=rate, warmup_steps=warmup
-        )
-    if warmup:
-        return schedules.PolynomialDecay(0.0, warmup, rate)
+        return cosine(rate, config.epochs, steps, config.warmup_epochs)
+    if config.warmup_epochs:
+        warmup = config.warmup_epochs * steps
+        return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, rate)
     return rate
 
 
@@ -115,17 +111,8 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
         path: File or folder. Names and settings are in `run.json` beside.
         class_names: Names to use in the place of those.
     """
-    if path.is_dir():
-        path = path / runs.MODEL
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such model")
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
-    except Exception as problem:
-        raise ValueError(
-            f"{path}: not a model that can be loaded ({problem})"
-        ) from problem
+    path = saved.model_file(path)
+    model = saved.load_model(path)
     config = Config()
     if (path.parent / runs.FACTS).exists():
         facts = runs.read(path.parent)

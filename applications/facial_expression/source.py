@@ -1,7 +1,6 @@
 """Reads the part of the data that a trained network is shown."""
 
 import argparse
-import os
 
 from applications.common.classes import check_classes
 from applications.common.parts import Part, part_of
@@ -16,7 +15,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
     """
     config = loaded.config
     data = read_data(
-        os.fspath(options.data) if options.data else config.data,
+        options.data or config.data,
         loaded.shape,
         config.seed,
         config.hold_out if options.data is None else 0.0,

@@ -1,29 +1,23 @@
 """All that decides the result of a training run."""
 
-import argparse
 import dataclasses
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from applications.common import settings
+from applications.common.settings import Settings
 
 DEFAULT_RUN = "runs/feature_visualization"
 INITIALIZERS = ("he", "paper")
 NORMALIZATIONS = ("paper", "reference")
 SCHEDULES = ("plateau", "cosine")
-PRECISIONS = ("none", "bfloat16", "float16")
 # Fewer pixels leave nothing after three poolings.
 LEAST = 9
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """Settings of a run; saved beside the model, compared on resuming.
+class Config(Settings):
+    """Settings of a training of ZF-Net."""
 
-    The number of workers and the amount of output are not here: they do not
-    change a result.
-    """
-
-    data: str | None = None
     size: int = 28
     channels: int = 1
     validation: bool = False
@@ -34,18 +28,53 @@ class Config:
     initializer: str = "he"
     constraint: float = 0.1
     crop: int = 24
-    epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 1e-2
     momentum: float = 0.9
     schedule: str = "plateau"
     patience: int = 1
     weight_decay: float = 0.0
-    mixed_precision: str = "none"
-    seed: int = 0
 
-    def __post_init__(self):
-        rules = {
+    HELP: ClassVar[Mapping[str, str]] = {
+        **Settings.HELP,
+        "data": "folder with a folder of images for each class, or with the "
+        "four files of Fashion-MNIST; without it Fashion-MNIST as Debian's "
+        "package dataset-fashion-mnist installs it, or else as Keras "
+        "downloads it",
+        "size": "height and width that images are brought to",
+        "channels": "1 for grey, 3 for colour",
+        "validation": "take the last twelfth of the training images away to "
+        "validate with: 5,000 of Fashion-MNIST; of a folder, that of each "
+        "class",
+        "filters": "channels of the five convolutions, with commas",
+        "units": "of each linear layer",
+        "dropout": "share of these that are set to 0 in training",
+        "normalization": "constants of the normalisation across channels",
+        "initializer": "paper draws all weights with a deviation of 0.01, he "
+        "those between the first and the last layer with sqrt(2 / inputs)",
+        "constraint": "most that the root mean square of a filter may be; 0: "
+        "no limit",
+        "crop": "height and width of what is seen of an image: in training at "
+        "a random place, and mirrored at random; 0: whole images as they are",
+        "momentum": "of the descent",
+        "schedule": "of the learning rate: plateau divides it by 10 when the "
+        "loss stops falling, that of the validation if there is one",
+        "patience": "epochs without a lower loss before plateau does so",
+        "weight_decay": "share of each weight taken away, times learning rate",
+        "seed": "of weights, order, crops, dropout and division of folders",
+    }
+    CHOICES: ClassVar[Mapping[str, Sequence]] = {
+        **Settings.CHOICES,
+        "channels": (1, 3),
+        "normalization": NORMALIZATIONS,
+        "initializer": INITIALIZERS,
+        "schedule": SCHEDULES,
+    }
+
+    def rules(self) -> dict[str, tuple[bool, str]]:
+        """Returns for each setting whether its rule holds, and what it is."""
+        return {
+            **super().rules(),
             "size": (self.size >= LEAST, f"{LEAST} or more"),
             "filters": (
                 _are_filters(self.filters),
@@ -61,21 +90,13 @@ class Config:
                 self.crop == 0 or LEAST <= self.crop <= self.size,
                 f"0, or {LEAST} or more and not above --size",
             ),
-            "epochs": (self.epochs > 0, "positive"),
-            "batch_size": (self.batch_size > 0, "positive"),
-            "learning_rate": (
-                0 < self.learning_rate < float("inf"),
-                "a positive number",
-            ),
             "momentum": (0 <= self.momentum < 1, "in [0, 1)"),
             "patience": (self.patience > 0, "positive"),
             "weight_decay": (
                 0 <= self.weight_decay < float("inf"),
                 "0, or a positive number",
             ),
-            "seed": (self.seed >= 0, "0 or more"),
         }
-        settings.check(self, rules)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -92,10 +113,6 @@ class Config:
         """The channels of the five convolutions."""
         return tuple(int(each) for each in self.filters.split(","))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the settings by name, for JSON."""
-        return dataclasses.asdict(self)
-
 
 def _are_filters(text: str) -> bool:
     try:
@@ -103,51 +120,3 @@ def _are_filters(text: str) -> bool:
     except ValueError:
         return False
     return len(values) == 5 and all(each > 0 for each in values)
-
-
-def from_options(options: argparse.Namespace) -> Config:
-    """Takes the settings out of parsed options."""
-    return settings.from_options(options, Config)
-
-
-HELP = {
-    "data": "folder with a folder of images for each class, or with the four "
-    "files of Fashion-MNIST; without it Fashion-MNIST as Debian's package "
-    "dataset-fashion-mnist installs it, or else as Keras downloads it",
-    "size": "height and width that images are brought to",
-    "channels": "1 for grey, 3 for colour",
-    "validation": "take the last twelfth of the training images away to "
-    "validate with: 5,000 of Fashion-MNIST; of a folder, that of each class",
-    "filters": "channels of the five convolutions, with commas",
-    "units": "of each linear layer",
-    "dropout": "share of these that are set to 0 in training",
-    "normalization": "constants of the normalisation across channels",
-    "initializer": "paper draws all weights with a deviation of 0.01, he those "
-    "between the first and the last layer with sqrt(2 / inputs)",
-    "constraint": "most that the root mean square of a filter may be; 0: no "
-    "limit",
-    "crop": "height and width of what is seen of an image: in training at a "
-    "random place, and mirrored at random; 0: whole images as they are",
-    "epochs": "times that all training images are seen",
-    "batch_size": "images of a step",
-    "learning_rate": "at its highest",
-    "momentum": "of the descent",
-    "schedule": "of the learning rate: plateau divides it by 10 when the loss "
-    "stops falling, that of the validation if there is one",
-    "patience": "epochs without a lower loss before plateau does so",
-    "weight_decay": "share of each weight taken away, times learning rate",
-    "mixed_precision": "type of the computation; variables stay float32",
-    "seed": "of weights, order, crops, dropout and division of folders",
-}
-CHOICES = {
-    "channels": (1, 3),
-    "normalization": NORMALIZATIONS,
-    "initializer": INITIALIZERS,
-    "schedule": SCHEDULES,
-    "mixed_precision": PRECISIONS,
-}
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds an option for each setting."""
-    settings.add_options(parser, Config, HELP, CHOICES)

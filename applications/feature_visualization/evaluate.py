@@ -4,24 +4,21 @@ It is shown the centre of each image, or with `--ten-crop` ten crops.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from applications.common import command, files, reports
-from applications.feature_visualization import options as model_options
-
-CONFUSION = "confusion.png"
-SCORES = "scores.json"
+from applications.common import command, reports
+from applications.feature_visualization.config import DEFAULT_RUN
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and evaluates."""
-    parser = model_options.parser(
+    parser = command.model_parser(
         "Prints accuracy, recall and F1 of a trained network, and draws the "
-        "confusion matrix."
+        "confusion matrix.",
+        DEFAULT_RUN,
     )
-    model_options.add_source(parser)
+    command.add_source(parser)
     parser.add_argument(
         "--ten-crop",
         action="store_true",
@@ -55,16 +52,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(reports.table(matrix, names))
     run = options.model
     folder = getattr(options, "output", run if run.is_dir() else run.parent)
-    reports.draw_confusion(matrix, names, folder / CONFUSION)
-    # The matrix holds all of the scores, and can be added to others.
-    found = {
-        "part": options.part,
-        "ten_crop": options.ten_crop,
-        "accuracy": reports.scores(matrix).accuracy,
-        "confusion": matrix.tolist(),
-    }
-    files.write_text(folder / SCORES, json.dumps(found) + "\n")
-    print(f"wrote {folder / CONFUSION} and {SCORES}")
+    shown = {"part": options.part, "ten_crop": options.ten_crop}
+    reports.write(folder, matrix, names, shown)
 
 
 if __name__ == "__main__":

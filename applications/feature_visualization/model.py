@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from applications.common import runs
+from applications.common import runs, saved
+from applications.common.schedules import cosine
 from applications.feature_visualization.config import Config
 from keras_attn.applications import ZFNet, zfnet
 from keras_attn.layers import MeanImage
@@ -74,9 +75,7 @@ def learning_rate(
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate to start with, or its schedule."""
     if config.schedule == "cosine":
-        return keras.optimizers.schedules.CosineDecay(
-            config.learning_rate, config.epochs * steps
-        )
+        return cosine(config.learning_rate, config.epochs, steps)
     return config.learning_rate
 
 
@@ -109,14 +108,13 @@ class Loaded:
 
 def load_model(folder: Path) -> Loaded:
     """Loads the model of a run's folder, or a `.keras` file in such a one."""
-    path = folder / runs.MODEL if folder.is_dir() else folder
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such model")
+    path = saved.model_file(folder)
     if not (path.parent / runs.FACTS).exists():
         raise ValueError(f"{path}: no {runs.FACTS} lies beside it")
     facts = runs.read(path.parent)
     try:
-        loaded = Loaded(_load(path), list(facts["class_names"]), facts)
+        model = saved.load_model(path)
+        loaded = Loaded(model, list(facts["class_names"]), facts)
         seen = loaded.config.seen
         names = [layer.name for layer in loaded.model.layers]
     except (AttributeError, KeyError, TypeError) as problem:
@@ -135,13 +133,3 @@ def load_model(folder: Path) -> Loaded:
             f"and the classes {loaded.class_names}"
         )
     return loaded
-
-
-def _load(path: Path) -> keras.Model:
-    try:
-        return keras.saving.load_model(path, compile=False)
-    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
-    except Exception as problem:
-        raise ValueError(
-            f"{path}: not a model that can be loaded ({problem})"
-        ) from problem

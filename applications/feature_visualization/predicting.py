@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from applications.common.crops import Crops, readable
 from applications.common.parts import Part
-from applications.feature_visualization.crops import Crops, readable
 from applications.feature_visualization.model import Loaded
 from keras_attn.applications import zfnet
 

@@ -3,8 +3,8 @@
 import argparse
 
 from applications.common.classes import check_classes
+from applications.common.datasets import read_data
 from applications.common.parts import Part, part_of
-from applications.feature_visualization.data import read_data
 from applications.feature_visualization.model import Loaded
 
 

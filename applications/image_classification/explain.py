@@ -6,7 +6,7 @@ from pathlib import Path
 
 from applications.common import command
 from applications.common.extras import optional
-from applications.common.images import read_images
+from applications.common.images import image_files, read_images
 from applications.common.problems import Problems
 from applications.image_classification import options as own_options
 
@@ -39,18 +39,14 @@ def _explain(options: argparse.Namespace) -> None:
         raise ValueError(
             f"{options.output}: --output must end in one of {ENDINGS}"
         )
-    for name in ("limit", "batch_size"):
-        if getattr(options, name) < 1:
-            name = name.replace("_", "-")
-            raise ValueError(f"--{name} must be 1 or more")
+    own_options.check_positive(options, "limit", "batch_size")
     # Before the work, not after it.
     optional("matplotlib.figure", "images")
     paths = image_files(options.images)
     classifier = load_classifier(
         options.model, options.size, options.input_range
     )
-    if options.input_range is None:
-        print(f"input range {classifier.input_range}, see --input-range")
+    classifier.announce(options.input_range)
     if len(paths) > options.limit:
         print(f"the first {options.limit} of {len(paths)} images, see --limit")
         paths = paths[: options.limit]
@@ -79,25 +75,6 @@ def _explain(options: argparse.Namespace) -> None:
             f"{found.probabilities[row]:.4f}\t{found.peaks(row)}"
         )
     print(f"wrote {options.output}")
-
-
-def image_files(given: Sequence[Path]) -> list[Path]:
-    """Returns files as they are given, and all that are in a folder."""
-    found: list[Path] = []
-    for path in given:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        # Files such as .DS_Store and Thumbs.db come with folders of images.
-        inside = [
-            each
-            for each in sorted(path.rglob("[!.]*"))
-            if each.is_file() and each.name != "Thumbs.db"
-        ]
-        if not inside:
-            raise ValueError(f"{path}: the folder has no images")
-        found += inside
-    return found
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from applications.common import files
-from applications.image_classification.classes import class_index, class_names
+from applications.image_classification.classes import class_index
 from applications.image_classification.loading import Classifier
-from applications.image_classification.options import METHODS
+from applications.image_classification.options import METHODS, ROLLOUT
 from keras_attn import explain
 
 
@@ -59,9 +59,10 @@ def explain_images(
     Args:
         classifier: What is explained.
         images: uint8 `(n, height, width, channels)` of the model's shape.
-        methods: Keys of `options.METHODS`.
+        methods: Keys of `options.METHODS`, or `options.ROLLOUT`.
         layers: Names or paths of layers; `None` for the last feature map.
-        names: Of the classes, or a file of them; `None` for their indices.
+        names: Of the classes, or a file of them; `None` for those of its
+            run, or their indices.
         target: Name or index of a class; `None` for the most probable one.
         batch_size: How many images are run at once.
         aug_smooth: As in `keras_attn.explain`.
@@ -69,7 +70,7 @@ def explain_images(
     """
     ready = classifier.prepare(images)
     probabilities = classifier.probabilities(ready, batch_size)
-    known = class_names(names, probabilities.shape[1])
+    known = classifier.class_names(names, probabilities.shape[1])
     if target is None:
         targets = probabilities.argmax(axis=1)
     else:
@@ -80,6 +81,11 @@ def explain_images(
     )
     heatmaps = {}
     for method in methods:
+        if method == ROLLOUT:
+            # It is of no class and of no single layer.
+            rollout = explain.AttentionRollout(network)
+            heatmaps[method] = rollout(ready, batch_size)
+            continue
         cam = getattr(explain, METHODS[method])(network, layers)
         heatmaps[method] = cam(
             ready,

@@ -1,27 +1,56 @@
 """Loads a classifier, and prepares what it reads."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 # Registers the layers that a saved model may have.
 import keras_attn  # noqa: F401
+from applications.common import runs, saved
 from applications.common.images import Shape
+from applications.image_classification.classes import class_names
 from applications.image_classification.ranges import scaled
 
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A saved classifier, and the images that it reads."""
+    """A saved classifier, and the images that it reads.
+
+    Attributes:
+        path: Its file.
+        model: Reads prepared images.
+        shape: Height, width and channels of these.
+        data_format: Where the channels are.
+        input_range: What pixels of 0 to 255 become.
+        facts: What the run was started with that has trained it, or nothing.
+    """
 
     path: Path
     model: keras.Model
     shape: Shape
     data_format: str
     input_range: str
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def class_names(self, given: Sequence[str] | None, count: int) -> list[str]:
+        """Returns a name for each class; see `classes.class_names`.
+
+        Args:
+            given: As there; `None` for those of the run, if there is one.
+            count: Number of classes.
+        """
+        if given is None:
+            given = self.facts.get("class_names")
+        return class_names(given, count)
+
+    def announce(self, given: str | None) -> None:
+        """Prints the input range, if neither the user nor a run gives it."""
+        if given is None and not self.facts:
+            print(f"input range {self.input_range}, see --input-range")
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
         """Makes of uint8 images, channels last, what the model reads."""
@@ -29,6 +58,22 @@ class Classifier:
         if self.data_format == "channels_first":
             return np.moveaxis(ready, -1, 1)
         return ready
+
+    def predict(self, images: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns probabilities for uint8 images, channels last.
+
+        A few batches are prepared at a time: as float32 they are four times
+        as large.
+        """
+        step = 16 * batch_size
+        return np.concatenate(
+            [
+                self.probabilities(
+                    self.prepare(images[start : start + step]), batch_size
+                )
+                for start in range(0, len(images), step)
+            ]
+        )
 
     def probabilities(self, ready: np.ndarray, batch_size: int) -> np.ndarray:
         """Returns an array `(images, classes)` for prepared images."""
@@ -57,20 +102,13 @@ def load_classifier(
     """Loads a `.keras`, `.h5` or `.hdf5` file.
 
     Args:
-        path: The file; code in it is not run.
+        path: The file, or the folder of a run; code in it is not run.
         size: Height and width of the images, for a model that takes any.
         input_range: One of `options.INPUT_RANGES`. `None` is "0,255" for a
             model that scales its images itself, and else "0,1".
     """
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such model file")
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
-    except Exception as problem:
-        raise ValueError(
-            f"{path}: not a model that can be loaded ({problem})"
-        ) from problem
+    path = saved.model_file(path)
+    model = saved.load_model(path)
     inputs = getattr(model, "inputs", None) or []
     shapes = [tuple(each.shape) for each in inputs] or [(None,) * 4]
     if len(shapes) > 1 or len(shapes[0]) != 4:
@@ -89,7 +127,10 @@ def load_classifier(
             f"{path}: the model reads grey images, and the input range "
             f"{input_range} is of colours"
         )
-    return Classifier(path, model, shape, data_format, input_range)
+    # A model may lie in any folder, beside anything.
+    is_run = path.name == runs.MODEL and (path.parent / runs.FACTS).exists()
+    facts = runs.read(path.parent) if is_run else {}
+    return Classifier(path, model, shape, data_format, input_range, facts)
 
 
 def _data_format(model: keras.Model, shape: tuple) -> str:

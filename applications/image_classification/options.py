@@ -1,4 +1,4 @@
-"""Options of the commands that explain classifiers."""
+"""Options of the commands that use saved classifiers."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from applications.common import command
+from applications.image_classification.config import DEFAULT_RUN
 
 # The names on the command line, and those in `keras_attn.explain`.
 METHODS = {
@@ -20,15 +21,24 @@ METHODS = {
     "score_cam": "ScoreCAM",
     "conceptor_cam": "ConceptorCAM",
 }
+# Of transformers only.
+ROLLOUT = "attention_rollout"
 INPUT_RANGES = ("0,255", "0,1", "-1,1", "imagenet", "caffe")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Returns a parser that knows the model, the images and the methods."""
-    made = command.parser(description)
+    made = model_parser(description)
+    add_images(made)
+    _add_method_options(made)
     made.add_argument(
-        "--model", type=Path, required=True, help=".keras, .h5 or .hdf5 file"
+        "--limit", type=int, default=16, help="the most images to explain"
     )
+    return made
+
+
+def add_images(made: argparse.ArgumentParser) -> None:
+    """Adds the images to look at."""
     made.add_argument(
         "--images",
         type=Path,
@@ -36,12 +46,22 @@ def parser(description: str) -> argparse.ArgumentParser:
         required=True,
         help="image files, or folders of them",
     )
-    _add_method_options(made)
+
+
+def model_parser(description: str) -> argparse.ArgumentParser:
+    """Returns a parser that knows the model and what it reads."""
+    made = command.parser(description)
+    made.add_argument(
+        "--model",
+        type=Path,
+        default=Path(DEFAULT_RUN),
+        help="folder of a run, or a .keras, .h5 or .hdf5 file",
+    )
     made.add_argument(
         "--class-names",
         nargs="+",
         help="names in the order of the classes, or a text file with one a "
-        "line; None shows class indices",
+        "line; None shows those of the run, or class indices",
     )
     made.add_argument(
         "--input-range",
@@ -60,9 +80,6 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="of the images, for a model that takes any size",
     )
     made.add_argument("--batch-size", type=int, default=32, help="images a run")
-    made.add_argument(
-        "--limit", type=int, default=16, help="the most images to explain"
-    )
     command.add_data_options(made)
     return made
 
@@ -71,10 +88,11 @@ def _add_method_options(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--method",
         nargs="+",
-        choices=METHODS,
+        choices=(*METHODS, ROLLOUT),
         metavar="METHOD",
         default=["grad_cam"],
-        help=f"of each, one column is drawn: {' '.join(METHODS)}",
+        help=f"of each, one column is drawn: {' '.join(METHODS)}, and of a "
+        f"transformer {ROLLOUT}",
     )
     made.add_argument(
         "--layer",
@@ -92,6 +110,14 @@ def _add_method_options(made: argparse.ArgumentParser) -> None:
         ("eigen", "first principal component in the place of the sum"),
     ):
         made.add_argument(f"--{name}-smooth", action="store_true", help=text)
+
+
+def check_positive(options: argparse.Namespace, *names: str) -> None:
+    """Checks options that count something."""
+    for name in names:
+        if getattr(options, name) < 1:
+            name = name.replace("_", "-")
+            raise ValueError(f"--{name} must be 1 or more")
 
 
 def joined(argv: Sequence[str] | None) -> list[str]:

@@ -4,6 +4,9 @@ import numpy as np
 
 from keras_attn.applications import resnet
 
+# Of red, green and blue in [0, 1].
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
+IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 # Means of blue, green and red, by which the first VGG was trained.
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68], "float32")
 

@@ -5,25 +5,26 @@ network was shown.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from applications.common import command, files, reports
-from applications.semantic_segmentation import options as model_options
-
-CONFUSION = "confusion.png"
-SCORES = "scores.json"
+from applications.common import command, reports
+from applications.semantic_segmentation.config import DEFAULT_RUN
+from applications.semantic_segmentation.options import (
+    add_test_scales,
+    check_test_scales,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and evaluates."""
-    parser = model_options.parser(
+    parser = command.model_parser(
         "Prints IoU, recall and precision of a trained network for each "
-        "class, and draws the confusion matrix of the pixels."
+        "class, and draws the confusion matrix of the pixels.",
+        DEFAULT_RUN,
     )
-    model_options.add_source(parser)
-    model_options.add_test_scales(parser)
+    command.add_source(parser)
+    add_test_scales(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    model_options.check_test_scales(options)
+    check_test_scales(options)
     # Late, because Keras reads the backend when it is imported.
     from applications.semantic_segmentation.model import load_model
     from applications.semantic_segmentation.predicting import confusion
@@ -47,11 +48,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"{options.part} scenes of {loaded.path}: {len(scenes)}")
     print(reports.iou_table(matrix, names))
     folder = getattr(options, "output", loaded.path.parent)
-    reports.draw_confusion(matrix, names, folder / CONFUSION, as_shares=True)
-    # The matrix holds all of the scores, and can be added to others.
-    found = {"part": options.part, "confusion": matrix.tolist()}
-    files.write_text(folder / SCORES, json.dumps(found) + "\n")
-    print(f"wrote {folder / CONFUSION} and {SCORES}")
+    reports.write(folder, matrix, names, {"part": options.part}, as_shares=True)
 
 
 if __name__ == "__main__":

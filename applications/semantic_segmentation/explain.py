@@ -6,16 +6,17 @@ from pathlib import Path
 
 from applications.common import command
 from applications.common.images import read_picture
-from applications.semantic_segmentation import options as model_options
+from applications.semantic_segmentation.config import DEFAULT_RUN
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and draws."""
-    parser = model_options.parser(
+    parser = command.model_parser(
         "Draws a picture, the predicted classes, and how much each scale "
-        "counts at each place: the weight maps of the attention."
+        "counts at each place: the weight maps of the attention.",
+        DEFAULT_RUN,
     )
-    model_options.add_source(parser)
+    command.add_source(parser)
     parser.add_argument(
         "--image",
         type=Path,

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from applications.common import runs
+from applications.common import runs, saved
 from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.vgg16 import HED_SHA256, load_vgg16
 from keras_attn.applications import DeepLabASC, DeepLabLargeFOV
@@ -128,21 +128,13 @@ class Loaded:
 
 def load_model(path: Path) -> Loaded:
     """Loads the model of a run's folder, or the file in it."""
-    path = path / runs.MODEL if path.is_dir() else path
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such model")
+    path = saved.model_file(path)
     if not (path.parent / runs.FACTS).exists():
         raise ValueError(
             f"{path}: no {runs.FACTS} lies beside it, which tells the classes"
         )
     facts = runs.read(path.parent)
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
-    except Exception as problem:
-        raise ValueError(
-            f"{path}: not a model that can be loaded ({problem})"
-        ) from problem
+    model = saved.load_model(path)
     return Loaded(
         keras.Model(model.input, main_output(model.output)),
         facts["class_names"],

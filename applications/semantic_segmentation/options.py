@@ -1,36 +1,6 @@
-"""Options of the commands that use a trained network."""
+"""What scores are averaged over, as options."""
 
 import argparse
-from pathlib import Path
-
-from applications.common import command
-from applications.semantic_segmentation.config import DEFAULT_RUN
-
-
-def parser(description: str) -> argparse.ArgumentParser:
-    """Returns a parser that knows the model."""
-    made = command.parser(description)
-    made.add_argument(
-        "--model",
-        type=Path,
-        default=Path(DEFAULT_RUN),
-        help="folder of a run, or the model in it",
-    )
-    command.add_data_options(made)
-    return made
-
-
-def add_source(made: argparse.ArgumentParser) -> None:
-    """Adds which scenes of which data to look at."""
-    made.add_argument(
-        "--data", type=Path, help="folder in the place of that of the run"
-    )
-    made.add_argument(
-        "--part",
-        choices=("train", "validation", "test"),
-        default="test",
-        help="scenes to look at",
-    )
 
 
 def add_test_scales(made: argparse.ArgumentParser) -> None:

@@ -10,14 +10,19 @@ from applications.common import command, files
 from applications.common.extras import optional
 from applications.common.images import read_picture
 from applications.common.problems import Problems
-from applications.semantic_segmentation import options as model_options
+from applications.semantic_segmentation.config import DEFAULT_RUN
+from applications.semantic_segmentation.options import (
+    add_test_scales,
+    check_test_scales,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and predicts."""
-    parser = model_options.parser(
+    parser = command.model_parser(
         "Writes two files for each picture: the classes of its pixels, as an "
-        "index PNG with a palette, and the picture with their colours on it."
+        "index PNG with a palette, and the picture with their colours on it.",
+        DEFAULT_RUN,
     )
     parser.add_argument("images", type=Path, nargs="+", help="image files")
     parser.add_argument(
@@ -26,12 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=Path("runs/semantic_segmentation/predictions"),
         help="folder for the files",
     )
-    model_options.add_test_scales(parser)
+    add_test_scales(parser)
     return command.run(parser, _predict, argv)
 
 
 def _predict(options: argparse.Namespace) -> None:
-    model_options.check_test_scales(options)
+    check_test_scales(options)
     stems = [path.stem for path in options.images]
     if len(set(stems)) < len(stems):
         raise ValueError(

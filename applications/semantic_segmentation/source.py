@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import os
 
 from applications.common.classes import check_classes
 from applications.semantic_segmentation.climate import blocks
@@ -49,8 +48,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
     """Reads `--part` of `--data`, or of the data of the run."""
     config = loaded.config
     if options.data:
-        data = os.fspath(options.data)
-        config = dataclasses.replace(config, data=data)
+        config = dataclasses.replace(config, data=options.data)
     if config.data is None:
         return whole_maps(config, options.part)
     scenes = read_for(config, options.skip_bad, options.workers)

@@ -88,13 +88,14 @@ def run(config: Config, folder: Path, cache: Path) -> dict:
     # Late, because Keras reads the backend when it is imported.
     import keras
 
+    from applications.common.training import Run
     from applications.semantic_segmentation.model import load_model
     from applications.semantic_segmentation.predicting import confusion
     from applications.semantic_segmentation.source import read_for, whole_maps
     from applications.semantic_segmentation.training import train_model
 
     began = time.perf_counter()
-    train_model(config, read_for(config), folder, cache, verbose=2)
+    train_model(config, read_for(config), Run(folder, verbose=2), cache)
     seconds = time.perf_counter() - began
     matrix = confusion(load_model(folder), whole_maps(config, "test"))
     found = {

@@ -5,21 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from applications.common import command, results
-from applications.semantic_segmentation import config as settings
+from applications.semantic_segmentation.config import DEFAULT_RUN, Config
 
 CACHE = "runs/features"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and trains."""
-    parser = command.parser(
-        "Trains DeepLab with attention to scale to label pixels. Started "
-        "again with the same options after it was stopped, in whatever way, "
-        "it goes on where it was."
+    parser = command.training_parser(
+        "Trains DeepLab with attention to scale to label pixels.",
+        Config,
+        DEFAULT_RUN,
     )
-    settings.add_options(parser)
-    command.add_data_options(parser)
-    command.add_run_options(parser, settings.DEFAULT_RUN)
     parser.add_argument(
         "--cache",
         type=Path,
@@ -30,21 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    config = settings.from_options(options)
+    config = Config.from_options(options)
     # Late, because Keras reads the backend when it is imported.
+    from applications.common.training import Run
     from applications.semantic_segmentation.source import read_for
     from applications.semantic_segmentation.training import train_model
 
     scenes = read_for(config, options.skip_bad, options.workers)
     print(f"scenes: {scenes.sizes()}; classes: {', '.join(scenes.class_names)}")
     result = train_model(
-        config,
-        scenes,
-        options.output,
-        options.cache,
-        options.restart,
-        options.workers,
-        options.verbose,
+        config, scenes, Run.from_options(options), options.cache
     )
     last = result.history[-1]
     lines = [

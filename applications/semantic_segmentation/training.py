@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from applications.common import resume, runs
-from applications.common.batches import StartEpochs
+from applications.common import resume
 from applications.common.results import Result
+from applications.common.training import Prepared, Run, train
 from applications.semantic_segmentation import model as networks
 from applications.semantic_segmentation.cache import features_of
 from applications.semantic_segmentation.config import Config
@@ -33,74 +33,60 @@ MEASURED = 8
 
 
 def train_model(
-    config: Config,
-    scenes: Scenes,
-    folder: Path,
-    cache: Path,
-    restart: bool = False,
-    workers: int = 1,
-    verbose: int = 1,
+    config: Config, scenes: Scenes, run: Run, cache: Path
 ) -> Result:
     """Trains, and leaves the model, the log and the state in the folder.
 
     With validation scenes the model of the best mean IoU on these is kept;
     without, that of the last epoch: a choice by test scenes would flatter.
+
+    Args:
+        config: Settings.
+        scenes: What to train and to validate on.
+        run: Where and how.
+        cache: Folder for what frozen layers see.
     """
     facts = {
-        "settings": config.to_dict(),
-        "backend": keras.backend.backend(),
         "class_names": scenes.class_names,
         "palette": scenes.palette.tolist(),
         "data_digest": scenes.digest(),
         "weights_digest": networks.digest_of(config.weights),
     }
-    runs.open_run(folder, facts, restart)
     # Several outputs, whose metrics have their names.
     several = config.extra_supervision and len(config.scale_list) > 1
+
+    def prepare(_: resume.ResumableTraining) -> Prepared:
+        whole = networks.build_model(config, len(scenes.class_names))
+        if config.weights == "hed":
+            rescale(whole, _to_measure_on(scenes.train, config))
+        names = list(whole.output) if several else None
+
+        def labels_for(masks: np.ndarray) -> Any:
+            return dict.fromkeys(names, masks) if several else masks
+
+        if config.finetune:
+            trained = whole
+            source = _Crops(config, labels_for, run.workers)
+        else:
+            trunk, trained = networks.cut(whole, config)
+            source = _Cached(
+                config,
+                labels_for,
+                run.workers,
+                trunk,
+                cache,
+                facts["data_digest"],
+                run.verbose,
+            )
+        batches = source.training(scenes.train)
+        validation = source.validation(scenes.validation or [])
+        _compile(trained, config, scenes, len(batches), names)
+        return Prepared(trained, batches, validation, kept=whole)
+
     monitor = "val_merged_mean_iou" if several else "val_mean_iou"
-    training = resume.ResumableTraining(
-        folder, config.epochs, monitor if scenes.validation else None
+    return train(
+        config, facts, run, prepare, monitor if scenes.validation else None
     )
-    if training.finished:
-        return Result(training.history, was_finished=True)
-    if config.mixed_precision != "none":
-        keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
-    keras.utils.set_random_seed(config.seed)
-    whole = training.kept = networks.build_model(
-        config, len(scenes.class_names)
-    )
-    if config.weights == "hed":
-        rescale(whole, _to_measure_on(scenes.train, config))
-    names = list(whole.output) if several else None
-
-    def labels_for(masks: np.ndarray) -> Any:
-        return dict.fromkeys(names, masks) if several else masks
-
-    if config.finetune:
-        trained = whole
-        source = _Crops(config, labels_for, workers)
-    else:
-        trunk, trained = networks.cut(whole, config)
-        source = _Cached(
-            config, labels_for, workers, trunk, cache, facts, verbose
-        )
-    batches = source.training(scenes.train)
-    validation = source.validation(scenes.validation or [])
-    _compile(trained, config, scenes, len(batches), names)
-    epoch = training.restore(trained)
-    if epoch:
-        print(f"going on after epoch {epoch} of {config.epochs}")
-    trained.fit(
-        batches,
-        validation_data=validation,
-        initial_epoch=epoch,
-        epochs=config.epochs,
-        callbacks=[StartEpochs(batches), training],
-        # Keras would shuffle by a generator that no state is kept of.
-        shuffle=False,
-        verbose=verbose,
-    )
-    return Result(training.history, was_finished=False)
 
 
 def _to_measure_on(scenes: list[Scene], config: Config) -> Iterator[np.ndarray]:
@@ -152,8 +138,8 @@ class _Cached:
     workers: int
     trunk: keras.Model
     cache: Path
-    facts: dict[str, Any]
-    verbose: int
+    data_digest: str
+    verbose: int | str
 
     def training(self, scenes: list[Scene]) -> Features:
         """Returns batches to train on."""
@@ -183,7 +169,7 @@ class _Cached:
             config.tile,
             self.cache,
             {
-                "data": self.facts["data_digest"],
+                "data": self.data_digest,
                 "part": part,
                 "mixed_precision": config.mixed_precision,
                 "scales": config.scales,

@@ -5,6 +5,7 @@ from keras_attn.applications._imagenet import centered
 from keras_attn.applications._imagenet import (
     decode_predictions as decode_predictions,
 )
+from keras_attn.applications._vit_layout import layout_map as layout_map
 from keras_attn.applications._vit_names import torch_names as torch_names
 
 

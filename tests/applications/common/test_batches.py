@@ -32,6 +32,31 @@ def test_no_batch_but_the_only_one_has_one_image(count, size, sizes):
     assert [len(made[i][1]) for i in range(len(made))] == sizes
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "devices", "sizes"),
+    [
+        (10, 4, 2, [4, 4, 2]),
+        (11, 4, 2, [4, 4, 2]),
+        (9, 4, 2, [4, 4]),
+        (11, 6, 3, [6, 3]),
+        (2, 4, 2, [2]),
+    ],
+)
+def test_devices_share_each_batch(count, size, devices, sizes):
+    made = batches(count, size, seed=0)
+    made.share(devices)
+    for epoch in range(2):
+        made.start_epoch(epoch)
+        assert [len(made[i][1]) for i in range(len(made))] == sizes
+        assert len(set(order(made))) == sum(sizes)
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 3), (1, 4)])
+def test_devices_that_cannot_share_are_refused(count, size):
+    with pytest.raises(ValueError, match="--batch-size must be a multiple of"):
+        batches(count, size).share(2)
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
     made, other = batches(20, 4, seed=5), batches(20, 4, seed=6)
     first = order(made)

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,6 +48,15 @@ def test_the_matrix_is_drawn(matrix, tmp_path):
     with Image.open(path) as image:
         assert min(image.size) > 200
         assert len(np.unique(np.asarray(image.convert("L")))) > 20
+
+
+def test_scores_are_written_beside_the_drawing(matrix, tmp_path, capsys):
+    reports.write(tmp_path / "new", matrix, ["a", "b", "c"], {"part": "test"})
+    found = json.loads((tmp_path / "new" / "scores.json").read_text())
+    assert found["part"] == "test" and found["confusion"] == matrix.tolist()
+    assert found["accuracy"] == np.trace(matrix) / matrix.sum()
+    assert (tmp_path / "new" / "confusion.png").exists()
+    assert "confusion.png and scores.json" in capsys.readouterr().out
 
 
 class TestIoU:

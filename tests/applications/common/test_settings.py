@@ -1,49 +1,167 @@
 import argparse
 import dataclasses
+import json
 import os
+from typing import ClassVar
 
 import pytest
 
-from applications.common import settings
+from applications.common.settings import PRECISIONS, Settings
+from applications.facial_expression.config import Config as FacialExpression
+from applications.feature_visualization.config import (
+    Config as FeatureVisualization,
+)
+from applications.image_classification.config import (
+    Config as ImageClassification,
+)
+from applications.semantic_segmentation.config import (
+    Config as SemanticSegmentation,
+)
+
+TASKS = (
+    FacialExpression,
+    FeatureVisualization,
+    ImageClassification,
+    SemanticSegmentation,
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    data: str | None = None
+class Tiny(Settings):
     size_of_it: int = 3
-    rate: float = 0.5
+    epochs: int = 4
     kind: str = "a"
     loud: bool = False
 
+    HELP: ClassVar = {
+        **Settings.HELP,
+        "data": "what to read",
+        "size_of_it": "how large",
+        "epochs": "how often",
+        "kind": "which",
+        "loud": "how",
+        "seed": "of all",
+    }
+    CHOICES: ClassVar = {**Settings.CHOICES, "kind": ("a", "b")}
 
-HELP = dict.fromkeys(("data", "size_of_it", "rate", "kind", "loud"), "text")
+    def rules(self):
+        return {**super().rules(), "size_of_it": (self.size_of_it % 2, "odd")}
 
 
-def parsed(*argv):
+def parsed(*argv, kind=Tiny):
     parser = argparse.ArgumentParser()
-    settings.add_options(parser, Config, HELP, {"kind": ("a", "b")})
-    return settings.from_options(parser.parse_args(argv), Config)
+    kind.add_options(parser)
+    return kind.from_options(parser.parse_args(argv))
 
 
 def test_defaults_are_those_of_the_fields():
-    assert parsed() == Config()
+    assert parsed() == Tiny()
+    assert Tiny().to_dict() == {
+        "data": None,
+        "epochs": 4,
+        "batch_size": 32,
+        "learning_rate": 1e-3,
+        "mixed_precision": "none",
+        "seed": 0,
+        "size_of_it": 3,
+        "kind": "a",
+        "loud": False,
+    }
 
 
 def test_all_can_be_set():
     found = parsed(
-        *("--size-of-it", "4", "--rate", "1e-3", "--kind", "b", "--loud"),
-        *("--data", "here"),
+        *("--data", "here", "--epochs", "2", "--batch-size", "5"),
+        *("--learning-rate", "1e-2", "--mixed-precision", "bfloat16"),
+        *("--seed", "6", "--size-of-it", "7", "--kind", "b", "--loud"),
     )
-    assert found == Config(os.path.abspath("here"), 4, 1e-3, "b", True)
+    assert found == Tiny(
+        os.path.abspath("here"), 2, 5, 0.01, "bfloat16", 6, 7, "b", True
+    )
 
 
-def test_choices_are_kept(capsys):
+@pytest.mark.parametrize(
+    ("option", "choices"), [("--kind", "ab"), ("--mixed-precision", PRECISIONS)]
+)
+def test_choices_are_kept(option, choices, capsys):
+    for choice in choices:
+        parsed(option, choice)
     with pytest.raises(SystemExit):
-        parsed("--kind", "c")
-    assert "invalid choice" in capsys.readouterr().err
+        parsed(option, "c")
+    assert "invalid choice: 'c'" in capsys.readouterr().err
 
 
-def test_a_broken_rule_names_the_option():
-    rules = {"rate": (True, "small"), "size_of_it": (False, "even")}
-    with pytest.raises(ValueError, match="--size-of-it must be even; it is 3"):
-        settings.check(Config(), rules)
+def test_help_has_a_line_for_each_option():
+    parser = argparse.ArgumentParser()
+    Tiny.add_options(parser)
+    text = parser.format_help()
+    for words in ("--size-of-it", "how large", "--loud", "images of a step"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"size_of_it": 4}, "--size-of-it must be odd; it is 4"),
+        ({"epochs": 0}, "--epochs must be positive; it is 0"),
+        ({"batch_size": 0}, "--batch-size must be positive; it is 0"),
+        ({"learning_rate": 0.0}, "--learning-rate must be a positive number"),
+        ({"learning_rate": float("inf")}, "--learning-rate .* it is inf"),
+        ({"learning_rate": float("nan")}, "--learning-rate .* it is nan"),
+        ({"seed": -1}, "--seed must be 0 or more; it is -1"),
+    ],
+)
+def test_a_broken_rule_names_the_option(setting, message):
+    with pytest.raises(ValueError, match=message):
+        Tiny(**setting)
+
+
+def test_options_can_be_left_out_and_given_otherwise(capsys):
+    parser = argparse.ArgumentParser()
+    Tiny.add_options(parser, without=("kind", "data"))
+    options = parser.parse_args(["--seed", "2"])
+    assert not hasattr(options, "kind") and not hasattr(options, "data")
+    found = Tiny.from_options(options, kind="b", data=None)
+    assert found == Tiny(kind="b", seed=2)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--kind", "b"])
+    assert "unrecognized arguments: --kind b" in capsys.readouterr().err
+
+
+def test_what_is_given_comes_before_the_options():
+    parser = argparse.ArgumentParser()
+    Tiny.add_options(parser)
+    options = parser.parse_args(["--kind", "a", "--data", "here"])
+    found = Tiny.from_options(options, kind="b", data="there")
+    # Only what is typed depends on the folder.
+    assert (found.kind, found.data) == ("b", "there")
+
+
+def test_the_path_of_the_data_does_not_depend_on_the_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert parsed("--data", "a.csv").data == str(tmp_path / "a.csv")
+    assert parsed("--data", "/a.csv").data == "/a.csv"
+
+
+def test_settings_survive_json():
+    made = Tiny(seed=3, kind="b", learning_rate=0.1, data="/a")
+    assert Tiny(**json.loads(json.dumps(made.to_dict()))) == made
+
+
+@pytest.mark.parametrize("kind", TASKS)
+class TestTasks:
+    def test_the_options_have_the_defaults_of_the_settings(self, kind):
+        assert parsed(kind=kind) == kind()
+
+    def test_each_setting_is_explained(self, kind):
+        names = {field.name for field in dataclasses.fields(kind)}
+        assert set(kind.HELP) == names
+        assert set(kind.CHOICES) | set(kind().rules()) <= names
+        for name, choices in kind.CHOICES.items():
+            assert getattr(kind(), name) in choices
+
+    def test_settings_survive_json(self, kind):
+        made = kind(seed=3, epochs=7, data="/a")
+        assert kind(**json.loads(json.dumps(made.to_dict()))) == made

@@ -5,14 +5,17 @@ from PIL import Image
 from applications.facial_expression import train
 from keras_attn.applications import fernet
 
-# The first two stages, since compiling four takes most of a minute.
-STAGES = (4, 8)
 OPTIONS = (
     *("--size", "16", "--epochs", "3", "--batch-size", "6"),
     *("--hold-out", "0.25", "--schedule", "cosine", "--warmup-epochs", "1"),
     *("--early-stopping", "2", "--augment", "--class-weights"),
     *("--seed", "1", "--verbose", "0"),
 )
+
+
+def shrink(patch):
+    """Takes the first two stages: compiling four takes most of a minute."""
+    patch.setattr(fernet, "STAGES", (4, 8))
 
 
 def draw_images(folder, count, seed, light):
@@ -46,7 +49,7 @@ def trained(command, tmp_path_factory):
     """The folder of a finished run."""
     run = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fernet, "STAGES", STAGES)
+        shrink(patch)
         assert train.main([*command, "--output", str(run)]) == 0
     return run
 
@@ -54,4 +57,4 @@ def trained(command, tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch):
     """Makes a smaller FERNet of each that is trained."""
-    monkeypatch.setattr(fernet, "STAGES", STAGES)
+    shrink(monkeypatch)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from applications.common.datasets import read_data
 from applications.feature_visualization import evaluate
-from applications.feature_visualization.data import read_data
 from applications.feature_visualization.model import load_model
 from applications.feature_visualization.predicting import probabilities
 

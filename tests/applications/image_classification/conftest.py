@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from applications.image_classification import train
 from tests.applications.image_classification.tiny import make_classifier
 
 
@@ -36,3 +37,26 @@ def saved(tmp_path):
         return tmp_path / name
 
     return save
+
+
+TINY_VIT = "patch_size=4, hidden_dim=16, num_layers=2, num_heads=2, mlp_dim=32"
+OPTIONS = (
+    *("--size", "12", "--network", "ViT", "--batch-size", "8"),
+    *("--validation", "--epochs", "3", "--learning-rate", "0.01"),
+    *("--mirror", "--padding", "1", "--seed", "1", "--verbose", "0"),
+)
+
+
+@pytest.fixture(scope="session")
+def command(fashion):
+    """The options of a short training, with dropout."""
+    arguments = f"{TINY_VIT}, dropout=0.1"
+    return ["--data", str(fashion), *OPTIONS, "--arguments", arguments]
+
+
+@pytest.fixture(scope="session")
+def trained(command, tmp_path_factory):
+    """The folder of a finished run."""
+    run = tmp_path_factory.mktemp("trained")
+    assert train.main([*command, "--output", str(run)]) == 0
+    return run

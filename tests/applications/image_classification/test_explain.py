@@ -209,7 +209,7 @@ def test_a_limit_is_kept_and_said(saved, photos, tmp_path, capsys):
         (["--batch-size", "0"], "--batch-size must be 1 or more"),
         (["--size", "32", "32"], "and --size is [32, 32]"),
         (["--images", "none.png"], "none.png: there is no such file"),
-        (["--model", "none.keras"], "none.keras: there is no such model file"),
+        (["--model", "none.keras"], "none.keras: there is no such model"),
         (
             ["--method", "conceptor_cam", "--eigen-smooth"],
             "`eigen_smooth` must be False",

@@ -5,8 +5,6 @@ from PIL import Image
 from applications.semantic_segmentation import train
 from keras_attn.applications import _deeplab_graph as graph
 
-# A convolution a stage, since compiling thirteen takes most of a minute.
-STAGES = ((4, 1), (4, 1), (4, 1), (6, 1), (6, 1))
 OPTIONS = (
     *("--tile", "33", "--scales", "1,0.5", "--filters", "8"),
     *("--attention-filters", "4", "--weights", "none", "--skips", "image"),
@@ -16,6 +14,12 @@ OPTIONS = (
 )
 # Of the classes in the pictures.
 COLOURS = np.array([[230, 40, 30], [30, 60, 220], [240, 240, 240]], "uint8")
+
+
+def shrink(patch):
+    """Takes a convolution a stage: compiling thirteen takes long."""
+    stages = ((4, 1), (4, 1), (4, 1), (6, 1), (6, 1))
+    patch.setattr(graph, "STAGES", stages)
 
 
 def draw_scene(rng, height, width):
@@ -61,7 +65,7 @@ def trained(command, tmp_path_factory):
     """The folder of a finished run."""
     run = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph, "STAGES", STAGES)
+        shrink(patch)
         assert train.main([*command, "--output", str(run)]) == 0
     return run
 
@@ -69,4 +73,4 @@ def trained(command, tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch):
     """Makes a smaller DeepLab of each that is built."""
-    monkeypatch.setattr(graph, "STAGES", STAGES)
+    shrink(monkeypatch)

@@ -1,6 +1,5 @@
 import argparse
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,7 +49,7 @@ def test_reads_the_maps_for_a_run_without_data(trained):
 
 def test_refuses_a_part_that_is_not_there(trained, folder):
     options = argparse.Namespace(
-        data=Path(folder), part="other", skip_bad=False, workers=1
+        data=str(folder), part="other", skip_bad=False, workers=1
     )
     options.part = "validation"
     assert len(read_part(load_model(trained), options)) == 3

@@ -1,69 +1,28 @@
-import csv
-import json
-import os
-import signal
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 from applications.semantic_segmentation import cache, train
 from applications.semantic_segmentation.model import load_model
-from keras_attn.applications import _deeplab_graph as graph
-from tests.applications.semantic_segmentation.conftest import STAGES
-from tests.contracts import devices
-
-KILLED = """
-import os, signal, sys
-from applications.common.resume import ResumableTraining
-from applications.semantic_segmentation import train
-from keras_attn.applications import _deeplab_graph as graph
-
-graph.STAGES = ((4, 1), (4, 1), (4, 1), (6, 1), (6, 1))
-end = ResumableTraining.on_epoch_end
-def end_and_die(self, epoch, logs=None):
-    end(self, epoch, logs)
-    os.kill(os.getpid(), signal.SIGKILL)
-ResumableTraining.on_epoch_end = end_and_die
-train.main(sys.argv[1:])
-"""
+from tests.applications.common.training_contract import (
+    TrainingContract,
+    rates_of,
+    read,
+    rows_of,
+)
+from tests.applications.semantic_segmentation.conftest import shrink
 
 
-@pytest.fixture(scope="module")
-def resumed(command, tmp_path_factory):
-    """The folder of a run killed after its first epoch, and gone on with."""
-    run = tmp_path_factory.mktemp("resumed")
-    argv = [*command, "--output", str(run)]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, *argv],
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-        capture_output=True,
-        text=True,
+class TestTraining(TrainingContract):
+    train = train
+    shrink = staticmethod(shrink)
+    columns = frozenset(
+        {"merged_mean_iou", "val_merged_mean_iou", "scale_0_5_loss"}
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len((run / "log.csv").read_text().splitlines()) == 2
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph, "STAGES", STAGES)
-        assert train.main(argv) == 0
-    return run
 
 
-def rows_of(run):
-    with (run / "log.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def test_writes_log_model_and_state(trained):
-    names = sorted(path.name for path in trained.iterdir())
-    assert names[:3] == ["log.csv", "model.keras", "run.json"]
-    rows = rows_of(trained)
-    assert len(rows) == 3
-    assert {"merged_mean_iou", "val_merged_mean_iou", "scale_0_5_loss"} <= set(
-        rows[0]
-    )
-    facts = json.loads((trained / "run.json").read_text())
+def test_writes_classes_and_their_colours(trained):
+    facts = read(trained, "run.json")
     assert facts["class_names"] == ["red", "blue", "white"]
     assert len(facts["palette"]) == 3
 
@@ -74,41 +33,17 @@ def test_the_loss_falls(trained):
 
 
 def test_the_rate_falls_to_zero(trained):
-    rates = [float(row["learning_rate"]) for row in rows_of(trained)]
     # 5 scenes, 2 views and their mirror images, 4 a step: 5 steps an epoch.
     expected = [0.01 * (1 - epoch / 3) ** 0.9 for epoch in (1, 2, 3)]
-    np.testing.assert_allclose(rates, expected, rtol=1e-5, atol=1e-9)
-
-
-def test_killed_and_started_again_it_ends_the_same(trained, resumed):
-    # A GPU adds in no fixed order, so there two runs are the same to rounding.
-    rtol = 0 if devices.device() == "cpu" else 1e-2
-    for row, expected in zip(rows_of(resumed), rows_of(trained), strict=True):
-        for name, value in expected.items():
-            np.testing.assert_allclose(
-                float(row[name]), float(value), rtol=rtol, err_msg=name
-            )
-    first, second = (
-        load_model(each).model.get_weights() for each in (trained, resumed)
+    np.testing.assert_allclose(
+        rates_of(trained), expected, rtol=1e-5, atol=1e-9
     )
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_allclose(one, other, rtol=rtol)
 
 
 @pytest.mark.usefixtures("small")
 class TestMore:
     def run(self, command, output, *options):
         return train.main([*command, "--output", str(output), *options])
-
-    def test_a_finished_run_is_left_alone(self, command, trained, capsys):
-        before = (trained / "model.keras").read_bytes()
-        assert self.run(command, trained) == 0
-        assert "already finished" in capsys.readouterr().out
-        assert (trained / "model.keras").read_bytes() == before
-
-    def test_another_run_is_refused(self, command, trained, capsys):
-        assert self.run(command, trained, "--epochs", "4") == 2
-        assert "epochs is 3 there and 4 here" in capsys.readouterr().err
 
     def test_convolutions_stay_and_the_rest_learns_for_any_seed(
         self, command, trained, tmp_path, monkeypatch

@@ -25,17 +25,20 @@ def readable(images: np.ndarray, data_format: str) -> np.ndarray:
 class Crops(OrderedBatches):
     """Batches of crops, in [0, 255], new ones in each epoch.
 
-    A crop lies at a random place and is mirrored half of the time; which, is
-    decided by the seed, the epoch and the batch alone, so that threads cannot
-    change it. Without a crop, images are whole and as they are.
+    A crop lies at a random place and may be mirrored; which, is decided by
+    the seed, the epoch and the batch alone, so that threads cannot change it.
 
     Args:
         part: Images and labels.
         batch_size: As of `OrderedBatches`.
-        crop: Height and width of a crop, or 0 for whole images.
+        crop: Height and width of a crop, or 0 for whole images, which are
+            not mirrored either.
         seed: As of `OrderedBatches`; `None` for crops of the centre.
         data_format: Of the model; images in memory are channels last.
         workers: Threads that make batches.
+        padding: Black pixels on each side of which a random crop may have
+            some.
+        mirror: Whether half of the random crops are mirrored.
     """
 
     def __init__(
@@ -46,10 +49,14 @@ class Crops(OrderedBatches):
         seed: int | None = None,
         data_format: str = "channels_last",
         workers: int = 1,
+        padding: int = 0,
+        mirror: bool = True,
     ):
         super().__init__(len(part), batch_size, seed, workers)
         self.part = part
         self.crop = crop
+        self.padding = padding
+        self.mirror = mirror
         self.data_format = data_format
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -65,13 +72,18 @@ class Crops(OrderedBatches):
         # From 1, as NumPy takes a 0 at the end for nothing: the first batch
         # would have the numbers that have made the order.
         rng = np.random.default_rng([self.seed, self.epoch, index + 1])
+        around = (self.padding, self.padding)
+        images = np.pad(images, ((0, 0), around, around, (0, 0)))
         count, *size = images.shape[:3]
         top, left = (
             rng.integers(0, side - self.crop, count, endpoint=True)
             for side in size
         )
         pixels = np.arange(self.crop)
-        columns = np.where(rng.random((count, 1)) < 0.5, pixels, pixels[::-1])
+        columns = np.broadcast_to(pixels, (count, self.crop))
+        if self.mirror:
+            is_kept = rng.random((count, 1)) < 0.5
+            columns = np.where(is_kept, pixels, pixels[::-1])
         rows = (top[:, None] + pixels)[:, :, None]
         columns = (left[:, None] + columns)[:, None]
         return images[np.arange(count)[:, None, None], rows, columns]

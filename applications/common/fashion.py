@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from applications.common.idx import as_part, read_part
 from applications.common.images import Shape, fit_array
 from applications.common.parts import Data, Part
-from applications.feature_visualization.idx import as_part, read_part
 
 # Of Debian's package `dataset-fashion-mnist`.
 FOLDER = Path("/usr/share/datasets/fashion-mnist")

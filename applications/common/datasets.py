@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from applications.common.fashion import has_files, read_fashion
 from applications.common.folders import read_folder
 from applications.common.images import Shape
 from applications.common.parts import Data
 from applications.common.problems import Problems
-from applications.feature_visualization.fashion import has_files, read_fashion
 
 # The part of the training images that validate: 5,000 out of 60,000.
 SHARE = 12

@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from applications.feature_visualization import idx
-from tests.applications.feature_visualization.conftest import (
+from applications.common import idx
+from tests.applications.common.tiny_fashion import (
     idx_bytes,
     write_idx,
 )

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from applications.common.crops import Crops, centre, readable
 from applications.common.parts import Part
-from applications.feature_visualization.crops import Crops, centre, readable
 from keras_attn.layers import TenCrop
 
 
@@ -80,6 +80,60 @@ def test_channels_come_first_if_asked_for():
     assert last.dtype == first.dtype == "float32"
     np.testing.assert_array_equal(np.moveaxis(first, 1, -1), last)
     assert readable(np.zeros((1, 2, 3, 4)), "channels_first").shape[1] == 4
+
+
+def windows(image, side, padding):
+    """Returns where each piece of an image with a black border is from.
+
+    The pieces are keys, as bytes; top, left and whether it is mirrored are
+    values. Top and left are counted from the image's own first pixel.
+    """
+    height, width = image.shape
+    found = {}
+    for top in range(-padding, height + padding - side + 1):
+        for left in range(-padding, width + padding - side + 1):
+            piece = np.zeros((side, side), "float32")
+            for i, j in np.ndindex(side, side):
+                row, column = top + i, left + j
+                if 0 <= row < height and 0 <= column < width:
+                    piece[i, j] = image[row, column]
+            found[piece.tobytes()] = (top, left, False)
+            found[piece[:, ::-1].tobytes()] = (top, left, True)
+    return found
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize(
+    "side, padding, rows, columns",
+    [
+        # Of a whole image, all shifts by two pixels or fewer.
+        (5, 2, range(-2, 3), range(-2, 4)),
+        # Of a piece.
+        (4, 1, range(-1, 3), range(-1, 4)),
+        (4, 0, range(2), range(3)),
+    ],
+)
+def test_crops_reach_into_a_black_border(mirror, side, padding, rows, columns):
+    image = np.arange(1, 31, dtype="uint8").reshape(5, 6)
+    images = np.repeat(image[None, ..., None], 1000, axis=0)
+    whole = Part(images, np.arange(1000), [""] * 1000)
+    batches = Crops(whole, 100, side, 0, padding=padding, mirror=mirror)
+    known = windows(image, side, padding)
+    crops = np.concatenate([batches[i][0] for i in range(len(batches))])
+    assert crops.shape == (1000, side, side, 1)
+    found = [known[crop[..., 0].tobytes()] for crop in crops]
+    ways = (False, True) if mirror else (False,)
+    assert set(found) == {
+        (top, left, way) for top in rows for left in columns for way in ways
+    }
+    if mirror:
+        assert 0.4 < np.mean([each[2] for each in found]) < 0.6
+
+
+def test_crops_of_the_centre_have_no_border():
+    plain, _ = Crops(part(2), 2, 4)[0]
+    padded, _ = Crops(part(2), 2, 4, padding=2)[0]
+    np.testing.assert_array_equal(padded, plain)
 
 
 @pytest.mark.parametrize("height, width", [(9, 9), (10, 11), (12, 13)])

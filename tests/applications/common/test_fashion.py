@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from applications.feature_visualization import fashion as module
-from tests.applications.feature_visualization.conftest import write_fashion
+from applications.common import fashion as module
+from tests.applications.common.tiny_fashion import write_fashion
 
 
 def test_reads_both_published_parts(fashion):

@@ -3,9 +3,9 @@ import shutil
 import numpy as np
 import pytest
 
+from applications.common.datasets import read_data
 from applications.common.parts import part_of
-from applications.feature_visualization.data import read_data
-from tests.applications.feature_visualization.conftest import write_fashion
+from tests.applications.common.tiny_fashion import write_fashion
 
 SHAPE = (12, 12, 1)
 

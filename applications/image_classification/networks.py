@@ -1,0 +1,109 @@
+"""Builds networks, and loads what they start from."""
+
+import inspect
+
+import keras
+
+from applications.common import saved
+from applications.image_classification.config import Config
+from applications.image_classification.ranges import IMAGENET_MEAN, IMAGENET_STD
+from keras_attn import applications, layers
+from keras_attn.weights import load_torch
+
+TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
+CLASSIFIER = "classifier"
+
+
+def build_network(config: Config, classes: int) -> keras.Model:
+    """Builds a network that reads pixels of 0 to 255, with its weights."""
+    function = getattr(applications, config.network)
+    arguments = config.network_arguments
+    known = [
+        name
+        for name, each in inspect.signature(function).parameters.items()
+        if each.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise ValueError(
+            f"--arguments: {config.network} has no arguments {unknown}; it "
+            f"has {known}"
+        )
+    if "attention" in arguments and config.attention not in layers.names():
+        raise ValueError(
+            f"--attention must be none or one of {layers.names()}; it is "
+            f"{config.attention}"
+        )
+    if "seed" in known:
+        # On PyTorch, only dropout with a seed has a state to go on from.
+        arguments = {"seed": config.seed, **arguments}
+    shape = config.shape
+    if keras.config.image_data_format() == "channels_first":
+        shape = (shape[2], *shape[:2])
+    image = keras.Input(shape, name="image")
+    network = function(
+        input_tensor=_scaling(config)(image), classes=classes, **arguments
+    )
+    load_weights(network, config.weights)
+    return network
+
+
+def _scaling(config: Config) -> keras.Layer:
+    """Returns the layer that brings pixels to the range of the network."""
+    # float32, since bfloat16 tells not even all whole numbers to 255 apart.
+    common = {"dtype": "float32", "name": "scaling"}
+    if config.input_range == "-1,1":
+        return keras.layers.Rescaling(1 / 127.5, -1.0, **common)
+    if config.input_range == "0,1":
+        return keras.layers.Rescaling(1 / 255, **common)
+    first = keras.config.image_data_format() == "channels_first"
+    return keras.layers.Normalization(
+        axis=1 if first else -1,
+        mean=255 * IMAGENET_MEAN,
+        variance=(255 * IMAGENET_STD) ** 2,
+        **common,
+    )
+
+
+def backbone_of(network: keras.Model) -> keras.Model:
+    """Returns a network without its classifier, with the same layers."""
+    return keras.Model(network.input, network.get_layer(CLASSIFIER).input)
+
+
+def head_of(network: keras.Model) -> keras.Model:
+    """Returns the classifier of a network, with the same layers."""
+    return keras.Model(network.get_layer(CLASSIFIER).input, network.output)
+
+
+def load_weights(network: keras.Model, source: str) -> None:
+    """Loads what a network starts from, all but its classifier."""
+    if source == "none":
+        return
+    path = saved.weights_file(source)
+    backbone = backbone_of(network)
+    if source.endswith(TORCH_FILES):
+        report = load_torch(backbone, path, strict=False)
+        if report.missing:
+            raise ValueError(
+                f"{path}: not all weights of the network are there: "
+                f"{len(report.missing)} are missing, such as "
+                f"{report.missing[0]}"
+            )
+        return
+    given = {each.name: each for each in saved.load_model(path).layers}
+    pairs = []
+    for layer in backbone.layers:
+        other = given.get(layer.name)
+        shapes = [
+            [each.shape for each in one.get_weights()] if one else None
+            for one in (layer, other)
+        ]
+        if shapes[0] and shapes[0] != shapes[1]:
+            raise ValueError(
+                f"{path}: its weights are not those of this network: "
+                f"{layer.name} has {shapes[0]}, and there {shapes[1]}"
+            )
+        if shapes[0]:
+            pairs.append((layer, other.get_weights()))
+    for layer, values in pairs:
+        layer.set_weights(values)

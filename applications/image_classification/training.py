@@ -1,0 +1,126 @@
+"""Trains a network, or the classifier of a frozen one."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from applications.common import files, resume, saved
+from applications.common.parts import Data, Part
+from applications.common.results import Result
+from applications.common.schedules import cosine
+from applications.common.training import Prepared, Run, train
+from applications.image_classification import networks
+from applications.image_classification.batches import Features, Images, one_hot
+from applications.image_classification.config import Config
+
+MONITOR = "val_accuracy"
+# Of images that a frozen network sees at once.
+BATCH = 64
+
+
+def train_model(config: Config, data: Data, run: Run) -> Result:
+    """Trains, and leaves the model, the log and the state in the folder.
+
+    With validation images the model of the best validation accuracy is kept;
+    without, that of the last epoch: a choice by test images would flatter.
+    """
+    classes = len(data.class_names)
+    has_validation = data.validation is not None and len(data.validation) > 0
+    facts = {
+        "class_names": data.class_names,
+        "data_digest": data.digest(),
+        "weights_digest": saved.digest(config.weights),
+    }
+
+    def prepare(_: resume.ResumableTraining) -> Prepared:
+        network = networks.build_network(config, classes)
+        if config.frozen:
+            trained = networks.head_of(network)
+            backbone = networks.backbone_of(network)
+        else:
+            trained, backbone = network, None
+
+        def batches(name: str) -> Images | Features:
+            part, is_training = getattr(data, name), name == "train"
+            if backbone is None:
+                return Images(part, config, classes, is_training, run.workers)
+            return Features(
+                features_of(
+                    backbone, part, run.folder / f"features-{name}.npy"
+                ),
+                one_hot(part.labels, classes),
+                config.batch_size,
+                config.seed if is_training else None,
+            )
+
+        shown = batches("train")
+        compile_model(trained, config, len(shown))
+        return Prepared(
+            trained,
+            shown,
+            batches("validation") if has_validation else None,
+            kept=network,
+        )
+
+    return train(
+        config, facts, run, prepare, MONITOR if has_validation else None
+    )
+
+
+def compile_model(model: keras.Model, config: Config, steps: int) -> None:
+    """Compiles, and builds what a state is loaded into."""
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        rate = cosine(rate, config.epochs, steps, config.warmup_epochs)
+    elif config.warmup_epochs:
+        rate = keras.optimizers.schedules.PolynomialDecay(
+            0.0, config.warmup_epochs * steps, rate
+        )
+    if config.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(
+            rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=config.weight_decay or None,
+        )
+    else:
+        optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=config.weight_decay
+        )
+    if config.weight_decay:
+        kept = [x for x in model.trainable_variables if len(x.shape) < 2]
+        optimizer.exclude_from_weight_decay(var_list=kept)
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(
+            label_smoothing=config.label_smoothing
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+    )
+    classes = model.output_shape[-1]
+    labels = np.full((2, classes), 1 / classes, "float32")
+    resume.build_all(model, labels, keras.ops.convert_to_tensor(labels))
+
+
+def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
+    """Returns what a network sees of each image, computed once and kept.
+
+    Args:
+        backbone: Model from pixels of 0 to 255 to vectors.
+        part: The images.
+        path: File for the features, of a run's folder.
+    """
+    if path.exists():
+        return np.load(path)
+    first = keras.config.image_data_format() == "channels_first"
+    found = []
+    for start in range(0, len(part), BATCH):
+        images = part.images[start : start + BATCH].astype("float32")
+        images = np.moveaxis(images, -1, 1) if first else images
+        seen = backbone.predict_on_batch(images)
+        found.append(np.asarray(seen, "float32"))
+    features = np.concatenate(found)
+    with files.replacing(path) as partial:
+        np.save(partial, features)
+    return features

@@ -1,0 +1,216 @@
+"""What every task's training keeps: files, refusals, and going on.
+
+A task subclasses it beside its own tests:
+
+    class TestTraining(TrainingContract):
+        train = train
+        shrink = staticmethod(shrink)
+
+and its conftest has two session fixtures: `command`, the options of a short
+training of several epochs with a `--seed` and all that has a state, and
+`trained`, the folder of a finished run of them.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import importlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from applications.common import resume
+from tests.contracts import devices
+
+
+def split_numbers(text):
+    """Returns a text without its numbers, and these."""
+    pattern = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
+    numbers = [float(number) for number in re.findall(pattern, text)]
+    return re.sub(pattern, "#", text), numbers
+
+
+def read(run, name):
+    """Returns what is in a JSON file of a run."""
+    return json.loads((run / name).read_text(encoding="utf-8"))
+
+
+def rows_of(run):
+    """Returns the rows of a run's log."""
+    with (run / "log.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def rates_of(run):
+    """Returns the learning rate of each epoch of a run."""
+    return [float(row["learning_rate"]) for row in rows_of(run)]
+
+
+def content_of(run):
+    """Returns the bytes of a run's files by their names."""
+    return {
+        path.name: path.read_bytes()
+        for path in run.iterdir()
+        if path.name in ("log.csv", "model.keras", "run.json", "state.json")
+    }
+
+
+def check_same_run(found, expected):
+    """Checks that two runs are one: their logs, facts, states and models."""
+    # A GPU adds in no fixed order, so there two runs are the same to rounding.
+    rtol = 0 if devices.device() == "cpu" else 1e-2
+    for name in ("log.csv", "state.json", "run.json"):
+        (text, numbers), (expected_text, expected_numbers) = (
+            split_numbers((run / name).read_text()) for run in (found, expected)
+        )
+        assert text == expected_text
+        np.testing.assert_allclose(
+            numbers, expected_numbers, rtol=rtol, err_msg=name
+        )
+    for arrays_of in (_state, _weights):
+        pairs = zip(arrays_of(found), arrays_of(expected), strict=True)
+        for one, other in pairs:
+            atol = rtol * np.abs(other).max(initial=0)
+            np.testing.assert_allclose(one, other, rtol=rtol, atol=atol)
+
+
+def _state(run):
+    # Their names count the layers of a process, and differ.
+    with np.load(run / read(run, "state.json")["arrays"]) as stored:
+        return [stored[name] for name in stored.files]
+
+
+def _weights(run):
+    model = keras.saving.load_model(run / "model.keras", compile=False)
+    return model.get_weights()
+
+
+class TrainingContract:
+    """Tests of a task's training.
+
+    Attributes:
+        train: The module of the task with `main`.
+        columns: Of the log, besides those that every log has.
+    """
+
+    train = None
+    columns = frozenset({"accuracy", "val_accuracy"})
+
+    @staticmethod
+    def shrink(patch):
+        """Makes the network smaller, by pytest's `monkeypatch`."""
+
+    @classmethod
+    def main(cls, *argv):
+        """Runs the command as `trained` was run."""
+        with pytest.MonkeyPatch.context() as patch:
+            cls.shrink(patch)
+            return cls.train.main([str(each) for each in argv])
+
+    @classmethod
+    def kill_and_go_on(cls, command, run):
+        """Trains in a process that dies after an epoch, and then in this."""
+        argv = [*command, "--output", str(run)]
+        child = [sys.executable, "-m", TrainingContract.__module__]
+        done = subprocess.run(
+            [*child, cls.__module__, cls.__name__, *argv],
+            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert len(read(run, "state.json")["history"]) == 1
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert cls.main(*argv) == 0
+        # Else the same numbers could be those of a run begun anew.
+        assert "going on after epoch 1 of " in out.getvalue()
+
+    def test_writes_log_model_and_state(self, trained):
+        names = {path.name for path in trained.iterdir()}
+        assert {"log.csv", "model.keras", "run.json", "state.json"} <= names
+        assert not any(name.startswith("partial-") for name in names)
+        rows = rows_of(trained)
+        assert {"epoch", "learning_rate", "loss", *self.columns} <= set(rows[0])
+        epochs = [int(row["epoch"]) for row in rows]
+        assert epochs == list(range(1, len(rows) + 1)) and len(rows) > 1
+        # That of the last epoch only.
+        states = [name for name in names if name.startswith("state-")]
+        assert states == [f"state-{len(rows):04}.npz"]
+        assert states == [read(trained, "state.json")["arrays"]]
+
+    def test_writes_what_decides_the_result(self, trained):
+        facts = read(trained, "run.json")
+        assert facts["backend"] == keras.backend.backend()
+        assert facts["class_names"] and facts["data_digest"]
+        kind = importlib.import_module(
+            f"{self.train.__package__}.config"
+        ).Config
+        names = [field.name for field in dataclasses.fields(kind)]
+        assert list(facts["settings"]) == names
+
+    def test_killed_and_started_again_it_ends_the_same(self, trained, resumed):
+        check_same_run(resumed, trained)
+
+    def test_a_finished_run_says_so_and_is_left_alone(
+        self, trained, command, capsys
+    ):
+        before = content_of(trained)
+        assert self.main(*command, "--output", trained) == 0
+        out = capsys.readouterr().out
+        assert "already finished; --restart begins anew" in out
+        assert f"wrote {trained / 'model.keras'} and log.csv" in out
+        assert content_of(trained) == before
+
+    def test_a_folder_of_another_run_is_refused(self, trained, command, capsys):
+        before = content_of(trained)
+        seed = read(trained, "run.json")["settings"]["seed"]
+        argv = [*command, "--output", trained, "--seed", seed + 1]
+        assert self.main(*argv) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {trained} holds another run: seed is ")
+        assert f"is {seed} there and {seed + 1} here" in error
+        assert "--restart" in error and error.count("\n") == 1
+        assert content_of(trained) == before
+
+    def test_bad_data_are_one_line_and_status_2(
+        self, command, tmp_path, capsys
+    ):
+        run, data = tmp_path / "run", tmp_path / "none"
+        assert self.main(*command, "--output", run, "--data", data) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {data}") and error.count("\n") == 1
+        assert not run.exists()
+
+    def test_bad_settings_are_one_line_and_status_2(
+        self, command, tmp_path, capsys
+    ):
+        run = tmp_path / "run"
+        assert self.main(*command, "--output", run, "--epochs", 0) == 2
+        error = capsys.readouterr().err
+        assert error == "error: --epochs must be positive; it is 0\n"
+        assert not run.exists()
+
+
+def die_after_an_epoch(module, name, *argv):
+    """Trains as a test class does, but for the end of the first epoch."""
+    end = resume.ResumableTraining.on_epoch_end
+
+    def end_and_die(self, epoch, logs=None):
+        end(self, epoch, logs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    resume.ResumableTraining.on_epoch_end = end_and_die
+    getattr(importlib.import_module(module), name).main(*argv)
+
+
+if __name__ == "__main__":
+    die_after_an_epoch(*sys.argv[1:])

@@ -1,0 +1,59 @@
+import pytest
+
+from applications.image_classification import predict
+from applications.image_classification.loading import load_classifier
+from tests.applications.image_classification.tiny import make_classifier
+
+
+def lines_of(capsys):
+    out = capsys.readouterr().out.splitlines()
+    return [line.split("\t") for line in out if "\t" in line]
+
+
+def test_prints_the_best_classes_of_each_image(saved, photos, capsys):
+    path = saved(make_classifier(classes=3), "model.keras")
+    argv = ["--model", str(path), "--images", str(photos), "--top", "2"]
+    argv += ["--class-names", "light", "dusk", "dark"]
+    assert predict.main(argv) == 0
+    lines = lines_of(capsys)
+    files = [str(photos / name) for name in ("a.png", "b.png", "more/c.png")]
+    assert [line[0] for line in lines] == [x for x in files for _ in range(2)]
+    # The kernel of the classifier falls from the first class to the last.
+    assert [line[1] for line in lines] == ["light", "dusk"] * 3
+    first, second = (float(line[2]) for line in lines[:2])
+    assert 1 > first > second > 0
+
+
+def test_a_run_knows_its_classes(trained, photos, capsys):
+    argv = ["--model", str(trained), "--images", str(photos / "a.png")]
+    assert predict.main([*argv, "--top", "10"]) == 0
+    names = load_classifier(trained).facts["class_names"]
+    lines = lines_of(capsys)
+    assert sorted(line[1] for line in lines) == sorted(names)
+    found = [float(line[2]) for line in lines]
+    assert found == sorted(found, reverse=True)
+    assert sum(found) == pytest.approx(1, abs=1e-3)
+
+
+def test_bad_files_are_left_out_if_asked_for(saved, photos, capsys):
+    (photos / "d.png").write_text("no image")
+    argv = ["--model", str(saved()), "--images", str(photos)]
+    assert predict.main(argv) == 2
+    assert "d.png" in capsys.readouterr().err
+    assert predict.main([*argv, "--skip-bad"]) == 0
+    assert len(lines_of(capsys)) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--top", "0"), "--top must be 1 or more"),
+        (("--model", "nowhere.keras"), "nowhere.keras: there is no such model"),
+        (("--class-names", "a", "b", "c"), "3 names, and the model has 2"),
+    ],
+)
+def test_refuses(saved, photos, options, message, capsys):
+    argv = ["--model", str(saved()), "--images", str(photos), *options]
+    assert predict.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error

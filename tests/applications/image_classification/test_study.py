@@ -1,0 +1,93 @@
+import json
+
+import pytest
+
+from applications.image_classification import study, training
+from applications.image_classification.evaluate import confusion
+
+
+@pytest.fixture
+def run(fashion, tmp_path):
+    def run(*options):
+        argv = ["--data", str(fashion), "--size", "12", "--batch-size", "8"]
+        argv += ["--arguments", "depth=8", "--epochs", "1", "--verbose", "0"]
+        argv += ["--warmup-epochs", "0", "--output", str(tmp_path / "study")]
+        return study.main([*argv, *options])
+
+    return run
+
+
+def lines_of(tmp_path):
+    text = (tmp_path / "study" / "results.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_each_block_and_seed_has_a_line_also_after_a_stop(
+    run, tmp_path, monkeypatch, capsys
+):
+    trained = []
+
+    def train(config, *others):
+        trained.append((config.attention, config.seed))
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return whole(config, *others)
+
+    whole = training.train_model
+    monkeypatch.setattr(training, "train_model", train)
+    options = ("--attentions", "none", "eca", "--seeds", "0", "1")
+    with pytest.raises(KeyboardInterrupt):
+        run(*options)
+    (first,) = lines_of(tmp_path)
+    assert (first["attention"], first["seed"]) == ("none", 0)
+    model = tmp_path / "study" / "none_0" / "model.keras"
+    before = model.read_bytes()
+    assert run(*options) == 0
+    assert model.read_bytes() == before
+    lines = lines_of(tmp_path)
+    found = [(line["attention"], line["seed"]) for line in lines]
+    assert found == [("none", 0), ("none", 1), ("eca", 0), ("eca", 1)]
+    assert lines[0] == first
+    # ECA's three kernels of 3 numbers each.
+    assert lines[2]["parameters"] == lines[0]["parameters"] + 9
+    for line in lines:
+        assert 0 <= line["test_accuracy"] <= 1 and line["seconds"] > 0
+        assert line["network"] == "ResNetCIFAR" and line["epochs"] == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert json.loads(printed[-2]) == lines[3]
+
+
+def test_the_accuracy_is_that_of_the_test_images(
+    run, tmp_path, fashion, monkeypatch
+):
+    assert run("--attentions", "none", "--seeds", "3") == 0
+    (line,) = lines_of(tmp_path)
+    from applications.common.datasets import read_data
+    from applications.image_classification.loading import load_classifier
+
+    classifier = load_classifier(tmp_path / "study" / "none_3")
+    part = read_data(str(fashion), (12, 12, 1)).test
+    matrix = confusion(classifier, part, 10)
+    assert matrix.sum() == 20
+    assert line["test_accuracy"] == matrix.trace() / 20
+
+
+def test_another_recipe_is_refused(run, capsys):
+    assert run("--attentions", "none", "--seeds", "0") == 0
+    again = ("--attentions", "none", "--seeds", "0", "--learning-rate", "0.1")
+    assert run(*again) == 2
+    assert "learning_rate is 0.004 there and 0.1" in capsys.readouterr().err
+    assert run(*again, "--restart") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--attentions", "sea"), "--attentions must be among"),
+        (("--network", "ViT"), "--network must be one of"),
+    ],
+)
+def test_refuses(run, options, message, tmp_path, capsys):
+    assert run(*options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
