@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from applications.common import command, reports
-from applications.common.classes import check_classes
-from applications.common.datasets import read_data
-from applications.common.parts import Part, part_of
+from applications.common.parts import Part
 from applications.image_classification import options as own_options
-from applications.image_classification.config import Config
+from applications.image_classification.source import read_part
 
 if TYPE_CHECKING:
     from applications.image_classification.loading import Classifier
@@ -49,41 +47,6 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(reports.table(matrix, names))
     folder = getattr(options, "output", classifier.path.parent)
     reports.write(folder, matrix, names, {"part": options.part})
-
-
-def read_part(
-    classifier: "Classifier", options: argparse.Namespace
-) -> tuple[Part, list[str]]:
-    """Reads `--part` of `--data`, or of the data of the run.
-
-    Seed and validation are the run's, so that the parts are the same.
-
-    Returns:
-        The images, and the names of their classes.
-    """
-    facts = classifier.facts
-    if options.data is None and "settings" not in facts:
-        raise ValueError(
-            f"{classifier.path}: no run has trained this model, whose data "
-            "could be read: give --data"
-        )
-    config = Config(**facts["settings"]) if "settings" in facts else Config()
-    data = read_data(
-        options.data or config.data,
-        classifier.shape,
-        config.seed,
-        config.validation and options.data is None,
-        options.skip_bad,
-        options.workers,
-    )
-    known = options.class_names or facts.get("class_names")
-    if known is not None:
-        check_classes(
-            classifier.path,
-            classifier.class_names(known, len(data.class_names)),
-            data.class_names,
-        )
-    return part_of(data, options.part), data.class_names
 
 
 def confusion(

@@ -3,12 +3,19 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from applications.common import command
 from applications.common.extras import optional
 from applications.common.images import image_files, read_images
 from applications.common.problems import Problems
 from applications.image_classification import options as own_options
+from applications.image_classification.source import evenly, read_part
+
+if TYPE_CHECKING:
+    from applications.image_classification.loading import Classifier
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -21,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "probability, and the row and column where each map is highest, in "
         "pixels of the image as the model sees it."
     )
+    command.add_source(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -42,21 +50,21 @@ def _explain(options: argparse.Namespace) -> None:
     own_options.check_positive(options, "limit", "batch_size")
     # Before the work, not after it.
     optional("matplotlib.figure", "images")
-    paths = image_files(options.images)
+    paths = options.images and image_files(options.images)
     classifier = load_classifier(
         options.model, options.size, options.input_range
     )
     classifier.announce(options.input_range)
-    if len(paths) > options.limit:
-        print(f"the first {options.limit} of {len(paths)} images, see --limit")
-        paths = paths[: options.limit]
-    problems = Problems(options.skip_bad)
-    images, kept = read_images(
-        paths, classifier.shape, problems, options.workers
-    )
-    problems.report()
-    if not kept:
-        raise ValueError("none of the files is an image")
+    if paths:
+        images, sources = _of_files(paths, classifier, options)
+    else:
+        part, names = read_part(classifier, options)
+        part = evenly(part, options.limit)
+        images = part.images
+        sources = [
+            f"{source}, {names[label]}"
+            for source, label in zip(part.sources, part.labels, strict=True)
+        ]
     found = explaining.explain_images(
         classifier,
         images,
@@ -69,12 +77,29 @@ def _explain(options: argparse.Namespace) -> None:
         eigen_smooth=options.eigen_smooth,
     )
     explaining.draw(found, options.output)
-    for row, index in enumerate(kept):
+    for row, source in enumerate(sources):
         print(
-            f"{paths[index]}\t{found.names[row]}\t"
+            f"{source}\t{found.names[row]}\t"
             f"{found.probabilities[row]:.4f}\t{found.peaks(row)}"
         )
     print(f"wrote {options.output}")
+
+
+def _of_files(
+    paths: Sequence[Path], classifier: "Classifier", options: argparse.Namespace
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the images that can be read, and their files."""
+    if len(paths) > options.limit:
+        print(f"the first {options.limit} of {len(paths)} images, see --limit")
+        paths = paths[: options.limit]
+    problems = Problems(options.skip_bad)
+    images, kept = read_images(
+        paths, classifier.shape, problems, options.workers
+    )
+    problems.report()
+    if not kept:
+        raise ValueError("none of the files is an image")
+    return images, [str(paths[index]) for index in kept]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ INPUT_RANGES = ("0,255", "0,1", "-1,1", "imagenet", "caffe")
 def parser(description: str) -> argparse.ArgumentParser:
     """Returns a parser that knows the model, the images and the methods."""
     made = model_parser(description)
-    add_images(made)
+    add_images(made, required=False)
     _add_method_options(made)
     made.add_argument(
         "--limit", type=int, default=16, help="the most images to explain"
@@ -37,14 +37,15 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def add_images(made: argparse.ArgumentParser) -> None:
+def add_images(made: argparse.ArgumentParser, required: bool = True) -> None:
     """Adds the images to look at."""
     made.add_argument(
         "--images",
         type=Path,
         nargs="+",
-        required=True,
-        help="image files, or folders of them",
+        required=required,
+        help="image files, or folders of them"
+        + ("" if required else "; None is --part of --data, all classes alike"),
     )
 
 

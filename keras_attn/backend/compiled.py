@@ -147,6 +147,26 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return outputs, mean, variance
 
 
+def attend(query, key, value, mask):
+    """Weighs values by softmax(query key), where the mask is true.
+
+    Products of matrices that lie one after the other, which both compilers
+    have a fast routine for.
+    """
+    query, key, value = (
+        ops.transpose(each, (0, 2, 1, 3)) for each in (query, key, value)
+    )
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    scores = ops.cast(scores, "float32")
+    if mask is not None:
+        scores = ops.where(mask, scores, -1e30)
+    # Keras warns of a softmax over one number, which is always 1.
+    is_single = scores.shape[-1] == 1
+    scores = ops.ones_like(scores) if is_single else ops.softmax(scores)
+    scores = ops.cast(scores, value.dtype)
+    return ops.transpose(ops.matmul(scores, value), (0, 2, 1, 3))
+
+
 def normalize_last(inputs, gamma, beta, epsilon):
     """Normalises over the last axis."""
     gamma, beta = (ops.cast(each, inputs.dtype) for each in (gamma, beta))

@@ -18,7 +18,6 @@ from keras_attn.backend.compiled import (
 from keras_attn.backend.compiled import mean as mean
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
-from keras_attn.backend.compiled import normalize_last as normalize_last
 from keras_attn.backend.compiled import rectify as rectify
 from keras_attn.backend.padding import pixels
 
@@ -61,7 +60,68 @@ def convolve(*arguments):
     )
 
 
-# XLA's gradients of three operations are slow on CPU, and these are exact.
+def attend(query, key, value, mask):
+    """Weighs values by softmax(query key), where the mask is true."""
+    if jax.default_backend() == "cpu":
+        # In float32, as JAX's own has its sums.
+        query, key = (keras.ops.cast(x, "float32") for x in (query, key))
+        return compiled.attend(query, key, value, mask)
+    return keras.ops.dot_product_attention(
+        query, key, value, mask=mask, scale=1.0
+    )
+
+
+# XLA's gradients of four operations are slow on CPU, and these are exact.
+
+
+def normalize_last(inputs, gamma, beta, epsilon):
+    """Normalises over the last axis."""
+    if jax.default_backend() != "cpu":
+        return compiled.normalize_last(inputs, gamma, beta, epsilon)
+    gamma, beta = (keras.ops.cast(x, inputs.dtype) for x in (gamma, beta))
+    return _normalize(inputs, gamma, beta, epsilon)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _normalize(inputs, gamma, beta, epsilon):
+    return _normalize_forward(inputs, gamma, beta, epsilon)[0]
+
+
+def _normalize_forward(inputs, gamma, beta, epsilon):
+    mean = inputs.mean(-1, keepdims=True)
+    variance = jax.numpy.square(inputs - mean).mean(-1, keepdims=True)
+    scale = jax.lax.rsqrt(variance + epsilon)
+    # XLA would compute both anew for each number that they are used for.
+    mean, scale = jax.lax.optimization_barrier((mean, scale))
+    outputs = (inputs - mean) * scale * gamma + beta
+    return outputs, (inputs, gamma, mean, scale)
+
+
+def _normalize_backward(epsilon, residuals, gradient):
+    """Pulls a gradient back to inputs, gamma and beta.
+
+    Of what comes in and goes out XLA would compute all anew, too, for each
+    block of a transformer that it goes through.
+    """
+    inputs, gamma, mean, scale = residuals
+    gradient = jax.lax.optimization_barrier(gradient)
+    normal = (inputs - mean) * scale
+    pulled = gradient * gamma
+    means = (
+        pulled.mean(-1, keepdims=True),
+        (pulled * normal).mean(-1, keepdims=True),
+    )
+    first, second = jax.lax.optimization_barrier(means)
+    of_inputs = scale * (pulled - first - second * normal)
+    others = tuple(range(inputs.ndim - 1))
+    return (
+        jax.lax.optimization_barrier(of_inputs),
+        (gradient * normal).sum(others),
+        gradient.sum(others),
+    )
+
+
+_normalize.defvjp(_normalize_forward, _normalize_backward)
 
 
 def _convolve_on_cpu(

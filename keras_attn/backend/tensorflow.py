@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_attn.backend import compiled
 from keras_attn.backend.compiled import FUSES as FUSES
+from keras_attn.backend.compiled import attend as attend
 from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import gelu as gelu
 from keras_attn.backend.compiled import largest as largest

@@ -176,6 +176,13 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return y.movedim(1, axis), mean, variance
 
 
+def attend(query, key, value, mask):
+    """Weighs values by softmax(query key), where the mask is true."""
+    return keras.ops.dot_product_attention(
+        query, key, value, mask=mask, scale=1.0
+    )
+
+
 def normalize_last(inputs, gamma, beta, epsilon):
     """Normalises over the last axis."""
     # Keras knows the shape of a variable by heart; that of a tensor is an

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import backend
 from keras_attn.layers.dense import Dense
 
 
@@ -174,9 +175,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         else:
             # Scaled first, as TensorFlow multiplies in float16, which ends at
             # 65504.
-            mixed = ops.dot_product_attention(
-                query * self._size**-0.5, key, value, mask=mask, scale=1.0
-            )
+            query = query * self._size**-0.5
+            mixed = backend.attend(query, key, value, mask)
         mixed = ops.reshape(mixed, self._shape_of(inputs))
         return mixed if self.projection is None else self.projection(mixed)
 

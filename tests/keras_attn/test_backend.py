@@ -645,3 +645,74 @@ def test_gelu_is_exact():
     expected = [0.5 * each * (1 + math.erf(each / 2**0.5)) for each in x]
     y = ops.convert_to_numpy(backend.gelu(ops.convert_to_tensor(x)))
     np.testing.assert_allclose(y, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (2, 3, 6)])
+def test_normalize_last(shape):
+    """Against the formula, and its gradients by differences, in float64."""
+    random = np.random.default_rng(0)
+    x, g = random.normal(2, 3, (2, *shape))
+    gamma, beta = random.normal(size=(2, 6))
+
+    def expected(x, gamma, beta):
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+
+    def function(tensors):
+        y = backend.normalize_last(*tensors, 1e-3)
+        return ops.sum(y * ops.convert_to_tensor(g.astype("float32")))
+
+    arrays = [x, gamma, beta]
+    value, gradients = backend.value_and_gradient(
+        function, [each.astype("float32") for each in arrays]
+    )
+    value = float(ops.convert_to_numpy(value))
+    assert value == pytest.approx(np.sum(g * expected(*arrays)), rel=1e-5)
+    for index, (array, gradient) in enumerate(
+        zip(arrays, gradients, strict=True)
+    ):
+        differences = np.empty_like(array)
+        for place in np.ndindex(array.shape):
+            ends = []
+            for step in (1e-5, -1e-5):
+                moved = [each.copy() for each in arrays]
+                moved[index][place] += step
+                ends.append(np.sum(g * expected(*moved)))
+            differences[place] = (ends[0] - ends[1]) / 2e-5
+        gradient = ops.convert_to_numpy(gradient)
+        np.testing.assert_allclose(gradient, differences, rtol=1e-4, atol=1e-4)
+
+
+def test_normalize_last_of_constants():
+    ones = ops.ones((2, 3, 4))
+
+    def function(x):
+        y = backend.normalize_last(x, ops.ones(4), ops.zeros(4), 1e-6)
+        return ops.sum(y * y)
+
+    value, gradient = backend.value_and_gradient(function, ones)
+    assert float(ops.convert_to_numpy(value)) == 0
+    np.testing.assert_array_equal(ops.convert_to_numpy(gradient), 0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_attend(masked, dtype):
+    random = np.random.default_rng(0)
+    query, key, value = random.normal(size=(3, 2, 5, 3, 4))
+    mask = None
+    logits = np.einsum("bqhd,bkhd->bhqk", query, key)
+    if masked:
+        mask = random.random((2, 1, 1, 5)) < 0.6
+        mask[..., 0] = True
+        logits = np.where(mask, logits, -np.inf)
+        mask = ops.convert_to_tensor(mask)
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    expected = np.einsum("bhqk,bkhd->bqhd", weights, value)
+    tensors = (ops.convert_to_tensor(x, dtype) for x in (query, key, value))
+    found = backend.attend(*tensors, mask)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    found = ops.convert_to_numpy(ops.cast(found, "float32"))
+    atol = 1e-5 if dtype == "float32" else 4e-2
+    np.testing.assert_allclose(found, expected, atol=atol)

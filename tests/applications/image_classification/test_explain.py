@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from applications.common.datasets import read_data
+from applications.common.parts import Part
 from applications.image_classification import explain, ranges
+from applications.image_classification.loading import load_classifier
 from applications.image_classification.options import METHODS
+from applications.image_classification.source import evenly
+from keras_attn.explain import AttentionRollout
 from tests.applications.image_classification.tiny import make_classifier
 from tests.contracts import devices
 
@@ -245,3 +250,38 @@ def test_what_is_no_classifier_of_images_is_refused(fail, saved, tmp_path):
     assert "reads 7 channels" in fail(model=saved(many))
     grey = saved(make_classifier((24, 24, 1)))
     assert "grey" in fail("--input-range", "caffe", model=grey)
+
+
+def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
+    path = tmp_path / "maps.png"
+    argv = ["--model", str(trained), "--output", str(path), "--limit", "12"]
+    argv += ["--method", "grad_cam", "attention_rollout"]
+    assert explain.main(argv) == 0
+    out = capsys.readouterr().out
+    lines = [line.split("\t") for line in out.splitlines() if "\t" in line]
+    classifier = load_classifier(trained)
+    names = classifier.facts["class_names"]
+    # Two images of the first two classes, and one of each of the others.
+    shown = [line[0].rpartition(", ")[2] for line in lines]
+    assert shown == sorted([*names, *names[:2]], key=names.index)
+    assert all(line[1] in names for line in lines)
+    assert drawn(path).std() > 10
+    # Of its first image, where rollout has its highest value.
+    settings = classifier.facts["settings"]
+    image = read_data(settings["data"], (12, 12, 1)).test.images[:1]
+    (rolled,) = AttentionRollout(classifier.model)(image.astype("float32"))
+    row, column = np.unravel_index(rolled.argmax(), rolled.shape)
+    assert f"attention_rollout ({row}, {column})" in lines[0][3]
+
+
+def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
+    assert explain.main(["--model", str(saved())]) == 2
+    assert "no run has trained this model" in capsys.readouterr().err
+
+
+def test_images_are_spread_over_the_classes():
+    labels = np.array([0, 0, 0, 0, 1, 2, 2, 0])
+    part = Part(np.arange(8), labels, [str(i) for i in range(8)])
+    assert evenly(part, 3).sources == ["0", "4", "5"]
+    assert evenly(part, 6).sources == ["0", "1", "2", "4", "5", "6"]
+    assert len(evenly(part, 20)) == 8
