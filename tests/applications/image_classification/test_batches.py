@@ -87,6 +87,25 @@ def test_a_batch_is_the_same_whoever_makes_it_when(settings):
     assert (expected[0][0][0] != expected[1][0][0]).any()
 
 
+def test_each_epoch_mixes_anew():
+    source, shares = batches(mixup=1.0), []
+    for epoch in range(2):
+        source.start_epoch(epoch)
+        # Whatever the order of the images.
+        shares.append(np.sort(source[0][1].max(axis=1)))
+    assert np.abs(shares[0] - shares[1]).max() > 0.01
+
+
+def test_what_leaves_the_range_is_brought_back(monkeypatch):
+    class Doubled(keras.layers.RandAugment):
+        def call(self, inputs, training=None):
+            return 2 * keras.ops.convert_to_tensor(inputs) - 100
+
+    monkeypatch.setattr(keras.layers, "RandAugment", Doubled)
+    images, _ = batches(rand_augment=0.5)[0]
+    assert images.min() == 0 and images.max() == 255
+
+
 def test_validation_is_never_augmented():
     source = batches(False, mirror=True, padding=2, mixup=1.0, rand_augment=1.0)
     images, labels = source[0]

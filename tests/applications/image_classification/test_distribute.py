@@ -14,7 +14,7 @@ from tests.applications.image_classification.conftest import OPTIONS, TINY_VIT
 
 # Devices have to be made before anything else.
 CHILD = """
-import os, sys
+import contextlib, os, sys
 
 if os.environ["KERAS_BACKEND"] == "tensorflow":
     import tensorflow as tf
@@ -25,21 +25,11 @@ if os.environ["KERAS_BACKEND"] == "tensorflow":
 from applications.common import devices
 from applications.image_classification import train
 
+@contextlib.contextmanager
 def seen(how, distributed=devices.distributed):
-    manager = distributed(how)
-    enter = type(manager).__enter__
-    print(how, end=" ")
-    return Counted(manager)
-
-class Counted:
-    def __init__(self, manager):
-        self.manager = manager
-    def __enter__(self):
-        found = self.manager.__enter__()
-        print(found.count)
-        return found
-    def __exit__(self, *problem):
-        return self.manager.__exit__(*problem)
+    with distributed(how) as found:
+        print(how, found.count)
+        yield found
 
 devices.distributed = seen
 for how in ("none", "data"):
@@ -64,8 +54,8 @@ def logs(fashion, tmp_path_factory):
         env={
             **os.environ,
             "KERAS_BACKEND": keras.backend.backend(),
-            # The second is that of a test on a GPU.
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+            # Also where there is a GPU.
             "CUDA_VISIBLE_DEVICES": "",
             "JAX_PLATFORMS": "cpu",
         },

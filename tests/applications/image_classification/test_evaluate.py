@@ -28,6 +28,15 @@ def test_counts_what_the_run_was_tested_on(trained, fashion, tmp_path, capsys):
     assert "input range" not in out
 
 
+def test_many_images_are_predicted_a_few_at_a_time(trained, fashion):
+    images = read_data(str(fashion), (12, 12, 1)).test.images
+    classifier = load_classifier(trained)
+    expected = classifier.model.predict(images.astype("float32"), verbose=0)
+    # Of one image at once, sixteen are prepared.
+    found = classifier.predict(images, batch_size=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_the_validation_part_is_that_of_the_run(trained, tmp_path, capsys):
     argv = ["--model", str(trained), "--output", str(tmp_path)]
     assert evaluate.main([*argv, "--part", "validation"]) == 0
