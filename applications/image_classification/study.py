@@ -8,13 +8,14 @@ import argparse
 import dataclasses
 import datetime
 import json
-import platform
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from applications.common import command, files
+from applications.common.machine import processor
 from applications.common.parts import Data, part_of
 from applications.image_classification import options as own_options
 from applications.image_classification.config import RESNETS, Config
@@ -123,7 +124,7 @@ def _result(
         "seconds": None if before or result.was_finished else round(seconds, 1),
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
-        "machine": platform.processor() or platform.machine(),
+        "machine": f"{processor()}, {os.cpu_count()} cores",
         "date": datetime.date.today().isoformat(),
     }
     files.write_text(folder / RESULT, json.dumps(found) + "\n")
