@@ -37,13 +37,12 @@ class OrderedBatches(keras.utils.PyDataset):
     def share(self, devices: int) -> None:
         """Makes each batch a multiple of the devices that share it.
 
-        What is over at the end of an epoch is left out.
+        Of the last one: what is over at the end of an epoch is left out.
         """
-        if self.batch_size % devices or self.count < devices:
+        if self.count < devices:
             raise ValueError(
-                f"--batch-size must be a multiple of the {devices} devices, "
-                f"and there must be as many images; it is {self.batch_size}, "
-                f"and there are {self.count}"
+                f"{devices} devices cannot share {self.count} images: there "
+                "must be one for each"
             )
         self.used = self.count - self.count % devices
         self.starts = list(range(0, self.used, self.batch_size))

@@ -25,6 +25,14 @@ class Devices:
     count: int = 1
     feed: Callable[[OrderedBatches, int | None], Any] | None = None
 
+    def check(self, batch_size: int) -> None:
+        """Checks that a batch can be shared evenly."""
+        if batch_size % self.count:
+            raise ValueError(
+                f"--batch-size must be a multiple of the {self.count} devices; "
+                f"it is {batch_size}"
+            )
+
 
 @contextlib.contextmanager
 def distributed(how: str) -> Iterator[Devices]:
@@ -32,8 +40,8 @@ def distributed(how: str) -> Iterator[Devices]:
 
     With `"data"` each device has all weights and its share of each batch:
     `keras.distribution.DataParallel` on JAX, `tf.distribute.MirroredStrategy`
-    on TensorFlow, where batch normalisation is of the share. On PyTorch Keras
-    has nothing of the kind yet.
+    on TensorFlow, where batch normalisation is of the share. On PyTorch it is
+    Keras' class too, of which 3.15 has none yet there.
 
     Args:
         how: One of `DISTRIBUTIONS`.
@@ -44,25 +52,23 @@ def distributed(how: str) -> Iterator[Devices]:
     if how == "none":
         yield Devices()
         return
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        with _mirrored() as devices:
-            yield devices
-    elif backend == "jax":
-        with _data_parallel() as devices:
-            yield devices
-    else:
-        raise ValueError(
-            f"--distribute {how} needs --backend jax or tensorflow: Keras "
-            f"{keras.__version__} does not distribute on {backend}"
-        )
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    with _mirrored() if on_tensorflow else _data_parallel() as devices:
+        yield devices
 
 
 @contextlib.contextmanager
 def _data_parallel() -> Iterator[Devices]:
     before = keras.distribution.distribution()
-    # Each process has all of the images.
-    parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
+    try:
+        # Each process has all of the images.
+        parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
+    except AttributeError as problem:
+        raise ValueError(
+            "--distribute data needs --backend jax or tensorflow: Keras "
+            f"{keras.__version__} does not distribute on "
+            f"{keras.backend.backend()}"
+        ) from problem
     keras.distribution.set_distribution(parallel)
     try:
         yield Devices(parallel.device_mesh.devices.size)

@@ -32,6 +32,11 @@ class Run:
     verbose: int | str = "auto"
     distribute: str = "none"
 
+    @property
+    def begins(self) -> bool:
+        """Whether there is nothing to go on from, or that is to be removed."""
+        return self.restart or not (self.folder / runs.STATE).exists()
+
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> "Run":
         """Takes out of parsed options what `add_run_options` has added."""
@@ -90,18 +95,20 @@ def train(
             or `None` to keep the model of the last epoch.
         early_stopping: Callback that stops, or `None`.
     """
-    started = {"settings": config.to_dict(), **facts}
-    started["backend"] = keras.backend.backend()
-    runs.open_run(run.folder, started, run.restart)
-    training = resume.ResumableTraining(
-        run.folder, config.epochs, monitor, early_stopping
-    )
-    if training.finished:
-        return Result(training.history, was_finished=True)
-    if config.mixed_precision != "none":
-        keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
-    keras.utils.set_random_seed(config.seed)
     with devices.distributed(run.distribute) as used:
+        # Before anything of an older run is removed.
+        used.check(config.batch_size)
+        started = {"settings": config.to_dict(), **facts}
+        started["backend"] = keras.backend.backend()
+        runs.open_run(run.folder, started, run.restart)
+        training = resume.ResumableTraining(
+            run.folder, config.epochs, monitor, early_stopping
+        )
+        if training.finished:
+            return Result(training.history, was_finished=True)
+        if config.mixed_precision != "none":
+            keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
+        keras.utils.set_random_seed(config.seed)
         made = prepare(training)
         training.kept = made.kept
         epoch = training.restore(made.model)
@@ -109,30 +116,43 @@ def train(
             print(f"going on after epoch {epoch} of {config.epochs}")
         elif made.begin is not None:
             made.begin()
-        batches, validation = made.batches, made.validation
-        for each in (batches, validation):
-            if each is not None:
-                each.share(used.count)
-        callbacks = [] if early_stopping is None else [early_stopping]
-        callbacks += [training, *made.callbacks]
-        steps = None
-        if used.feed is None:
-            callbacks.insert(0, StartEpochs(batches))
-        else:
-            steps = len(batches)
-            batches = used.feed(batches, epoch)
-            if validation is not None:
-                validation = used.feed(validation, None)
-        made.model.fit(
-            batches,
-            validation_data=validation,
-            initial_epoch=epoch,
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            class_weight=made.class_weight,
-            callbacks=callbacks,
-            # Keras would shuffle by a generator that no state is kept of.
-            shuffle=False,
-            verbose=run.verbose,
-        )
+        _fit(made, config, training, used, epoch, run.verbose)
     return Result(training.history, was_finished=False)
+
+
+def _fit(
+    made: Prepared,
+    config: Settings,
+    training: resume.ResumableTraining,
+    used: devices.Devices,
+    epoch: int,
+    verbose: int | str,
+) -> None:
+    """Trains from an epoch on."""
+    batches, validation = made.batches, made.validation
+    for each in (batches, validation):
+        if each is not None:
+            each.share(used.count)
+    stopping = training.early_stopping
+    callbacks = [] if stopping is None else [stopping]
+    callbacks += [training, *made.callbacks]
+    steps = None
+    if used.feed is None:
+        callbacks.insert(0, StartEpochs(batches))
+    else:
+        steps = len(batches)
+        batches = used.feed(batches, epoch)
+        if validation is not None:
+            validation = used.feed(validation, None)
+    made.model.fit(
+        batches,
+        validation_data=validation,
+        initial_epoch=epoch,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        class_weight=made.class_weight,
+        callbacks=callbacks,
+        # Keras would shuffle by a generator that no state is kept of.
+        shuffle=False,
+        verbose=verbose,
+    )

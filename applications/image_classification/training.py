@@ -26,6 +26,9 @@ def train_model(config: Config, data: Data, run: Run) -> Result:
     without, that of the last epoch: a choice by test images would flatter.
     """
     classes = len(data.class_names)
+    if run.begins:
+        # For what is wrong with it, before an older run is removed.
+        networks.build_network(config, classes)
     has_validation = data.validation is not None and len(data.validation) > 0
     facts = {
         "class_names": data.class_names,

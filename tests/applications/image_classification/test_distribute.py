@@ -94,4 +94,5 @@ def test_pytorch_says_what_does_distribute(fashion, tmp_path, capsys):
     assert train.main(argv) == 2
     error = capsys.readouterr().err
     assert "--distribute data needs --backend jax or tensorflow" in error
+    assert not (tmp_path / "run").exists()
     assert keras.__version__ in error

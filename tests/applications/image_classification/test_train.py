@@ -10,6 +10,7 @@ from applications.image_classification.config import Config
 from applications.image_classification.loading import load_classifier
 from tests.applications.common.training_contract import (
     TrainingContract,
+    content_of,
     rates_of,
     rows_of,
 )
@@ -173,6 +174,26 @@ def test_refuses(fashion, tmp_path, options, message, capsys):
     assert run(fashion, tmp_path / "run", *options) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: ") and message in error
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--arguments", "deep=1"),
+        ("--weights", "nowhere.npz"),
+        ("--network", "ViT", "--size", "13"),
+    ],
+)
+def test_what_is_refused_removes_nothing(fashion, tmp_path, options, capsys):
+    first = ("--arguments", "depth=8", "--epochs", "1", "--warmup-epochs", "0")
+    assert run(fashion, tmp_path, *first) == 0
+    before = content_of(tmp_path)
+    assert run(fashion, tmp_path, *first, *options, "--restart") == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert content_of(tmp_path) == before
+    # Nor does it leave something behind, which the right options would meet.
+    assert run(fashion, tmp_path / "new", *first, *options) == 2
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_log_can_be_read_by_anyone(trained):
