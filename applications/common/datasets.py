@@ -13,6 +13,16 @@ from applications.common.problems import Problems
 
 # The part of the training images that validate: 5,000 out of 60,000.
 SHARE = 12
+# What the options are from which a task makes the arguments of `read_data`.
+HELP = {
+    "data": "folder with a folder of images for each class, or with the four "
+    "files of Fashion-MNIST; without it Fashion-MNIST as Debian's package "
+    "dataset-fashion-mnist installs it, or else as Keras downloads it",
+    "size": "height and width that images are brought to",
+    "channels": "1 for grey, 3 for colour",
+    "validation": "take the last twelfth of the training images away to "
+    "validate with: 5,000 of Fashion-MNIST; of a folder, that of each class",
+}
 
 
 def read_data(

@@ -34,6 +34,28 @@ def image_files(given: Sequence[Path]) -> list[Path]:
     return found
 
 
+def read_files(
+    paths: Sequence[Path], shape: Shape, skip_bad: bool, workers: int
+) -> tuple[np.ndarray, list[str]]:
+    """Reads files as `read_images` does, and says which are none.
+
+    Args:
+        paths: The files.
+        shape: As of `read_images`.
+        skip_bad: Whether to leave out what cannot be read.
+        workers: As of `read_images`.
+
+    Returns:
+        The images, and the names of their files.
+    """
+    problems = Problems(skip_bad)
+    images, kept = read_images(paths, shape, problems, workers)
+    problems.report()
+    if not kept:
+        raise ValueError("none of the files is an image")
+    return images, [str(paths[index]) for index in kept]
+
+
 def read_images(
     paths: Sequence[Path],
     shape: Shape,

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from applications.common import command
-from applications.common.images import read_images
+from applications.common.images import read_files
 from applications.common.parts import Part
-from applications.common.problems import Problems
 from applications.facial_expression import options as model_options
 
 
@@ -33,15 +32,10 @@ def _predict(options: argparse.Namespace) -> None:
     from keras_attn.applications.fernet import decode_predictions
 
     loaded = load_model(options.model, options.class_names)
-    problems = Problems(options.skip_bad)
-    images, kept = read_images(
-        options.images, loaded.shape, problems, options.workers
+    images, sources = read_files(
+        options.images, loaded.shape, options.skip_bad, options.workers
     )
-    problems.report()
-    if not kept:
-        raise ValueError("none of the files is an image")
-    sources = [str(options.images[index]) for index in kept]
-    part = Part(images, np.zeros(len(kept), "int64"), sources)
+    part = Part(images, np.zeros(len(images), "int64"), sources)
     predicted = probabilities(loaded, part, workers=options.workers)
     decoded = decode_predictions(predicted, options.top, loaded.class_names)
     for source, best in zip(sources, decoded, strict=True):

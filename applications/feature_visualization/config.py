@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from applications.common import datasets
 from applications.common.settings import Settings
 
 DEFAULT_RUN = "runs/feature_visualization"
@@ -37,15 +38,7 @@ class Config(Settings):
 
     HELP: ClassVar[Mapping[str, str]] = {
         **Settings.HELP,
-        "data": "folder with a folder of images for each class, or with the "
-        "four files of Fashion-MNIST; without it Fashion-MNIST as Debian's "
-        "package dataset-fashion-mnist installs it, or else as Keras "
-        "downloads it",
-        "size": "height and width that images are brought to",
-        "channels": "1 for grey, 3 for colour",
-        "validation": "take the last twelfth of the training images away to "
-        "validate with: 5,000 of Fashion-MNIST; of a folder, that of each "
-        "class",
+        **datasets.HELP,
         "filters": "channels of the five convolutions, with commas",
         "units": "of each linear layer",
         "dropout": "share of these that are set to 0 in training",

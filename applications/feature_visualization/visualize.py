@@ -9,7 +9,7 @@ import numpy as np
 
 from applications.common import command
 from applications.common.extras import optional
-from applications.common.images import image_files, read_images
+from applications.common.images import image_files, read_files
 from applications.common.problems import Problems
 from applications.feature_visualization import photographs
 from applications.feature_visualization.config import DEFAULT_RUN
@@ -161,12 +161,10 @@ def _run(options: argparse.Namespace) -> "Subject":
     config = loaded.config
     if options.images:
         paths = image_files(options.images)
-        problems = Problems(options.skip_bad)
-        images, kept = read_images(
-            paths, config.shape, problems, options.workers
+        images, files = read_files(
+            paths, config.shape, options.skip_bad, options.workers
         )
-        problems.report()
-        names = [paths[index].stem for index in kept]
+        names = [Path(each).stem for each in files]
     else:
         part = read_part(loaded, options)
         images = part.images

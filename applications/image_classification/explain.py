@@ -9,8 +9,7 @@ import numpy as np
 
 from applications.common import command
 from applications.common.extras import optional
-from applications.common.images import image_files, read_images
-from applications.common.problems import Problems
+from applications.common.images import image_files, read_files
 from applications.image_classification import options as own_options
 from applications.image_classification.source import evenly, read_part
 
@@ -92,14 +91,9 @@ def _of_files(
     if len(paths) > options.limit:
         print(f"the first {options.limit} of {len(paths)} images, see --limit")
         paths = paths[: options.limit]
-    problems = Problems(options.skip_bad)
-    images, kept = read_images(
-        paths, classifier.shape, problems, options.workers
+    return read_files(
+        paths, classifier.shape, options.skip_bad, options.workers
     )
-    problems.report()
-    if not kept:
-        raise ValueError("none of the files is an image")
-    return images, [str(paths[index]) for index in kept]
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from applications.common import command
-from applications.common.images import image_files, read_images
-from applications.common.problems import Problems
+from applications.common.images import image_files, read_files
 from applications.image_classification import options as own_options
 
 
@@ -32,18 +31,14 @@ def _predict(options: argparse.Namespace) -> None:
         options.model, options.size, options.input_range
     )
     classifier.announce(options.input_range)
-    problems = Problems(options.skip_bad)
-    images, kept = read_images(
-        paths, classifier.shape, problems, options.workers
+    images, sources = read_files(
+        paths, classifier.shape, options.skip_bad, options.workers
     )
-    problems.report()
-    if not kept:
-        raise ValueError("none of the files is an image")
     found = classifier.predict(images, options.batch_size)
     names = classifier.class_names(options.class_names, found.shape[1])
-    for index, row in zip(kept, found, strict=True):
+    for source, row in zip(sources, found, strict=True):
         for best in (-row).argsort(kind="stable")[: options.top]:
-            print(f"{paths[index]}\t{names[best]}\t{row[best]:.4f}")
+            print(f"{source}\t{names[best]}\t{row[best]:.4f}")
 
 
 if __name__ == "__main__":
