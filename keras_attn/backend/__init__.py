@@ -30,10 +30,10 @@ this room. Each backend's module defines the same names:
 - `contiguous(inputs)`: the same, laid out in memory in the order of its axes.
 - `largest(inputs, axes)`: the maximum over a tuple of axes. Of equal values,
   each has the same share of the gradient.
-- `attend(query, key, value, mask)`: softmax over the keys of each query's
-  products with them, by which the values are weighed; `(batch, tokens, heads,
-  numbers)` each. The query is scaled, and the mask, which may be `None`, is
-  true where it may look.
+- `attend(query, key, value, mask, scale)`: softmax over the keys of each
+  query's products with them, times `scale`, by which the values are weighed;
+  `(batch, tokens, heads, numbers)` each. The mask, which may be `None`, is
+  true where a query may look.
 - `gelu(inputs)`: the exact GELU, by `erf`.
 - `linear(inputs, kernel, bias)`: vectors times a matrix plus a bias, which may
   be `None`, all of one dtype.

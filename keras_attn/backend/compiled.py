@@ -147,8 +147,8 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return outputs, mean, variance
 
 
-def attend(query, key, value, mask):
-    """Weighs values by softmax(query key), where the mask is true.
+def attend(query, key, value, mask, scale):
+    """Weighs values by softmax(scale query key), where the mask is true.
 
     Products of matrices that lie one after the other, which both compilers
     have a fast routine for.
@@ -156,7 +156,8 @@ def attend(query, key, value, mask):
     query, key, value = (
         ops.transpose(each, (0, 2, 1, 3)) for each in (query, key, value)
     )
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    # Scaled first, as TensorFlow multiplies in float16, which ends at 65504.
+    scores = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
     scores = ops.cast(scores, "float32")
     if mask is not None:
         scores = ops.where(mask, scores, -1e30)

@@ -60,14 +60,14 @@ def convolve(*arguments):
     )
 
 
-def attend(query, key, value, mask):
-    """Weighs values by softmax(query key), where the mask is true."""
+def attend(query, key, value, mask, scale):
+    """Weighs values by softmax(scale query key), where the mask is true."""
     if jax.default_backend() == "cpu":
         # In float32, as JAX's own has its sums.
         query, key = (keras.ops.cast(x, "float32") for x in (query, key))
-        return compiled.attend(query, key, value, mask)
+        return compiled.attend(query, key, value, mask, scale)
     return keras.ops.dot_product_attention(
-        query, key, value, mask=mask, scale=1.0
+        query, key, value, mask=mask, scale=scale
     )
 
 

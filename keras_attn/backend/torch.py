@@ -176,11 +176,14 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return y.movedim(1, axis), mean, variance
 
 
-def attend(query, key, value, mask):
-    """Weighs values by softmax(query key), where the mask is true."""
-    return keras.ops.dot_product_attention(
-        query, key, value, mask=mask, scale=1.0
-    )
+def attend(query, key, value, mask, scale):
+    """Weighs values by softmax(scale query key), where the mask is true.
+
+    Keras' own copies each of the three before.
+    """
+    heads = (each.transpose(1, 2) for each in (query, key, value))
+    mixed = F.scaled_dot_product_attention(*heads, attn_mask=mask, scale=scale)
+    return mixed.transpose(1, 2)
 
 
 def normalize_last(inputs, gamma, beta, epsilon):

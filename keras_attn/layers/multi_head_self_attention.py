@@ -173,10 +173,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             scores = self._drop(scores, training=True)
             mixed = ops.einsum("bhqk,bkhd->bqhd", scores, value)
         else:
-            # Scaled first, as TensorFlow multiplies in float16, which ends at
-            # 65504.
-            query = query * self._size**-0.5
-            mixed = backend.attend(query, key, value, mask)
+            scale = self._size**-0.5
+            mixed = backend.attend(query, key, value, mask, scale)
         mixed = ops.reshape(mixed, self._shape_of(inputs))
         return mixed if self.projection is None else self.projection(mixed)
 

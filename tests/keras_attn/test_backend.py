@@ -701,7 +701,7 @@ def test_attend(masked, dtype):
     random = np.random.default_rng(0)
     query, key, value = random.normal(size=(3, 2, 5, 3, 4))
     mask = None
-    logits = np.einsum("bqhd,bkhd->bhqk", query, key)
+    logits = 0.6 * np.einsum("bqhd,bkhd->bhqk", query, key)
     if masked:
         mask = random.random((2, 1, 1, 5)) < 0.6
         mask[..., 0] = True
@@ -711,7 +711,7 @@ def test_attend(masked, dtype):
     weights /= weights.sum(-1, keepdims=True)
     expected = np.einsum("bhqk,bkhd->bqhd", weights, value)
     tensors = (ops.convert_to_tensor(x, dtype) for x in (query, key, value))
-    found = backend.attend(*tensors, mask)
+    found = backend.attend(*tensors, mask, 0.6)
     assert keras.backend.standardize_dtype(found.dtype) == dtype
     found = ops.convert_to_numpy(ops.cast(found, "float32"))
     atol = 1e-5 if dtype == "float32" else 4e-2
