@@ -148,7 +148,8 @@ class Config(Settings):
 def parsed_arguments(text: str) -> dict[str, Any]:
     """Reads `name=value, ...` as Python would; a bare word is a string."""
     call = ast.parse(f"f({text})", mode="eval").body
-    if not isinstance(call, ast.Call) or call.args:
+    is_call = isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+    if not is_call or call.args:
         raise ValueError(f"not arguments with names: {text}")
     found = {}
     for each in call.keywords:

@@ -13,6 +13,7 @@ import keras_attn  # noqa: F401
 from applications.common import runs, saved
 from applications.common.images import Shape
 from applications.image_classification.classes import class_names
+from applications.image_classification.config import Config
 from applications.image_classification.ranges import scaled
 
 
@@ -36,6 +37,13 @@ class Classifier:
     input_range: str
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    def settings(self) -> Config | None:
+        """Returns those of its run, if that was of this task."""
+        try:
+            return Config(**self.facts["settings"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
     def class_names(self, given: Sequence[str] | None, count: int) -> list[str]:
         """Returns a name for each class; see `classes.class_names`.
 
@@ -48,8 +56,11 @@ class Classifier:
         return class_names(given, count)
 
     def announce(self, given: str | None) -> None:
-        """Prints the input range, if neither the user nor a run gives it."""
-        if given is None and not self.facts:
+        """Prints the input range, if neither the user nor a run gives it.
+
+        Networks that this task has trained scale pixels themselves.
+        """
+        if given is None and self.settings() is None:
             print(f"input range {self.input_range}, see --input-range")
 
     def prepare(self, images: np.ndarray) -> np.ndarray:

@@ -25,12 +25,13 @@ def read_part(
         The images, and the names of their classes.
     """
     facts = classifier.facts
-    if options.data is None and "settings" not in facts:
+    config = classifier.settings()
+    if options.data is None and config is None:
         raise ValueError(
-            f"{classifier.path}: no run has trained this model, whose data "
-            "could be read: give --data"
+            f"{classifier.path}: no run of this task has trained this model, "
+            "whose data could be read: give --data"
         )
-    config = Config(**facts["settings"]) if "settings" in facts else Config()
+    config = config or Config()
     data = read_data(
         options.data or config.data,
         classifier.shape,

@@ -50,6 +50,7 @@ def test_arguments_are_read_as_python_reads_them(text, expected):
         "depth=f(1)",
         "**{}",
         "depth=1); print(",
+        "1)(depth=14",
         "classes=3",
         "attention=se",
         "weights=None",

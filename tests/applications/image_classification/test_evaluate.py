@@ -71,7 +71,7 @@ def test_any_saved_classifier(saved, lights, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no run has trained this model, whose data could be read"),
+        ((), "no run of this task has trained this model, whose data could"),
         (("--data", "nowhere"), "nowhere: there is no such folder"),
         (("--batch-size", "0"), "--batch-size must be 1 or more"),
     ],
@@ -79,6 +79,18 @@ def test_any_saved_classifier(saved, lights, capsys):
 def test_refuses(saved, options, message, capsys):
     assert evaluate.main(["--model", str(saved()), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_run_of_another_task_is_any_saved_classifier(saved, lights, capsys):
+    path = saved(make_classifier(), "model.keras")
+    facts = {"settings": {"ratio": 4}, "class_names": ["bright", "dim"]}
+    (path.parent / "run.json").write_text(json.dumps(facts))
+    assert evaluate.main(["--model", str(path)]) == 2
+    assert "no run of this task" in capsys.readouterr().err
+    argv = ["--model", str(path.parent), "--data", str(lights)]
+    assert evaluate.main(argv) == 0
+    # Its input range is a guess, and said to be.
+    assert "input range 0,1" in capsys.readouterr().out
 
 
 def test_other_classes_are_refused(saved, lights, trained, capsys):

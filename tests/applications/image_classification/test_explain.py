@@ -276,7 +276,9 @@ def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
 
 def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
     assert explain.main(["--model", str(saved())]) == 2
-    assert "no run has trained this model" in capsys.readouterr().err
+    assert (
+        "no run of this task has trained this model" in capsys.readouterr().err
+    )
 
 
 def test_images_are_spread_over_the_classes():
