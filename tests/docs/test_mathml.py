@@ -1,0 +1,23 @@
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+pytest.importorskip("sphinx")
+mathml = pytest.importorskip("mathml")
+
+
+def test_an_equation_is_mathml():
+    found = mathml.mathml(r"\frac{a}{\sqrt{n}}", "block")
+    tags = [
+        e.tag.rpartition("}")[2] for e in ElementTree.fromstring(found).iter()
+    ]
+    assert tags[0] == "math"
+    assert {"mfrac", "msqrt"} < set(tags)
+
+
+@pytest.mark.parametrize("source", [r"\gone{x}", r"\left( x"])
+def test_what_would_be_shown_as_tex_is_an_error(source):
+    from sphinx.errors import SphinxError
+
+    with pytest.raises(SphinxError, match="TeX|equation"):
+        mathml.mathml(source, "inline")
