@@ -7,6 +7,7 @@ fresh process that runs one of them.
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -16,6 +17,8 @@ import sys
 import time
 
 RESULTS = pathlib.Path("build/benchmarks")
+# What is measured, and how.
+SOURCES = ("keras_attn", "benchmarks")
 THREADS = 2
 PAUSE = 0.02
 # What takes so many seconds needs no waking.
@@ -24,6 +27,9 @@ SLOW = 0.5
 
 def answer(question, cases, subjects, row, memory_of=()):
     """Runs a module: measures all cases, or the memory of one subject.
+
+    A run that was interrupted goes on where it was, as long as code, versions
+    and machine are the same; `--again` begins anew.
 
     Args:
         question: Name of what is recorded.
@@ -36,6 +42,7 @@ def answer(question, cases, subjects, row, memory_of=()):
     parser = argparse.ArgumentParser()
     parser.add_argument("--memory", metavar="SUBJECT")
     parser.add_argument("--only", metavar="CASE", help="measure, not record")
+    parser.add_argument("--again", action="store_true", help="measure all")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
     import keras
@@ -48,14 +55,18 @@ def answer(question, cases, subjects, row, memory_of=()):
         return
     if arguments.only:
         cases = [case for case in cases if arguments.only in _name(case)]
+    backend = keras.backend.backend()
     rows = []
-    for case in cases:
+    if not (arguments.only or arguments.again):
+        rows = recorded(question, backend)
+    # Rows are in the order of the cases.
+    for case in cases[len(rows) :]:
         times = medians({who: make(*case) for who, make in subjects.items()})
         memory = {who: _memory_of(who, case) for who in memory_of}
         rows.append(row(case, times, memory))
-        print(f"{question} {keras.backend.backend()}: {rows[-1]}", flush=True)
+        print(f"{question} {backend}: {rows[-1]}", flush=True)
         if not arguments.only:  # At once: an hour's run may be interrupted.
-            record(question, keras.backend.backend(), rows)
+            record(question, backend, rows)
 
 
 def medians(functions, rounds=15, seconds=16):
@@ -128,22 +139,47 @@ def _memory(mark):
 
 def record(question, backend, rows):
     """Writes one backend's rows for the report."""
-    import keras
-
     RESULTS.mkdir(parents=True, exist_ok=True)
-    versions = {"keras": keras.__version__}
-    for name in ("torch", backend):
-        versions[name] = getattr(__import__(name), "__version__", "")
     found = {
         "question": question,
         "backend": backend,
         "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "versions": versions,
+        **conditions(backend),
         "rows": rows,
     }
     path = RESULTS / f"{question}.{backend}.json"
-    path.write_text(json.dumps(found, indent=1))
+    # Whole or not at all, as the run may end at any time.
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(found, indent=1))
+    new.replace(path)
+
+
+def recorded(question, backend):
+    """Returns the rows that a run under the same conditions has written."""
+    path = RESULTS / f"{question}.{backend}.json"
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text())
+    now = conditions(backend)
+    return found["rows"] if now == {n: found.get(n) for n in now} else []
+
+
+def conditions(backend):
+    """Returns what a figure depends on, other than chance."""
+    import keras
+
+    versions = {"keras": keras.__version__}
+    for name in ("torch", backend):
+        versions[name] = getattr(__import__(name), "__version__", "")
+    digest = hashlib.sha256()
+    for folder in SOURCES:
+        for path in sorted(pathlib.Path(folder).rglob("*.py")):
+            digest.update(path.as_posix().encode() + path.read_bytes())
+    return {
+        "machine": machine(),
+        "versions": versions,
+        "code": digest.hexdigest(),
+    }
 
 
 def machine():
