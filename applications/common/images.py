@@ -1,16 +1,20 @@
 """Reads image files of any kind into arrays of one size."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from applications.common.extras import optional
 from applications.common.problems import Problems
 
+# Of Pillow, whatever the name of a file ends in. To read some of the others,
+# such as EPS, it starts a program that runs the file.
+FORMATS = "AVIF BMP GIF ICO JPEG JPEG2000 MPO PNG PPM TGA TIFF WEBP".split()
+T = TypeVar("T")
 # (height, width, channels)
 Shape = tuple[int | None, int | None, int]
 
@@ -92,25 +96,37 @@ def read_images(
     return np.array(images, "uint8").reshape((-1, *shape)), kept
 
 
-def read_image(path: Path, shape: Shape) -> np.ndarray:
-    """Reads one file, the right way up, as grey or colour as asked.
+def read_with(path: Path, use: Callable[[Any], T]) -> T:
+    """Returns what a function makes of the picture of a file.
 
-    With `None` for height and width, at the size that it has.
+    Raises:
+        ValueError: If there is no such file, or it cannot be read; one line.
     """
     image_module = optional("PIL.Image", "images")
-    turn = optional("PIL.ImageOps", "images").exif_transpose
-    if not path.exists():
+    # Nor a pipe, which would be waited for.
+    if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
+    image_module.init()
+    formats = [each for each in FORMATS if each in image_module.OPEN]
     try:
-        with image_module.open(path) as image:
+        with image_module.open(path, formats=formats) as image:
             image.load()
-            return _fit(turn(image), shape)
+            return use(image)
     # Pillow's readers raise whatever broken bytes lead them to.
     except Exception as problem:
         raise ValueError(
             f"{path}: not a readable image ({type(problem).__name__}: "
             f"{problem})"
         ) from problem
+
+
+def read_image(path: Path, shape: Shape) -> np.ndarray:
+    """Reads one file, the right way up, as grey or colour as asked.
+
+    With `None` for height and width, at the size that it has.
+    """
+    turn = optional("PIL.ImageOps", "images").exif_transpose
+    return read_with(path, lambda image: _fit(turn(image), shape))
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -24,11 +24,12 @@ def find(package: Package, file: str, sha256: str | None = None) -> Path:
             the file is missing or another; the message says what to install.
     """
     files = listed(package)
-    path = Path(files[file].locate()) if file in files else Path(file)
-    if not path.is_file():
+    # Not one of the folder that one happens to be in.
+    path = Path(files[file].locate()) if file in files else None
+    if path is None or not path.is_file():
         raise ValueError(
-            f"{path}: the package {package[0]} is installed without this "
-            f"file: {_command(package, '--force-reinstall ')}"
+            f"{path or file}: the package {package[0]} is installed without "
+            f"this file: {_command(package, '--force-reinstall ')}"
         )
     if sha256 is not None:
         _check(package, path, sha256)

@@ -11,7 +11,7 @@ import numpy as np
 
 from applications.common.extras import optional
 from applications.common.folders import FRACTIONS, PARTS
-from applications.common.images import read_image
+from applications.common.images import read_image, read_with
 from applications.common.parts import divide
 from applications.common.problems import Problems
 from applications.semantic_segmentation.palette import (
@@ -105,7 +105,7 @@ def read_voc(root: Path, problems: Problems, workers: int) -> Scenes:
                     root / VOC_MASKS / f"{line}.png",
                 )
                 for line in _read_lines(path)
-                if line
+                if _is_inside(path, line)
             ]
             checked = _check_all(path, pairs, names, problems, workers)
             parts[part] = [each.scene for each in checked]
@@ -115,6 +115,16 @@ def read_voc(root: Path, problems: Problems, workers: int) -> Scenes:
                 "to train with, one a line, without their ending"
             )
     return Scenes(names, voc_colormap(len(names)), **parts)
+
+
+def _is_inside(path: Path, line: str) -> bool:
+    """Returns whether a line names a picture; raises if it leads elsewhere."""
+    if Path(line).name != line:
+        raise ValueError(
+            f"{path}: must name pictures of {VOC_PICTURES}, without a path; "
+            f"there is {line!r}"
+        )
+    return bool(line)
 
 
 def _places(root: Path) -> dict[str, Path]:
@@ -208,9 +218,9 @@ def _check_all(
 
 
 def _check(pair: Pair, names: list[str] | None) -> Checked:
-    if not pair.image.exists():
+    if not pair.image.is_file():
         raise ValueError(f"{pair.image}: there is no such picture")
-    if not pair.mask.exists():
+    if not pair.mask.is_file():
         raise ValueError(
             f"{pair.image}: its mask {pair.mask} is missing: add it, or take "
             "the picture out"
@@ -245,16 +255,7 @@ def _check(pair: Pair, names: list[str] | None) -> Checked:
 def _picture_size(path: Path) -> tuple[int, int]:
     """Returns height and width of a picture the right way up."""
     turn = optional("PIL.ImageOps", "images").exif_transpose
-    try:
-        with optional("PIL.Image", "images").open(path) as image:
-            image.load()
-            width, height = turn(image).size
-    # Pillow's readers raise whatever broken bytes lead them to.
-    except Exception as problem:
-        raise ValueError(
-            f"{path}: not a readable image ({type(problem).__name__}: "
-            f"{problem})"
-        ) from problem
+    width, height = read_with(path, lambda image: turn(image).size)
     return height, width
 
 

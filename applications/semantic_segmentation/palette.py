@@ -6,6 +6,7 @@ import numpy as np
 
 from applications.common import files
 from applications.common.extras import optional
+from applications.common.images import read_with
 from applications.semantic_segmentation.scenes import IGNORE
 
 # Of Pillow: with a palette, grey, black and white. Others have no indices.
@@ -33,19 +34,7 @@ def read_index_png(path: Path) -> np.ndarray:
     Raises:
         ValueError: If it is not an image, or one without 8-bit indices.
     """
-    image_module = optional("PIL.Image", "images")
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such file")
-    try:
-        with image_module.open(path) as image:
-            mode = image.mode
-            values = np.array(image)
-    # Pillow's readers raise whatever broken bytes lead them to.
-    except Exception as problem:
-        raise ValueError(
-            f"{path}: not a readable image ({type(problem).__name__}: "
-            f"{problem})"
-        ) from problem
+    mode, values = read_with(path, lambda image: (image.mode, np.array(image)))
     if mode.startswith("I"):
         raise ValueError(
             f"{path}: masks must have 8 bits, and this one has 16 or more: "

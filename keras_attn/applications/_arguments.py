@@ -5,6 +5,7 @@ import os
 import keras
 
 from keras_attn import weights as weights_room
+from keras_attn.weights.keras_files import load_keras
 
 _KERAS_FILES = (".weights.h5", ".h5", ".keras")
 _TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
@@ -101,11 +102,11 @@ def finish(input_tensor, outputs, name, weights):
     inputs = inputs[0] if len(inputs) == 1 else inputs
     model = keras.Model(inputs, outputs, name=name)
     if weights is not None:
-        path = os.fspath(weights)
+        path = os.fsdecode(weights)
         if path.endswith(_TORCH_FILES):
             weights_room.load_torch(model, path)
         else:
-            model.load_weights(path)
+            load_keras(model, path)
     return model
 
 
@@ -116,7 +117,7 @@ def check_weights(weights):
     kinds = _KERAS_FILES + _TORCH_FILES
     if not isinstance(weights, (str, os.PathLike)):
         problem = "is not a path"
-    elif not os.fspath(weights).endswith(kinds):
+    elif not os.fsdecode(weights).endswith(kinds):
         problem = "is no such file name"
     elif not os.path.isfile(weights):
         problem = "does not exist"

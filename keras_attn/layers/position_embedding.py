@@ -70,6 +70,13 @@ class PositionEmbedding(keras.layers.Layer):
     def load_own_variables(self, store):
         grid = tuple(int(side) for side in np.asarray(store["grid"]))
         embedding = np.asarray(store["0"])
+        # A file may say anything, and what is made of it is of its size.
+        if min(grid) < 1 or grid[0] * grid[1] > embedding.shape[1]:
+            raise ValueError(
+                "The grid of saved weights must have no more places than they "
+                f"have tokens. Received: grid={grid}, "
+                f"embedding.shape={embedding.shape}"
+            )
         if grid != self.grid:
             embedding = interpolated(embedding, grid, self.grid)
         self.embedding.assign(embedding)

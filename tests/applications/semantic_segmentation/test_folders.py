@@ -377,6 +377,14 @@ class TestVoc:
         with pytest.raises(ValueError, match="must be 0 to 20.*there are 21"):
             read_voc(tmp_path, Problems(), workers=1)
 
+    @pytest.mark.parametrize("line", ["../a", "/etc/a", "b/c"])
+    def test_a_list_leads_nowhere_else(self, tmp_path, line):
+        voc(tmp_path, {"train": ["a"]})
+        path = tmp_path / "ImageSets" / "Segmentation" / "train.txt"
+        path.write_text(f"a\n{line}\n")
+        with pytest.raises(ValueError, match="train.txt: must name pictures"):
+            read_voc(tmp_path, Problems(), workers=1)
+
     def test_a_list_without_names_is_refused(self, tmp_path):
         voc(tmp_path, {"train": ["a"], "val": []})
         with pytest.raises(ValueError, match="val.txt: has no picture with"):

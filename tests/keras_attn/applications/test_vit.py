@@ -13,7 +13,10 @@ from keras_attn.applications import (
     vit,
 )
 from keras_attn.explain import GradCAM, attention_maps
-from keras_attn.layers.position_embedding import interpolated
+from keras_attn.layers.position_embedding import (
+    PositionEmbedding,
+    interpolated,
+)
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import VIT
 from tests.contracts import MODEL_CHECKS, check_matches_reference
@@ -191,6 +194,17 @@ class TestResolution:
             keras.ops.convert_to_numpy(larger.get_layer("classifier").kernel),
             keras.ops.convert_to_numpy(model.get_layer("classifier").kernel),
         )
+
+    @pytest.mark.parametrize("grid", [(2_000_000, 1), (5, 4), (0, 4)])
+    def test_a_grid_that_a_file_makes_up_is_refused(self, grid):
+        layer = PositionEmbedding((4, 4), before=1)
+        layer.build((None, 17, 6))
+        before = keras.ops.convert_to_numpy(layer.embedding)
+        store = {"grid": np.array(grid), "0": np.ones((1, 17, 6), "float32")}
+        with pytest.raises(ValueError, match="no more places than they have"):
+            layer.load_own_variables(store)
+        after = keras.ops.convert_to_numpy(layer.embedding)
+        np.testing.assert_array_equal(after, before)
 
     def test_of_a_file_of_keras_though_it_is_no_square(self, tmp_path):
         before = ViT(input_shape=(16, 32, 3), **SMALL, mlp_dim=40)

@@ -1,16 +1,12 @@
-import json
-import os
-import pickle
-import struct
 import sys
-import zipfile
 
 import keras
 import numpy as np
 import pytest
 
-from keras_attn.weights import files
+from keras_attn.weights import archives
 from keras_attn.weights.files import read
+from tests.keras_attn.weights.crafted import import_torch, write_safetensors
 
 ARRAYS = {
     "a.weight": np.arange(6, dtype="float32").reshape(2, 3),
@@ -25,45 +21,6 @@ def assert_same(found, expected):
         assert isinstance(found[name], np.ndarray)
         assert found[name].dtype == np.asarray(array).dtype
         np.testing.assert_array_equal(found[name], array)
-
-
-def import_torch():
-    return pytest.importorskip("torch", reason="reads PyTorch's own files")
-
-
-def write_safetensors(path, arrays):
-    """Writes the format by its description, with no help of the library."""
-    codes = {"float32": "F32", "float64": "F64", "bfloat16": "BF16"}
-    header, data = {}, b""
-    for name, array in arrays.items():
-        start, data = len(data), data + array.tobytes()
-        header[name] = {
-            "dtype": codes[array.dtype.name],
-            "shape": array.shape,
-            "data_offsets": (start, len(data)),
-        }
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
-
-
-def declare_size(path, size):
-    """Writes a size into all entries of a zip file's table of contents."""
-    data = bytearray(path.read_bytes())
-    place = data.find(b"PK\x01\x02")
-    while place >= 0:
-        struct.pack_into("<I", data, place + 24, size)
-        place = data.find(b"PK\x01\x02", place + 4)
-    path.write_bytes(data)
-
-
-class Trap:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
 
 
 class TestMapping:
@@ -223,10 +180,12 @@ class TestFiles:
             assert caught.value.__cause__ is not None
 
         def test_must_not_be_too_large(self, tmp_path, suffix, monkeypatch):
-            monkeypatch.setattr(files, "MAX_BYTES", 1000)
+            monkeypatch.setattr(archives, "MAX_BYTES", 1000)
             path = tmp_path / f"large{suffix}"
             path.write_bytes(bytes(1001))
-            with pytest.raises(ValueError, match="more than 1000 b.*of 1001 b"):
+            with pytest.raises(
+                ValueError, match="its 1001 bytes.*more than 1000 "
+            ):
                 read(path)
 
     @pytest.mark.parametrize(
@@ -244,10 +203,10 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("version", "fine"),
         [
-            ("2.5.1", False),
+            ("2.9.1", False),
             ("1.13.0+cpu", False),
-            ("2.6.0", True),
-            ("2.6.0a0+git", True),
+            ("2.10.0", True),
+            ("2.11.0a0+git", True),
         ],
     )
     def test_needs_a_torch_that_runs_no_code(
@@ -260,7 +219,7 @@ class TestFiles:
             assert list(read(tmp_path / "a.pt")) == ["a"]
         else:
             with pytest.raises(
-                ValueError, match="2.6 or newer.*" + version[:3]
+                ValueError, match="2.10 or newer.*" + version[:3]
             ):
                 read(tmp_path / "a.pt")
 
@@ -271,67 +230,16 @@ class TestFiles:
             read(tmp_path / "list.pt")
 
 
-class TestAttacks:
-    def test_the_trap_is_armed(self, tmp_path):
-        pickle.loads(pickle.dumps(Trap(tmp_path / "ran")))
-        assert (tmp_path / "ran").exists()
-
-    @pytest.mark.parametrize("kind", ["zip", "legacy", "plain"])
-    def test_runs_no_code_of_a_torch_file(self, tmp_path, kind):
-        torch = import_torch()
-        path = tmp_path / "trap.pt"
-        trap = {"a": torch.ones(2), "b": Trap(tmp_path / "ran")}
-        if kind == "plain":
-            path.write_bytes(pickle.dumps(trap, protocol=2))
-        else:
-            zipped = kind == "zip"
-            torch.save(trap, path, _use_new_zipfile_serialization=zipped)
-        with pytest.raises(ValueError, match="nothing else.*trap.pt") as caught:
-            read(path)
-        assert isinstance(caught.value.__cause__, pickle.UnpicklingError)
-        assert not (tmp_path / "ran").exists()
-
-    def test_refuses_a_whole_torch_network(self, tmp_path):
-        torch = import_torch()
-        torch.save(torch.nn.Linear(2, 3), tmp_path / "network.pt")
-        with pytest.raises(ValueError, match="nothing else.*network.pt"):
-            read(tmp_path / "network.pt")
-
-    def test_runs_no_code_of_an_npz(self, tmp_path):
-        path = tmp_path / "trap.npz"
-        np.savez(path, a=np.array([Trap(tmp_path / "ran")], dtype=object))
-        with pytest.raises(ValueError, match="nothing else.*trap.npz"):
-            read(path)
-        assert not (tmp_path / "ran").exists()
-
-    def test_runs_no_code_of_a_pickle_called_npz(self, tmp_path):
-        path = tmp_path / "trap.npz"
-        path.write_bytes(pickle.dumps(Trap(tmp_path / "ran")))
-        with pytest.raises(ValueError, match="nothing else.*trap.npz"):
-            read(path)
-        assert not (tmp_path / "ran").exists()
-
-    @pytest.mark.parametrize("suffix", [".npz", ".pt"])
-    def test_refuses_an_archive_that_declares_too_much(self, tmp_path, suffix):
-        path = tmp_path / f"bomb{suffix}"
-        if suffix == ".npz":
-            np.savez(path, a=np.ones(2))
-        else:
-            torch = import_torch()
-            torch.save({"a": torch.ones(2)}, path)
-        declare_size(path, 257 * 2**20)
-        with pytest.raises(ValueError, match="100 times its size.*bomb"):
-            read(path)
-
+class TestLimits:
     def test_counts_all_that_an_archive_unpacks_to(self, tmp_path, monkeypatch):
         path = tmp_path / "bomb.npz"
         arrays = {name: np.zeros(1000, "uint8") for name in "abcd"}
         np.savez_compressed(path, **arrays)
         assert path.stat().st_size < 3000
-        monkeypatch.setattr(files, "MAX_BYTES", 3000)
-        with pytest.raises(ValueError, match="unpack to more than 3000 bytes"):
+        monkeypatch.setattr(archives, "MAX_BYTES", 3000)
+        with pytest.raises(ValueError, match="unpack to 4.*more than 3000 "):
             read(path)
-        monkeypatch.setattr(files, "MAX_BYTES", 5000)
+        monkeypatch.setattr(archives, "MAX_BYTES", 5000)
         assert_same(read(path), arrays)
 
     def test_takes_what_compresses_well_while_it_is_small(self, tmp_path):
@@ -340,21 +248,3 @@ class TestAttacks:
         np.savez_compressed(path, a=zeros)
         assert path.stat().st_size * 100 < zeros.nbytes
         assert_same(read(path), {"a": zeros})
-
-    def test_survives_an_array_that_claims_to_be_huge(self, tmp_path):
-        path = tmp_path / "huge.npz"
-        with zipfile.ZipFile(path, "w") as archive:
-            with archive.open("a.npy", "w") as file:
-                header = {"descr": "<f4", "fortran_order": False}
-                np.lib.format.write_array_header_1_0(
-                    file, {**header, "shape": (10**13,)}
-                )
-        with pytest.raises(ValueError, match="be whole.*huge.npz"):
-            read(path)
-
-    def test_survives_a_huge_header_of_safetensors(self, tmp_path):
-        pytest.importorskip("safetensors", reason="reads its files")
-        path = tmp_path / "huge.safetensors"
-        path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
-        with pytest.raises(ValueError, match="be whole.*huge.safetensors"):
-            read(path)

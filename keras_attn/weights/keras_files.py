@@ -1,0 +1,140 @@
+"""Loads weights that Keras wrote, from people one may not know."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_attn.weights.archives import check_archive, check_unpacked
+from keras_attn.weights.files import to_numpy
+
+_WEIGHTS = "model.weights.h5"
+
+
+def load_keras(model: keras.Model, path: str | os.PathLike) -> None:
+    """Loads a file that Keras wrote into a model, all of it or nothing.
+
+    Keras reads it, once it is known to hold arrays of its own and no more
+    than it seems to. Of a `.keras` file the weights are read and nothing
+    else: no class is looked up, and no code in it runs.
+
+    Args:
+        model: A built model.
+        path: A file that ends in `.weights.h5`, `.h5` or `.keras`.
+
+    Raises:
+        ValueError: If the file cannot be read, does not fit the model, or
+            holds numbers that are not finite; the model is left as it was.
+    """
+    path = pathlib.Path(path)
+    before = [np.array(to_numpy(variable)) for variable in model.variables]
+    try:
+        check_archive(path)
+        with _unpacked(path) as file:
+            check_hdf5(file)
+            model.load_weights(file)
+        _check_finite(model)
+    except BaseException as error:
+        for variable, value in zip(model.variables, before, strict=True):
+            variable.assign(value)
+        # h5py, zipfile and Keras raise whatever broken bytes lead them to.
+        if isinstance(error, Exception):
+            raise ValueError(
+                "A file of Keras weights must be whole, hold finite numbers "
+                f"and nothing else, and fit `{model.name}`. Received: "
+                f"weights={str(path)!r}, where {type(error).__name__}: {error}"
+            ) from error
+        raise
+
+
+def check_hdf5(path: pathlib.Path) -> None:
+    """Refuses an HDF5 file that holds more than arrays of its own.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it has a link to another place or another file, if
+            something is stored outside of it or hangs in two places, or if
+            its arrays declare too much.
+    """
+    import h5py
+
+    unpacked = 0
+    with h5py.File(path, "r") as file:
+        seen, groups = {file["/"]}, [file["/"]]
+        while groups:
+            group = groups.pop()
+            _check_names(group)
+            for name in group:
+                link = group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    raise ValueError(f"{name!r} is an {type(link).__name__}")
+                found = group[name]
+                # Keras would read it again, or walk in a circle.
+                if found in seen:
+                    raise ValueError(f"{name!r} hangs in two places")
+                seen.add(found)
+                if isinstance(found, h5py.Group):
+                    groups.append(found)
+                else:
+                    unpacked += _declared_size(name, found)
+    check_unpacked(path.stat().st_size, unpacked)
+
+
+def _declared_size(name: str, found: Any) -> int:
+    """Returns the bytes of what should be an array in the file itself."""
+    import h5py
+
+    if not isinstance(found, h5py.Dataset) or found.shape is None:
+        raise ValueError(f"{name!r} is no array")
+    if found.external or found.is_virtual:
+        raise ValueError(f"{name!r} is stored outside of the file")
+    if found.dtype.hasobject:
+        raise ValueError(f"{name!r} holds {found.dtype}, not numbers")
+    return found.size * found.dtype.itemsize
+
+
+def _check_names(group: Any) -> None:
+    """Refuses a list of the older form by which Keras reads an array twice."""
+    names = [
+        name
+        for key in group.attrs
+        if key.startswith("weight_names")
+        for name in np.ravel(group.attrs[key]).tolist()
+    ]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{group.name!r} names an array twice")
+
+
+@contextlib.contextmanager
+def _unpacked(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields the HDF5 file: the file itself, or the one in a `.keras` file.
+
+    What Keras reads must be what was checked, at a pace that no packing can
+    slow down.
+    """
+    if path.suffix != ".keras":
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, _WEIGHTS)
+        with zipfile.ZipFile(path) as archive:
+            with archive.open(_WEIGHTS) as source, file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        yield file
+
+
+def _check_finite(model: keras.Model) -> None:
+    for variable in model.variables:
+        if keras.backend.is_float_dtype(variable.dtype):
+            value = to_numpy(variable)
+            if not np.isfinite(value).all():
+                raise ValueError(f"{variable.path} is not finite")

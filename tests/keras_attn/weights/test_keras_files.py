@@ -1,0 +1,363 @@
+import os
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from keras_attn import applications
+from keras_attn.weights import archives
+from keras_attn.weights.files import to_numpy
+from keras_attn.weights.keras_files import load_keras
+from tests.keras_attn.weights.crafted import Peak, entries_of, write_zip
+
+LITTLE = 16 * 2**20
+SUFFIXES = [".weights.h5", ".h5", ".keras"]
+KERNEL = {
+    ".weights.h5": "layers/dense/vars/0",
+    ".h5": "model_weights/dense/small/dense/kernel",
+}
+
+
+def make_model(seed=0):
+    normal = keras.initializers.RandomNormal(seed=seed)
+    return keras.Sequential(
+        [
+            keras.Input((3,), name="image"),
+            keras.layers.Dense(4, kernel_initializer=normal, name="dense"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Dense(2, kernel_initializer=normal, name="head"),
+        ],
+        name="small",
+    )
+
+
+def save(model, path):
+    if path.name.endswith(".weights.h5"):
+        model.save_weights(path)
+    else:
+        model.save(path)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The same weights, none as they are at first, in each kind of file."""
+    model = make_model(1)
+    rng = np.random.default_rng(2)
+    for variable in model.variables:
+        variable.assign(rng.uniform(0.5, 1, variable.shape))
+    root = tmp_path_factory.mktemp("saved")
+    paths = {suffix: root / f"a{suffix}" for suffix in SUFFIXES}
+    for path in paths.values():
+        save(model, path)
+    return paths, model
+
+
+@pytest.fixture
+def model():
+    return make_model()
+
+
+def state_of(model):
+    return [np.array(to_numpy(variable)) for variable in model.variables]
+
+
+def copied(saved, suffix, tmp_path):
+    path = tmp_path / f"crafted{suffix}"
+    path.write_bytes(saved[0][suffix].read_bytes())
+    return path
+
+
+def refuse(model, path, words):
+    before = state_of(model)
+    with Peak() as peak, pytest.raises(ValueError, match=words) as caught:
+        load_keras(model, path)
+    assert f"Received: weights={str(path)!r}" in str(caught.value)
+    for old, new in zip(before, state_of(model), strict=True):
+        assert old.tobytes() == new.tobytes()
+    assert peak.bytes < LITTLE
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+class TestEachKind:
+    def test_loads_what_was_saved(self, saved, model, suffix):
+        load_keras(model, saved[0][suffix])
+        expected = state_of(saved[1])
+        for old, new in zip(expected, state_of(model), strict=True):
+            assert old.tobytes() == new.tobytes()
+
+    def test_must_be_whole(self, saved, model, suffix, tmp_path):
+        path = copied(saved, suffix, tmp_path)
+        data = path.read_bytes()
+        for length in (0, 1, len(data) // 2, len(data) - 9):
+            path.write_bytes(data[:length])
+            refuse(model, path, "must be whole")
+
+    def test_must_not_be_noise(self, model, suffix, tmp_path):
+        path = tmp_path / f"crafted{suffix}"
+        for start in (b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"):
+            path.write_bytes(start + np.random.default_rng(0).bytes(3000))
+            refuse(model, path, "must be whole")
+
+    def test_must_fit(self, saved, suffix):
+        other = keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(5, name="dense")],
+            name="other",
+        )
+        refuse(other, saved[0][suffix], "fit `other`.*Error: ")
+
+    def test_must_be_finite(self, saved, model, suffix, tmp_path):
+        other = make_model()
+        load_keras(other, saved[0][suffix])
+        other.layers[-1].bias.assign([1.0, np.nan])
+        path = tmp_path / f"crafted{suffix}"
+        save(other, path)
+        refuse(model, path, "head/bias is not finite")
+
+    def test_must_not_be_too_large(self, saved, model, suffix, monkeypatch):
+        path = saved[0][suffix]
+        monkeypatch.setattr(archives, "MAX_BYTES", path.stat().st_size - 1)
+        refuse(model, path, "is more than ")
+
+    def test_keras_may_be_stopped(self, saved, model, suffix, monkeypatch):
+        def stopped(self, path):
+            self.layers[0].bias.assign(np.ones(4))
+            raise KeyboardInterrupt
+
+        before = state_of(model)
+        monkeypatch.setattr(keras.Sequential, "load_weights", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            load_keras(model, saved[0][suffix])
+        for old, new in zip(before, state_of(model), strict=True):
+            assert old.tobytes() == new.tobytes()
+
+
+def replaced(make):
+    """Returns a change that puts something in the place of the kernel."""
+
+    def change(file, key, folder):
+        parent, _, name = key.rpartition("/")
+        del file[key]
+        make(file[parent], name, folder)
+
+    return change
+
+
+def secret(folder):
+    """Returns a file that the process may read and a model must not."""
+    path = folder / "secret.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = np.ones((3, 4), "float32")
+    return path
+
+
+def external_link(group, name, folder):
+    group[name] = h5py.ExternalLink(str(secret(folder)), "a")
+
+
+def link_to_a_pipe(group, name, folder):
+    os.mkfifo(folder / "pipe")
+    group[name] = h5py.ExternalLink(str(folder / "pipe"), "a")
+
+
+def soft_link(group, name, folder):
+    group[name] = h5py.SoftLink("/a")
+
+
+def stored_elsewhere(group, name, folder):
+    (folder / "secret").write_bytes(bytes(48))
+    group.create_dataset(
+        name, (3, 4), "f4", external=[(str(folder / "secret"), 0, 48)]
+    )
+
+
+def virtual(group, name, folder):
+    layout = h5py.VirtualLayout((3, 4), "f4")
+    layout[:] = h5py.VirtualSource(str(secret(folder)), "a", (3, 4))
+    group.create_virtual_dataset(name, layout)
+
+
+def shape_bomb(group, name, folder):
+    group.create_dataset(name, (2**16, 2**11), "f4", chunks=(1, 2**11))
+
+
+def type_bomb(group, name, folder):
+    group.create_dataset(name, (3, 4), np.dtype(("f4", (2**24,))))
+
+
+def packed_bomb(group, name, folder):
+    bomb = group.create_dataset(
+        name, (2**13, 2**13), "f4", chunks=(2**9, 2**13), compression="gzip"
+    )
+    bomb[:512] = 0
+
+
+def texts(group, name, folder):
+    group.create_dataset(name, data=["a" * 100] * 12, dtype=h5py.string_dtype())
+
+
+def references(group, name, folder):
+    group.create_dataset(name, (3, 4), h5py.ref_dtype)
+
+
+def empty(group, name, folder):
+    group[name] = h5py.Empty("f4")
+
+
+def type_only(group, name, folder):
+    group[name] = np.dtype("f4")
+
+
+def hangs_twice(group, name, folder):
+    group["other"] = np.ones((3, 4), "f4")
+    group[name] = group["other"]
+
+
+def circle(group, name, folder):
+    group[name] = group.file["/"]
+
+
+def a_group(group, name, folder):
+    group.create_group(name)
+
+
+HDF5 = {
+    "a_link_to_another_file": (external_link, "is an ExternalLink"),
+    "a_link_to_a_pipe": (link_to_a_pipe, "is an ExternalLink"),
+    "a_link_to_a_name": (soft_link, "is an SoftLink"),
+    "stored_in_another_file": (stored_elsewhere, "outside of the file"),
+    "a_view_of_another_file": (virtual, "outside of the file"),
+    "shape_bomb": (shape_bomb, "100 times its size"),
+    "type_bomb": (type_bomb, "100 times its size"),
+    "packed_bomb": (packed_bomb, "100 times its size"),
+    "texts": (texts, "holds object, not numbers"),
+    "references": (references, "holds object, not numbers"),
+    "no_shape": (empty, "is no array"),
+    "a_type": (type_only, "is no array"),
+    "hangs_twice": (hangs_twice, "hangs in two places"),
+    "a_circle": (circle, "hangs in two places"),
+    "a_group": (a_group, "Error"),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(("make", "words"), HDF5.values(), ids=HDF5)
+def test_refuses_crafted_hdf5(saved, model, tmp_path, suffix, make, words):
+    path = copied(saved, suffix, tmp_path)
+    inner = path
+    if suffix == ".keras":
+        inner = tmp_path / "model.weights.h5"
+        inner.write_bytes(dict(entries_of(path))[inner.name])
+    with h5py.File(inner, "a") as file:
+        key = KERNEL.get(suffix, KERNEL[".weights.h5"])
+        replaced(make)(file, key, tmp_path)
+    if suffix == ".keras":
+        entries = dict(entries_of(path))
+        write_zip(path, {**entries, inner.name: inner.read_bytes()}.items())
+    refuse(model, path, words)
+
+
+def test_an_older_file_names_no_array_many_times(saved, model, tmp_path):
+    path = copied(saved, ".h5", tmp_path)
+    with h5py.File(path, "a") as file:
+        group = file["model_weights/dense"]
+        names = list(group.attrs["weight_names"])
+        group.attrs["weight_names"] = names[:1] * 1000
+    refuse(model, path, "names an array twice")
+
+
+class TestKerasArchives:
+    def changed(self, saved, tmp_path, changes, method=zipfile.ZIP_STORED):
+        path = copied(saved, ".keras", tmp_path)
+        entries = {**dict(entries_of(path)), **changes}
+        kept = [pair for pair in entries.items() if pair[1] is not None]
+        write_zip(path, kept, method)
+        return path
+
+    def test_a_config_is_not_even_read(self, saved, model, tmp_path):
+        config = b'{"class_name": "Lambda", "module": "os", "config": {}'
+        path = self.changed(saved, tmp_path, {"config.json": config})
+        load_keras(model, path)
+        expected = state_of(saved[1])
+        for old, new in zip(expected, state_of(model), strict=True):
+            assert old.tobytes() == new.tobytes()
+
+    def test_a_config_must_not_inflate(
+        self, saved, model, tmp_path, monkeypatch
+    ):
+        path = self.changed(
+            saved,
+            tmp_path,
+            {"config.json": b" " * 2**24},
+            zipfile.ZIP_DEFLATED,
+        )
+        monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
+        refuse(model, path, "100 times its size")
+
+    def test_weights_must_not_inflate(
+        self, saved, model, tmp_path, monkeypatch
+    ):
+        path = self.changed(
+            saved,
+            tmp_path,
+            {"model.weights.h5": bytes(2**24)},
+            zipfile.ZIP_DEFLATED,
+        )
+        monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
+        refuse(model, path, "100 times its size")
+
+    def test_packed_weights_are_read(self, saved, model, tmp_path):
+        path = self.changed(saved, tmp_path, {}, zipfile.ZIP_DEFLATED)
+        load_keras(model, path)
+        kernel = saved[1].layers[0].kernel
+        assert to_numpy(model.layers[0].kernel).tobytes() == (
+            to_numpy(kernel).tobytes()
+        )
+
+    def test_weights_must_be_there(self, saved, model, tmp_path):
+        path = self.changed(saved, tmp_path, {"model.weights.h5": None})
+        refuse(model, path, "no item named 'model.weights.h5'")
+
+    def test_nothing_else_is_unpacked(self, saved, model, tmp_path):
+        path = self.changed(saved, tmp_path, {"../../out.txt": b"out"})
+        load_keras(model, path)
+        assert not list(tmp_path.parent.rglob("out.txt"))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+class TestModels:
+    """The same through the argument `weights` of a model of ours."""
+
+    OPTIONS = {"include_top": False, "input_shape": (16, 16, 3)}
+
+    def test_lend_their_layers_and_get_them_back(self, saved, suffix, tmp_path):
+        """A file for another model could change what comes before."""
+        image = keras.Input((16, 16, 3), name="image")
+        before = keras.layers.Dense(3, name="dense", use_bias=False)
+        x = before(image)
+        source = applications.FERNet(include_top=False, input_tensor=x)
+        path = tmp_path / f"fernet{suffix}"
+        for variable in source.variables:
+            variable.assign(np.full(variable.shape, 0.5))
+        last = [v for v in source.variables if "float" in str(v.dtype)][-1]
+        last.assign(np.full(last.shape, np.nan))
+        save(source, path)
+        kernel = np.arange(9.0, dtype="float32").reshape(3, 3)
+        before.kernel.assign(kernel)
+        with pytest.raises(ValueError, match="not finite"):
+            applications.FERNet(include_top=False, input_tensor=x, weights=path)
+        np.testing.assert_array_equal(to_numpy(before.kernel), kernel)
+
+    def test_refuse_a_file_of_another_model(self, saved, suffix):
+        with pytest.raises(ValueError, match="fit `fernet`"):
+            applications.FERNet(**self.OPTIONS, weights=saved[0][suffix])
+
+    def test_refuse_what_is_no_file(self, suffix, tmp_path):
+        path = tmp_path / f"a{suffix}"
+        os.mkfifo(path)
+        names = [path, tmp_path / f"absent{suffix}", f"a\0{suffix}"]
+        for name in [*names, "a" * 300 + suffix, os.fsencode(path)]:
+            with pytest.raises(ValueError, match="`weights` must be None"):
+                applications.FERNet(**self.OPTIONS, weights=name)
