@@ -21,8 +21,8 @@ RUN := $(BIN)/python -m
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gallery climate docs docs-test test test-gpu lint format \
-	bench clean
+.PHONY: help demo gallery climate docs docs-test test test-gpu install lint \
+	format bench clean
 
 help:
 	@echo "make demo      train FERNet on real faces; results in demo/"
@@ -32,6 +32,7 @@ help:
 	@echo "make docs-test the same, read page by page in a browser"
 	@echo "make test      the suite on $(BACKENDS), then their results compared"
 	@echo "make test-gpu  the same on a GPU, which must be there"
+	@echo "make install   the wheel, in an environment for each backend alone"
 	@echo "make lint      ruff: format and rules (make format mends)"
 	@echo "make bench     measure against plain PyTorch; writes docs/benchmarks.md"
 	@echo "make clean     remove what the targets made"
@@ -100,6 +101,9 @@ test-gpu: $(VENV)-gpu/.test
 	@BIN=$(VENV)-gpu/bin BACKENDS="$(BACKENDS)" \
 		sh tests/run.sh --require-gpu $(PYTEST)
 
+install: $(VENV)/.test
+	@BIN=$(BIN) BACKENDS="$(BACKENDS)" TORCH="$(TORCH)" sh tests/install.sh
+
 lint: $(VENV)/.lint
 	$(RUN) ruff format --check --diff .
 	$(RUN) ruff check .
@@ -114,6 +118,7 @@ bench: $(VENV)/.test
 		KERAS_BACKEND=$$backend $(RUN) benchmarks.$$module || exit 1; \
 	done; done
 	$(RUN) benchmarks.report
+	$(RUN) benchmarks.imports
 
 clean:
 	rm -rf $(VENV) $(VENV)-gpu build demo dist

@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn import backend
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.base import FeatureMapLayer, check_share
 from keras_attn.layers.conv2d import Conv2D
 from keras_attn.layers.initializers import FanOutNormal, Normal
 from keras_attn.ops.interpolation import resize
@@ -78,7 +78,7 @@ class AttentionToScale(FeatureMapLayer):
             )
         self.merge = merge
         self.filters = self.check_positive("filters", filters)
-        self.dropout = dropout
+        self.dropout = check_share("dropout", dropout)
         self.seed = seed
         self.input_spec = None
         if merge == "attention":
@@ -95,7 +95,6 @@ class AttentionToScale(FeatureMapLayer):
                 name="hidden",
                 **common,
             )
-            # Checks the share too.
             self.drop = keras.layers.Dropout(
                 dropout, seed=seed, dtype=self.dtype_policy, name="dropout"
             )

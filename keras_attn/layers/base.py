@@ -1,7 +1,27 @@
+import math
+
 import keras
 from keras import ops
 
 from keras_attn import backend
+
+
+def is_number(value):
+    """Returns whether a value is a number, and neither infinite nor a bool."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )
+
+
+def check_share(name, value):
+    """Returns an argument that must be a number in [0, 1)."""
+    if not is_number(value) or not 0 <= value < 1:
+        raise ValueError(
+            f"`{name}` must be in [0, 1). Received: {name}={value!r}"
+        )
+    return value
 
 
 class FeatureMapLayer(keras.layers.Layer):
@@ -14,7 +34,8 @@ class FeatureMapLayer(keras.layers.Layer):
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        data_format = data_format or keras.config.image_data_format()
+        if data_format is None:
+            data_format = keras.config.image_data_format()
         if data_format not in ("channels_first", "channels_last"):
             raise ValueError(
                 "`data_format` must be 'channels_first' or 'channels_last'. "

@@ -3,7 +3,7 @@ import fractions
 import keras
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.base import FeatureMapLayer, is_number
 from keras_attn.ops.interpolation import resize
 
 
@@ -80,9 +80,7 @@ class BilinearResizing(FeatureMapLayer):
             self.check_positive("height", height)
             self.check_positive("width", width)
         if scale_factor is not None and (
-            isinstance(scale_factor, bool)
-            or not isinstance(scale_factor, (int, float))
-            or not 0 < scale_factor < float("inf")
+            not is_number(scale_factor) or scale_factor <= 0
         ):
             raise ValueError(
                 "`scale_factor` must be a positive number. "

@@ -75,11 +75,7 @@ class FeatureAct(FeatureMapLayer):
 
     def __init__(self, ratio=4, activation=None, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(ratio, int) or ratio < 1:
-            raise ValueError(
-                f"`ratio` must be a positive integer. Received: ratio={ratio!r}"
-            )
-        self.ratio = ratio
+        self.ratio = self.check_positive("ratio", ratio)
         self.activation = (
             None if activation is None else keras.activations.get(activation)
         )

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.base import FeatureMapLayer, is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -56,7 +56,7 @@ class GCT(FeatureMapLayer):
             raise ValueError(
                 f"`norm` must be 'l1' or 'l2'. Received: norm={norm!r}"
             )
-        if not epsilon > 0:
+        if not is_number(epsilon) or epsilon <= 0:
             raise ValueError(
                 "`epsilon` must be above 0: it is all that a flat image is "
                 f"divided by. Received: epsilon={epsilon!r}"

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.base import FeatureMapLayer, is_number
 
 CONVENTIONS = ("tensorflow", "torch")
 
@@ -63,12 +63,12 @@ class LocalResponseNormalization(FeatureMapLayer):
         super().__init__(**kwargs)
         self.check_positive("size", size)
         for name, value in {"alpha": alpha, "beta": beta}.items():
-            if not 0 <= value < float("inf"):
+            if not is_number(value) or value < 0:
                 raise ValueError(
                     f"`{name}` must be a number from 0. "
                     f"Received: {name}={value!r}"
                 )
-        if not 0 < k < float("inf"):
+        if not is_number(k) or k <= 0:
             raise ValueError(
                 "`k` must be a positive number, or zeros would be divided by "
                 f"zero. Received: k={k!r}"

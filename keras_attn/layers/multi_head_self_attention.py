@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.layers.base import check_share
 from keras_attn.layers.dense import Dense
 
 
@@ -110,15 +111,11 @@ class MultiHeadSelfAttention(keras.layers.Layer):
                     f"`{name}` must be a positive integer. "
                     f"Received: {name}={value!r}"
                 )
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"`dropout` must be in [0, 1). Received: dropout={dropout!r}"
-            )
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.qkv_bias = qkv_bias
         self.project = project
-        self.dropout = dropout
+        self.dropout = check_share("dropout", dropout)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.seed = seed

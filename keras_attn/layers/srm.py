@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn.layers.base import is_number
 from keras_attn.layers.batch_normalization import (
     BatchNormalization,
     normalization_names,
@@ -66,7 +67,7 @@ class SRM(ChannelAttention):
         **kwargs,
     ):
         super().__init__(identity_start, **kwargs)
-        if not epsilon > 0:
+        if not is_number(epsilon) or epsilon <= 0:
             raise ValueError(
                 "`epsilon` must be above 0: the root of a variance of 0 has "
                 f"no gradient. Received: epsilon={epsilon!r}"

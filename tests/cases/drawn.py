@@ -1,0 +1,96 @@
+"""A layer as it was drawn: what it is called with, and what must come out."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """A tensor to be made: of integers below `below`, if that is given."""
+
+    shape: tuple
+    dtype: str = "float32"
+    below: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the axes of an image are."""
+
+    data_format: str
+
+    def shape(self, batch, height, width, channels):
+        """Returns the shape of images."""
+        if self.data_format == "channels_first":
+            return (batch, channels, height, width)
+        return (batch, height, width, channels)
+
+    def sides(self, shape):
+        """Returns batch, height, width and channels."""
+        if self.data_format == "channels_first":
+            return shape[0], shape[2], shape[3], shape[1]
+        return tuple(shape)
+
+    def resized(self, shape, height, width):
+        """Returns the shape of images of another height and width."""
+        batch, _, _, channels = self.sides(shape)
+        return self.shape(batch, height, width, channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A layer, what it is called with, and which shapes must come out.
+
+    Args:
+        cls: Class of the layer.
+        kwargs: Its arguments.
+        inputs: A tensor, or a list of several.
+        outputs: A function of the shapes of the inputs, and of further
+            arguments of `call` by name, to the list of shapes that the
+            docstring promises. Sides may be `None`, for unknown.
+        attention: Likewise, of what `attention()` returns.
+        call: Tensors, or lists of them, for further arguments of `call`.
+        fixed_size: Whether height and width must be known.
+    """
+
+    cls: type
+    kwargs: dict
+    inputs: Tensor | list
+    outputs: Callable
+    attention: Callable | None = None
+    call: dict = dataclasses.field(default_factory=dict)
+    fixed_size: bool = False
+
+    def map(self, function):
+        """Returns what a function makes of all tensors: inputs and others."""
+        return keras.tree.map_structure(function, (self.inputs, self.call))
+
+    def arrays(self, fill=None):
+        """Returns arrays, normal or all equal to `fill`, as `map` does."""
+        random = np.random.default_rng(0)
+
+        def array(tensor):
+            if tensor.below is not None:
+                values = random.integers(tensor.below, size=tensor.shape)
+            elif fill is not None:
+                values = np.full(tensor.shape, fill)
+            else:
+                values = random.normal(size=tensor.shape)
+            return values.astype(tensor.dtype)
+
+        return self.map(array)
+
+    def symbols(self, unknown_sizes=False):
+        """Returns Keras inputs of unknown batch, as `map` does."""
+
+        def symbol(tensor):
+            shape = [None, *tensor.shape[1:]]
+            if unknown_sizes and len(shape) == 4:
+                layout = Layout(self.kwargs["data_format"])
+                shape = layout.resized(shape, None, None)
+            return keras.Input(batch_shape=shape, dtype=tensor.dtype)
+
+        return self.map(symbol)

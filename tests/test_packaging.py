@@ -1,0 +1,244 @@
+"""What is installed, what is shipped, and what an import brings along."""
+
+import email.parser
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import keras
+import pytest
+
+import keras_attn
+from tests.contracts.saving import run_python
+
+ROOT = pathlib.Path(__file__).parents[1]
+VERSION = keras_attn.__version__
+NAME = f"keras_attn-{VERSION}"
+BACKENDS = {"tensorflow", "torch", "jax"}
+# Of what is tracked, the settings of services and tools are not shipped; what
+# hatchling adds is.
+LEFT_OUT = (".ci/", ".github/", ".pre-commit-config.yaml")
+ADDED = {"PKG-INFO"}
+# In bytes. Goldens are the largest in the source, pictures of the docs aside.
+LARGEST = {"wheel": 100_000, "sdist": 1_000_000}
+
+
+def tracked():
+    """Returns the files that git knows, as paths from the root."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: nothing says what belongs to it")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    names = listed.stdout.decode().split("\0")
+    return sorted(name for name in names if (ROOT / name).is_file())
+
+
+def build(source, target, kind):
+    """Builds a wheel or an sdist with what is installed, and returns it."""
+    process = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", target],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    (found,) = pathlib.Path(target).iterdir()
+    return found
+
+
+def content(archive):
+    """Returns the bytes of the files of a wheel or an sdist, by name."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as file:
+            return {name: file.read(name) for name in file.namelist()}
+    with tarfile.open(archive) as file:
+        members = [member for member in file if member.isfile()]
+        return {
+            member.name.removeprefix(f"{NAME}/"): file.extractfile(
+                member
+            ).read()
+            for member in members
+        }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Both, built from a copy of what is tracked, and of nothing else."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("packaging")
+    source = folder / "source"
+    for name in tracked():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    # Not tracked, and so in neither.
+    (source / "keras_attn" / "__pycache__").mkdir()
+    (source / "keras_attn" / "__pycache__" / "se.pyc").write_text("")
+    (source / "notes.txt").write_text("mine")
+    return {
+        kind: build(source, folder / kind, kind) for kind in ("wheel", "sdist")
+    }
+
+
+@pytest.fixture(scope="module")
+def files(built):
+    return {kind: content(archive) for kind, archive in built.items()}
+
+
+@pytest.fixture(scope="module")
+def metadata(files):
+    text = files["wheel"][f"{NAME}.dist-info/METADATA"].decode()
+    return email.parser.Parser().parsestr(text)
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(built, files):
+    expected = {name for name in tracked() if name.startswith("keras_attn/")}
+    assert "keras_attn/applications/imagenet_classes.txt" in expected
+    about = {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"}
+    expected |= {f"{NAME}.dist-info/{name}" for name in about}
+    assert set(files["wheel"]) == expected
+    assert built["wheel"].name == f"{NAME}-py3-none-any.whl"
+
+
+def test_the_sdist_holds_all_that_is_tracked(built, files):
+    expected = {name for name in tracked() if not name.startswith(LEFT_OUT)}
+    assert set(files["sdist"]) == expected | ADDED
+    assert built["sdist"].name == f"{NAME}.tar.gz"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("LICENSE", "README.md", "SECURITY.md", "CITATION.cff"),
+        *("Makefile", "pyproject.toml", "tests/goldens/se_nobias.npz"),
+        *("applications/", "benchmarks/", "docs/", "tests/run.sh"),
+    ],
+)
+def test_the_sdist_holds(files, name):
+    assert any(each.startswith(name) for each in files["sdist"])
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_files_are_those_of_the_repository(files, kind):
+    for name in set(files[kind]) & set(tracked()):
+        assert files[kind][name] == (ROOT / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_no_file_is_large(files, kind):
+    large = {name: len(data) for name, data in files[kind].items()}
+    large = {name: n for name, n in large.items() if n > LARGEST[kind]}
+    assert large == {}
+
+
+def test_the_sdist_gives_the_same_wheel(built, files, tmp_path):
+    with tarfile.open(built["sdist"]) as file:
+        file.extractall(tmp_path, filter="data")
+    again = build(tmp_path / NAME, tmp_path / "dist", "wheel")
+    assert content(again) == files["wheel"]
+
+
+# Layers and models have no types, so that a checker would believe it knew.
+def test_the_wheel_does_not_claim_types(files):
+    assert not any(name.endswith("py.typed") for name in files["wheel"])
+
+
+def test_the_version_is_that_of_the_package(metadata):
+    assert metadata["Name"] == "keras_attn"
+    assert metadata["Version"] == VERSION
+
+
+def requirements(metadata, extra=None):
+    """Returns the names of what is required, by default or by an extra."""
+    found = set()
+    for line in metadata.get_all("Requires-Dist"):
+        marker = re.search(r"extra == ['\"]([^'\"]+)", line)
+        if (marker.group(1) if marker else None) == extra:
+            found.add(re.match(r"[\w.-]+", line).group())
+    return found
+
+
+def test_only_keras_and_numpy_are_required(metadata):
+    assert requirements(metadata) == {"keras", "numpy"}
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_an_extra_brings_its_backend_and_no_other(metadata, backend):
+    names = requirements(metadata, backend)
+    assert {name.removesuffix("-cpu") for name in names} == {backend}
+
+
+def test_documented_extras_exist(metadata):
+    pages = [ROOT / "README.md", ROOT / "Makefile"]
+    pages += [*(ROOT / "docs").rglob("*.md"), *ROOT.glob(".github/*/*.yml")]
+    named = set()
+    for page in pages:
+        for names in re.findall(
+            r"(?:keras_attn|\"\.)\[([a-z0-9, -]+)\]", page.read_text()
+        ):
+            named |= {name.strip() for name in names.split(",")}
+    assert named >= {"jax", "test"}
+    provided = {
+        name.replace("_", "-") for name in metadata.get_all("Provides-Extra")
+    }
+    assert named <= provided
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text()
+    fields = dict(re.findall(r"^([\w-]+): *(.+)$", text, re.MULTILINE))
+    fields = {name: value.strip("'\"") for name, value in fields.items()}
+    assert fields["version"] == VERSION
+    assert fields["title"].startswith("keras_attn")
+    license_of_package = re.search(
+        r'^license = "(.+)"$',
+        (ROOT / "pyproject.toml").read_text(),
+        re.MULTILINE,
+    )
+    assert fields["license"] == license_of_package.group(1)
+
+
+_IMPORT = """
+import json, sys
+# As if no other backend were installed.
+sys.modules.update(dict.fromkeys({others}))
+import keras
+before = set(sys.modules)
+import keras_attn
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """Imports it where a warning is an error; returns the process."""
+    others = sorted(BACKENDS - {keras.backend.backend()})
+    process = run_python("-W", "error", "-c", _IMPORT.format(others=others))
+    if process.returncode:
+        alone = run_python("-W", "error", "-c", "import keras")
+        if alone.returncode:
+            pytest.skip(f"Keras itself warns: {alone.stderr[-300:]}")
+    return process
+
+
+def test_the_import_warns_of_nothing_and_needs_no_other_backend(imported):
+    assert imported.returncode == 0, imported.stderr[-2000:]
+    # One line, of this test.
+    assert len(imported.stdout.splitlines()) == 1, imported.stdout
+
+
+def test_the_import_adds_no_module_of_anybody_else(imported):
+    """No backend, no plots, no images: nothing that costs a user time."""
+    added = json.loads(imported.stdout.splitlines()[-1])
+    assert "keras_attn.layers" in added
+    others = [name for name in added if name.split(".")[0] != "keras_attn"]
+    foreign = {name.split(".")[0] for name in others} - sys.stdlib_module_names
+    assert foreign == set()
+    # Keras and NumPy have imported what is needed of these already.
+    assert len(others) <= 5, others
