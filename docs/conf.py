@@ -8,8 +8,16 @@ import sys
 # Examples run in the quickest of the three, and find the checkout as a reader
 # in its folder would.
 os.environ["KERAS_BACKEND"] = "jax"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # Keras imports it for its seed.
 HERE = pathlib.Path(__file__).parent
 os.environ["PYTHONPATH"] = str(HERE.parent)
+# So that a figure is drawn wherever an example ends in one.
+IPYTHON = HERE.parent / "build" / "ipython"
+(IPYTHON / "profile_default").mkdir(parents=True, exist_ok=True)
+(IPYTHON / "profile_default" / "ipython_kernel_config.py").write_text(
+    'c.InteractiveShellApp.matplotlib = "inline"\n'
+)
+os.environ["IPYTHONDIR"] = str(IPYTHON)
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
 project = "keras_attn"
@@ -23,11 +31,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    *(
-        n
-        for n in ("block_diagrams", "block_facts")
-        if (HERE / "_ext" / f"{n}.py").exists()
-    ),
+    "block_diagrams",
+    "block_facts",
     "docstrings",
     "mathml",
     "references",
@@ -41,7 +46,7 @@ myst_heading_anchors = 3
 # Every example is run anew, and none may fail.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 180
+nb_execution_timeout = 600
 nb_merge_streams = True
 
 autosummary_generate = True

@@ -1,5 +1,7 @@
 """Equations as MathML, which browsers draw by themselves."""
 
+from xml.etree import ElementTree
+
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.errors import SphinxError
@@ -36,6 +38,7 @@ def mathml(source, display):
     """
     try:
         converted = convert(source, display=display)
+        ElementTree.fromstring(converted)
     except Exception as error:
         raise SphinxError(f"No equation: {source}: {error!r}") from error
     # What the converter does not know, it shows as it is.

@@ -15,7 +15,9 @@ def test_an_equation_is_mathml():
     assert {"mfrac", "msqrt"} < set(tags)
 
 
-@pytest.mark.parametrize("source", [r"\gone{x}", r"\left( x"])
+@pytest.mark.parametrize(
+    "source", [r"\gone{x}", r"\left( x", r"\begin{aligned}a &= b\end{aligned}"]
+)
 def test_what_would_be_shown_as_tex_is_an_error(source):
     from sphinx.errors import SphinxError
 

@@ -37,11 +37,10 @@ def public(room):
 
 
 def examples(text):
-    """Yields the Python of a page."""
+    """Yields the Python of a page, without options of cells and commands."""
     kinds = r"python|\{code-cell\}[^\n]*"
     for match in re.finditer(rf"(?ms)^```(?:{kinds})\n(.*?)^```$", text):
-        lines = match[1].split("\n")
-        yield "\n".join(line for line in lines if not line.startswith(":"))
+        yield re.sub(r"(?m)^[:%!](.*\\\n)*.*$", "", match[1])
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -76,7 +75,7 @@ def test_examples_name_what_there_is(path):
 def test_a_page_that_is_executed_says_so(path):
     text = path.read_text()
     assert text.startswith("---\nfile_format: mystnb") == (
-        "```{code-cell}" in text
+        re.search(r"(?m)^```\{code-cell\}", text) is not None
     )
 
 

@@ -1,0 +1,249 @@
+"""What a block costs: ```` ```{block-facts} se ````.
+
+Parameters and operations are counted of the layer itself at build; what was
+measured is read from the table of `layers/index.md`. No number is typed.
+"""
+
+import math
+import pathlib
+import re
+
+import keras
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxDirective
+
+from benchmarks.report import MARKS
+from keras_attn import layers
+from keras_attn.applications._slots import Slots
+
+CATALOGUE = pathlib.Path(__file__).parent.parent / "layers" / "index.md"
+CHANNELS = (64, 256, 1024)
+SIDE = 14
+CLASSES = 21
+HEADS = 4
+LAST = {"data_format": "channels_last"}
+# Layers that are not in `names()`, with the shapes that they are given.
+OTHERS = {
+    "attention_to_scale": lambda c: (
+        layers.AttentionToScale(**LAST),
+        [(1, SIDE, SIDE, CLASSES), (1, SIDE // 2, SIDE // 2, CLASSES)],
+        [(1, SIDE, SIDE, c), (1, SIDE // 2, SIDE // 2, c)],
+    ),
+    "covariance_pooling": lambda c: (
+        layers.CovariancePooling(**LAST),
+        (1, SIDE, SIDE, c),
+    ),
+    "encoding": lambda c: (layers.Encoding(**LAST), (1, SIDE, SIDE, c)),
+    "multi_head_self_attention": lambda c: (
+        layers.MultiHeadSelfAttention(HEADS),
+        (1, SIDE * SIDE, c),
+    ),
+}
+GIVEN = {
+    "attention_to_scale": f"score maps of {CLASSES} classes and features of "
+    f"so many channels, at {SIDE} x {SIDE} and {SIDE // 2} x {SIDE // 2}",
+    "multi_head_self_attention": f"{SIDE * SIDE} tokens of so many channels, "
+    f"with {HEADS} heads",
+}
+PLACES = {
+    "block": "at the end of each residual branch, before the sum",
+    "last": "at the end of the last residual branch of each stage",
+    "convolution": "before each convolution, the first one too",
+    "shared": "at the end of each residual branch, one layer for all of a "
+    "stage",
+}
+ELSEWHERE = {
+    "attention_to_scale": "Sits where the scores of several scales meet, as "
+    "in {py:func}`keras_attn.applications.DeepLabASC`.",
+    "covariance_pooling": "Sits before the classifier, in place of the mean "
+    'over positions: `head="covariance"` of the ResNets, which reduces the '
+    "channels first.",
+    "encoding": "Sits in place of a pooling, or inside of `ContextEncoding`.",
+    "multi_head_self_attention": "Sits in each block of a "
+    "{py:func}`keras_attn.applications.ViT`, with one normalisation before "
+    "it.",
+}
+
+
+def setup(app):
+    """Registers the directive."""
+    app.add_directive("block-facts", BlockFacts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+class BlockFacts(SphinxDirective):
+    """The costs of one block, as tables."""
+
+    required_arguments = 1
+
+    def run(self):
+        self.env.note_dependency(str(CATALOGUE))
+        try:
+            text = facts(self.arguments[0], CATALOGUE.read_text())
+        except ValueError as error:
+            raise SphinxError(f"{self.get_location()}: {error}") from error
+        return self.parse_text_to_nodes(text)
+
+
+def facts(name, catalogue):
+    """Returns what is known of a block, in Markdown.
+
+    Args:
+        name: String, the block's.
+        catalogue: String, the page with the table of measured costs.
+
+    Raises:
+        ValueError: If there is no such block, or no such table.
+    """
+    return "\n\n".join([*counted(name), *measured(name, catalogue)])
+
+
+def counted(name):
+    """Returns paragraphs on what is counted of the layer by itself."""
+    cases = [case(name, channels) for channels in CHANNELS]
+    rows = [
+        ["channels", *(f"{channels:,}" for channels in CHANNELS)],
+        ["parameters", *(f"{parameters(*each):,}" for each in cases)],
+        ["MFLOP", *(f"{mflop(*each):,.2f}" for each in cases)],
+    ]
+    given = GIVEN.get(name, f"a map of {SIDE} x {SIDE} positions")
+    return [
+        table(rows),
+        f"Counted of the layer as it comes, in inference, for {given}; a "
+        "multiplication and an addition are two operations.",
+    ]
+
+
+def measured(name, catalogue):
+    """Returns paragraphs on where a block sits, and what it costs there."""
+    if name in OTHERS:
+        return [ELSEWHERE[name]]
+    place = PLACES[Slots(name, None, stages=4).placement]
+    sits = f'In `ResNet50(attention="{name}")` it sits {place}.'
+    found = costs(catalogue)
+    row = found["rows"].get(name)
+    if row is None:
+        return [sits, "What it costs there was not measured."]
+    adds = (
+        f"There it adds {row['parameters']} parameters and {row['MFLOP']} "
+        "MFLOP for an image of 224 x 224."
+    )
+    times = {column: value for column, value in row.items() if ", " in column}
+    if not any(times.values()):
+        slowed = "By how much it slows that network was not measured."
+        return [sits, adds, slowed]
+    modes = list(dict.fromkeys(each.split(", ")[1] for each in times))
+    backends = list(dict.fromkeys(each.split(", ")[0] for each in times))
+    rows = [["of the time without it", *modes]] + [
+        [backend, *(times[f"{backend}, {mode}"] for mode in modes)]
+        for backend in backends
+    ]
+    return [sits, adds, table(rows), _origin(found["origins"])]
+
+
+def _origin(origins):
+    """Returns when, where and with what, each said once."""
+    places, versions = [], []
+    for origin in origins:
+        backend, _, rest = origin.removesuffix(".").partition(": ")
+        place, _, used = rest.partition("; ")
+        places.append((backend, place))
+        versions += used.split(", ")
+    different = {place for _, place in places}
+    where = (
+        different.pop()
+        if len(different) == 1
+        else "; ".join(f"{backend}: {place}" for backend, place in places)
+    )
+    return f"Measured {where}; {', '.join(dict.fromkeys(versions))}."
+
+
+def table(rows):
+    """Returns a Markdown table of lists, the first of which is its head."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def case(name, channels):
+    """Returns a new layer, and the shapes of what it is given.
+
+    Raises:
+        ValueError: If there is no such block.
+    """
+    if name in OTHERS:
+        return OTHERS[name](channels)
+    if name in layers.names():
+        shape = (1, SIDE, SIDE, channels)
+        return layers.get(name, **LAST), shape
+    raise ValueError(
+        f"Facts are of one of {sorted([*layers.names(), *OTHERS])}. "
+        f"Received: {name!r}"
+    )
+
+
+def parameters(layer, *shapes):
+    """Returns how many numbers a layer learns."""
+    if not layer.built:
+        layer.build(*shapes)
+    return sum(math.prod(w.shape) for w in layer.trainable_weights)
+
+
+def mflop(layer, *shapes):
+    """Returns the operations of one call, in millions, as XLA counts them.
+
+    Only with JAX, and as `benchmarks.counts` does it for a whole network.
+    """
+    import jax
+
+    if not layer.built:
+        layer.build(*shapes)
+
+    def run(tensors, weights):
+        state = list(zip(layer.variables, weights, strict=True))
+        with keras.StatelessScope(state_mapping=state):
+            return layer.call(*tensors)
+
+    tensors = [_abstract(jax.ShapeDtypeStruct, shape) for shape in shapes]
+    lowered = jax.jit(run).lower(tensors, _values(layer.variables))
+    return lowered.cost_analysis()["flops"] / 1e6
+
+
+def _abstract(make, shape):
+    """Returns what stands for a tensor, or for each of a list."""
+    if isinstance(shape, list):
+        return [_abstract(make, each) for each in shape]
+    return make(shape, "float32")
+
+
+def _values(variables):
+    return [variable.value for variable in variables]
+
+
+def costs(catalogue):
+    """Returns the table of measured costs: rows by block, and its origins.
+
+    Raises:
+        ValueError: If the page has no such table.
+    """
+    try:
+        _, text = catalogue.split(MARKS[0])
+        text, _ = text.split(MARKS[1])
+        head, _, *body = re.findall(r"(?m)^\|(.*)\|$", text)
+    except ValueError as error:
+        raise ValueError(
+            f"A table must stand between {MARKS[0]!r} and {MARKS[1]!r}. "
+            "Received: a page without it. `make bench` writes it"
+        ) from error
+    columns = [cell.strip() for cell in head.split("|")]
+    rows = {}
+    for line in body:
+        cells = [cell.strip() for cell in line.split("|")]
+        row = dict(zip(columns, cells, strict=True))
+        rows[row["block"].strip("`")] = row
+    origins = re.findall(r"(?m)^\w+: \d{4}-.*\.$", text)
+    if not rows or not origins:
+        raise ValueError(
+            "The table of costs must have rows, and say where and when they "
+            f"were measured. Received: {len(rows)} rows, {origins}"
+        )
+    return {"rows": rows, "origins": origins}
