@@ -8,7 +8,9 @@ import sys
 # Examples run in the quickest of the three, and find the checkout as a reader
 # in its folder would.
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # Keras imports it for its seed.
+# Keras asks TensorFlow for its seed, where that is installed, and it talks.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 HERE = pathlib.Path(__file__).parent
 os.environ["PYTHONPATH"] = str(HERE.parent)
 # So that a figure is drawn wherever an example ends in one.
