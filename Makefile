@@ -22,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo gallery climate docs docs-test test test-gpu install lint \
-	format bench clean
+	format bench exports clean
 
 help:
 	@echo "make demo      train FERNet on real faces; results in demo/"
@@ -35,6 +35,7 @@ help:
 	@echo "make install   the wheel, in an environment for each backend alone"
 	@echo "make lint      ruff: format and rules (make format mends)"
 	@echo "make bench     measure against plain PyTorch; writes docs/benchmarks.md"
+	@echo "make exports   what can be exported; writes docs/export.md"
 	@echo "make clean     remove what the targets made"
 
 $(BIN)/python:
@@ -119,6 +120,12 @@ bench: $(VENV)/.test
 	done; done
 	$(RUN) benchmarks.report
 	$(RUN) benchmarks.imports
+
+exports: $(VENV)/.test
+	@for backend in $(BACKENDS); do \
+		KERAS_BACKEND=$$backend $(RUN) tests.exports || exit 1; \
+	done
+	$(RUN) tests.exports --page docs/export.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-gpu build demo dist

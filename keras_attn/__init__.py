@@ -2,7 +2,9 @@
 
 from keras_attn import applications as applications
 from keras_attn import explain as explain
+from keras_attn import exporting as exporting
 from keras_attn import layers as layers
 from keras_attn import weights as weights
+from keras_attn.exporting import export as export
 
 __version__ = "0.1.0"

@@ -78,6 +78,7 @@ def documented():
         yield function, FUNCTION
     for function in public(keras_attn.weights, inspect.isfunction):
         yield function, FUNCTION
+    yield keras_attn.export, FUNCTION
 
 
 DOCUMENTED = [

@@ -127,17 +127,29 @@ _normalize.defvjp(_normalize_forward, _normalize_backward)
 def _convolve_on_cpu(
     inputs, kernel, strides, padding, dilation_rate, data_format
 ):
-    if tuple(kernel.shape[:2]) == (1, 1):
+    # Of an open size, JAX has to see that it gets those of other convolutions.
+    every = max(strides) == 1 or _has_sizes(inputs)
+    if every and tuple(kernel.shape[:2]) == (1, 1):
         return compiled.convolve_pixels(
             inputs, kernel, strides, data_format, _product
         )
     plain = padding == "valid" and data_format == "channels_last"
     in_groups = kernel.shape[2] != inputs.shape[-1]
-    if plain and max(strides) > 1 == max(dilation_rate) and not in_groups:
+    strided = max(strides) > 1 == max(dilation_rate)
+    if plain and strided and not in_groups and _has_sizes(inputs):
         return _convolve_with_strides(inputs, kernel, tuple(strides))
     return compiled.convolution(
         inputs, kernel, strides, padding, dilation_rate, data_format
     )
+
+
+def _has_sizes(inputs):
+    """Returns whether height and width are numbers.
+
+    In the export of a model that leaves them open they are symbols, which
+    cannot be compared: only JAX's own operations take those.
+    """
+    return all(isinstance(side, int) for side in inputs.shape[1:])
 
 
 def _without_gradient(inputs, kernel, strides):
@@ -233,14 +245,19 @@ def _product_backward(arguments, gradient):
 _product.defvjp(_product_forward, _product_backward)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
-def max_pool(inputs, pool_size, strides, padding, data_format):
+def max_pool(inputs, *arguments):
     """Takes the maximum of each window."""
-    return compiled.max_pool(inputs, pool_size, strides, padding, data_format)
+    pool = _max_pool if _has_sizes(inputs) else compiled.max_pool
+    return pool(inputs, *arguments)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
+def _max_pool(inputs, *arguments):
+    return compiled.max_pool(inputs, *arguments)
 
 
 def _max_pool_forward(inputs, *arguments):
-    return max_pool(inputs, *arguments), inputs
+    return _max_pool(inputs, *arguments), inputs
 
 
 def _max_pool_backward(
@@ -282,4 +299,4 @@ def _max_of_slices(x, axis, size, stride, padding):
     return largest
 
 
-max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+_max_pool.defvjp(_max_pool_forward, _max_pool_backward)

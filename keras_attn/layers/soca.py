@@ -89,18 +89,20 @@ class SOCA(ChannelAttention):
 
     def _middle(self, inputs):
         """Cuts what is longer than `max_size`, as much from both ends."""
-        cuts = [slice(None)] * 4
         for axis in self.spatial_axes:
             side = inputs.shape[axis]
-            if side is None:  # TensorFlow learns it from the image.
-                side = ops.shape(inputs)[axis]
-                kept = ops.minimum(side, self.max_size)
+            if not isinstance(side, int):
+                # Where a size is open, or PyTorch traces, only slices know.
+                rest = _slice(inputs, axis, self.max_size, None)
+                longer = ops.shape(rest)[axis]
+            elif side > self.max_size:
+                longer = side - self.max_size
             else:
-                side = int(side)  # A tensor, where PyTorch traces.
-                kept = min(side, self.max_size)
-            start = (side - kept) // 2
-            cuts[axis] = slice(start, start + kept)
-        return inputs[tuple(cuts)]
+                continue
+            # One end after the other, which JAX can follow where it is open.
+            inputs = _slice(inputs, axis, longer // 2, None)
+            inputs = _slice(inputs, axis, 0, self.max_size)
+        return inputs
 
     @property
     def torch_names(self):
@@ -114,3 +116,7 @@ class SOCA(ChannelAttention):
             "max_size": self.max_size,
         }
         return {**super().get_config(), **config}
+
+
+def _slice(images, axis, start, stop):
+    return images[(slice(None),) * axis + (slice(start, stop),)]

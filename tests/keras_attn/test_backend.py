@@ -716,3 +716,84 @@ def test_attend(masked, dtype):
     found = ops.convert_to_numpy(ops.cast(found, "float32"))
     atol = 1e-5 if dtype == "float32" else 4e-2
     np.testing.assert_allclose(found, expected, atol=atol)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="only JAX computes with symbols"
+)
+class TestOpenSizes:
+    """A model exported by JAX may leave height and width open."""
+
+    def both(self, function, channels):
+        """Returns results of a file for open sizes, and of the function."""
+        import jax
+
+        shape = jax.export.symbolic_shape(f"2, a, b, {channels}")
+        shape = jax.ShapeDtypeStruct(shape, "float32")
+        exported = jax.export.export(jax.jit(function))(shape)
+        for size in ((11, 8), (16, 17)):
+            x = image(*size, channels)
+            yield exported.call(x), function(x)
+
+    @pytest.mark.parametrize("channels", [3, 16])
+    @pytest.mark.parametrize(
+        ("size", "stride", "padding"),
+        [(3, 2, "valid"), (5, 2, 1), (7, 2, "same"), (1, 2, "valid")],
+    )
+    def test_convolve(self, size, stride, padding, channels):
+        shape = (size, size, channels, 5)
+        kernel = np.random.default_rng(1).normal(size=shape).astype("float32")
+
+        def function(x):
+            return backend.convolve(
+                x,
+                kernel,
+                None,
+                (stride, stride),
+                padding,
+                (1, 1),
+                "channels_last",
+            )
+
+        for found, expected in self.both(function, channels):
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    @pytest.mark.parametrize("padding", ["same", "valid", 1])
+    def test_max_pool(self, padding):
+        def function(x):
+            arguments = (3, 3), (2, 2), padding, "channels_last"
+            return backend.max_pool(x, *arguments)
+
+        for found, expected in self.both(function, 3):
+            np.testing.assert_array_equal(found, expected)
+
+    def test_gradient_of_max_pool(self):
+        import jax
+
+        def function(x):
+            arguments = (3, 3), (2, 2), "valid", "channels_last"
+            y = backend.max_pool(x, *arguments)
+            return jax.numpy.sum(y * y)
+
+        for found, expected in self.both(function, 3):
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    def test_a_branch_with_stride_is_as_large_as_its_shortcut(self):
+        """Said by symbols, which JAX has to find equal."""
+        random = np.random.default_rng(1)
+        kernels = [
+            random.normal(size=(size, size, 4, 4)).astype("float32")
+            for size in (3, 1)
+        ]
+
+        def function(x):
+            y = [
+                backend.convolve(
+                    x, kernel, None, (2, 2), pad, (1, 1), "channels_last"
+                )
+                for kernel, pad in zip(kernels, (1, "valid"), strict=True)
+            ]
+            return y[0] + y[1]
+
+        for found, expected in self.both(function, 4):
+            np.testing.assert_allclose(found, expected, atol=1e-4)

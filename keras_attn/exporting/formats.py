@@ -1,0 +1,88 @@
+"""What can be exported on which backend, and what that needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import keras
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format on a backend.
+
+    Args:
+        name: As Keras calls it.
+        ending: That of the file, empty for a folder.
+        packages: Modules that must be there, and what to install for each.
+        options: Arguments of `model.export`.
+        fixed: Whether the file takes inputs of one size only.
+        hint: What to say where the export of an open size fails.
+    """
+
+    name: str
+    ending: str
+    packages: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping = field(default_factory=dict)
+    fixed: bool = False
+    hint: str = ""
+
+
+ENDINGS = {"onnx": ".onnx", "tf_saved_model": "", "litert": ".tflite"}
+_ONNX = {"onnxruntime": "onnxruntime", "onnx": "onnx"}
+_TABLE = {
+    ("tensorflow", "onnx"): {"packages": {**_ONNX, "tf2onnx": "tf2onnx"}},
+    ("tensorflow", "tf_saved_model"): {},
+    ("tensorflow", "litert"): {},
+    ("torch", "onnx"): {
+        "packages": {**_ONNX, "onnxscript": "onnxscript"},
+        "hint": (
+            " Height and width are open, and Keras traces PyTorch then on an "
+            "image of one pixel: build the model for one size, or export it "
+            "from TensorFlow or JAX."
+        ),
+    },
+    ("torch", "litert"): {
+        "packages": {
+            "litert_torch": "litert-torch",
+            "ai_edge_litert": "ai-edge-litert",
+        },
+        "fixed": True,
+    },
+    ("jax", "onnx"): {
+        "packages": {**_ONNX, "jax2onnx": "jax2onnx", "flax": "flax"}
+    },
+    # What is exported is run, not trained; and the gradients of Keras' own
+    # convolutions fail where a size is unknown.
+    ("jax", "tf_saved_model"): {
+        "packages": {"tensorflow": "tensorflow"},
+        "options": {"jax2tf_kwargs": {"with_gradient": False}},
+    },
+}
+_LIMITS = {
+    ("torch", "tf_saved_model"): (
+        "Keras' exporter of SavedModels on PyTorch fails for every model "
+        "(Keras 3.15)"
+    ),
+    ("jax", "litert"): "Keras exports no LiteRT from JAX",
+}
+
+
+def find_format(name):
+    """Returns a format on the backend that runs; raises where there is none."""
+    backend = keras.backend.backend()
+    if name not in ENDINGS:
+        raise ValueError(
+            f"`format` must be one of {list(ENDINGS)}. Received: "
+            f"format={name!r}"
+        )
+    if (backend, name) not in _TABLE:
+        others = [b for b, format in _TABLE if format == name]
+        formats = [format for b, format in _TABLE if b == backend]
+        raise ValueError(
+            f"{_LIMITS[backend, name]}. Received: format={name!r} on the "
+            f"backend {backend!r}. Either pass format="
+            f"{' or '.join(map(repr, formats))}; or save the model as "
+            "`.keras`, load it with KERAS_BACKEND="
+            f"{' or '.join(others)}, and export it there."
+        )
+    return Format(name, ENDINGS[name], **_TABLE[backend, name])

@@ -1,0 +1,30 @@
+"""Exporters talk; what they say goes to whom they tell it: nobody."""
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+
+
+@contextlib.contextmanager
+def quiet():
+    """Drops warnings, log records and what Python prints, for a while."""
+    disabled = logging.root.manager.disable
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
+
+
+def shortened(error, length=300):
+    """Returns the beginning of a message, on one line and without colours."""
+    text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
+    return text if len(text) <= length else f"{text[:length]}..."

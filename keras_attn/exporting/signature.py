@@ -1,0 +1,129 @@
+"""What a model takes, and examples of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_attn.exporting.quiet import quiet
+
+# Where a size is open: tried in this order, until the model can run.
+_SIZES = (32, 64, 128, 224, 320)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The inputs of a model.
+
+    Args:
+        structure: Nest of `keras.InputSpec`, as the model takes them.
+    """
+
+    structure: Any
+
+    @property
+    def specs(self):
+        """The inputs in their order."""
+        return keras.tree.flatten(self.structure)
+
+    @property
+    def is_open(self):
+        """Whether a size but that of the batch is unknown."""
+        return any(None in spec.shape[1:] for spec in self.specs)
+
+    def arrays(self, inputs):
+        """Returns the arrays of a nest of inputs, in the order of `specs`."""
+        return keras.tree.flatten(inputs)
+
+    def run(self, model, batch):
+        """Runs a model on random numbers.
+
+        Returns:
+            The inputs, as the model takes them, and a list of its outputs.
+        """
+        for size in _SIZES if self.is_open else (None,):
+            inputs = self._draw(batch, size)
+            try:
+                with quiet():
+                    outputs = model.predict_on_batch(inputs)
+            except Exception as error:
+                if not self.is_open or size == _SIZES[-1]:
+                    raise ValueError(
+                        "The model must run to be exported. Received: "
+                        f"model={model.name!r}, which failed on inputs of "
+                        f"shape {self._shapes(inputs)}."
+                    ) from error
+                continue
+            outputs = [np.asarray(y) for y in keras.tree.flatten(outputs)]
+            if all(y.size and np.isfinite(y).all() for y in outputs):
+                return inputs, outputs
+        raise ValueError(
+            "The outputs of the model must be finite to be compared. "
+            f"Received: model={model.name!r}, which gives other numbers, or "
+            f"none, for random inputs of shape {self._shapes(inputs)}."
+        )
+
+    def _draw(self, batch, size):
+        """Draws inputs; other batches have another height and width."""
+        random = np.random.default_rng(batch)
+
+        def draw(spec):
+            count = 0
+            shape = [batch]
+            for side in spec.shape[1:]:
+                if side is None:
+                    # Neither square nor the same for both batches.
+                    side = size + 8 * ((count + batch) % 3)
+                    count += 1
+                shape.append(side)
+            return random.normal(size=shape).astype(spec.dtype)
+
+        return keras.tree.map_structure(draw, self.structure)
+
+    def _shapes(self, inputs):
+        shapes = [array.shape for array in keras.tree.flatten(inputs)]
+        return ", ".join(map(str, shapes))
+
+
+def read_signature(model):
+    """Returns the signature of a built model."""
+    if isinstance(model, keras.Sequential):
+        structure = model.inputs[0]
+    elif getattr(model, "inputs", None):
+        structure = model.input
+    else:
+        return Signature(_of_subclass(model))
+    return Signature(
+        keras.tree.map_structure(
+            lambda x: _spec(
+                x.shape, keras.backend.standardize_dtype(x.dtype), x.name
+            ),
+            structure,
+        )
+    )
+
+
+def _of_subclass(model):
+    """Returns the structure of inputs that a subclass was built with."""
+    config = model.get_build_config() or {}
+    if "input_shape" not in config or config["input_shape"] is None:
+        raise ValueError(
+            "A subclassed model must have been called on one argument, an "
+            "array or a nest of arrays, to be exported. Received: "
+            f"model={model.name!r} with {sorted(config) or 'no shapes'}. Call "
+            "it on an example first: model(inputs)."
+        )
+
+    def convert(shape):
+        if isinstance(shape, dict):
+            return {key: convert(each) for key, each in shape.items()}
+        if all(side is None or isinstance(side, int) for side in shape):
+            return _spec(shape, model.input_dtype, None)
+        return type(shape)(map(convert, shape))
+
+    return convert(config["input_shape"])
+
+
+def _spec(shape, dtype, name):
+    return keras.InputSpec(dtype, (None, *shape[1:]), name=name)

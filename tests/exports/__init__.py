@@ -1,0 +1,1 @@
+"""Which models can be exported, in which format, on which backend."""

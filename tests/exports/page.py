@@ -1,0 +1,142 @@
+"""The tables of `docs/export.md`: written from records, and read again."""
+
+import json
+import re
+
+from tests.exports.limits import MISSING, limit_of
+
+BEGIN = "<!-- tables: python -m tests.exports --page docs/export.md -->"
+END = "<!-- end of tables -->"
+BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+FORMATS = {"onnx": "ONNX", "tf_saved_model": "SavedModel", "litert": "LiteRT"}
+YES, ONE_SIZE, NO = "yes", "one size", "no"
+
+
+def cells(backend, record):
+    """Returns `{(name, backend, format): (word, limits)}`.
+
+    The word is `YES`, `ONE_SIZE` where it has to be known, or `NO`; the limits
+    are a tuple, empty for `YES`. What lacks a package is left out.
+    """
+    grouped = {}
+    for key, outcome in record["outcomes"].items():
+        name, format, size = key.split()
+        limit = limit_of(key, outcome) if "kind" in outcome else None
+        if "kind" in outcome and limit is None:
+            limit = f"ours: {outcome['message'][:80]}"
+        grouped.setdefault((name, backend, format), {})[size] = limit
+    found = {}
+    for place, limits in grouped.items():
+        known, open_ = limits["known"], limits["open"]
+        if MISSING in (known, open_):
+            continue
+        if known is None and open_ is None:
+            found[place] = YES, ()
+        elif known is None:
+            found[place] = ONE_SIZE, (open_,)
+        else:
+            # What fails anyhow fails with an open size for another reason.
+            found[place] = NO, (known,)
+    return found
+
+
+def read_cells(text):
+    """Returns the same, from the tables in the text of a page."""
+    text = text.partition(BEGIN)[2].partition(END)[0]
+    notes = dict(re.findall(r"^- \((\d+)\) (.*)\.$", text, re.MULTILINE))
+    columns, found = [], {}
+    for line in text.splitlines():
+        if not line.startswith("| ") or line.startswith("| ---"):
+            continue
+        first, *others = [cell.strip() for cell in line.strip("|").split("|")]
+        if first in ("block", "model"):
+            columns = [_column(title) for title in others]
+            continue
+        for column, cell in zip(columns, others, strict=True):
+            word, _, number = cell.partition(" (")
+            if cell:
+                limits = (notes[number.rstrip(")")],) if number else ()
+                found[(first.strip("`"), *column)] = word, limits
+    return found
+
+
+def _title(backend, format):
+    return f"{BACKENDS[backend]} {FORMATS[format]}"
+
+
+def _column(title):
+    """Returns backend and format of a column."""
+    places = ((b, f) for b in BACKENDS for f in FORMATS)
+    return next(place for place in places if _title(*place) == title)
+
+
+def tables(records, names, is_block):
+    """Returns the tables of the records of backends, as text.
+
+    Rows come in the order of `names`, and only those that were tried.
+    """
+    found, lines = {}, []
+    for backend, record in records.items():
+        found |= cells(backend, record)
+    notes = {}
+
+    def text(cell):
+        if cell is None:
+            return ""
+        word, limits = cell
+        numbers = [notes.setdefault(n, len(notes) + 1) for n in limits]
+        return f"{word} ({numbers[0]})" if numbers else word
+
+    columns = [
+        (b, f)
+        for b in BACKENDS
+        for f in FORMATS
+        if any(place[1:] == (b, f) for place in found)
+    ]
+    tried = {place[0] for place in found}
+    names = [name for name in names if name in tried]
+    for kind, is_kind in (("block", True), ("model", False)):
+        titles = [_title(*column) for column in columns]
+        lines += ["", _row(kind, titles), _row("---", ["---"] * len(titles))]
+        for name in names:
+            if is_block(name) is is_kind:
+                row = [text(found.get((name, *column))) for column in columns]
+                lines.append(_row(f"`{name}`", row))
+    lines += ["", *(f"- ({number}) {note}." for note, number in notes.items())]
+    lines.append("")
+    for backend, record in records.items():
+        versions = [f"{k} {v}" for k, v in record["versions"].items()]
+        works = [
+            outcome["difference"]
+            for outcome in record["outcomes"].values()
+            if "difference" in outcome
+        ]
+        lines.append(
+            f"{BACKENDS[backend]}: {len(works)} of {len(record['outcomes'])} "
+            f"exports, largest difference {max(works, default=0):.0e}; "
+            f"{record['date']}, {', '.join(versions)}."
+        )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(first, others):
+    return f"| {' | '.join([first, *others])} |"
+
+
+def write_page(page, folder):
+    """Puts the tables of all records in a folder into a page."""
+    from tests.exports.subjects import is_block, subjects
+
+    records = {
+        backend: json.loads((folder / f"{backend}.json").read_text())
+        for backend in BACKENDS
+        if (folder / f"{backend}.json").exists()
+    }
+    text = page.read_text()
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{page} must have the lines {BEGIN} and {END}")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    new = tables(records, list(subjects()), is_block)
+    page.write_text(f"{before}{BEGIN}\n{new}{END}{after}")

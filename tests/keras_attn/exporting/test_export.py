@@ -1,0 +1,445 @@
+"""What is written gives the model's numbers, or nothing is written."""
+
+import logging
+import math
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_attn
+from keras_attn.exporting import runners
+from keras_attn.exporting.swap import new_neighbor
+
+BACKEND = keras.backend.backend()
+# What the environment of the tests can export; the whole is in tests/exports.
+FORMATS = {
+    "tensorflow": ("tf_saved_model", "onnx", "litert"),
+    "torch": ("onnx",),
+    "jax": ("tf_saved_model",),
+}[BACKEND]
+NAMES = {"onnx": "m.onnx", "tf_saved_model": "m", "litert": "m.tflite"}
+FORMAT, NAME = FORMATS[0], NAMES[FORMATS[0]]
+every_format = pytest.mark.parametrize("format", FORMATS)
+
+
+def draw(*shape, seed=1):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def numbers(tensors):
+    return [ops.convert_to_numpy(y) for y in keras.tree.flatten(tensors)]
+
+
+def small():
+    """Returns a model of one layer, quick to run."""
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(3)(inputs))
+
+
+def gate(height=8, width=6):
+    images = keras.Input((height, width, 8))
+    y = keras.layers.Conv2D(8, 3, strides=2, padding="same")(images)
+    y = keras_attn.layers.SE(ratio=4)(y)
+    return keras.Model(images, keras.layers.MaxPooling2D(2)(y))
+
+
+def subtraction(structure=list):
+    """Returns a model that knows its inputs apart, and not by their shapes."""
+    inputs = {name: keras.Input((4,), name=name) for name in ("zeta", "alpha")}
+    zeta, alpha = inputs.values()
+    y = keras.ops.subtract(zeta, 2.0 * alpha)
+    outputs = {"v": y, "u": keras.ops.sum(y, axis=1)}
+    if structure is dict:
+        return keras.Model(inputs, outputs)
+    return keras.Model([zeta, alpha], [outputs["v"], outputs["u"]])
+
+
+class Net(keras.Model):
+    """A subclass: what it takes is known from its first call."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def run(format, path, arrays):
+    """Runs a file as its readers would, not by the code under test."""
+    if format == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(path))
+        return session.run(None, arrays)
+    import tensorflow as tf
+
+    if format == "tf_saved_model":
+        loaded = tf.saved_model.load(str(path))
+        outputs = loaded.signatures["serving_default"](
+            **{name: tf.constant(array) for name, array in arrays.items()}
+        )
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # It tells of its successor.
+            interpreter = tf.lite.Interpreter(str(path))
+        outputs = interpreter.get_signature_runner()(**arrays)
+    return [np.asarray(outputs[name]) for name in sorted(outputs)]
+
+
+class TestWorks:
+    @every_format
+    def test_the_file_gives_the_numbers_of_the_model(self, format, tmp_path):
+        model, path = gate(), tmp_path / NAMES[format]
+        difference = keras_attn.export(model, path, format)
+        assert isinstance(difference, float) and 0 <= difference < 1e-5
+        images = draw(5, 8, 6, 8)
+        (expected,) = numbers(model(images))
+        (found,) = run(format, path, {model.inputs[0].name: images})
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+    @every_format
+    def test_inputs_and_outputs_keep_their_places(self, format, tmp_path):
+        model, path = subtraction(), tmp_path / NAMES[format]
+        assert keras_attn.export(model, path, format) < 1e-5
+        zeta, alpha = draw(2, 4), draw(2, 4, seed=2)
+        found = run(format, path, {"zeta": zeta, "alpha": alpha})
+        y = zeta - 2 * alpha
+        np.testing.assert_allclose(found[0], y, atol=1e-5)
+        np.testing.assert_allclose(found[1], y.sum(1), atol=1e-5)
+
+    @every_format
+    def test_names_of_inputs_and_outputs(self, format, tmp_path):
+        path = tmp_path / NAMES[format]
+        assert keras_attn.export(subtraction(dict), path, format) < 1e-5
+        assert path.exists()
+
+    @pytest.mark.parametrize("kind", ["subclass", "sequential"])
+    def test_a_model_of_another_kind(self, kind, tmp_path):
+        if kind == "subclass":
+            model = Net()
+            model(draw(2, 4))
+        else:
+            model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        assert keras_attn.export(model, tmp_path / NAME, FORMAT) < 1e-5
+
+    def test_height_and_width_stay_open(self, tmp_path, monkeypatch):
+        if BACKEND == "torch":
+            # Where they are, Keras traces it on one pixel: no pooling here.
+            images = keras.Input((None, None, 8))
+            model = keras.Model(images, keras_attn.layers.SE(ratio=4)(images))
+        else:
+            model = gate(None, None)
+        path = tmp_path / NAME
+        shapes = spy(monkeypatch, path)
+        assert keras_attn.export(model, path, FORMAT) < 1e-5
+        (one, height, width, _), (three, *others) = shapes
+        assert (one, three) == (1, 3)
+        assert height != width and others[:2] != [height, width]
+        images = draw(2, 19, 23, 8)
+        (expected,) = numbers(model(images))
+        (found,) = run(FORMAT, path, {model.inputs[0].name: images})
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+    def test_what_is_cut_out_of_an_open_size(self, tmp_path):
+        """SOCA leaves out what is beyond 9 pixels, at both ends."""
+        images = keras.Input((None, None, 4))
+        block = keras_attn.layers.SOCA(ratio=2, max_size=9)
+        model = keras.Model(images, block(images))
+        path = tmp_path / NAME
+        assert keras_attn.export(model, path, FORMAT) < 1e-4
+        x = draw(2, 7, 12, 4)
+        (found,) = run(FORMAT, path, {model.inputs[0].name: x})
+        np.testing.assert_allclose(found, *numbers(model(x)), rtol=1e-4)
+
+    def test_is_silent_and_leaves_the_settings(
+        self, tmp_path, capfd, monkeypatch
+    ):
+        monkeypatch.setattr(logging.root.manager, "disable", logging.DEBUG)
+        before = logging.DEBUG, list(warnings.filters)
+        model = small()
+        weights = model.get_weights()
+        capfd.readouterr()
+        keras_attn.export(model, str(tmp_path / NAME), FORMAT)
+        out, _ = capfd.readouterr()
+        assert out == ""
+        assert (logging.root.manager.disable, warnings.filters) == before
+        for new, old in zip(model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(new, old)
+
+
+def spy(monkeypatch, path):
+    """Returns a list that the shapes are added to that a file is run on."""
+    shapes = []
+    name = f"run_{FORMAT}"
+    own = getattr(runners, name)
+
+    def run(path, inputs, signature):
+        shapes.append(np.shape(inputs))
+        return own(path, inputs, signature)
+
+    monkeypatch.setattr(runners, name, run)
+    return shapes
+
+
+def write_stub(self, path, **kwargs):
+    """Stands for Keras' export: writes a file or a folder."""
+    if FORMAT == "tf_saved_model":
+        import pathlib
+
+        path = pathlib.Path(path) / "saved_model.pb"
+        path.parent.mkdir()
+    with open(path, "w") as file:
+        file.write("new")
+
+
+@pytest.fixture
+def faked(monkeypatch):
+    """Returns a function that says what an exported model gives."""
+
+    def fake(change, write=write_stub):
+        model = small()
+        monkeypatch.setattr(keras.Model, "export", write)
+        monkeypatch.setattr(
+            runners,
+            f"run_{FORMAT}",
+            lambda path, x, signature: change(numbers(model(x))),
+        )
+        return model
+
+    return fake
+
+
+def put_old(folder):
+    """Puts what an earlier export has written; returns how to read it."""
+    path = folder / NAME
+    if FORMAT == "tf_saved_model":
+        path.mkdir()
+        path = path / "saved_model.pb"
+        (folder / NAME / "variables").mkdir()
+    path.write_text("old")
+    return path
+
+
+def listing(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
+
+
+class TestNothingIsHalfDone:
+    def test_the_difference_is_relative_to_the_largest_output(
+        self, faked, tmp_path
+    ):
+        # Of each output the last number is 30 ppm too large; not all are.
+        def change(outputs):
+            (y,) = outputs
+            return [y + 3e-5 * np.abs(y).max() * np.eye(3)[2]]
+
+        model = faked(change)
+        found = keras_attn.export(model, tmp_path / NAME, FORMAT)
+        assert found == pytest.approx(3e-5, rel=0.02)
+
+    def test_the_largest_of_both_batches_counts(self, faked, tmp_path):
+        def change(outputs):
+            return [y * (1 + 1e-5 * len(y)) for y in outputs]
+
+        found = keras_attn.export(faked(change), tmp_path / NAME, FORMAT)
+        assert found == pytest.approx(3e-5, rel=0.02)
+
+    def test_what_was_there_is_replaced(self, faked, tmp_path):
+        old = put_old(tmp_path)
+        model = faked(lambda outputs: outputs)
+        assert keras_attn.export(model, tmp_path / NAME, FORMAT) < 1e-6
+        assert old.read_text() == "new"
+        assert not (tmp_path / NAME / "variables").exists()
+        assert [p.name for p in tmp_path.iterdir()] == [NAME]
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda found: [y * 1.001 for y in found], "of 1.0e-03"),
+            (lambda found: [y * math.nan for y in found], "of inf"),
+            (lambda found: [y[:1] for y in found], "of the shapes"),
+            (lambda found: found + found, "of the shapes"),
+            (lambda found: 1 / 0, "on a batch of 1.*ZeroDivisionError"),
+        ],
+    )
+    def test_what_differs_is_not_kept(self, change, message, faked, tmp_path):
+        old = put_old(tmp_path)
+        before = listing(tmp_path)
+        with pytest.raises(ValueError, match=message):
+            keras_attn.export(faked(change), tmp_path / NAME, FORMAT)
+        assert listing(tmp_path) == before
+        assert old.read_text() == "old"
+
+    def test_what_differs_may_be_allowed(self, faked, tmp_path):
+        model = faked(lambda found: [y * 1.001 for y in found])
+        path = tmp_path / NAME
+        found = keras_attn.export(model, path, FORMAT, tolerance=1e-2)
+        assert found == pytest.approx(1e-3, rel=0.02) and path.exists()
+
+    def test_what_fails_halfway_leaves_nothing(self, faked, tmp_path):
+        def write(self, path, **kwargs):
+            write_stub(self, path)
+            raise RuntimeError("\x1b[1mno such\noperation\x1b[0m" + "x" * 10**6)
+
+        model = faked(lambda found: found, write)
+        old = put_old(tmp_path)
+        before = listing(tmp_path)
+        with pytest.raises(ValueError, match="no such operation") as caught:
+            keras_attn.export(model, tmp_path / NAME, FORMAT)
+        assert listing(tmp_path) == before and old.read_text() == "old"
+        # Nor is the terminal flooded by what the exporter said.
+        assert len(str(caught.value)) < 1000
+        assert (
+            caught.value.__cause__ is None and caught.value.__suppress_context__
+        )
+
+    def test_a_model_that_draws_numbers_is_found_out(self, tmp_path):
+        inputs = keras.Input((40,))
+        noise = keras.layers.Dropout(0.5, seed=1)(inputs, training=True)
+        model = keras.Model(inputs, noise)
+        with pytest.raises(ValueError, match="Nothing was written"):
+            keras_attn.export(model, tmp_path / NAME, FORMAT)
+        assert listing(tmp_path) == []
+
+    def test_weights_beside_a_file_come_along(self, tmp_path):
+        with new_neighbor(tmp_path / "m.onnx") as neighbor:
+            neighbor.path.write_text("names m.onnx.data")
+            beside = neighbor.path.with_name("m.onnx.data")
+            beside.write_text("weights")
+            assert listing(tmp_path)[0].startswith(".m.onnx.")
+            neighbor.replace()
+        assert listing(tmp_path) == ["m.onnx", "m.onnx.data"]
+
+
+def test_a_folder_is_replaced_whatever_its_name(tmp_path):
+    for name in ("old", "m.old"):
+        target = tmp_path / name
+        target.mkdir()
+        (target / "before").write_text("")
+        with new_neighbor(target) as neighbor:
+            neighbor.path.mkdir()
+            (neighbor.path / "after").write_text("")
+            neighbor.replace()
+    assert listing(tmp_path) == ["m.old", "m.old/after", "old", "old/after"]
+
+
+class Refusing(keras.layers.Layer):
+    """Takes inputs whose size is open, and none."""
+
+    def call(self, inputs):
+        if isinstance(inputs, keras.KerasTensor) and inputs.shape[1] is None:
+            return inputs
+        raise TypeError("never")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def mixed(policy="mixed_bfloat16"):
+    inputs = keras.Input((4,))
+    inner = keras.Sequential([keras.layers.Dense(3, dtype=policy)])
+    return keras.Model(inputs, inner(inputs))
+
+
+def of_integers():
+    inputs = keras.Input((4,), dtype="int32")
+    return keras.Model(inputs, keras.ops.cast(inputs, "float32"))
+
+
+def of_logarithms():
+    inputs = keras.Input((40,))
+    return keras.Model(inputs, keras.ops.log(inputs))
+
+
+def mixed_subclass():
+    model = Net()
+    model.dtype_policy = keras.DTypePolicy("mixed_float16")
+    model(draw(2, 4))
+    return model
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (lambda: keras_attn.layers.SE(), r"keras\.Model\(inputs, layer"),
+            (lambda: "model", "must be a `keras.Model`. Received: model='mo"),
+            (lambda: Net(), "must be built"),
+            (mixed, "'dense.*' with the policy 'mixed_bfloat16'"),
+            (lambda: mixed("bfloat16"), "policy 'bfloat16'.*set_weights"),
+            (mixed_subclass, "policy 'mixed_float16'"),
+            (of_integers, "dtype 'int32'"),
+            (of_logarithms, "must be finite"),
+        ],
+    )
+    def test_a_model_that_cannot(self, make, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            keras_attn.export(make(), tmp_path / NAME, FORMAT)
+        assert listing(tmp_path) == []
+
+    def test_a_model_that_runs_on_no_size(self, tmp_path):
+        inputs = keras.Input((None, 4))
+        model = keras.Model(inputs, Refusing()(inputs))
+        with pytest.raises(ValueError, match=r"failed on .*\(1, 328, 4\)"):
+            keras_attn.export(model, tmp_path / NAME, FORMAT)
+
+    @pytest.mark.parametrize(
+        ("format", "name", "message"),
+        [
+            ("pickle", "m", r"one of \['onnx', .*format='pickle'"),
+            (FORMAT, "there/not/" + NAME, "folder of the path must exist"),
+            *(
+                [("onnx", "m.tflite", r"must end in '\.onnx'")]
+                if "onnx" in FORMATS
+                else []
+            ),
+            *(
+                [("tf_saved_model", "m.keras", "Leave '.keras' out")]
+                if "tf_saved_model" in FORMATS
+                else []
+            ),
+        ],
+    )
+    def test_a_place_that_cannot(self, format, name, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            keras_attn.export(small(), tmp_path / name, format)
+
+    @every_format
+    def test_a_folder_of_something_else_is_not_touched(self, format, tmp_path):
+        path = tmp_path / NAMES[format]
+        path.mkdir()
+        (path / "thesis.txt").write_text("all of it")
+        with pytest.raises(ValueError, match="which is"):
+            keras_attn.export(small(), path, format)
+        assert (path / "thesis.txt").read_text() == "all of it"
+
+    @pytest.mark.parametrize("tolerance", [0, -1e-4, math.nan, math.inf])
+    def test_a_tolerance_that_is_none(self, tolerance, tmp_path):
+        with pytest.raises(ValueError, match="positive number"):
+            keras_attn.export(small(), tmp_path / NAME, FORMAT, tolerance)
+
+    def test_what_keras_cannot_is_told_with_a_way_out(self, tmp_path):
+        lacking = {"torch": "tf_saved_model", "jax": "litert"}
+        if BACKEND == "tensorflow":
+            # It can all: then there is no such message.
+            assert set(FORMATS) == set(NAMES)
+            return
+        format = lacking[BACKEND]
+        with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
+            keras_attn.export(small(), tmp_path / NAMES[format], format)
+
+    def test_a_package_that_is_missing_is_named(self, tmp_path, monkeypatch):
+        module = {"onnx": "onnxruntime"}.get(FORMATS[-1], "tensorflow")
+        if BACKEND == "tensorflow":
+            module = "tf2onnx"
+        format = "tf_saved_model" if BACKEND == "jax" else "onnx"
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ImportError, match=f"pip install {module}$"):
+            keras_attn.export(small(), tmp_path / NAMES[format], format)
+        assert listing(tmp_path) == []
