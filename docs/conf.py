@@ -62,6 +62,7 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = "keras_attn"
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
