@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the built wheel into clean environments, each with one backend and
-# nothing else, and uses it there: import, training, explanation, saving.
+# what exports from it, and walks a newcomer's path there: import, training,
+# explanation, saving, a block in a model of one's own, export.
 # Needs: BIN, the folder of the environment's programs, with hatchling;
 # BACKENDS, their names; TORCH, the requirement that stands for PyTorch.
 set -eu
@@ -42,18 +43,35 @@ expected = model.predict(images, verbose=0)
 model.save("model.keras")
 again = keras.models.load_model("model.keras").predict(images, verbose=0)
 np.testing.assert_allclose(again, expected, rtol=1e-5, atol=1e-6)
-print(f"keras {keras.__version__}, {found.pop()}: trained, explained, saved")
+
+inputs = keras.Input((20, 24, 3))
+x = keras.layers.Conv2D(16, 3, activation="relu")(inputs)
+x = keras_attn.layers.get("eca", name="attention")(x)
+x = keras.layers.GlobalAveragePooling2D()(x)
+own = keras.Model(inputs, keras.layers.Dense(4, activation="softmax")(x))
+own.compile("adam", "sparse_categorical_crossentropy")
+pictures = random.random((8, 20, 24, 3), "float32")
+own.fit(pictures, labels % 4, verbose=0)
+gates = keras_attn.explain.attention_maps(own, pictures)
+assert gates["attention"].shape == (8, 16), gates
+difference = keras_attn.export(own, "own.onnx")
+assert pathlib.Path("own.onnx").is_file()
+print(
+    f"keras {keras.__version__}, {found.pop()}: trained, explained, saved; "
+    f"own model exported, off by {difference:.0e}"
+)
 PYTHON
 
 for backend in ${BACKENDS:-tensorflow torch jax}; do
     echo "=== $backend"
     python=$folder/$backend/bin/python
     "$BIN/python" -m venv "$folder/$backend"
-    also=""
+    also="" extras=$backend,export
     if [ "$backend" = torch ]; then also=${TORCH:-torch}; fi
+    if [ "$backend" = jax ]; then extras=$extras-jax; fi
     # shellcheck disable=SC2086
     "$python" -m pip install --quiet --disable-pip-version-check \
-        "keras_attn[$backend] @ file://$wheel" $also
+        "keras_attn[$extras] @ file://$wheel" $also
     "$python" -m pip check
     # Where neither a checkout lies, nor an environment named like a backend.
     cd "$folder/empty"
