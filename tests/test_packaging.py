@@ -206,8 +206,13 @@ def test_the_citation_is_of_this_version():
 
 _IMPORT = """
 import json, sys
+from importlib.machinery import PathFinder
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name not in {others}:
+            return PathFinder.find_spec(name, path, target)
 # As if no other backend were installed.
-sys.modules.update(dict.fromkeys({others}))
+sys.meta_path[sys.meta_path.index(PathFinder)] = Without()
 import keras
 before = set(sys.modules)
 import keras_attn

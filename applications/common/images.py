@@ -103,9 +103,11 @@ def read_with(path: Path, use: Callable[[Any], T]) -> T:
         ValueError: If there is no such file, or it cannot be read; one line.
     """
     image_module = optional("PIL.Image", "images")
-    # Nor a pipe, which would be waited for.
-    if not path.is_file():
+    if not path.exists():
         raise ValueError(f"{path}: there is no such file")
+    # A pipe would be waited for.
+    if not path.is_file():
+        raise ValueError(f"{path}: not a readable image (it is no file)")
     image_module.init()
     formats = [each for each in FORMATS if each in image_module.OPEN]
     try:
