@@ -116,7 +116,13 @@ class TestWorks:
     @every_format
     def test_names_of_inputs_and_outputs(self, format, tmp_path):
         path = tmp_path / NAMES[format]
-        assert keras_attn.export(subtraction(dict), path, format) < 1e-5
+        try:
+            difference = keras_attn.export(subtraction(dict), path, format)
+        except ValueError as error:
+            if "support dictionaries" not in str(error):
+                raise
+            pytest.skip(f"Keras {keras.__version__} takes no dictionaries here")
+        assert difference < 1e-5
         assert path.exists()
 
     @pytest.mark.parametrize("kind", ["subclass", "sequential"])
