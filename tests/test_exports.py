@@ -103,6 +103,25 @@ def test_tables_are_read_as_they_were_written(tmp_path):
     assert page.read_text() == text
 
 
+def test_what_was_not_tried_stays_as_it_was(tmp_path):
+    page, folder = tmp_path / "page.md", tmp_path / "records"
+    folder.mkdir()
+    page.write_text(f"{pages.BEGIN}\n{pages.END}\n")
+    (folder / "torch.json").write_text(json.dumps(SOME))
+    jax = record(SE__onnx__known=1e-7, SE__onnx__open=ONE_PIXEL)
+    (folder / "jax.json").write_text(json.dumps(jax))
+    pages.write_page(page, folder)
+    before = page.read_text()
+    (folder / "jax.json").unlink()
+    lacking = record(SE__onnx__known=LACKING, SE__onnx__open=LACKING)
+    (folder / "torch.json").write_text(json.dumps(lacking))
+    pages.write_page(page, folder)
+    assert pages.read_cells(page.read_text()) == pages.read_cells(before)
+    (line,) = [s for s in before.splitlines() if s.startswith("JAX: ")]
+    assert line in page.read_text().splitlines()
+    assert "PyTorch: 0 of 0 exports" in page.read_text()
+
+
 def test_a_failure_is_ours_until_it_is_known_to_be_another_s():
     assert limit_of("zfnet onnx open", ONE_PIXEL).startswith("Keras")
     assert limit_of("zfnet onnx open", NEW) is None

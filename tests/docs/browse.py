@@ -61,7 +61,7 @@ LEAST_CONTRAST = """() => {
     const svg = e.namespaceURI.endsWith("svg");
     const color = getComputedStyle(e)[svg ? "fill" : "color"];
     if (!e.textContent.trim() || color === "none") continue;
-    const pair = [luminance(color), luminance(behind(e))].sort();
+    const pair = [luminance(color), luminance(behind(e))];
     const found = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
     if (found < least[0]) least = [found, e.textContent.trim().slice(0, 60)];
   }

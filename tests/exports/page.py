@@ -70,12 +70,13 @@ def _column(title):
     return next(place for place in places if _title(*place) == title)
 
 
-def tables(records, names, is_block):
+def tables(records, names, is_block, old=""):
     """Returns the tables of the records of backends, as text.
 
-    Rows come in the order of `names`, and only those that were tried.
+    Rows come in the order of `names`, and only those that were tried; what
+    was not tried now, for want of a package, stays as the `old` text has it.
     """
-    found, lines = {}, []
+    found, lines = read_cells(old), []
     for backend, record in records.items():
         found |= cells(backend, record)
     notes = {}
@@ -104,15 +105,20 @@ def tables(records, names, is_block):
                 lines.append(_row(f"`{name}`", row))
     lines += ["", *(f"- ({number}) {note}." for note, number in notes.items())]
     lines.append("")
-    for backend, record in records.items():
+    for backend, title in BACKENDS.items():
+        if backend not in records:
+            lines += re.findall(rf"^{title}: .*\n", old, re.MULTILINE)
+            continue
+        record = records[backend]
         versions = [f"{k} {v}" for k, v in record["versions"].items()]
-        works = [
-            outcome["difference"]
-            for outcome in record["outcomes"].values()
-            if "difference" in outcome
+        tried = [
+            outcome
+            for key, outcome in record["outcomes"].items()
+            if "difference" in outcome or limit_of(key, outcome) != MISSING
         ]
+        works = [o["difference"] for o in tried if "difference" in o]
         lines.append(
-            f"{BACKENDS[backend]}: {len(works)} of {len(record['outcomes'])} "
+            f"{title}: {len(works)} of {len(tried)} "
             f"exports, largest difference {max(works, default=0):.0e}; "
             f"{record['date']}, {', '.join(versions)}."
         )
@@ -138,5 +144,5 @@ def write_page(page, folder):
         raise ValueError(f"{page} must have the lines {BEGIN} and {END}")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    new = tables(records, list(subjects()), is_block)
+    new = tables(records, list(subjects()), is_block, old=text)
     page.write_text(f"{before}{BEGIN}\n{new}{END}{after}")

@@ -770,12 +770,13 @@ class TestOpenSizes:
     def test_gradient_of_max_pool(self):
         import jax
 
-        def function(x):
+        def squares(x):
             arguments = (3, 3), (2, 2), "valid", "channels_last"
             y = backend.max_pool(x, *arguments)
             return jax.numpy.sum(y * y)
 
-        for found, expected in self.both(function, 3):
+        for found, expected in self.both(jax.grad(squares), 3):
+            assert found.shape == expected.shape
             np.testing.assert_allclose(found, expected, rtol=1e-5)
 
     def test_a_branch_with_stride_is_as_large_as_its_shortcut(self):
