@@ -1,7 +1,8 @@
 """What a block costs: ```` ```{block-facts} se ````.
 
 Parameters and operations are counted of the layer itself at build; what was
-measured is read from the table of `layers/index.md`. No number is typed.
+measured is read from the tables of `layers/index.md` and `benchmarks.md`. No
+number is typed.
 """
 
 import math
@@ -12,11 +13,16 @@ import keras
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
+from benchmarks.layers import BATCH
 from benchmarks.report import MARKS
 from keras_attn import layers
 from keras_attn.applications._slots import Slots
 
-CATALOGUE = pathlib.Path(__file__).parent.parent / "layers" / "index.md"
+DOCS = pathlib.Path(__file__).parent.parent
+CATALOGUE = DOCS / "layers" / "index.md"
+BENCHMARKS = DOCS / "benchmarks.md"
+# Of the stages of a ResNet-50 the one with most of its blocks.
+STAGE = "14 x 14 x 1024"
 CHANNELS = (64, 256, 1024)
 SIDE = 14
 CLASSES = 21
@@ -77,25 +83,35 @@ class BlockFacts(SphinxDirective):
     required_arguments = 1
 
     def run(self):
-        self.env.note_dependency(str(CATALOGUE))
+        pages = []
+        for path in (CATALOGUE, BENCHMARKS):
+            self.env.note_dependency(str(path))
+            pages.append(path.read_text())
         try:
-            text = facts(self.arguments[0], CATALOGUE.read_text())
+            text = facts(self.arguments[0], *pages)
         except ValueError as error:
             raise SphinxError(f"{self.get_location()}: {error}") from error
         return self.parse_text_to_nodes(text)
 
 
-def facts(name, catalogue):
+def facts(name, catalogue, benchmarks):
     """Returns what is known of a block, in Markdown.
 
     Args:
         name: String, the block's.
         catalogue: String, the page with the table of measured costs.
+        benchmarks: String, the page with the tables of blocks by themselves.
 
     Raises:
         ValueError: If there is no such block, or no such table.
     """
-    return "\n\n".join([*counted(name), *measured(name, catalogue)])
+    return "\n\n".join(
+        [
+            *counted(name),
+            *measured(name, catalogue),
+            *measured_alone(name, benchmarks),
+        ]
+    )
 
 
 def counted(name):
@@ -141,6 +157,40 @@ def measured(name, catalogue):
     return [sits, adds, table(rows), _origin(found["origins"])]
 
 
+def measured_alone(name, benchmarks):
+    """Returns paragraphs on what a block takes by itself."""
+    kind = type(case(name, CHANNELS[0])[0]).__name__
+    rows, origins = [], []
+    for backend, rest in re.findall(
+        r"(?ms)^### Blocks on (\w+)$(.*?)(?=^#|\Z)", benchmarks
+    ):
+        origin, *_ = rest.split("\n\n")[1:]
+        origins.append(f"{backend}: {origin}")
+        # `FCA` and `FCA pooled` are of one kind.
+        rows += [
+            [
+                f"{row['block']} on {backend}",
+                *(row[f"{each} {STAGE}"] for each in ("forward", "backward")),
+            ]
+            for row in dicts(rest)
+            if row["block"].split()[0] == kind
+        ]
+    if not origins:
+        raise ValueError(
+            "The page of benchmarks must have sections 'Blocks on ...'. "
+            "Received: a page without. `make bench` writes them"
+        )
+    if not rows:
+        return []
+    return [
+        f"By itself, for {BATCH} maps of {STAGE}, as a fraction of the time "
+        "that the published form takes in plain PyTorch, and in milliseconds; "
+        "other sizes are among the {doc}`benchmarks </benchmarks>`:",
+        table([["", "inference", "forward and backward"], *rows]),
+        _origin(origins),
+    ]
+
+
 def _origin(origins):
     """Returns when, where and with what, each said once."""
     places, versions = [], []
@@ -162,6 +212,15 @@ def table(rows):
     """Returns a Markdown table of lists, the first of which is its head."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def dicts(text):
+    """Returns the rows of the Markdown table in a text, as dicts."""
+    lines = [
+        [cell.strip() for cell in line.split("|")]
+        for line in re.findall(r"(?m)^\|(.*)\|$", text)
+    ]
+    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
 
 
 def case(name, channels):
@@ -228,18 +287,12 @@ def costs(catalogue):
     try:
         _, text = catalogue.split(MARKS[0])
         text, _ = text.split(MARKS[1])
-        head, _, *body = re.findall(r"(?m)^\|(.*)\|$", text)
     except ValueError as error:
         raise ValueError(
             f"A table must stand between {MARKS[0]!r} and {MARKS[1]!r}. "
             "Received: a page without it. `make bench` writes it"
         ) from error
-    columns = [cell.strip() for cell in head.split("|")]
-    rows = {}
-    for line in body:
-        cells = [cell.strip() for cell in line.split("|")]
-        row = dict(zip(columns, cells, strict=True))
-        rows[row["block"].strip("`")] = row
+    rows = {row["block"].strip("`"): row for row in dicts(text)}
     origins = re.findall(r"(?m)^\w+: \d{4}-.*\.$", text)
     if not rows or not origins:
         raise ValueError(

@@ -61,6 +61,34 @@ def test_what_was_not_measured_is_said():
 
 
 @pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("soca", ["SOCA"]),
+        ("fca", ["FCA", "FCA pooled"]),
+        ("covariance_pooling", ["CovariancePooling"]),
+    ],
+)
+def test_times_of_a_block_by_itself_are_read(name, labels):
+    page = facts.BENCHMARKS.read_text()
+    section = page.partition("### Blocks on torch")[2]
+    written = "\n".join(facts.measured_alone(name, page))
+    for label in labels:
+        # The third stage is the third cell of four, twice.
+        cells = re.search(rf"(?m)^\| {label} \|(.*)\|$", section)[1].split("|")
+        assert f"| {label} on torch |{cells[2]}|{cells[6]}|" in written
+    assert written.count(" on jax |") == len(labels)
+    date = re.search(r"(?m)^\d{4}-\d\d-\d\d", section)[0]
+    assert date in written.partition("Measured")[2]
+
+
+def test_a_block_that_was_not_measured_by_itself_has_no_table():
+    page = facts.BENCHMARKS.read_text()
+    assert facts.measured_alone("feature_act", page) == []
+    with pytest.raises(ValueError, match="Received: a page without"):
+        facts.measured_alone("se", page.replace("### Blocks on", "### On"))
+
+
+@pytest.mark.parametrize(
     ("name", "place"),
     [("se", "each residual branch"), ("gct", "before each convolution")],
 )
