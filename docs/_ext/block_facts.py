@@ -60,14 +60,16 @@ PLACES = {
 }
 ELSEWHERE = {
     "attention_to_scale": "Sits where the scores of several scales meet, as "
-    "in {py:func}`keras_attn.applications.DeepLabASC`.",
+    "in {py:func}`keras_attn.applications.DeepLabASC`, whose time, against a "
+    "known code, is among the {doc}`benchmarks </benchmarks>`.",
     "covariance_pooling": "Sits before the classifier, in place of the mean "
     'over positions: `head="covariance"` of the ResNets, which reduces the '
     "channels first.",
     "encoding": "Sits in place of a pooling, or inside of `ContextEncoding`.",
     "multi_head_self_attention": "Sits in each block of a "
     "{py:func}`keras_attn.applications.ViT`, with one normalisation before "
-    "it.",
+    "it; the time of two of these, against plain PyTorch, is among the "
+    "{doc}`benchmarks </benchmarks>`.",
 }
 
 
