@@ -13,8 +13,8 @@ class Images(Crops):
     """Batches of images in [0, 255] and of labels `(batch, classes)`.
 
     To train on, they are shifted and mirrored, then changed by Keras'
-    `RandAugment`, then mixed by its `MixUp`. What happens to a batch is
-    decided by the seed, the epoch and its number alone.
+    `RandAugment`, then mixed (mixup, Zhang et al. 2018). What happens to a
+    batch is decided by the seed, the epoch and its number alone.
 
     Args:
         part: Images and labels.
@@ -52,20 +52,27 @@ class Images(Crops):
         labels = self.labels[self.order[index]]
         if not self.training:
             return images, labels
-        # Made anew for each batch: their own generators would go on in the
-        # order in which threads happen to come.
-        seeds = np.random.default_rng([self.seed, self.epoch, index + 1, 1])
-        first, second = seeds.integers(2**31, size=2).tolist()
-        config = self.config
-        if config.rand_augment:
-            images = self._rand_augmented(images, first)
-        if config.mixup:
-            mix = keras.layers.MixUp(config.mixup, seed=second, dtype="float32")
-            both = mix({"images": images, "labels": labels}, training=True)
-            images, labels = map(
-                keras.ops.convert_to_numpy, (both["images"], both["labels"])
-            )
+        # For this batch alone: a common one would go on in the order in which
+        # threads happen to come.
+        random = np.random.default_rng([self.seed, self.epoch, index + 1, 1])
+        if self.config.rand_augment:
+            images = self._rand_augmented(images, int(random.integers(2**31)))
+        if self.config.mixup:
+            images, labels = self._mixed(images, labels, random)
         return images, labels
+
+    def _mixed(self, images, labels, random):
+        # Not Keras' `MixUp`: on PyTorch its beta distribution seeds the
+        # generator that all threads share, also the one that trains.
+        count = len(images)
+        share = random.beta(self.config.mixup, self.config.mixup, count)
+        other = random.permutation(count)
+
+        def mix(x):
+            weight = share.astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+            return weight * x + (1 - weight) * x[other]
+
+        return mix(images), mix(labels)
 
     def _rand_augmented(self, images: np.ndarray, seed: int) -> np.ndarray:
         layer = keras.layers.RandAugment(
@@ -75,7 +82,14 @@ class Images(Crops):
             data_format=self.data_format,
             dtype="float32",
         )
-        changed = keras.ops.convert_to_numpy(layer(images, training=True))
+        # Some of its changes are of three colours: on JAX, Keras 3.14 refuses
+        # grey images. Of three equal channels each gets the same.
+        axis = -1 if self.data_format == "channels_last" else -3
+        is_grey = images.shape[axis] == 1
+        colours = np.repeat(images, 3, axis) if is_grey else images
+        changed = keras.ops.convert_to_numpy(layer(colours, training=True))
+        if is_grey:
+            changed = np.take(changed, [0], axis)
         # Some of the changes leave the range.
         return np.clip(changed, 0, 255)
 

@@ -8,11 +8,8 @@ from applications.common.parts import Part
 from applications.image_classification.batches import Features, Images
 from applications.image_classification.config import Config
 
-# Of Keras' own layers: RandAugment on PyTorch, MixUp on JAX.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Tensor.T is deprecated on 0-D"),
-    pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64"),
-]
+# Of Keras' own RandAugment on PyTorch.
+pytestmark = pytest.mark.filterwarnings("ignore:Tensor.T is deprecated on 0-D")
 
 
 def part(count=8, size=6):
@@ -85,6 +82,23 @@ def test_a_batch_is_the_same_whoever_makes_it_when(settings):
         for array, wanted in zip(one, other, strict=True):
             np.testing.assert_array_equal(array, wanted)
     assert (expected[0][0][0] != expected[1][0][0]).any()
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="of PyTorch's generator"
+)
+@pytest.mark.parametrize("settings", [{"mixup": 0.4}, {"rand_augment": 0.5}])
+def test_a_thread_seeds_no_generator_of_all_threads(settings, monkeypatch):
+    """It would change what the others draw, and what dropout does."""
+    import torch
+
+    def refuse(seed):
+        raise AssertionError("a batch was made with PyTorch's own generator")
+
+    made = batches(**settings)
+    monkeypatch.setattr(torch, "manual_seed", refuse)
+    images, _ = made[0]
+    assert (images != part().images[made.order[0]]).any()
 
 
 def test_each_epoch_mixes_anew():
