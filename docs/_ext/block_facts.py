@@ -107,13 +107,8 @@ def facts(name, catalogue, benchmarks):
     Raises:
         ValueError: If there is no such block, or no such table.
     """
-    return "\n\n".join(
-        [
-            *counted(name),
-            *measured(name, catalogue),
-            *measured_alone(name, benchmarks),
-        ]
-    )
+    paragraphs = counted(name) + measured(name, catalogue)
+    return "\n\n".join(paragraphs + measured_alone(name, benchmarks))
 
 
 def counted(name):
