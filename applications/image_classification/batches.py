@@ -82,8 +82,8 @@ class Images(Crops):
             data_format=self.data_format,
             dtype="float32",
         )
-        # Some of its changes are of three colours: on JAX, Keras 3.14 refuses
-        # grey images. Of three equal channels each gets the same.
+        # Some of its changes are of three colours: on JAX and TensorFlow, Keras
+        # 3.14 refuses grey images. Of three equal channels each gets the same.
         axis = -1 if self.data_format == "channels_last" else -3
         is_grey = images.shape[axis] == 1
         colours = np.repeat(images, 3, axis) if is_grey else images

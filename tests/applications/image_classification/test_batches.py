@@ -120,6 +120,26 @@ def test_what_leaves_the_range_is_brought_back(monkeypatch):
     assert images.min() == 0 and images.max() == 255
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_grey_images_are_changed_as_three_equal_colours(
+    data_format, monkeypatch
+):
+    """Keras 3.14 takes no others on JAX and TensorFlow."""
+    axis = -1 if data_format == "channels_last" else 1
+    seen = []
+
+    class Watched(keras.layers.RandAugment):
+        def call(self, inputs, training=None):
+            seen.append(keras.ops.convert_to_numpy(inputs))
+            return inputs
+
+    monkeypatch.setattr(keras.layers, "RandAugment", Watched)
+    keras.config.set_image_data_format(data_format)
+    images, _ = batches(rand_augment=0.5)[0]
+    assert images.shape[axis] == 1 and seen[0].shape[axis] == 3
+    np.testing.assert_array_equal(seen[0], np.repeat(images, 3, axis))
+
+
 def test_validation_is_never_augmented():
     source = batches(False, mirror=True, padding=2, mixup=1.0, rand_augment=1.0)
     images, labels = source[0]
