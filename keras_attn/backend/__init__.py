@@ -3,6 +3,8 @@
 The only files of the package that import TensorFlow, PyTorch or JAX are in
 this room. Each backend's module defines the same names:
 
+- `COMPILES`: whether `differentiate` and `inference` compile, once for each
+  set of shapes.
 - `FUSES`: whether a compiler joins elementwise operations into one.
 - `value_and_gradient(function, tensors)`: value and gradient of a scalar
   function of a tensor, or of a nest of tensors.
@@ -14,7 +16,12 @@ this room. Each backend's module defines the same names:
   without gradients.
 - `trace(function, *arguments)`: runs a function for what it does in Python,
   on shapes alone where the backend can.
-- `state(variables)`: the values of variables, as constants to a gradient.
+- `state(variables)`: the values of variables at this moment, as constants to
+  a gradient. What another thread does to the variables does not change them.
+- `constant(variable)`: what a compiled function keeps of a variable that is
+  no argument of it; `None` if it reads the variable anew.
+- `apart()`: a context in which code runs as if no function were being
+  compiled around it.
 - `convolve(inputs, kernel, bias, strides, padding, dilation_rate,
   data_format)` and `max_pool(inputs, pool_size, strides, padding,
   data_format)`: for images, in the memory layout that the backend likes.
@@ -57,8 +64,11 @@ else:
         "environment variable KERAS_BACKEND before Keras is imported."
     )
 
+COMPILES = _backend.COMPILES
 FUSES = _backend.FUSES
+apart = _backend.apart
 attend = _backend.attend
+constant = _backend.constant
 contiguous = _backend.contiguous
 convolve = _backend.convolve
 differentiate = _backend.differentiate

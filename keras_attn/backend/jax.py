@@ -1,5 +1,6 @@
 """JAX."""
 
+import contextlib
 import functools
 import itertools
 
@@ -20,6 +21,8 @@ from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import rectify as rectify
 from keras_attn.backend.padding import pixels
+
+COMPILES = True
 
 
 def value_and_gradient(function, tensors):
@@ -46,8 +49,59 @@ def trace(function, *arguments):
 
 
 def state(variables):
-    """Returns the tensors that variables hold."""
-    return [variable.value for variable in variables]
+    """Returns the tensors that variables hold.
+
+    Raises:
+        RuntimeError: If they hold none, or deleted ones, as Keras' trainer
+            takes them away while it trains.
+    """
+    try:
+        values = [variable.value for variable in variables]
+    except TypeError as error:
+        if "NoneType" not in str(error):
+            raise
+        raise RuntimeError(IN_TRAINING) from None
+    if any(_is_deleted(value) for value in values):
+        raise RuntimeError(IN_TRAINING)
+    return values
+
+
+IN_TRAINING = (
+    "The variables of the model must hold values. Received: a model whose "
+    "variables are empty, as they are on JAX while another thread trains it "
+    "with `fit`, `evaluate` or `predict`. Run it in a callback of `fit`, "
+    "after these have ended, or on a copy: `copy = "
+    "keras.models.clone_model(model)`, `copy.set_weights(weights)`."
+)
+
+
+def _is_deleted(value):
+    deleted = getattr(value, "is_deleted", None)
+    return deleted is not None and deleted()
+
+
+def constant(variable):
+    """Returns the array, which is compiled into the code."""
+    return variable.value
+
+
+@contextlib.contextmanager
+def apart():
+    """Leaves the functions that are being traced.
+
+    Raises:
+        RuntimeError: If somebody else's training deleted what it works with.
+    """
+    traced = isinstance(jax.numpy.zeros(()), jax.core.Tracer)
+    # Elsewhere it would have constants of whole models computed in advance.
+    leave = jax.ensure_compile_time_eval if traced else contextlib.nullcontext
+    try:
+        with leave():
+            yield
+    except (RuntimeError, ValueError) as error:
+        if "has been deleted" in str(error) or "donated" in str(error):
+            raise RuntimeError(IN_TRAINING) from error
+        raise
 
 
 def convolve(*arguments):

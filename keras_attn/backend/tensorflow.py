@@ -1,5 +1,6 @@
 """TensorFlow."""
 
+import contextlib
 import functools
 
 import keras
@@ -21,6 +22,8 @@ from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import normalize_last as normalize_last
 from keras_attn.backend.compiled import rectify as rectify
+
+COMPILES = True
 
 
 def value_and_gradient(function, tensors):
@@ -65,6 +68,17 @@ def trace(function, *arguments):
 def state(variables):
     """Returns the tensors that variables hold."""
     return [tf.convert_to_tensor(variable.value) for variable in variables]
+
+
+def constant(variable):
+    """Returns `None`: a graph refers to the variable itself."""
+
+
+@contextlib.contextmanager
+def apart():
+    """Leaves the graphs that are being built."""
+    with tf.init_scope():
+        yield
 
 
 def convolve(*arguments):

@@ -7,6 +7,7 @@ PyTorch's kernels take either, and these by a view of the axes in its order, on
 CPU even faster (batch normalisation: twice, max pooling: many times).
 """
 
+import contextlib
 import functools
 import math
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 
 from keras_attn.backend.padding import pixels
 
+COMPILES = False
 FUSES = False
 
 
@@ -35,11 +37,14 @@ def differentiate(function):
         )
         with torch.enable_grad():
             value, auxiliary = function(tensors, *others)
-            gradients = torch.autograd.grad(
-                value,
-                keras.tree.flatten(tensors),
-                allow_unused=True,
-                materialize_grads=True,
+            leaves = keras.tree.flatten(tensors)
+            # PyTorch refuses a value that depends on none of them.
+            gradients = (
+                torch.autograd.grad(
+                    value, leaves, allow_unused=True, materialize_grads=True
+                )
+                if value.requires_grad
+                else [torch.zeros_like(each) for each in leaves]
             )
         gradients = keras.tree.pack_sequence_as(tensors, list(gradients))
         auxiliary = keras.tree.map_structure(torch.Tensor.detach, auxiliary)
@@ -59,8 +64,22 @@ def trace(function, *arguments):
 
 
 def state(variables):
-    """Returns the tensors that variables hold, cut off from them."""
-    return [variable.value.detach() for variable in variables]
+    """Returns copies of the tensors that variables hold.
+
+    Training writes into these tensors, also from another thread.
+    """
+    return [variable.value.detach().clone() for variable in variables]
+
+
+def constant(variable):
+    """Returns `None`: nothing is compiled."""
+
+
+@contextlib.contextmanager
+def apart():
+    """Leaves the mode in which tensors can never have a gradient."""
+    with torch.inference_mode(False):
+        yield
 
 
 def contiguous(inputs):

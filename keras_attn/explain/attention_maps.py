@@ -9,8 +9,10 @@ from keras_attn import backend
 from keras_attn.explain import structure, taps
 from keras_attn.explain.inputs import batches
 from keras_attn.explain.network import Network
+from keras_attn.explain.stand_ins import Change
 
 
+@backend.apart()
 def attention_maps(
     model: keras.Model | Network, images: Any, batch_size: int = 32
 ) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def attention_maps(
     network = Network.of(model)
     layers = {
         each: path
-        for each, path in network.paths.items()
+        for each, path in network.paths().items()
         if structure.is_attention(each)
     }
     if not layers:
@@ -60,20 +62,24 @@ def attention_maps(
         )
     inputs = network.check(images, batch_size)
 
-    order: list[str] = []
+    def make():
+        weak, frame = network.weak(), inputs.frame()
+        order: list[str] = []
 
-    def function(values, leaves):
-        found: dict[str, Any] = {}
-        attributes = {
-            layer: keeping_attention(layer, path, found)
-            for layer, path in layers.items()
-        }
-        network.run(values, inputs.pack(leaves), attributes)
-        # Compiled functions may return a dictionary in another order.
-        order[:] = found
-        return found
+        def function(values, leaves):
+            found: dict[str, Any] = {}
+            changes = {
+                layer: [keeping_attention(layer, path, found)]
+                for layer, path in layers.items()
+            }
+            weak.run(values, frame.pack(leaves), changes)
+            # Compiled functions may return a dictionary in another order.
+            order[:] = found
+            return found
 
-    run = backend.inference(function)
+        return backend.inference(function), order
+
+    run, order = network.remembered(("attention maps", inputs.key), make)
     parts = []
     for indices, count in batches(len(inputs), inputs.batch_size):
         found = run(network.values(), inputs.take(indices).tensors())
@@ -86,10 +92,8 @@ def attention_maps(
     return {path: whole[path] for path in order}
 
 
-def keeping_attention(
-    layer: Any, path: str, found: dict[str, Any]
-) -> dict[str, Any]:
-    """Returns attributes by which a layer's attention is kept.
+def keeping_attention(layer: Any, path: str, found: dict[str, Any]) -> Change:
+    """Returns a change by which a layer's attention is kept.
 
     With the arguments of its call, by its path, in the order of the calls.
     """
@@ -104,4 +108,4 @@ def keeping_attention(
         )
         return outputs
 
-    return taps.listening(layer, after)
+    return taps.listening(after)

@@ -1,4 +1,4 @@
-import dataclasses
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +13,7 @@ from keras_attn.explain.attention_maps import keeping_attention
 from keras_attn.explain.feature_maps import Place, place_of
 from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
+from keras_attn.explain.stand_ins import Change, around
 from keras_attn.ops.interpolation import resize
 
 FUSIONS = {"mean": ops.mean, "max": ops.max, "min": ops.min}
@@ -109,7 +110,7 @@ class AttentionRollout:
         self.token_pooling = token_pooling
         self._layers = {
             each: path
-            for each, path in self.network.paths.items()
+            for each, path in self.network.paths().items()
             if structure.is_self_attention(each)
         }
         if not self._layers:
@@ -119,8 +120,8 @@ class AttentionRollout:
                 f"Received: the model {self.network.model.name!r}, which has "
                 "none"
             )
-        self._compiled: dict[tuple, Callable] = {}
 
+    @backend.apart()
     def __call__(self, images: Any, batch_size: int = 32) -> np.ndarray:
         inputs = self.network.check(images, batch_size)
         place = self._place(inputs)
@@ -131,6 +132,7 @@ class AttentionRollout:
         maps = resize(ops.reshape(maps, (-1, height, width)), inputs.size)
         return ops.convert_to_numpy(maps)
 
+    @backend.apart()
     def tokens(self, images: Any, batch_size: int = 32) -> np.ndarray:
         """Returns the share of each token, `(batch, tokens)`, of sum 1.
 
@@ -147,7 +149,10 @@ class AttentionRollout:
     def _place(self, inputs: Inputs) -> Place:
         """Returns the tokens of the last layer, as a map."""
         trace = self.network.trace(inputs)
-        calls = [each for each in trace.calls if each.operation in self._layers]
+        indices = [
+            i for i, x in enumerate(trace.calls) if x.operation in self._layers
+        ]
+        calls = [trace.calls[i] for i in indices]
         shapes = {each.shape[:1] for each in calls}
         if len(shapes) != 1 or len(calls[-1].shape) != 2:
             raise ValueError(
@@ -155,7 +160,7 @@ class AttentionRollout:
                 f"Received: shapes {[each.shape for each in calls]}"
             )
         size, data_format = inputs.size, self.network.data_format
-        return place_of(trace, calls[-1], size, data_format)
+        return place_of(trace, indices[-1], size, data_format)
 
     def _rows(self, inputs: Inputs, place: Place) -> np.ndarray:
         """Returns the rows that are asked for."""
@@ -163,13 +168,18 @@ class AttentionRollout:
         if start is None:
             extra = place.shape[0] > place.grid[0] * place.grid[1]
             start = "cls" if extra else "mean"
-        key = inputs.key, repr(inputs.nest), start
-        if key not in self._compiled:
-            # It outlives the images.
-            frame = dataclasses.replace(inputs, arrays=[])
-            function = functools.partial(self._rollout, frame.pack, start)
-            self._compiled[key] = backend.inference(function)
-        run, values = self._compiled[key], self.network.values()
+
+        def make():
+            copied = copy.copy(self)
+            copied.network = self.network.weak()
+            pack = inputs.frame().pack
+            return backend.inference(
+                functools.partial(copied._rollout, pack, start)
+            )
+
+        how = start, self.head_fusion, self.discard_ratio
+        key = "rollout", inputs.key, *how
+        run, values = self.network.remembered(key, make), self.network.values()
         parts = []
         for indices, count in batches(len(inputs), inputs.batch_size):
             row = run(values, inputs.take(indices).tensors())
@@ -179,11 +189,11 @@ class AttentionRollout:
     def _rollout(self, pack: Callable, start: str, values: Any, leaves: Any):
         """Returns the row of the product of all matrices."""
         found: dict[str, Any] = {}
-        attributes = {
-            layer: _keeping(layer, path, found)
+        changes = {
+            layer: [_keeping(layer, path, found)]
             for layer, path in self._layers.items()
         }
-        self.network.run(values, pack(leaves), attributes)
+        self.network.run(values, pack(leaves), changes)
         *others, last = map(self._fused, found.values())
         row = ops.mean(last, axis=1) if start == "mean" else last[:, 0]
         for matrix in reversed(others):
@@ -205,16 +215,14 @@ class AttentionRollout:
         return matrix / ops.sum(matrix, axis=-1, keepdims=True)
 
 
-def _keeping(layer: Any, path: str, found: dict[str, Any]) -> dict[str, Any]:
-    """Returns attributes by which a layer's scores are kept."""
+def _keeping(layer: Any, path: str, found: dict[str, Any]) -> Change:
+    """Returns a change by which a layer's scores are kept."""
     if not isinstance(layer, keras.layers.MultiHeadAttention):
         return keeping_attention(layer, path, found)
-    call = layer.call
 
-    @functools.wraps(call)
-    def called(*args, return_attention_scores=False, **named):
+    def called(call, *args, return_attention_scores=False, **named):
         outputs, scores = call(*args, return_attention_scores=True, **named)
         found[f"{path}#{len(found)}"] = ops.cast(scores, "float32")
         return (outputs, scores) if return_attention_scores else outputs
 
-    return {"call": called}
+    return around(called)

@@ -1,6 +1,6 @@
 """What all class activation maps share."""
 
-import warnings
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,12 +9,12 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
-from keras_attn.explain import structure
+from keras_attn.explain import black, fingerprint, structure
 from keras_attn.explain.feature_maps import Place, Reshape
 from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
 from keras_attn.explain.passes import Pass
-from keras_attn.explain.places import last_place, place_of_layer
+from keras_attn.explain.places import framed, last_place, place_of_layer
 from keras_attn.explain.targets import (
     Target,
     best_class,
@@ -26,6 +26,8 @@ from keras_attn.ops import heatmaps, principal_component
 from keras_attn.ops.interpolation import resize
 
 _FACTORS = (1.0, 0.9, 1.1)
+# What the maps of given features and gradients do not depend on.
+_NOT_COMPILED = ("network", "layers", "call_index", "reshape")
 
 Layer = str | keras.Operation | Sequence[str | keras.Operation] | None
 
@@ -42,9 +44,12 @@ class ClassActivationMap:
 
     Any built model serves: functional, sequential or subclassed, nested or
     loaded, frozen or not, in mixed precision. It is run anew with a zero
-    tensor added to what the layer puts out, and the score is differentiated
-    by that. The model is left as it was, whatever happens. What is explained
-    is the score before a softmax or sigmoid at the end.
+    tensor added to the output of the layer, and the score is differentiated
+    by that. The model is never written to, so that other threads may use it
+    meanwhile; `keras_attn.explain.Network` says what is compiled, and when.
+    What is explained is the score before a softmax or sigmoid at the end;
+    probabilities made in another way are explained as they are, with a
+    warning. A map that is 0 everywhere comes with a warning that says why.
 
     Reference: order of the steps as in pytorch-grad-cam,
         [github.com](https://github.com/jacobgil/pytorch-grad-cam).
@@ -52,43 +57,52 @@ class ClassActivationMap:
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
         layer: Name, path into nested models (`"inner/conv5"`), layer object,
-            or a list of these. `None` is the last feature map; on tokens, the
-            last one whose positions the score depends on.
+            or a list of these. `None` is the last feature map that the
+            output comes from; on tokens, the last one whose positions the
+            score depends on, and none inside of an attention block.
         output: Index or name of the output, if the model has several.
+        image: Index or name of the image, if the model takes several. `None`
+            for the one that the layer depends on.
         call_index: Which call of a layer that is called several times, in
             the order in which the model runs them; of branches side by side,
-            Keras may run the second one first. Defaults to -1, the last.
-        reshape: Function of what the layer puts out, a tensor, that returns
+            Keras may run the second one first. `None` for the last one that
+            depends on the image, and that the output comes from if `layer`
+            is `None`.
+        reshape: Function of the layer's output, a tensor, that returns
             it as `(batch, height, width, channels)`, for tokens in an unusual
             order. `None` for maps, and tokens behind at most 8 others.
         data_format: `"channels_last"` or `"channels_first"`; `None` for that
             of the model's layers.
         sign_correction: For principal components, whose sign is arbitrary:
-            `True` for a positive largest magnitude, the same on all backends;
-            `False` for the sign of NumPy's SVD, as in pytorch-grad-cam.
+            `True` for the one with which the map is positive where the sum of
+            the (weighted) features is above its mean; `False` for that of
+            NumPy's SVD, as in pytorch-grad-cam.
 
     Call arguments:
         images: What the model takes, preprocessed as it wants it: a batch of
-            images, in whatever range, or a nest of arrays, of which the first
-            one with four axes is the images.
+            images, in whatever range, or a nest of arrays with images among
+            them.
         targets: What is explained: a class index for each image or for all,
             `None` for the class with the highest score, a
             `keras_attn.explain.MaskedMean`, or a callable that makes one
             score an image, `(batch,)`, of the model's output. Of a map of
-            scores, the mean of a class over all positions.
+            scores, the mean of a class over all positions. A single sigmoid
+            unit has the classes 0 and 1: class 0 is its negated score.
         batch_size: How many images are run at once.
         aug_smooth: Whether to average over the image and its mirror image, at
             0.9, 1 and 1.1 times their values: smoother maps, six passes, and
             a maximum that may be below 1.
         eigen_smooth: Whether to take the first principal component of the
-            weighted features in the place of their sum.
+            weighted features instead of their sum.
 
     Returns:
         float32 NumPy array `(batch, height, width)` in [0, 1].
 
     Raises:
-        ValueError: If the layer is not in the model or puts out no map, a
-            target is out of range, or the images do not fit or are not finite.
+        ValueError: If the layer is not in the model or outputs no map, a
+            target is out of range, the images do not fit or are not finite,
+            or `image` has to be chosen.
+        RuntimeError: If another thread trains the model, on JAX.
 
     Example:
 
@@ -112,12 +126,13 @@ class ClassActivationMap:
         layer: Layer = None,
         *,
         output: int | str | None = None,
-        call_index: int = -1,
+        image: int | str | None = None,
+        call_index: int | None = None,
         reshape: Reshape | None = None,
         data_format: str | None = None,
         sign_correction: bool = True,
     ):
-        self.network = Network.of(model, output, data_format)
+        self.network = Network.of(model, output, data_format, image)
         self.layers = None
         if layer is not None:
             several = isinstance(layer, (list, tuple))
@@ -138,9 +153,8 @@ class ClassActivationMap:
         self.call_index = call_index
         self.reshape = reshape
         self.sign_correction = sign_correction
-        self._places: dict[tuple, list[Place]] = {}
-        self._compiled: dict[Any, Callable] = {}
 
+    @backend.apart()
     def __call__(
         self,
         images: Any,
@@ -154,15 +168,18 @@ class ClassActivationMap:
         inputs = self.network.check(images, batch_size)
         trace = self.network.trace(inputs)
         target = resolve(targets, len(inputs), trace.classes)
-        places = self.places(inputs, target)
+        inputs, places = self.places(inputs, target)
         parts = []
         for indices, count in batches(len(inputs), batch_size):
             maps = self._smoothed if aug_smooth else self._maps
-            found, _ = maps(
+            found = maps(
                 inputs.take(indices), target.take(indices), places, eigen_smooth
             )
-            parts.append(found[:count])
-        return np.concatenate(parts)
+            parts.append([each[:count] for each in (found[0], found[2])])
+        maps, reasons = map(np.concatenate, zip(*parts, strict=True))
+        if not self.network.is_altered:
+            black.warn(maps, reasons, [place.path for place in places])
+        return maps
 
     def weights(self, features: Any, gradients: Any) -> Any:
         """Returns `w`, to be multiplied with the features.
@@ -195,41 +212,62 @@ class ClassActivationMap:
         maps = [resize(each, size) for each in maps]
         return heatmaps.normalize(sum(maps) / len(maps))
 
-    def places(self, inputs: Inputs, target: Target) -> list[Place]:
-        """Returns the feature maps that are looked at."""
-        # Which tokens a score depends on is the same for all classes.
+    def places(
+        self, inputs: Inputs, target: Target
+    ) -> tuple[Inputs, list[Place]]:
+        """Returns the feature maps that are looked at, and their image."""
+        network = self.network
+        if self.layers is None:
+            inputs, place = self._last_place(inputs, target)
+            return inputs, [place]
+        found = [
+            place_of_layer(network, inputs, each, self.call_index, self.reshape)
+            for each in self.layers
+        ]
+        if len({each.position for each, _ in found}) > 1:
+            raise ValueError(
+                "All layers must depend on the same image. Received: layers of "
+                f"different ones, {[place.path for _, place in found]}"
+            )
+        return found[0][0], [place for _, place in found]
+
+    def _last_place(
+        self, inputs: Inputs, target: Target
+    ) -> tuple[Inputs, Place]:
+        network = self.network
+        # Which positions a score depends on is the same for all classes.
         score = None if is_of_classes(target) else target.function
-        if (inputs.key, score) not in self._places:
-            network, index = self.network, self.call_index
-            if self.layers is None:
-                found = [last_place(network, inputs, target)]
-            else:
-                found = [
-                    place_of_layer(network, inputs, each, index, self.reshape)
-                    for each in self.layers
-                ]
-            self._places[inputs.key, score] = found
-        return self._places[inputs.key, score]
+        key = "last", inputs.key, inputs.position, fingerprint.of(score)
+        found, place = network.remembered(
+            key, lambda: framed(*last_place(network, inputs, target))
+        )
+        if self.call_index is not None:
+            return place_of_layer(
+                network, inputs, place.operation, self.call_index, None
+            )
+        return inputs.at(found.position), place
 
     def _smoothed(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Averages over the image and its mirror image, at three contrasts."""
         total: Any = 0.0
+        reasons = None
         for mirrored in (False, True):
             for factor in _FACTORS:
                 images = inputs.images * np.float32(factor)
                 if mirrored:
                     images = np.flip(images, inputs.width_axis())
-                maps, classes = self._maps(
+                maps, classes, found = self._maps(
                     inputs.with_images(images), target, places, eigen, mirrored
                 )
                 total = total + (maps[:, :, ::-1] if mirrored else maps)
+                reasons = found if reasons is None else reasons
                 if target.function is best_class:
                     # The first is the image itself: the others explain the
                     # same class.
                     target = pinned(classes)
-        return total / np.float32(2 * len(_FACTORS)), classes
+        return total / np.float32(2 * len(_FACTORS)), classes, reasons
 
     def _maps(
         self,
@@ -238,27 +276,53 @@ class ClassActivationMap:
         places: list[Place],
         eigen: bool,
         mirrored: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the maps of one batch, and the classes that they are of."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns maps of one batch, their classes, and why one is black."""
         found = self.look(inputs, target, places, mirrored)
         gradients = found.gradients or [None] * len(places)
-        maps = self._merged(inputs.size, eigen)(found.features, gradients)
-        return ops.convert_to_numpy(maps), found.classes
+        maps, reasons = self._merged(inputs.size, eigen)(
+            found.features, gradients
+        )
+        return (
+            ops.convert_to_numpy(maps),
+            found.classes,
+            ops.convert_to_numpy(reasons),
+        )
 
     def _merged(self, size: tuple[int, int], eigen: bool) -> Callable:
         """Returns what makes maps of features and gradients, compiled."""
 
-        def function(features, gradients):
-            pairs = zip(features, gradients, strict=True)
-            maps = [self.layer_map(a, g, eigen) for a, g in pairs]
-            return self.finish(maps, size)
+        def make():
+            weak = self._weak()
 
-        if not self.sign_correction:
-            return function  # NumPy cannot be compiled.
-        key = size, eigen
-        if key not in self._compiled:
-            self._compiled[key] = backend.inference(function)
-        return self._compiled[key]
+            def function(features, gradients):
+                pairs = zip(features, gradients, strict=True)
+                maps = [weak.layer_map(a, g, eigen) for a, g in pairs]
+                return weak.finish(maps, size), black.reasons(maps, gradients)
+
+            if not self.sign_correction:
+                return function  # NumPy cannot be compiled.
+            return backend.inference(function)
+
+        key = "maps", size, eigen, fingerprint.of(self._settings())
+        return self.network.remembered(key, make)
+
+    def _settings(self) -> tuple:
+        """Returns what the maps of given features and gradients depend on."""
+        own = {k: v for k, v in vars(self).items() if k not in _NOT_COMPILED}
+        return type(self), {
+            k: v._settings() if isinstance(v, ClassActivationMap) else v
+            for k, v in own.items()
+        }
+
+    def _weak(self) -> "ClassActivationMap":
+        """Returns the same, for what is compiled: it keeps no model alive."""
+        copied = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, ClassActivationMap):
+                setattr(copied, name, value._weak())
+        copied.network = self.network.weak()
+        return copied
 
     def look(
         self,
@@ -268,19 +332,7 @@ class ClassActivationMap:
         mirrored: bool = False,
     ) -> Pass:
         """Runs the model, and back where gradients are used."""
-        if not self.uses_gradients:
-            return self.network.forward(
-                inputs, target, places, mirrored=mirrored
-            )
-        found = self.network.gradients(
-            inputs, target, places, mirrored=mirrored
-        )
-        for place, gradient in zip(places, found.gradients, strict=True):
-            if not ops.any(gradient != 0):
-                warnings.warn(
-                    "The score does not depend on the map that the layer "
-                    f"{place.path!r} puts out: what follows reads other "
-                    "tokens, or nothing of it. Choose a layer before",
-                    stacklevel=2,
-                )
-        return found
+        run = self.network.forward
+        if self.uses_gradients:
+            run = self.network.gradients
+        return run(inputs, target, places, mirrored=mirrored)

@@ -64,7 +64,7 @@ class CAM(ClassActivationMap):
         places: Sequence[Place],
         mirrored: bool = False,
     ) -> Pass:
-        """Finds the weights, in the place of gradients."""
+        """Finds the weights, instead of gradients."""
         if not is_of_classes(target):
             raise ValueError(
                 "`targets` must be class indices or None for CAM. Received: "
@@ -94,6 +94,8 @@ class CAM(ClassActivationMap):
     ) -> np.ndarray:
         """Returns the kernel that makes the scores of the means."""
         means = ops.convert_to_numpy(ops.mean(features, axis=(1, 2)))
+        if trace.two_sided:
+            scores = scores[:, 1:]
         shape = means.shape[1], scores.shape[1]
         for call in reversed(trace.calls):
             layer = call.operation
@@ -111,6 +113,8 @@ class CAM(ClassActivationMap):
             half = layer.compute_dtype in ("float16", "bfloat16")
             close = (3e-2 if half else 1e-3) * np.abs(scores).max()
             if np.allclose(scores, expected, rtol=0.0, atol=close):
+                if trace.two_sided:
+                    return np.concatenate([-kernel, kernel], axis=1)
                 return kernel
         raise ValueError(
             "`model` must end in global average pooling of the layer and one "

@@ -15,7 +15,7 @@ from keras_attn.backend.padding import pixels
 from keras_attn.explain.feature_maps import Place
 from keras_attn.explain.inputs import Inputs
 from keras_attn.explain.network import Network
-from keras_attn.explain.trace import MODEL, Call
+from keras_attn.explain.trace import Call
 
 _PASSED = (
     keras.layers.BatchNormalization,
@@ -120,7 +120,7 @@ def chain_to(network: Network, inputs: Inputs, place: Place) -> Chain:
                 "a layer before it"
             )
         source = call.sources[0]
-        made = None if source == MODEL else trace.calls[source]
+        made = None if source < 0 else trace.calls[source]
         shape = made.shape if made else inputs.images.shape[1:]
         windows.append(_windows(call.operation, shape, network.data_format))
         if not made:

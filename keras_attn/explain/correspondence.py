@@ -12,6 +12,7 @@ from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
 
 
+@backend.apart()
 def correspondence(
     model: keras.Model | Network,
     images: Any,
@@ -105,7 +106,8 @@ def _checked(network: Network, inputs: Inputs, occluded: Any) -> Inputs:
 
 def _features(network: Network, inputs: Inputs, operation: keras.Operation):
     """Returns what makes features `(batch, ...)` of inputs, compiled."""
-    pack, name = inputs.pack, network.paths[operation]
+    name = network.paths()[operation]
+    weak, pack = network.weak(), inputs.frame().pack
 
     def function(values, leaves):
         found = []
@@ -116,8 +118,8 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
             found.append(tensor)
             return outputs
 
-        attributes = {operation: taps.listening(operation, keep)}
-        network.run(values, pack(leaves), attributes)
+        changes = {operation: [taps.listening(keep)]}
+        weak.run(values, pack(leaves), changes)
         if not found:
             raise ValueError(
                 "`layer` must be called when the model runs. Received: the "
@@ -125,7 +127,10 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
             )
         return found[-1]
 
-    compiled = backend.inference(function)
+    compiled = network.remembered(
+        ("features", inputs.key, operation),
+        lambda: backend.inference(function),
+    )
 
     def run(part):
         features = compiled(network.values(), part.tensors())

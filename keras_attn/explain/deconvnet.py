@@ -1,7 +1,5 @@
 """What a feature map sees, brought back to the pixels."""
 
-import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +21,7 @@ from keras_attn.explain.inputs import batches
 from keras_attn.explain.network import Network
 from keras_attn.explain.places import place_of_layer
 from keras_attn.explain.reconstruction import Reconstruction
+from keras_attn.explain.stand_ins import Change, around, setting
 
 # Float16 has no numbers for the small values of a reconstruction.
 _SCALE_OF_HALF = 1024.0
@@ -92,8 +91,8 @@ class DeconvNet:
         self, model: keras.Model | Network, data_format: str | None = None
     ):
         self.network = Network.of(model, None, data_format)
-        self._compiled: dict[tuple, tuple[Place, Chain, Callable]] = {}
 
+    @backend.apart()
     def __call__(
         self,
         images: Any,
@@ -113,7 +112,7 @@ class DeconvNet:
                 "`strongest` must be a positive integer, or None for all "
                 f"activations. Received: strongest={strongest!r}"
             )
-        place, chain, run = self._prepared(inputs, layer, strongest)
+        inputs, place, chain, run = self._prepared(inputs, layer, strongest)
         channels = _channels(channel, len(inputs), place)
         parts = []
         for indices, count in batches(len(inputs), batch_size):
@@ -139,45 +138,51 @@ class DeconvNet:
         )
 
     def _prepared(self, inputs, layer, strongest):
-        """Returns place, chain and compiled function, made once."""
+        """Returns inputs, place, chain and compiled function, made once."""
         operation = structure.find(self.network.model, layer)
-        key = inputs.key, repr(inputs.nest), operation, strongest
-        if key not in self._compiled:
-            place = place_of_layer(self.network, inputs, operation, -1, None)
-            if place.grid is not None:
-                raise ValueError(
-                    "The layer must put out a map of an image, not tokens. "
-                    f"Received: layer={place.path!r}"
-                )
-            chain = chain_to(self.network, inputs, place)
-            # It outlives the images.
-            frame = dataclasses.replace(inputs, arrays=[])
-            run = self._function(frame, place, chain, strongest)
-            self._compiled[key] = place, chain, backend.differentiate(run)
-        return self._compiled[key]
+        inputs, place = place_of_layer(
+            self.network, inputs, operation, None, None
+        )
+        if place.grid is not None:
+            raise ValueError(
+                "The layer must output a map of an image, not tokens. "
+                f"Received: layer={place.path!r}"
+            )
+        chain = chain_to(self.network, inputs, place)
 
-    def _function(self, frame, place, chain, strongest):
-        """Returns what is to be differentiated by the images."""
+        def make():
+            frame, weak = inputs.frame(), self.network.weak()
+            run = _function(weak, frame, place, chain, strongest)
+            return backend.differentiate(run)
 
-        def function(images, values, leaves, channels):
-            leaves = list(leaves)
-            (leaves[frame.position],) = images
-            found = []
-            attributes = _backwards(chain)
-            _listen(attributes, place, found)
-            self.network.run(values, frame.pack(leaves), attributes)
-            features = place.read(found[0])
-            maps = ops.transpose(features, (0, 3, 1, 2))
-            # Its own strongest map where none was asked for.
-            best = ops.argmax(ops.max(maps, axis=(2, 3)), axis=1)
-            own = ops.where(channels < 0, ops.cast(best, "int32"), channels)
-            chosen = ops.one_hot(own, maps.shape[1], dtype="float32")
-            maps = ops.sum(maps * chosen[:, :, None, None], axis=1)
-            seeds = ops.stop_gradient(_kept(maps, strongest))
-            scale = _SCALE_OF_HALF if place.half else 1.0
-            return scale * ops.sum(seeds * maps), (seeds, own)
+        key = inputs.key, inputs.position, place.key, strongest
+        run = self.network.remembered(("deconvnet", *key), make)
+        return inputs, place, chain, run
 
-        return function
+
+def _function(network, frame, place, chain, strongest):
+    """Returns what is to be differentiated by the images."""
+
+    def function(images, values, leaves, channels):
+        leaves = list(leaves)
+        (leaves[frame.position],) = images
+        found = []
+        changes = _backwards(chain)
+        # Around what stands for its `call`, if anything does.
+        changes[place.operation].append(taps.keeping(place.number, found))
+        network.run(values, frame.pack(leaves), changes)
+        features = place.read(found[0])
+        maps = ops.transpose(features, (0, 3, 1, 2))
+        # Its own strongest map where none was asked for.
+        best = ops.argmax(ops.max(maps, axis=(2, 3)), axis=1)
+        own = ops.where(channels < 0, ops.cast(best, "int32"), channels)
+        chosen = ops.one_hot(own, maps.shape[1], dtype="float32")
+        maps = ops.sum(maps * chosen[:, :, None, None], axis=1)
+        seeds = ops.stop_gradient(_kept(maps, strongest))
+        scale = _SCALE_OF_HALF if place.half else 1.0
+        return scale * ops.sum(seeds * maps), (seeds, own)
+
+    return function
 
 
 @ops.custom_gradient
@@ -191,19 +196,21 @@ def _rectified(x):
     return ops.relu(x), gradient
 
 
-def _backwards(chain: Chain) -> dict[keras.Operation, dict[str, Any]]:
-    """Returns attributes with which a gradient is the reconstruction."""
-    attributes: dict[keras.Operation, dict[str, Any]] = {}
+def _backwards(chain: Chain) -> dict[keras.Operation, list[Change]]:
+    """Returns changes with which a gradient is the reconstruction."""
+    changes: dict[keras.Operation, list[Change]] = {}
     for call in chain.calls:
         operation = call.operation
-        own = attributes.setdefault(operation, {})
+        if operation in changes:
+            continue
+        own = changes.setdefault(operation, [])
         if is_relu(operation):
-            own["call"] = functools.partial(_rectified_as, operation.call)
+            own.append(around(_rectified_as))
         elif getattr(operation, "activation", None) is keras.activations.relu:
-            own["activation"] = _rectified
+            own.append(setting(activation=_rectified))
         elif name_of(operation) == NORMALIZATION:
-            own["call"] = functools.partial(_passed, operation.call)
-    return attributes
+            own.append(around(_passed))
+    return changes
 
 
 def _rectified_as(call: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -215,15 +222,6 @@ def _rectified_as(call: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
 def _passed(call: Callable, x: Any) -> Any:
     """Runs a layer whose gradient is to be left out."""
     return x + ops.stop_gradient(call(x) - x)
-
-
-def _listen(attributes: dict, place: Place, found: list) -> None:
-    """Adds what keeps the output of a place."""
-    own = attributes[place.operation]
-    with taps.borrowed([place.operation], {place.operation: own}):
-        # Around what stands for its `call`, if anything does.
-        listened = taps.keeping(place.operation, place.number, found)
-    own.update(listened)
 
 
 def _kept(maps: Any, strongest: int | None) -> Any:

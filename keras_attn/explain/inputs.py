@@ -1,11 +1,14 @@
 """What a model is given: checked, counted, cut into batches."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+
+from keras_attn import backend
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,14 +18,15 @@ class Inputs:
     Attributes:
         nest: What the model takes, of any leaves.
         arrays: The leaves.
-        position: Which of them are the images: the first with four axes.
+        position: Which of them are the images that are explained; `None` if
+            there are several with four axes, and none was chosen.
         data_format: Of the images.
         batch_size: How many images may be run at once.
     """
 
     nest: Any
     arrays: list[Any]
-    position: int
+    position: int | None
     data_format: str
     batch_size: int
 
@@ -32,7 +36,19 @@ class Inputs:
     @property
     def images(self) -> Any:
         """The images."""
+        if self.position is None:
+            shapes = [self.arrays[i].shape for i in self.pictures]
+            raise ValueError(
+                "`image` must say which of the model's images is explained, by "
+                f"its index or name. Received: image=None for {len(shapes)} "
+                f"images of the shapes {shapes}"
+            )
         return self.arrays[self.position]
+
+    @property
+    def pictures(self) -> list[int]:
+        """Which of the arrays are images."""
+        return [i for i, array in enumerate(self.arrays) if array.ndim == 4]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -40,17 +56,30 @@ class Inputs:
         first = self.data_format == "channels_first"
         return self.images.shape[2:] if first else self.images.shape[1:3]
 
-    @property
+    @functools.cached_property
     def key(self) -> tuple:
         """What the shapes in a model depend on, but for the batch."""
-        return tuple(
+        return repr(self.nest), *(
             (tuple(x.shape[1:]), keras.backend.standardize_dtype(x.dtype))
             for x in self.arrays
         )
 
+    def frame(self) -> "Inputs":
+        """Returns the same without arrays, for what outlives them."""
+        return dataclasses.replace(self, arrays=[])
+
+    def at(self, position: int) -> "Inputs":
+        """Returns the same with other arrays being the images."""
+        return dataclasses.replace(self, position=position)
+
     def take(self, indices: Sequence[int]) -> "Inputs":
         """Returns some of them, in that order."""
-        arrays = [array[indices] for array in self.arrays]
+        arrays = [
+            array[indices]
+            if isinstance(array, np.ndarray)
+            else keras.ops.take(array, indices, axis=0)
+            for array in self.arrays
+        ]
         return dataclasses.replace(self, arrays=arrays)
 
     def with_images(self, images: np.ndarray) -> "Inputs":
@@ -73,33 +102,46 @@ class Inputs:
 
 
 def batches(count: int, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields indices, as many each time, and how many of them count.
+    """Yields indices, and how many of them count.
 
-    The last ones are filled up with the first index: another number would be
-    compiled for once more.
+    Where a compiler needs a function for each number of images, the last
+    batch is filled up with its first index to one of few numbers.
     """
-    parts = -(-count // batch_size)
-    side = -(-count // parts)
-    for start in range(0, count, side):
-        indices = np.arange(start, min(start + side, count))
-        yield np.pad(indices, (0, side - len(indices))), len(indices)
+    for start in range(0, count, batch_size):
+        indices = np.arange(start, min(start + batch_size, count))
+        side = min(_padded(len(indices)), batch_size)
+        filling = np.full(side - len(indices), indices[0])
+        yield np.concatenate([indices, filling]), len(indices)
+
+
+def _padded(count: int) -> int:
+    """Returns the least of 1, 2, 3, 4, 6, 8, 12, 16, ... that is enough."""
+    if not backend.COMPILES:
+        return count
+    power = 1 << (count - 1).bit_length()
+    return min(x for x in (power, 3 * power // 4) if x >= count)
 
 
 def check(
-    model: keras.Model, images: Any, data_format: str, batch_size: int
+    model: keras.Model,
+    images: Any,
+    data_format: str,
+    batch_size: int,
+    image: int | str | None = None,
 ) -> Inputs:
     """Checks what is given to a model.
 
     Raises:
         ValueError: If there is no batch of images, if its shape is not the
-            model's, if a number in it is not finite, or the `batch_size` is
-            none.
+            model's, if a number in it is not finite, if `image` is none of
+            the images, or the `batch_size` is none.
     """
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(
             "`batch_size` must be a positive integer. "
             f"Received: batch_size={batch_size!r}"
         )
+    advise(model, images)
     arrays = [_array(x) for x in keras.tree.flatten(images)]
     shapes = [array.shape for array in arrays]
     pictures = [i for i, shape in enumerate(shapes) if len(shape) == 4]
@@ -107,12 +149,10 @@ def check(
     if data_format == "channels_first":
         layout = "(batch, channels, height, width)"
     if not pictures:
-        hint = ""
-        if any(len(shape) == 3 for shape in shapes):
-            hint = ". For a single image, pass `images[None]`"
         raise ValueError(
             f"`images` must be a batch of images, {layout}. Received: shape "
-            f"{shapes[0] if len(shapes) == 1 else shapes}{hint}"
+            f"{shapes[0] if len(shapes) == 1 else shapes}"
+            f"{_hint(model, shapes)}"
         )
     if len({shape[:1] for shape in shapes}) > 1 or not shapes[0][0]:
         raise ValueError(
@@ -128,7 +168,92 @@ def check(
             )
     _check_shapes(model, images, shapes, layout)
     nest = keras.tree.map_structure(lambda _: 0, images)
-    return Inputs(nest, arrays, pictures[0], data_format, batch_size)
+    position = pictures[0] if len(pictures) == 1 else None
+    if image is not None:
+        position = _chosen(model, images, pictures, image)
+    return Inputs(nest, arrays, position, data_format, batch_size)
+
+
+def _chosen(
+    model: keras.Model, images: Any, pictures: list[int], image: int | str
+) -> int:
+    """Returns which of the arrays is the image of an index or name."""
+    names = _names(model, images)
+    chosen = pictures[:]
+    if isinstance(image, str):
+        chosen = [i for i in pictures if names[i] == image]
+    elif image in range(len(pictures)):
+        chosen = [pictures[image]]
+    else:
+        chosen = []
+    if len(chosen) != 1:
+        raise ValueError(
+            f"`image` must be the index of one of the {len(pictures)} images "
+            f"that the model {model.name!r} takes, or one of the names "
+            f"{[names[i] for i in pictures]}. Received: image={image!r}"
+        )
+    return chosen[0]
+
+
+def _names(model: keras.Model, images: Any) -> list[str | None]:
+    """Returns the names of the leaves of what a model is given."""
+    if isinstance(images, dict):
+        # The order in which Keras takes a dictionary apart.
+        flat = keras.tree.flatten({key: key for key in images})
+        if len(flat) == len(keras.tree.flatten(images)):
+            return flat
+    declared = getattr(model, "inputs", None) or []
+    names = [tensor.name for tensor in declared]
+    count = len(keras.tree.flatten(images))
+    return names if len(names) == count else [None] * count
+
+
+def _hint(model: keras.Model, shapes: list[tuple]) -> str:
+    """Returns what to do about inputs none of which is a batch of images."""
+    declared = [len(x.shape) for x in getattr(model, "inputs", None) or []]
+    ranks = declared or [len(shape) for shape in shapes]
+    if 4 not in ranks and any(rank in (3, 5) for rank in ranks):
+        single = "" if declared else ". For a single image, pass `images[None]`"
+        what = "sequences (1D)"
+        if 5 in ranks:
+            what = "volumes (3D) and frames of a video"
+        return f". Models of {what} are not supported{single}"
+    if any(len(shape) == 3 for shape in shapes):
+        return ". For a single image, pass `images[None]`"
+    return ""
+
+
+def advise(model: keras.Model, images: Any) -> None:
+    """Raises for what is often given instead of a batch, and says what is.
+
+    Raises:
+        ValueError: If it is a picture, a list of arrays or a data set.
+    """
+    name = f"{type(images).__module__}.{type(images).__qualname__}"
+    if name.startswith("PIL."):
+        raise ValueError(
+            "`images` must be a batch of arrays. Received: a picture of "
+            f"Pillow, {name}. Pass `np.asarray(picture)[None]`, resized and "
+            "scaled as the model takes it"
+        )
+    if isinstance(images, (list, tuple)):
+        single = len(getattr(model, "inputs", None) or []) == 1
+        shapes = [getattr(x, "shape", ()) for x in images]
+        if all(len(x) == 3 for x in shapes) or (single and len(images) > 1):
+            raise ValueError(
+                "`images` must be one array for each input of the model. "
+                f"Received: a {type(images).__name__} of {len(images)} arrays "
+                f"of the shapes {shapes[:4]}. Pass `np.stack(images)`"
+            )
+    known = isinstance(images, (list, tuple, dict, np.ndarray))
+    if known or keras.ops.is_tensor(images) or hasattr(images, "__array__"):
+        return
+    if hasattr(images, "__iter__") or hasattr(images, "__getitem__"):
+        raise ValueError(
+            "`images` must be a batch of arrays. Received: a data set or "
+            f"iterator, {name}. Pass one batch of it, without labels: "
+            "`images, labels = next(iter(dataset))`"
+        )
 
 
 def _check_shapes(
@@ -159,9 +284,16 @@ def _check_shapes(
 
 
 def _array(values: Any) -> np.ndarray:
-    if keras.ops.is_tensor(values):
-        values = keras.ops.convert_to_numpy(values)
-    array = np.asarray(values)
+    try:
+        if keras.ops.is_tensor(values):
+            values = keras.ops.convert_to_numpy(values)
+        array = np.asarray(values)
+    except Exception as error:
+        raise ValueError(
+            "`images` must be arrays of numbers. Received: a "
+            f"{type(values).__name__} that has none yet. Inside of a function "
+            "that is being compiled, nothing can be explained but arrays"
+        ) from error
     if array.dtype.kind not in "fiub":
         raise ValueError(
             "`images` must be arrays of numbers. Received: an array of "

@@ -6,11 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_attn import backend
 from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
 from keras_attn.explain.targets import Target, resolve
 
 
+@backend.apart()
 def average_drop(
     model: keras.Model | Network,
     images: Any,
@@ -19,6 +21,7 @@ def average_drop(
     batch_size: int = 32,
     *,
     output: int | str | None = None,
+    image: int | str | None = None,
 ) -> float:
     """Measures how much of a class is lost outside of its heat map.
 
@@ -36,14 +39,15 @@ def average_drop(
             as `cam.network`, which is not compiled anew. Scores that it ends
             in become probabilities by a softmax, by a sigmoid if there is
             only one.
-        images: Batch of images as the model takes them, or several inputs,
-            the first with four axes being the images. What a heat map hides
-            becomes 0.
+        images: Batch of images as the model takes them, or several inputs
+            with images among them. What a heat map hides becomes 0.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size.
         targets: As for the maps. `None` for the class with the highest score
             on the image. The score of a callable stands for the probability.
         batch_size: How many images are run at once. Defaults to 32.
         output: Index or name of the output, if there are several.
+        image: Index or name of the image that the heat maps are of, if the
+            model takes several.
 
     Returns:
         A float in [0, 100].
@@ -65,13 +69,14 @@ def average_drop(
     31.6
     """
     before, after = _before_and_after(
-        model, images, heatmaps, targets, batch_size, output
+        (model, output, image), images, heatmaps, targets, batch_size
     )
     some = before > 0
     lost = np.maximum(before - after, 0.0) / np.where(some, before, 1.0)
     return float(100 * np.mean(np.where(some, lost, 0.0)))
 
 
+@backend.apart()
 def average_increase(
     model: keras.Model | Network,
     images: Any,
@@ -80,6 +85,7 @@ def average_increase(
     batch_size: int = 32,
     *,
     output: int | str | None = None,
+    image: int | str | None = None,
 ) -> float:
     """Measures how often a class gains by what its heat map hides.
 
@@ -98,6 +104,8 @@ def average_increase(
             highest score on the image.
         batch_size: How many images are run at once. Defaults to 32.
         output: Index or name of the output, if there are several.
+        image: Index or name of the image that the heat maps are of, if the
+            model takes several.
 
     Returns:
         A float in [0, 100].
@@ -117,7 +125,7 @@ def average_increase(
     50.0
     """
     before, after = _before_and_after(
-        model, images, heatmaps, targets, batch_size, output
+        (model, output, image), images, heatmaps, targets, batch_size
     )
     return float(100 * np.mean(after > before))
 
@@ -241,15 +249,15 @@ def fixed_target(network: Network, inputs: Inputs, targets: Any) -> Target:
 
 
 def _before_and_after(
-    model: keras.Model | Network,
+    subject: tuple[keras.Model | Network, int | str | None, int | str | None],
     images: Any,
     heatmaps: Any,
     targets: Any,
     batch_size: int,
-    output: int | str | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns probabilities of images, and of them times their heat maps."""
-    network = Network.of(model, output)
+    model, output, image = subject
+    network = Network.of(model, output, image=image)
     inputs = network.check(images, batch_size)
     heatmaps = checked_heatmaps(heatmaps, inputs)
     target = fixed_target(network, inputs, targets)

@@ -1,18 +1,19 @@
 """A model that is looked into."""
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import copy
+import warnings
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 
 from keras_attn import backend
+from keras_attn.explain import cache, fingerprint, stand_ins, structure
 from keras_attn.explain import inputs as checks
-from keras_attn.explain import structure, taps
 from keras_attn.explain.feature_maps import Place
 from keras_attn.explain.inputs import Inputs
-from keras_attn.explain.passes import Job, Pass
+from keras_attn.explain.passes import Job, Pass, proven
 from keras_attn.explain.targets import Target
 from keras_attn.explain.trace import Trace, record
 
@@ -25,7 +26,16 @@ class Network:
 
     The model runs with `training=False`, on the values of its variables at
     that moment, as functions that the backend compiles, if it can, once for
-    each set of shapes. It is left as it was.
+    each set of shapes. It is never written to, so other threads may use it
+    meanwhile, with one exception: on JAX, Keras takes the weights out of a
+    model while `fit` runs, which is a `RuntimeError` here.
+
+    What has been compiled is kept for the model, not for this object, and is
+    forgotten with the model or when it has not been used for long. It is
+    compiled anew after a change of an attribute of a layer, of the score or
+    of `reshape`, as far as it is a number, a string, a function, an array, a
+    layer, or an object or container that holds such; a change inside of other
+    objects is not noticed.
 
     Args:
         model: Any built `keras.Model`.
@@ -33,6 +43,9 @@ class Network:
         data_format: Of images and feature maps, `"channels_last"` or
             `"channels_first"`; `None` for that of the first layer that has
             one, else Keras' own.
+        image: Index or name of the image that is explained, among the inputs
+            with four axes. `None` for the only one, or the one that the layer
+            depends on.
 
     Raises:
         ValueError: If the model is not built, or an argument not one of these.
@@ -58,6 +71,7 @@ class Network:
         model: keras.Model,
         output: int | str | None = None,
         data_format: str | None = None,
+        image: int | str | None = None,
     ):
         if not isinstance(model, keras.Model):
             raise ValueError(
@@ -68,20 +82,33 @@ class Network:
                 "`model` must be built, so that it has weights. Received: the "
                 f"unbuilt model {model.name!r}. Call it on an image first"
             )
-        self.model = model
+        self._model: Callable[[], keras.Model] = lambda: model
         self.output = output
-        self.paths: dict[keras.Operation, str] = {}
-        for path, operation in structure.operations(model):
-            self.paths.setdefault(operation, path)
-        self.data_format = data_format or _data_format(self.paths)
+        self.image = image
+        self.data_format = data_format or _data_format(self.paths())
         if self.data_format not in ("channels_last", "channels_first"):
             raise ValueError(
                 "`data_format` must be 'channels_first' or 'channels_last'. "
                 f"Received: data_format={data_format!r}"
             )
         self._values: list[Any] | None = None
-        self._traces: dict[tuple, Trace] = {}
-        self._compiled: dict[tuple, Callable] = {}
+
+    @property
+    def model(self) -> keras.Model:
+        """The model."""
+        return self._model()
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether it runs with other values than the model's own."""
+        return self._values is not None
+
+    def paths(self) -> dict[keras.Operation, str]:
+        """Returns the first path of each layer, as the model is now."""
+        found: dict[keras.Operation, str] = {}
+        for path, operation in structure.operations(self.model):
+            found.setdefault(operation, path)
+        return found
 
     @classmethod
     def of(
@@ -89,46 +116,66 @@ class Network:
         model: "keras.Model | Network",
         output: int | str | None = None,
         data_format: str | None = None,
+        image: int | str | None = None,
     ) -> "Network":
         """Returns a network of a model, or the network that it is already."""
         if not isinstance(model, cls):
-            return cls(model, output, data_format)
-        if output is not None or data_format is not None:
+            return cls(model, output, data_format, image)
+        if not (output is None and data_format is None and image is None):
             raise ValueError(
-                "`output` and `data_format` must be given to the Network, and "
-                "not again. Received: "
-                f"output={output!r}, data_format={data_format!r}"
+                "`output`, `image` and `data_format` must be given to the "
+                f"Network, and not again. Received: output={output!r}, "
+                f"image={image!r}, data_format={data_format!r}"
             )
         return model
 
+    def weak(self) -> "Network":
+        """Returns the same, for what is compiled: it keeps no model alive."""
+        copied = copy.copy(self)
+        copied._model = weakref.ref(self.model)
+        copied._values = None
+        return copied
+
     def check(self, images: Any, batch_size: int = 32) -> Inputs:
         """Returns the images, checked."""
-        return checks.check(self.model, images, self.data_format, batch_size)
+        return checks.check(
+            self.model, images, self.data_format, batch_size, self.image
+        )
+
+    def remembered(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """Returns what has been compiled for a key, or compiles it.
+
+        The key holds what was compiled, but for the model, its layers and
+        the choices of this network.
+        """
+        whole = fingerprint.of_model(self.model), self._choices(), key
+        return cache.remembered(self.model, whole, make)
 
     def trace(self, inputs: Inputs) -> Trace:
         """Returns which layers run, in which order, and of which shapes."""
-        if inputs.key not in self._traces:
-            self._traces[inputs.key] = record(self, inputs.take([0]))
-        return self._traces[inputs.key]
+
+        def make() -> Trace:
+            one = inputs.take([0])
+            return proven(self, record(self, one), one)
+
+        return self.remembered(("trace", inputs.key), make)
 
     def run(
         self,
         values: Sequence[Any],
         nest: Any,
-        attributes: Mapping[keras.Operation, Mapping[str, Any]],
+        changes: stand_ins.Changes,
+        watch: stand_ins.Watch | None = None,
     ) -> Any:
-        """Runs the model with other values, and attributes, for once."""
-        state = list(zip(self.model.variables, values, strict=True))
-        everything = [self.model, *self.paths]
-        # What is computed anew for a gradient can not be listened to.
-        lent = {each: {"rematerialized_call": _at_once} for each in everything}
-        for operation, own in attributes.items():
-            lent[operation].update(own)
-        with (
-            taps.borrowed(everything, lent),
-            keras.StatelessScope(state_mapping=state),
-        ):
-            return self.model(nest, training=False)
+        """Runs the model with other values, and changed layers, for once."""
+        model = self.model
+        state = list(zip(model.variables, values, strict=True))
+
+        def function():
+            with keras.StatelessScope(state_mapping=state):
+                return model(nest, training=False)
+
+        return stand_ins.run(function, changes, watch)
 
     def select(self, outputs: Any) -> Any:
         """Returns the output that is explained; all, if none was chosen."""
@@ -182,30 +229,42 @@ class Network:
             return self._values
         return backend.state(self.model.variables)
 
-    @contextlib.contextmanager
-    def standing_for(self, values: Sequence[Any]) -> Iterator[None]:
-        """Runs the model with other values than its own, for a while."""
-        self._values = list(values)
-        try:
-            yield
-        finally:
-            self._values = None
+    def with_values(self, values: Sequence[Any]) -> "Network":
+        """Returns the same with other values of the model's variables."""
+        copied = copy.copy(self)
+        copied._values = list(values)
+        return copied
+
+    def _choices(self) -> tuple:
+        return self.output, self.image, self.data_format
 
     def _run(self, inputs, target, places, *how):
-        key = inputs.key, repr(inputs.nest), target.function, *places, *how
-        if key not in self._compiled:
-            # It outlives the images.
-            frame = dataclasses.replace(inputs, arrays=[])
-            self._compiled[key] = Job(
-                *(self, self.trace(inputs), frame, target.function),
-                *(tuple(places), *how),
-            ).compile()
-        return self._compiled[key](inputs, target)
+        key = (
+            *("run", inputs.key, fingerprint.of(target.function)),
+            *(tuple(each.key for each in places), *how),
+        )
+
+        def make() -> Callable:
+            trace, frame = self.trace(inputs), inputs.frame()
+            job = self.weak(), trace, frame, target.function, tuple(places)
+            return Job(*job, *how).compile()
+
+        found = self.remembered(key, make)(self.values(), inputs, target)
+        probability = how[0]
+        if found.odd and not probability and not self.is_altered:
+            _warn_of_probabilities(self.model)
+        return found
 
 
-def _at_once(call: Callable, *args: Any, **kwargs: Any) -> Callable:
-    """Stands for the method of Keras that makes a call compute twice."""
-    return call
+def _warn_of_probabilities(model: keras.Model) -> None:
+    warnings.warn(
+        f"The output of the model {model.name!r} looks like probabilities, and "
+        "the layer that makes them was not found: they are explained as they "
+        "are, instead of the scores before a softmax or sigmoid. A model that "
+        "ends in a Softmax or Activation layer, or in a layer with the "
+        "argument `activation`, is explained by its scores",
+        stacklevel=6,
+    )
 
 
 def _data_format(operations: Iterable[keras.Operation]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_attn import backend
 from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.measures import fixed_target, over_channels
 from keras_attn.explain.network import Network
@@ -14,6 +15,7 @@ from keras_attn.explain.network import Network
 _LARGEST = float(np.finfo("float32").max)
 
 
+@backend.apart()
 def occlusion_sensitivity(
     model: keras.Model | Network,
     images: Any,
@@ -24,6 +26,7 @@ def occlusion_sensitivity(
     stride: int | Sequence[int] | None = None,
     value: float | None = None,
     output: int | str | None = None,
+    image: int | str | None = None,
     data_format: str | None = None,
 ) -> np.ndarray:
     """Measures what a class loses where a square hides the image.
@@ -47,7 +50,7 @@ def occlusion_sensitivity(
             in become probabilities by a softmax, by a sigmoid if there is
             only one.
         images: Batch of images as the model takes them, in whatever range,
-            or several inputs, the first with four axes being the images.
+            or several inputs with images among them.
         targets: As for the maps. `None` for the class with the highest score
             on the whole image. The score of a callable stands for the
             probability.
@@ -59,6 +62,8 @@ def occlusion_sensitivity(
         value: What fills the square, in the range of the images. `None` for
             their mean: of each channel, over all pixels of all the images.
         output: Index or name of the output, if there are several.
+        image: Index or name of the image that is hidden, if the model takes
+            several.
         data_format: `"channels_last"` or `"channels_first"`; `None` for that
             of the model's layers.
 
@@ -85,7 +90,7 @@ def occlusion_sensitivity(
     >>> found.shape, np.rint(100 * found[0, ::4, 0]).astype(int).tolist()
     ((1, 8, 8), [11, 0])
     """
-    network = Network.of(model, output, data_format)
+    network = Network.of(model, output, data_format, image)
     inputs = network.check(images, batch_size)
     size, stride = _sides(size, stride, inputs.size)
     color = _color(value, inputs)

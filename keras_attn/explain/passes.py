@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from keras_attn import backend
 from keras_attn.explain import taps
 from keras_attn.explain.feature_maps import Place
 from keras_attn.explain.inputs import Inputs
+from keras_attn.explain.stand_ins import Change
 from keras_attn.explain.targets import OwnScore, ScoreFunction, Target
 from keras_attn.explain.trace import Trace
 
@@ -31,12 +31,14 @@ class Pass:
         features: Of each place, `(batch, height, width, channels)`, float32.
         gradients: Of the sum of the scores, by each of the `features`; empty
             if none were asked for.
+        odd: Whether the scores look like probabilities.
     """
 
     scores: np.ndarray
     classes: np.ndarray
     features: list[Any]
     gradients: list[Any]
+    odd: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Job:
     """What a run is about, but for numbers.
 
     Attributes:
-        network: A `Network`.
+        network: A weak `Network`.
         trace: Of the model.
         frame: Inputs like those that it is run on, without arrays.
         function: That makes scores of outputs.
@@ -63,14 +65,14 @@ class Job:
     mirrored: bool
     back: bool
 
-    def compile(self) -> Callable[[Inputs, Target], Pass]:
-        """Returns what runs it on numbers."""
+    def compile(self) -> Callable[[list, Inputs, Target], Pass]:
+        """Returns what runs it on values of the variables, and on images."""
         half = any(place.half for place in self.places)
         scale = _SCALE_OF_HALF if half else 1.0
         make = functools.partial(_backward, scale) if self.back else _forward
         compiled = make(self._scores)
 
-        def run(inputs: Inputs, target: Target) -> Pass:
+        def run(values: list, inputs: Inputs, target: Target) -> Pass:
             zeros = [
                 ops.zeros((len(inputs), *place.shape), "float32")
                 for place in self.places
@@ -78,15 +80,14 @@ class Job:
             ]
             arrays = [ops.convert_to_tensor(each) for each in target.arrays]
             (scores, classes, odd, features), gradients = compiled(
-                zeros, self.network.values(), inputs.tensors(), arrays
+                zeros, values, inputs.tensors(), arrays
             )
-            if not self.probability and ops.any(odd):
-                self._warn()
             return Pass(
                 ops.convert_to_numpy(scores),
                 ops.convert_to_numpy(classes),
                 self._read(features),
                 self._read(gradients) if self.back else [],
+                bool(ops.any(odd)),
             )
 
         return run
@@ -95,18 +96,16 @@ class Job:
         """Runs the model with zeros added to what comes out of places."""
         features: list[Any] = [None] * len(self.places)
         final = self.trace.final
-        attributes: dict[keras.Operation, dict] = {}
+        changes: dict[keras.Operation, list[Change]] = {}
         if final and (final.logarithmic or not self.probability):
-            attributes[final.operation] = dict(final.attributes)
+            changes[final.operation] = [final.change]
         for operation in {place.operation for place in self.places}:
             after = functools.partial(
                 _add, operation, self.places, zeros, features
             )
-            attributes.setdefault(operation, {}).update(
-                taps.listening(operation, after)
-            )
+            changes.setdefault(operation, []).append(taps.listening(after))
         nest = self.frame.pack(leaves)
-        outputs = self.network.run(values, nest, attributes)
+        outputs = self.network.run(values, nest, changes)
         outputs, odd = self._readable(self.network.select(outputs))
         scores, classes = self.function(outputs, *arrays)
         return ops.cast(scores, "float32"), classes, odd, features
@@ -119,12 +118,16 @@ class Job:
             outputs = ops.cast(outputs, "float32")
             if len(outputs.shape) == 4 and first:
                 outputs, first = ops.transpose(outputs, (0, 2, 3, 1)), False
-            if self.trace.final is None:
-                odd = _like_probabilities(outputs)
+            final = self.trace.final
+            if final is None:
+                if not self.trace.is_known:
+                    odd = _like_probabilities(outputs)
                 if self.probability:
                     outputs = ops.where(odd, outputs, _probabilities(outputs))
-            elif self.probability and self.trace.final.logarithmic:
+            elif self.probability and final.logarithmic:
                 outputs = _probabilities(outputs)
+            if self.trace.two_sided:
+                outputs = _both_sides(outputs, self.probability)
         if self.mirrored:
             # A map that comes of a mirrored image is turned back.
             width = 3 if first else 2
@@ -138,15 +141,39 @@ class Job:
         pairs = zip(self.places, tensors, strict=True)
         return [place.read(tensor) for place, tensor in pairs]
 
-    def _warn(self):
-        warnings.warn(
-            f"The output of the model {self.network.model.name!r} looks like "
-            "probabilities, and the layer that makes them was not found: what "
-            "is explained are these, not the scores before a softmax. A model "
-            "that ends in a Softmax or Activation layer, or in a layer with "
-            "the argument `activation`, is explained rightly",
-            stacklevel=2,
-        )
+
+def proven(network: Any, trace: Trace, inputs: Inputs) -> Trace:
+    """Checks that scores become the probabilities that a model outputs.
+
+    A layer that somebody else wrote may do more after its activation, as one
+    that averages an ensemble does: then nothing is known of its scores.
+    """
+    final = trace.final
+    if final is None or final.proven:
+        return trace
+    blind = dataclasses.replace(trace, final=None, is_known=False)
+    # The scores themselves, without another side.
+    raw = dataclasses.replace(
+        trace, final=dataclasses.replace(final, elementwise=False)
+    )
+    scores, outputs = (
+        Job(network.weak(), each, inputs.frame(), _flat, (), *[False] * 3)
+        .compile()(network.values(), inputs, Target(_flat))
+        .scores
+        for each in (raw, blind)
+    )
+    if final.elementwise:
+        expected = ops.sigmoid(scores)
+    else:
+        of_logarithms = ops.log_softmax if final.logarithmic else ops.softmax
+        expected = of_logarithms(scores, axis=-1)
+    close = np.abs(ops.convert_to_numpy(expected) - outputs).max() < 1e-2
+    return trace if close else blind
+
+
+def _flat(outputs: Any) -> tuple[Any, Any]:
+    """Returns all numbers of the first image as scores, class by class."""
+    return ops.reshape(outputs[:1], (-1, outputs.shape[-1])), outputs
 
 
 def _add(operation, places, zeros, features, number, args, named, outputs):
@@ -182,13 +209,24 @@ def _backward(scale, function):
 
 
 def _like_probabilities(outputs):
-    """Whether numbers over the last axis may be those of a softmax."""
-    if outputs.shape[-1] == 1:
-        return ops.convert_to_tensor(False)
+    """Whether numbers over the last axis may be those of a softmax or sigmoid.
+
+    They are probabilities of each class alone if they are in (0, 1).
+    """
     total = ops.sum(outputs, axis=-1)
-    return ops.logical_and(
+    of_softmax = ops.logical_and(
         ops.all(outputs >= 0.0), ops.all(ops.abs(total - 1.0) < 1e-3)
     )
+    if outputs.shape[-1] == 1:
+        of_softmax = ops.convert_to_tensor(False)
+    of_sigmoid = ops.logical_and(ops.all(outputs > 0.0), ops.all(outputs < 1.0))
+    return ops.logical_or(of_softmax, of_sigmoid)
+
+
+def _both_sides(outputs, probability):
+    """Makes two classes of the one that a sigmoid unit decides on."""
+    other = 1.0 - outputs if probability else -outputs
+    return ops.concatenate([other, outputs], axis=-1)
 
 
 def _probabilities(outputs):

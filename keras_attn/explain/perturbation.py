@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_attn import backend
 from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.measures import (
     checked_heatmaps,
@@ -27,6 +28,7 @@ def deletion(
     steps: int = 50,
     baseline: Any = 0.0,
     output: int | str | None = None,
+    image: int | str | None = None,
     return_curve: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Measures how fast a class is lost without its hottest pixels.
@@ -45,8 +47,8 @@ def deletion(
             as `cam.network`, which is not compiled anew. Scores that it ends
             in become probabilities by a softmax, by a sigmoid if there is
             only one.
-        images: Batch of images as the model takes them, or several inputs,
-            the first with four axes being the images.
+        images: Batch of images as the model takes them, or several inputs
+            with images among them.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size. They
             are ordered in float32.
         targets: As for the maps. `None` for the class with the highest score
@@ -61,6 +63,8 @@ def deletion(
             that `0.0` is grey if the mean was subtracted, and black if not.
             Defaults to `0.0`.
         output: Index or name of the output, if there are several.
+        image: Index or name of the image that is altered, if the model takes
+            several.
         return_curve: Whether to return `p` too. Defaults to `False`.
 
     Returns:
@@ -85,7 +89,8 @@ def deletion(
     ([0.56], [0.68])
     """
     return _areas(
-        (model, images, heatmaps, targets, batch_size, output),
+        (model, output, image),
+        (images, heatmaps, targets, batch_size),
         steps,
         baseline,
         return_curve,
@@ -103,6 +108,7 @@ def insertion(
     steps: int = 50,
     baseline: Any = "blur",
     output: int | str | None = None,
+    image: int | str | None = None,
     return_curve: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Measures how fast a class is found by its hottest pixels.
@@ -129,6 +135,8 @@ def insertion(
             to `"blur"`, as in the paper, since edges of pixels on one colour
             are something to be seen too.
         output: Index or name of the output, if there are several.
+        image: Index or name of the image that is altered, if the model takes
+            several.
         return_curve: Whether to return `p` too. Defaults to `False`.
 
     Returns:
@@ -154,7 +162,8 @@ def insertion(
     ([0.68], [[0.5, 0.62, 0.73, 0.73, 0.73]])
     """
     return _areas(
-        (model, images, heatmaps, targets, batch_size, output),
+        (model, output, image),
+        (images, heatmaps, targets, batch_size),
         steps,
         baseline,
         return_curve,
@@ -162,15 +171,18 @@ def insertion(
     )
 
 
+@backend.apart()
 def _areas(
-    subject: tuple[keras.Model | Network, Any, Any, Any, int, int | str | None],
+    subject: tuple[keras.Model | Network, int | str | None, int | str | None],
+    given: tuple[Any, Any, Any, int],
     steps: int,
     baseline: Any,
     return_curve: bool,
     inserted: bool,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    model, images, heatmaps, targets, batch_size, output = subject
-    network = Network.of(model, output)
+    model, output, image = subject
+    images, heatmaps, targets, batch_size = given
+    network = Network.of(model, output, image=image)
     inputs = network.check(images, batch_size)
     heatmaps = checked_heatmaps(heatmaps, inputs)
     if not isinstance(steps, int) or steps < 1:

@@ -1,12 +1,13 @@
 """Whether a map has to do with what the model has learnt."""
 
-import warnings
+import copy
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_attn import backend
 from keras_attn.explain import structure
 from keras_attn.explain.base import ClassActivationMap
 from keras_attn.explain.inputs import Inputs
@@ -14,6 +15,7 @@ from keras_attn.explain.measures import best_classes
 from keras_attn.explain.network import Network
 
 
+@backend.apart()
 def randomisation_check(
     cam: ClassActivationMap,
     images: Any,
@@ -97,10 +99,9 @@ def randomisation_check(
         for i in positions:
             name = network.model.variables[i].name
             values[i] = _shuffled(name, values[i], generator)
-        with network.standing_for(values), warnings.catch_warnings():
-            # Of shuffled weights, nobody wants to know.
-            warnings.simplefilter("ignore")
-            maps = cam(images, targets, batch_size)
+        shuffled = copy.copy(cam)
+        shuffled.network = network.with_values(values)
+        maps = shuffled(images, targets, batch_size)
         pairs = zip(before, maps, strict=True)
         correlations = [
             correlation(ranks, centred_ranks(each))

@@ -1,3 +1,4 @@
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,7 +87,6 @@ class ScoreCAM(ClassActivationMap):
             )
         self.mode = mode
         self.top_k = top_k
-        self._masked = backend.inference(self._mask)
 
     def look(
         self,
@@ -120,6 +120,12 @@ class ScoreCAM(ClassActivationMap):
         self, inputs: Inputs, target: Target, features: Any, mirrored: bool
     ) -> np.ndarray:
         """Returns `(batch, channels)`."""
+        network = self.network
+        kind = network.data_format, self.mode == "pytorch_grad_cam"
+        mask = network.remembered(
+            ("mask", *kind),
+            lambda: backend.inference(functools.partial(_mask, *kind)),
+        )
         chosen = self._channels(features)
         count, channels = chosen.shape
         rows, columns = np.nonzero(chosen)
@@ -130,9 +136,9 @@ class ScoreCAM(ClassActivationMap):
 
         def score(pairs, masks, images):
             """Scores images behind masks."""
-            masked = self._masked(masks, images)
+            masked = mask(masks, images)
             each = inputs.take(pairs).with_images(masked)
-            return self.network.forward(
+            return network.forward(
                 each,
                 target.take(pairs),
                 probability=self.mode == "official",
@@ -170,11 +176,11 @@ class ScoreCAM(ClassActivationMap):
         np.put_along_axis(chosen, last, False, axis=1)
         return chosen
 
-    def _mask(self, maps: Any, images: Any) -> Any:
-        """Multiplies images with maps, resized and scaled to [0, 1]."""
-        first = self.network.data_format == "channels_first"
-        size = images.shape[2:] if first else images.shape[1:3]
-        corners = self.mode == "pytorch_grad_cam"
-        masks = resize(maps, size, align_corners=corners)
-        masks = heatmaps.normalize(masks, 1e-8 if corners else 1e-30)
-        return images * ops.expand_dims(masks, 1 if first else 3)
+
+def _mask(data_format: str, corners: bool, maps: Any, images: Any) -> Any:
+    """Multiplies images with maps, resized and scaled to [0, 1]."""
+    first = data_format == "channels_first"
+    size = images.shape[2:] if first else images.shape[1:3]
+    masks = resize(maps, size, align_corners=corners)
+    masks = heatmaps.normalize(masks, 1e-8 if corners else 1e-30)
+    return images * ops.expand_dims(masks, 1 if first else 3)

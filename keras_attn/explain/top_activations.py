@@ -49,6 +49,7 @@ class TopActivations:
     boxes: np.ndarray
 
 
+@backend.apart()
 def top_activations(
     model: keras.Model | Network,
     layer: str | keras.Operation,
@@ -167,22 +168,21 @@ class _Run:
     def __init__(self, network: Network, inputs: Inputs, place: Any):
         first = place.data_format == "channels_first"
         self.sides = place.shape[1:] if first else place.shape[:2]
-        frame = dataclasses.replace(inputs, arrays=[])
+        weak, pack = network.weak(), inputs.frame().pack
 
         def function(values, leaves):
             found: list[Any] = []
-            attributes = {
-                place.operation: taps.keeping(
-                    place.operation, place.number, found
-                )
-            }
-            network.run(values, frame.pack(leaves), attributes)
+            changes = {place.operation: [taps.keeping(place.number, found)]}
+            weak.run(values, pack(leaves), changes)
             maps = place.read(found[0])
             height, width = self.sides
             maps = ops.reshape(maps, (-1, height * width, maps.shape[3]))
             return ops.max(maps, axis=1), ops.argmax(maps, axis=1)
 
-        self._function = backend.inference(function)
+        self._function = network.remembered(
+            ("top activations", inputs.key, inputs.position, place.key),
+            lambda: backend.inference(function),
+        )
 
     def __call__(self, values, tensors):
         return self._function(values, tensors)
@@ -190,7 +190,7 @@ class _Run:
 
 def _prepared(network, inputs, operation):
     """Returns what is run on each batch, and the chain of layers."""
-    place = place_of_layer(network, inputs, operation, -1, None)
+    inputs, place = place_of_layer(network, inputs, operation, None, None)
     chain = chain_to(network, inputs, place)
     return _Run(network, inputs, place), chain
 

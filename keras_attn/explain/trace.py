@@ -1,7 +1,9 @@
 """What happens in a model while it runs, seen once on shapes."""
 
+import collections
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,7 +11,10 @@ import keras
 from keras_attn import backend
 from keras_attn.explain import taps
 from keras_attn.explain.inputs import Inputs
+from keras_attn.explain.stand_ins import Change, around, setting
 
+# Whose layers end in their `activation`.
+_OWN = ("keras.", "keras_attn.")
 # What changes the shape of scores, or nothing.
 _TRANSPARENT = (
     keras.layers.Dropout,
@@ -18,8 +23,6 @@ _TRANSPARENT = (
     keras.layers.Permute,
     keras.layers.Reshape,
 )
-# In the place of a call: what the model was given.
-MODEL = -1
 _ACTIVATIONS = (
     keras.activations.log_softmax,
     keras.activations.sigmoid,
@@ -37,8 +40,9 @@ class Call:
         number: How many calls of it came before.
         shape: Of its first output, without the batch.
         dtype: Of that.
-        sources: Of each tensor that it was given, which of all calls made
-            it; `MODEL` if the model was given it, `None` if neither.
+        given: Shapes of the tensors that it was given, without the batch.
+        sources: Of each of these, which of all calls made it; `-1 - i` if it
+            is the input `i` of the model, `None` if it is not known.
     """
 
     path: str
@@ -46,6 +50,7 @@ class Call:
     number: int
     shape: tuple[int, ...]
     dtype: str
+    given: tuple[tuple[int, ...], ...] = ()
     sources: tuple[int | None, ...] = ()
 
 
@@ -55,15 +60,17 @@ class Final:
 
     Attributes:
         operation: The layer.
-        attributes: Those that keep it from doing so.
+        change: What keeps a stand-in of it from doing so.
         elementwise: Whether it takes each score alone, as a sigmoid.
         logarithmic: Whether it makes logarithms of probabilities.
+        proven: Whether the layer is one that does nothing after that.
     """
 
     operation: keras.Operation
-    attributes: Mapping[str, Any]
+    change: Change
     elementwise: bool
     logarithmic: bool
+    proven: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,36 +82,88 @@ class Trace:
         shape: Of the output that is explained, without the batch, classes
             last; `None` if there are several.
         final: What makes probabilities at the end; `None` if none was found.
+        is_known: Whether it is known how the output was made: by `final`, or
+            by a layer that makes no probabilities.
+        origins: Which calls the output comes from; `None` if something else
+            than layers is in between, so that they cannot be told.
+        depends: Whether the numbers that a call outputs depend on those of
+            the images, found by running it.
     """
 
     calls: list[Call]
     shape: tuple[int, ...] | None
     final: Final | None
+    is_known: bool
+    origins: frozenset[int] | None
+    depends: Callable[[Call], bool]
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether one sigmoid unit decides between two classes."""
+        single = self.shape is not None and self.shape[-1] == 1
+        return single and self.final is not None and self.final.elementwise
 
     @property
     def classes(self) -> int | None:
         """How many classes there are."""
-        return None if self.shape is None else self.shape[-1]
+        if self.shape is None:
+            return None
+        return 2 if self.two_sided else self.shape[-1]
+
+    @functools.cached_property
+    def inputs_of(self) -> list[frozenset[int] | None]:
+        """Which inputs of the model each call depends on, `None` if unknown."""
+        found: list[frozenset[int] | None] = []
+        for call in self.calls:
+            parts = [
+                None
+                if source is None
+                else (frozenset([-1 - source]) if source < 0 else found[source])
+                for source in call.sources
+            ]
+            unknown = None in parts
+            found.append(None if unknown else frozenset().union(*parts))
+        return found
 
 
 def record(network: Any, inputs: Inputs) -> Trace:
     """Runs a `Network` on one image and writes down what it does."""
     found: list[Trace] = []
+    paths = network.paths()
 
     def function(values, leaves):
-        seen: list[tuple[Call, list, Any]] = []
-        attributes = {
-            each: taps.listening(each, _recorder(path, each, seen))
-            for each, path in network.paths.items()
-        }
+        seen: list[_Seen] = []
+        numbers: collections.Counter = collections.Counter()
+
+        def watch(operation, args, named, outputs):
+            made = _tensors(outputs)
+            if operation in paths and made:
+                call = Call(
+                    paths[operation],
+                    operation,
+                    numbers[operation],
+                    tuple(made[0].shape[1:]),
+                    keras.backend.standardize_dtype(made[0].dtype),
+                )
+                seen.append(_Seen(call, _tensors([args, named]), made))
+            numbers[operation] += 1
+
         nest = inputs.pack(leaves)
-        output = network.select(network.run(values, nest, attributes))
+        whole = network.run(values, nest, {}, watch)
+        output = network.select(whole)
         single = len(keras.tree.flatten(output)) == 1
+        makers = _makers(seen, leaves)
+        calls = [_linked(each, makers, leaves) for each in seen]
+        ends = [makers.get(id(x), (None,))[0] for x in _tensors(output)]
+        final, is_known = _final(output, seen) if single else (None, True)
         found.append(
             Trace(
-                _linked(seen, leaves),
+                calls,
                 network.shape_of(output) if single else None,
-                _final(output, seen) if single else None,
+                final,
+                is_known,
+                _origins(calls, ends),
+                functools.partial(_depends, network.weak(), inputs),
             )
         )
         return output
@@ -114,83 +173,133 @@ def record(network: Any, inputs: Inputs) -> Trace:
     return found[-1]
 
 
-def _recorder(path: str, operation: keras.Operation, seen: list) -> taps.After:
-    def after(number, inputs, named, outputs):
-        leaves = keras.tree.flatten(outputs)
-        if leaves and hasattr(leaves[0], "shape"):
-            tensor = leaves[0]
-            dtype = keras.backend.standardize_dtype(tensor.dtype)
-            shape = tuple(tensor.shape[1:])
-            call = Call(path, operation, number, shape, dtype)
-            given = [
-                each
-                for each in keras.tree.flatten([inputs, named])
-                if hasattr(each, "shape")
-            ]
-            seen.append((call, given, tensor))
-        return outputs
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """A call with its tensors, which live as long as the run."""
 
-    return after
+    call: Call
+    given: list[Any]
+    made: list[Any]
 
 
-def _linked(seen: list, leaves: list) -> list[Call]:
-    """Returns the calls, each with where its tensors come from."""
-    makers = {id(leaf): (MODEL, leaf) for leaf in leaves}
-    for i, (_, _, tensor) in enumerate(seen):
-        # Of nested layers the innermost, which ended first.
-        makers.setdefault(id(tensor), (i, tensor))
-    calls = []
-    for call, given, _ in seen:
-        sources = []
-        for each in given:
-            source, _ = makers.get(id(each), (None, None))
-            # Keras has cast what a model of another precision was given.
-            if source is None and any(_is_cast(each, x) for x in leaves):
-                source = MODEL
-            sources.append(source)
-        calls.append(dataclasses.replace(call, sources=tuple(sources)))
-    return calls
+def _depends(network: Any, inputs: Inputs, call: Call) -> bool:
+    """Runs a model on two images, and compares what a call outputs."""
 
+    def function(values, leaves):
+        found: list[Any] = []
+        changes = {call.operation: [taps.keeping(call.number, found)]}
+        network.run(values, inputs.pack(leaves), changes)
+        return found[0]
 
-def _is_cast(tensor: Any, leaf: Any) -> bool:
-    return tuple(tensor.shape) == tuple(leaf.shape) and (
-        tensor.dtype != leaf.dtype
+    run, values = backend.inference(function), network.values()
+    others = [
+        0.5 - array if array.ndim == 4 else array for array in inputs.arrays
+    ]
+    first, second = (
+        keras.ops.convert_to_numpy(run(values, each.tensors()))
+        for each in (inputs, dataclasses.replace(inputs, arrays=others))
     )
+    return bool((first != second).any())
 
 
-def _final(output: Any, seen: list) -> Final | None:
-    """Looks for what made the output, through what only reshapes it."""
+def _tensors(nest: Any) -> list[Any]:
+    return [x for x in keras.tree.flatten(nest) if hasattr(x, "shape")]
+
+
+def _makers(seen: list[_Seen], leaves: list) -> dict[int, tuple[int, Any]]:
+    """Returns which call made a tensor, by the identity of the tensor."""
+    makers = {id(leaf): (-1 - i, leaf) for i, leaf in enumerate(leaves)}
+    for i, each in enumerate(seen):
+        for tensor in each.made:
+            # Of nested layers the innermost, which ended first.
+            makers.setdefault(id(tensor), (i, tensor))
+    return makers
+
+
+def _linked(each: _Seen, makers: dict, leaves: list) -> Call:
+    """Returns the call, with where its tensors come from."""
+    sources = []
+    for tensor in each.given:
+        source, _ = makers.get(id(tensor), (None, None))
+        if source is None:
+            # A subclassed model of another precision casts what it is given.
+            casts = [
+                i
+                for i, leaf in enumerate(leaves)
+                if tuple(tensor.shape) == tuple(leaf.shape)
+                and tensor.dtype != leaf.dtype
+            ]
+            source = -1 - casts[0] if len(casts) == 1 else None
+        sources.append(source)
+    shapes = tuple(tuple(tensor.shape[1:]) for tensor in each.given)
+    return dataclasses.replace(each.call, given=shapes, sources=tuple(sources))
+
+
+def _origins(
+    calls: list[Call], ends: list[int | None]
+) -> frozenset[int] | None:
+    """Returns the calls that some tensors come from.
+
+    `None` if something between them was made by no layer. What a layer runs
+    inside belongs to it, whether or not its tensors can be followed.
+    """
+    found: set[int] = set()
+    todo = list(ends)
+    while todo:
+        index = todo.pop()
+        if index is None:
+            return None
+        if index >= 0 and index not in found:
+            found.add(index)
+            todo += calls[index].sources
+    inside = tuple(f"{calls[i].path}/" for i in found)
+    return frozenset(found) | {
+        i for i, call in enumerate(calls) if call.path.startswith(inside)
+    }
+
+
+def _final(output: Any, seen: list[_Seen]) -> tuple[Final | None, bool]:
+    """Looks for what made the output, through what only reshapes it.
+
+    Returns it, and whether the layer that made the output is known.
+    """
     tensor, end = output, len(seen)
     while True:
         # The innermost of nested layers ended first.
-        made = [i for i in range(end) if seen[i][2] is tensor]
+        made = [i for i in range(end) if seen[i].made[0] is tensor]
         if not made:
-            return None
+            return None, False
         end = made[0]
-        call, given, _ = seen[end]
-        tensor = given[0] if given else None
-        operation = call.operation
+        operation = seen[end].call.operation
+        tensor = seen[end].given[0] if seen[end].given else None
         activation = getattr(operation, "activation", None)
+        is_keras = type(operation).__module__.startswith(_OWN)
         if activation in _ACTIVATIONS:
-            return Final(
+            found = Final(
                 operation,
-                {"activation": keras.activations.linear},
+                setting(activation=keras.activations.linear),
                 activation is keras.activations.sigmoid,
                 activation is keras.activations.log_softmax,
+                is_keras,
             )
+            return found, True
         name = type(operation).__name__
         if isinstance(operation, keras.layers.Softmax) or (
             not isinstance(operation, keras.layers.Layer)
             and name in ("LogSoftmax", "Sigmoid", "Softmax")
         ):
-            return Final(
+            found = Final(
                 operation,
-                {"call": lambda x, *args, **kwargs: x},
+                around(lambda call, x, *args, **kwargs: x),
                 name == "Sigmoid",
                 name == "LogSoftmax",
             )
+            return found, True
         linear = isinstance(operation, keras.layers.Activation) and (
             activation is keras.activations.linear
         )
         if not linear and not isinstance(operation, _TRANSPARENT):
-            return None
+            return None, is_keras and (
+                hasattr(operation, "kernel")
+                and activation in (None, keras.activations.linear)
+            )

@@ -12,8 +12,10 @@ def project(features):
     which is the top eigenvector of the smaller one of `R R'` and `R' R`, so no
     matrix of channels times channels is needed where there are many.
 
-    The sign of `v_1` is arbitrary; here the map's largest magnitude is
-    positive, or the maps that end up as pictures would lose their peaks.
+    The sign of `v_1` is arbitrary; here it is the one with which the map is
+    positive where the sum over the channels is above its mean over the
+    positions, so that the map stands for that sum: `sum_ij m_ij sum_k R_ijk >=
+    0`. Where that is 0, the largest magnitude is positive.
 
     Args:
         features: `(batch, height, width, channels)` in float32.
@@ -38,7 +40,12 @@ def project(features):
         map_ = ops.matmul(rows, vectors[:, :, -1:])[:, :, 0]
     high = ops.max(map_, axis=1, keepdims=True)
     low = ops.min(map_, axis=1, keepdims=True)
-    map_ = ops.where(-low > high, -map_, map_) * scale[:, :, 0]
+    agreement = ops.sum(map_ * ops.sum(rows, axis=2), axis=1, keepdims=True)
+    # Rounding is no sign.
+    size = ops.sum(ops.abs(map_ * ops.sum(rows, axis=2)), axis=1, keepdims=True)
+    unsure = ops.abs(agreement) <= 1e-5 * size
+    negative = ops.where(unsure, -low > high, agreement < 0)
+    map_ = ops.where(negative, -map_, map_) * scale[:, :, 0]
     return ops.reshape(map_, (-1, height, width))
 
 

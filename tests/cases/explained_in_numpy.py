@@ -59,13 +59,13 @@ def finish(*maps, size):
 
 
 def principal_component(features):
-    """Returns `R v_1`, its largest magnitude positive."""
+    """Returns `R v_1`, on the side of the sum over the channels."""
     maps = []
     for image in features:
         rows = image.reshape(-1, image.shape[-1])
         rows = rows - rows.mean(axis=0)
         found = rows @ np.linalg.svd(rows)[2][0]
-        sign = np.sign(found[np.abs(found).argmax()])
+        sign = np.sign(found @ rows.sum(axis=1))
         maps.append((sign * found).reshape(image.shape[:2]))
     return np.stack(maps)
 

@@ -322,7 +322,7 @@ def test_says_that_something_is_between_layers():
         (("conv3", 1.0), "one of the 3 maps"),
         (("conv3", 0, 0), "`strongest` must be a positive integer"),
         (("conv3", 0, True), "`strongest` must be a positive integer"),
-        (("dense",), "must put out a map"),
+        (("dense",), "must output a map"),
     ],
 )
 def test_refuses(arguments, message):

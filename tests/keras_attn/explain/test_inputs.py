@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn import explain
+from keras_attn import backend, explain
 from keras_attn.explain.inputs import batches
 from tests.cases import explained
 
@@ -58,7 +58,7 @@ class TestCheck:
             "tensor": lambda: keras.ops.convert_to_tensor(images),
         }[kind]()
         cam = explain.GradCAM(explained.functional())
-        np.testing.assert_allclose(cam(given, 1), cam(images, 1), atol=1e-6)
+        np.testing.assert_allclose(cam(given), cam(images), atol=1e-6)
 
 
 class TestModel:
@@ -88,9 +88,16 @@ class TestModel:
 class TestBatches:
     @pytest.mark.parametrize("count", range(1, 9))
     @pytest.mark.parametrize("size", [1, 2, 3, 8, 20])
-    def test_hold_each_once_and_are_of_one_size(self, count, size):
+    def test_hold_each_once(self, count, size):
         found = list(batches(count, size))
         held = [i for indices, real in found for i in indices[:real]]
         assert held == list(range(count))
-        assert len({len(indices) for indices, _ in found}) == 1
-        assert max(len(indices) for indices, _ in found) <= size
+        assert all(len(indices) == size for indices, _ in found[:-1])
+        assert len(found[-1][0]) <= size
+
+    def test_are_of_few_sizes_where_each_is_compiled(self):
+        sizes = {len(next(batches(i, 1000))[0]) for i in range(1, 1001)}
+        assert len(sizes) == (20 if backend.COMPILES else 1000)
+        for count in range(1, 1000):
+            (indices, real), *_ = batches(count, 1000)
+            assert real == count <= len(indices) <= max(1.5 * count, 1)

@@ -150,6 +150,11 @@ class TestDropAndIncrease:
             1 / (1 + np.exp(-scores_of(model, x)[:, 0]))
             for x in (images, masked)
         )
+        if sigmoid:
+            # A unit of which a sigmoid is taken decides between two classes.
+            is_second = before > 0.5
+            after = np.where(is_second, after, 1 - after)
+            before = np.where(is_second, before, 1 - before)
         expected = 100 * np.mean(np.maximum(before - after, 0) / before)
         found = average_drop(model, images, heatmaps)
         assert found == pytest.approx(expected, rel=1e-5)
@@ -164,8 +169,8 @@ class TestDropAndIncrease:
         images = np.array([-1.0, 0.0], "float32")[:, None, None, None]
         images = np.broadcast_to(images, (2, 2, 2, 1))
         heatmaps = np.zeros((2, 2, 2))
-        assert average_drop(model, images, heatmaps, 0) == 0
-        assert average_increase(model, images, heatmaps, 0) == 50
+        assert average_drop(model, images, heatmaps, 1) == 0
+        assert average_increase(model, images, heatmaps, 1) == 50
 
     def test_a_negative_score_cannot_drop(self):
         model = mean_model([[1.0]], None)

@@ -48,19 +48,20 @@ class TestProject:
             size = np.abs(expected).max()
             np.testing.assert_allclose(map_, expected, rtol=0, atol=1e-4 * size)
 
-    def test_the_largest_magnitude_is_positive(self, shape):
+    def test_is_positive_where_the_features_are(self, shape):
         for seed in range(5):
             x = features(shape, seed)
             maps = run(project, x)
-            assert (maps.max((1, 2)) >= -maps.min((1, 2))).all()
+            total = x.sum(axis=3) - x.sum(axis=3).mean((1, 2), keepdims=True)
+            assert ((maps * total).sum((1, 2)) > 0).all()
             expected = in_numpy.principal_component(x.astype("float64"))
             size = np.abs(expected).max()
             np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4 * size)
 
-    def test_the_sign_is_not_that_of_the_features(self, shape):
+    def test_the_sign_is_that_of_the_features(self, shape):
         x = features(shape)
         close = {"rtol": 0, "atol": 1e-4}
-        np.testing.assert_allclose(run(project, -x), run(project, x), **close)
+        np.testing.assert_allclose(run(project, -x), -run(project, x), **close)
 
     @pytest.mark.parametrize("scale", [1e-6, 1e4, 1e-25, 1e25])
     def test_grows_with_the_features(self, shape, scale):
@@ -108,13 +109,23 @@ class TestProject:
         assert {*signs} == {-1.0, 1.0}
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_by_hand(sign):
+@pytest.mark.parametrize(
+    ("slope", "sign"),
+    [
+        # Along the line the channels grow by 4 - 3 or 3 - 4 in sum.
+        ([-3.0, 4.0, 0.0], 1.0),
+        ([3.0, -4.0, 0.0], -1.0),
+        # By nothing: then the pixel that is farthest out is positive.
+        ([-(12.5**0.5), 12.5**0.5, 0.0], 1.0),
+        ([12.5**0.5, -(12.5**0.5), 0.0], 1.0),
+    ],
+)
+def test_by_hand(slope, sign):
     """All pixels lie on a line, one of them farther out than the others."""
-    places = sign * np.array([3.0, -1.0, -1.0, -1.0])
-    x = np.array([7.0, 5.0, -2.0]) + places[:, None] * [3.0, -4.0, 0.0]
+    places = np.array([3.0, -1.0, -1.0, -1.0])
+    x = np.array([7.0, 5.0, -2.0]) + places[:, None] * slope
     x = x.reshape(1, 2, 2, 3).astype("float32")
-    expected = [[15.0, -5.0], [-5.0, -5.0]]
+    expected = sign * np.array([[15.0, -5.0], [-5.0, -5.0]])
     np.testing.assert_allclose(run(project, x)[0], expected, rtol=1e-5)
     maps = run(project_by_numpy, x)[0]
     np.testing.assert_allclose(np.abs(maps), np.abs(expected), rtol=1e-5)
