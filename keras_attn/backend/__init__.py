@@ -16,8 +16,9 @@ this room. Each backend's module defines the same names:
   without gradients.
 - `trace(function, *arguments)`: runs a function for what it does in Python,
   on shapes alone where the backend can.
-- `state(variables)`: the values of variables at this moment, as constants to
-  a gradient. What another thread does to the variables does not change them.
+- `state(variables)`: the values of variables, as constants to a gradient.
+- `on_state(variables, function)`: a function of these values, called again if
+  another thread changed the variables meanwhile.
 - `constant(variable)`: what a compiled function keeps of a variable that is
   no argument of it; `None` if it reads the variable anew.
 - `apart()`: a context in which code runs as if no function were being
@@ -83,6 +84,7 @@ normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch
 normalize_last = _backend.normalize_last
 rectify = _backend.rectify
+on_state = _backend.on_state
 state = _backend.state
 trace = _backend.trace
 value_and_gradient = _backend.value_and_gradient

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import itertools
+import time
 
 import jax
 import keras
@@ -51,33 +52,77 @@ def trace(function, *arguments):
 def state(variables):
     """Returns the tensors that variables hold.
 
+    Keras takes them away from a model while it trains, evaluates or predicts:
+    then it waits for a moment, as `predict` takes one.
+
     Raises:
-        RuntimeError: If they hold none, or deleted ones, as Keras' trainer
-            takes them away while it trains.
+        RuntimeError: If they do not come back.
     """
-    try:
-        values = [variable.value for variable in variables]
-    except TypeError as error:
-        if "NoneType" not in str(error):
-            raise
-        raise RuntimeError(IN_TRAINING) from None
-    if any(_is_deleted(value) for value in values):
-        raise RuntimeError(IN_TRAINING)
-    return values
+    until = time.monotonic() + PATIENCE
+    while True:
+        values = _held(variables)
+        if values is not None:
+            return values
+        if time.monotonic() > until:
+            raise RuntimeError(IN_TRAINING)
+        time.sleep(1e-3)
 
 
+PATIENCE = 3.0  # In seconds.
 IN_TRAINING = (
     "The variables of the model must hold values. Received: a model whose "
-    "variables are empty, as they are on JAX while another thread trains it "
-    "with `fit`, `evaluate` or `predict`. Run it in a callback of `fit`, "
-    "after these have ended, or on a copy: `copy = "
-    "keras.models.clone_model(model)`, `copy.set_weights(weights)`."
+    "variables are empty, as they are on JAX while another thread runs its "
+    "`fit`, `evaluate` or `predict`. Explain it in a callback of `fit`, after "
+    "these have ended, or explain a copy that was made before: `copy = "
+    "keras.models.clone_model(model)`, `copy.set_weights(model.get_weights())`"
 )
 
 
-def _is_deleted(value):
-    deleted = getattr(value, "is_deleted", None)
-    return deleted is not None and deleted()
+def _held(variables):
+    """Returns the arrays of variables, `None` if one of them is away."""
+    try:
+        values = [variable.value for variable in variables]
+    except TypeError as error:
+        # Of an empty variable, Keras calls the initializer that it dropped.
+        if "NoneType" not in str(error):
+            raise
+        return None
+    away = any(
+        isinstance(value, jax.Array)
+        and not isinstance(value, jax.core.Tracer)
+        and value.is_deleted()
+        for value in values
+    )
+    return None if away else values
+
+
+def on_state(variables, function):
+    """Calls a function of the tensors that variables hold.
+
+    If another thread deletes them meanwhile, as Keras' trainer does, it is
+    called again, with copies.
+    """
+    try:
+        return function(state(variables))
+    except (RuntimeError, ValueError) as error:
+        if not _is_of_deleted(error):
+            raise
+    for _ in range(_TRIES):
+        try:
+            copies = [jax.numpy.array(each) for each in state(variables)]
+        except (RuntimeError, ValueError) as error:
+            if not _is_of_deleted(error):
+                raise
+            continue
+        return function(copies)
+    raise RuntimeError(IN_TRAINING)
+
+
+_TRIES = 100
+
+
+def _is_of_deleted(error):
+    return "has been deleted" in str(error) or "donated" in str(error)
 
 
 def constant(variable):
@@ -87,21 +132,12 @@ def constant(variable):
 
 @contextlib.contextmanager
 def apart():
-    """Leaves the functions that are being traced.
-
-    Raises:
-        RuntimeError: If somebody else's training deleted what it works with.
-    """
+    """Leaves the functions that are being traced."""
     traced = isinstance(jax.numpy.zeros(()), jax.core.Tracer)
     # Elsewhere it would have constants of whole models computed in advance.
     leave = jax.ensure_compile_time_eval if traced else contextlib.nullcontext
-    try:
-        with leave():
-            yield
-    except (RuntimeError, ValueError) as error:
-        if "has been deleted" in str(error) or "donated" in str(error):
-            raise RuntimeError(IN_TRAINING) from error
-        raise
+    with leave():
+        yield
 
 
 def convolve(*arguments):

@@ -70,6 +70,11 @@ def state(variables):
     return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
+def on_state(variables, function):
+    """Calls a function of these tensors, which training does not write into."""
+    return function(state(variables))
+
+
 def constant(variable):
     """Returns `None`: a graph refers to the variable itself."""
 

@@ -64,11 +64,28 @@ def trace(function, *arguments):
 
 
 def state(variables):
-    """Returns copies of the tensors that variables hold.
+    """Returns the tensors that variables hold, cut off from them."""
+    return [variable.value.detach() for variable in variables]
 
-    Training writes into these tensors, also from another thread.
+
+def on_state(variables, function):
+    """Calls a function of the tensors that variables hold.
+
+    Training writes into these tensors, also from another thread: then it is
+    called again, with copies, which may be of the middle of a step.
     """
-    return [variable.value.detach().clone() for variable in variables]
+    tensors = state(variables)
+    # PyTorch counts how many times a tensor was written into.
+    versions = [each._version for each in tensors]
+    try:
+        found = function(tensors)
+    except RuntimeError as error:
+        if "modified by an inplace operation" not in str(error):
+            raise
+    else:
+        if versions == [each._version for each in tensors]:
+            return found
+    return function([each.clone() for each in tensors])
 
 
 def constant(variable):

@@ -82,7 +82,8 @@ def attention_maps(
     run, order = network.remembered(("attention maps", inputs.key), make)
     parts = []
     for indices, count in batches(len(inputs), inputs.batch_size):
-        found = run(network.values(), inputs.take(indices).tensors())
+        tensors = inputs.take(indices).tensors()
+        found = network.on_values(run, tensors)
         parts.append(
             keras.tree.map_structure(
                 lambda x, count=count: ops.convert_to_numpy(x)[:count], found

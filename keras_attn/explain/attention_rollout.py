@@ -179,10 +179,11 @@ class AttentionRollout:
 
         how = start, self.head_fusion, self.discard_ratio
         key = "rollout", inputs.key, *how
-        run, values = self.network.remembered(key, make), self.network.values()
+        run = self.network.remembered(key, make)
         parts = []
         for indices, count in batches(len(inputs), inputs.batch_size):
-            row = run(values, inputs.take(indices).tensors())
+            tensors = inputs.take(indices).tensors()
+            row = self.network.on_values(run, tensors)
             parts.append(ops.convert_to_numpy(row)[:count])
         return np.concatenate(parts)
 

@@ -133,7 +133,8 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
     )
 
     def run(part):
-        features = compiled(network.values(), part.tensors())
+        tensors = part.tensors()
+        features = network.on_values(compiled, tensors)
         features = ops.convert_to_numpy(features)
         if features.shape[:1] != (len(part),):
             raise ValueError(

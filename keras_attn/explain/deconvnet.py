@@ -116,13 +116,11 @@ class DeconvNet:
         channels = _channels(channel, len(inputs), place)
         parts = []
         for indices, count in batches(len(inputs), batch_size):
-            found = run(
-                [inputs.take(indices).tensors()[inputs.position]],
-                self.network.values(),
-                inputs.take(indices).tensors(),
-                ops.convert_to_tensor(channels[indices]),
+            tensors = inputs.take(indices).tensors()
+            which = ops.convert_to_tensor(channels[indices])
+            (_, (seeds, own)), (pixels,) = self.network.on_values(
+                run, tensors, which
             )
-            (_, (seeds, own)), (pixels,) = found
             arrays = pixels, seeds, own
             parts.append([ops.convert_to_numpy(x)[:count] for x in arrays])
         pixels, seeds, own = (
@@ -152,8 +150,15 @@ class DeconvNet:
 
         def make():
             frame, weak = inputs.frame(), self.network.weak()
-            run = _function(weak, frame, place, chain, strongest)
-            return backend.differentiate(run)
+            compiled = backend.differentiate(
+                _function(weak, frame, place, chain, strongest)
+            )
+
+            def run(values, tensors, channels):
+                images = [tensors[frame.position]]
+                return compiled(images, values, tensors, channels)
+
+            return run
 
         key = inputs.key, inputs.position, place.key, strongest
         run = self.network.remembered(("deconvnet", *key), make)

@@ -229,6 +229,17 @@ class Network:
             return self._values
         return backend.state(self.model.variables)
 
+    def on_values(self, function: Callable, *args: Any) -> Any:
+        """Calls a function of the values of one moment, and of others.
+
+        It may be called twice: nothing but its result may come of it.
+        """
+        if self._values is not None:
+            return function(self._values, *args)
+        return backend.on_state(
+            self.model.variables, lambda values: function(values, *args)
+        )
+
     def with_values(self, values: Sequence[Any]) -> "Network":
         """Returns the same with other values of the model's variables."""
         copied = copy.copy(self)
@@ -249,7 +260,8 @@ class Network:
             job = self.weak(), trace, frame, target.function, tuple(places)
             return Job(*job, *how).compile()
 
-        found = self.remembered(key, make)(self.values(), inputs, target)
+        run = self.remembered(key, make)
+        found = self.on_values(run, inputs, target)
         probability = how[0]
         if found.odd and not probability and not self.is_altered:
             _warn_of_probabilities(self.model)

@@ -61,6 +61,8 @@ class _Run:
         if found is None:
             found = object.__new__(type(operation))
             vars(found).update(vars(operation))
+            # Of an instance, Keras wraps it, and so it would build that one.
+            vars(found).pop("build", None)
             # What is computed anew for a gradient cannot be listened to.
             vars(found)["rematerialized_call"] = _at_once
             for change in self._changes.get(operation, ()):

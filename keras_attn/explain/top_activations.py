@@ -121,7 +121,7 @@ def top_activations(
             tensors = inputs.take(filled).tensors()
             values, places = (
                 ops.convert_to_numpy(each)[:count]
-                for each in run(network.values(), tensors)
+                for each in network.on_values(run, tensors)
             )
             numbers = seen + indices[:count]
             best = _merged(best, values, numbers, places, k)
