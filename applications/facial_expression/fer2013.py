@@ -121,8 +121,8 @@ def _label(text: str, names: list[str]) -> int:
         number = -1.0
     if number not in range(len(names)):
         raise ValueError(
-            f"emotion must be 0 to {len(names) - 1}, or one of "
-            f"{', '.join(names)}; it is {text!r}"
+            f"emotion must be 0 to {len(names) - 1}; it is {text!r}, and not "
+            f"one of {', '.join(names)} either"
         )
     return int(number)
 
