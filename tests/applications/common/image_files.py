@@ -18,8 +18,8 @@ def write_png(path, array, bits=None, key=None):
         rows = np.packbits(planes.reshape(height, -1), axis=1)
     else:
         rows = array.astype(array.dtype.newbyteorder(">"))
-    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = [(b"IHDR", header)]
     if key is not None:
         chunks.append((b"tRNS", struct.pack(">H", key)))

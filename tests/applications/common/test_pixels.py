@@ -9,7 +9,7 @@ from tests.applications.common.image_files import write_png, write_tiff
 
 RAMP = np.linspace(0, 1, 64).reshape(8, 8)
 GREY = np.round(RAMP * 255).astype("uint8")
-COLORS = np.array([[[200, 30, 40], [30, 180, 60], [20, 40, 210]]], "uint8")
+COLOURS = np.array([[[200, 30, 40], [30, 180, 60], [20, 40, 210]]], "uint8")
 
 
 def scaled(white, kind):
@@ -67,7 +67,7 @@ class TestBits:
             read(path)
 
     @pytest.mark.parametrize("channels", [2, 3, 4])
-    def test_of_colors_few_in_use_are_refused(self, tmp_path, channels):
+    def test_of_colours_few_in_use_are_refused(self, tmp_path, channels):
         """Pillow calls them RGB, and has cut the lower half off."""
         array = np.repeat(scaled(4095, "uint16")[..., None], channels, axis=2)
         if channels in (2, 4):
@@ -128,13 +128,13 @@ class TestModes:
         found = read(tmp_path / "a.tif", 3).astype(int)
         assert np.abs(found - grey[..., None]).max() <= most
 
-    def test_colors_of_lab_are_converted(self, tmp_path):
+    def test_colours_of_lab_are_converted(self, tmp_path):
         profiles = map(ImageCms.createProfile, ("sRGB", "LAB"))
-        image = Image.fromarray(COLORS)
+        image = Image.fromarray(COLOURS)
         image = ImageCms.profileToProfile(image, *profiles, outputMode="LAB")
         image.save(tmp_path / "a.tif")
         found = read(tmp_path / "a.tif", 3).astype(int)
-        assert np.abs(found - COLORS).max() <= 3
+        assert np.abs(found - COLOURS).max() <= 3
 
 
 class TestTransparency:
@@ -159,7 +159,7 @@ class TestTransparency:
         # 255 * (1 - 102 / 255)
         assert (found[4:6] == 153).all()
 
-    def test_premultiplied_colors_are_divided(self, tmp_path, drawing):
+    def test_premultiplied_colours_are_divided(self, tmp_path, drawing):
         array = np.array(drawing)
         array[4:6, :, :3] = 40
         Image.fromarray(array).save(tmp_path / "a.tif")
@@ -176,7 +176,7 @@ class TestTransparency:
         array = np.array([[0, 1], [1, 0]], "uint8")
         grey = Image.fromarray(array)
         grey.save(tmp_path / "grey.png", transparency=1)
-        grey.convert("RGB").save(tmp_path / "color.png", transparency=(1,) * 3)
+        grey.convert("RGB").save(tmp_path / "colour.png", transparency=(1,) * 3)
         grey.putpalette([0] * 6)
         for name in ("palette.png", "palette.gif"):
             grey.save(tmp_path / name, transparency=1)
@@ -191,9 +191,11 @@ class TestTransparency:
         Image.fromarray(np.stack([GREY, alpha], -1)).save(tmp_path / "a.png")
         np.testing.assert_array_equal(read(tmp_path / "a.png"), GREY)
 
-    @pytest.mark.parametrize(("color", "alpha"), [(0, 0), (255, GREY)])
-    def test_of_which_nothing_is_left_are_refused(self, tmp_path, color, alpha):
-        array = np.full((8, 8, 4), color, "uint8")
+    @pytest.mark.parametrize(("colour", "alpha"), [(0, 0), (255, GREY)])
+    def test_of_which_nothing_is_left_are_refused(
+        self, tmp_path, colour, alpha
+    ):
+        array = np.full((8, 8, 4), colour, "uint8")
         array[..., 3] = alpha
         Image.fromarray(array).save(tmp_path / "a.png")
         with pytest.raises(ValueError, match="a.png: transparent images are"):
