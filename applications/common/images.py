@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +16,13 @@ from applications.common.problems import Problems
 # Of Pillow, whatever the name of a file ends in. To read some of the others,
 # such as EPS, it starts a program that runs the file.
 FORMATS = "AVIF BMP GIF ICO JPEG JPEG2000 MPO PNG PPM TGA TIFF WEBP".split()
-# What files of these formats are called.
+# What images are called, those of other formats too: these are refused, and
+# not skipped as if they were something else.
 ENDINGS = frozenset(
     """.apng .avif .bmp .dib .gif .icb .ico .j2c .j2k .jfif .jp2 .jpe .jpeg
     .jpf .jpg .jpx .mpo .pbm .pfm .pgm .png .pnm .ppm .tga .tif .tiff .vda .vst
-    .webp""".split()
+    .webp .arw .cr2 .cr3 .dcm .dng .eps .exr .hdr .heic .heif .jxl .nef .npy
+    .pcx .psd .svg""".split()
 )
 T = TypeVar("T")
 # (height, width, channels)
@@ -34,8 +37,11 @@ def image_files(given: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        files = sorted(each for each in path.rglob("[!.]*") if each.is_file())
-        inside = without_strays(files, problems)
+        files = sorted(filter(Path.is_file, path.rglob("[!.]*")))
+        # Hidden folders, such as .ipynb_checkpoints, have copies.
+        parts = (each.relative_to(path).parts for each in files)
+        is_shown = [not any(name[0] == "." for name in each) for each in parts]
+        inside = without_strays(list(compress(files, is_shown)), problems)
         if not inside:
             raise ValueError(f"{path}: the folder has no images")
         found += inside
@@ -51,7 +57,9 @@ def without_strays(paths: Sequence[Path], problems: Problems) -> list[Path]:
     """
     kept = []
     for path in paths:
-        if path.suffix.lower() in ENDINGS or not _is_stray(path):
+        named = path.suffix.lower() in ENDINGS
+        # A folder or a pipe is told of where it would be read.
+        if named or not path.is_file() or not _is_stray(path):
             kept.append(path)
         else:
             problems.strays.append(path)

@@ -71,15 +71,18 @@ def test_any_size_may_stay(tmp_path, grey):
 
 class TestFolders:
     def test_files_that_are_no_images_are_counted(self, tmp_path, grey, capsys):
-        (tmp_path / "in").mkdir()
-        for name in ("a.png", "in/image", "in/.hidden.png"):
+        for name in ("in", ".ipynb_checkpoints"):
+            (tmp_path / name).mkdir()
+        hidden = "in/.hidden.png", ".ipynb_checkpoints/a.png"
+        for name in ("a.png", "in/image", *hidden):
             Image.fromarray(grey).save(tmp_path / name, "PNG")
         for name in ("in/Thumbs.db", "desktop.ini", "notes.txt", ".DS_Store"):
             (tmp_path / name).write_text("text")
-        # By its name it is a damaged image, which is told later.
-        (tmp_path / "b.jpg").write_text("text")
-        found = image_files([tmp_path])
-        assert [path.name for path in found] == ["a.png", "b.jpg", "image"]
+        # By their names they are images, and are refused where they are read.
+        for name in ("b.jpg", "c.HEIC"):
+            (tmp_path / name).write_text("text")
+        found = [path.name for path in image_files([tmp_path])]
+        assert found == ["a.png", "b.jpg", "c.HEIC", "image"]
         lines = capsys.readouterr().err.splitlines()
         assert lines[0] == "skipped 3 files that are not images:"
         assert len(lines) == 4
