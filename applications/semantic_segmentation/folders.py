@@ -57,14 +57,12 @@ def read_folder(
         shares = divide(np.zeros(len(whole), "int64"), FRACTIONS, seed)
         for name, share in zip(PARTS, shares, strict=True):
             parts[name] = [whole[index] for index in share]
-    learned = _values(parts["train"])
+    seen = {name: _values(part) for name, part in parts.items()}
     if names is None:
-        names = numbered_classes(
-            root, set().union(*map(_values, parts.values()))
-        )
-        check_learnable(root, names, learned, problems, least=0)
+        names = numbered_classes(root, set().union(*seen.values()))
+        check_learnable(root, names, seen, problems, least=0)
     else:
-        check_learnable(root / CLASSES, names, learned, problems)
+        check_learnable(root / CLASSES, names, seen, problems)
     return _scenes(names, parts)
 
 
@@ -105,12 +103,12 @@ def read_voc(root: Path, problems: Problems, workers: int) -> Scenes:
                 f"{path}: there is no such file; it must name the pictures "
                 "to train with, one a line, without their ending"
             )
-    learned = _values(parts["train"])
+    seen = {name: _values(part) for name, part in parts.items()}
     if own_names is None:
         # A selection of VOC's pictures need not show all of its classes.
-        check_learnable(root, names, learned, problems, least=2)
+        check_learnable(root, names, seen, problems, least=2)
     else:
-        check_learnable(root / CLASSES, names, learned, problems)
+        check_learnable(root / CLASSES, names, seen, problems)
     return _scenes(names, parts)
 
 

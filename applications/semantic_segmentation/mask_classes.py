@@ -1,6 +1,6 @@
 """The classes of masks: their names, and whether each can be learned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def numbered_classes(root: Path, values: set[int]) -> list[str]:
 def check_learnable(
     where: Path,
     names: list[str],
-    values: set[int],
+    seen: Mapping[str, set[int]],
     problems: Problems,
     least: int | None = None,
 ) -> None:
@@ -61,13 +61,14 @@ def check_learnable(
     Args:
         where: The file that names the classes, or the folder.
         names: These names.
-        values: Those in the masks of the training part.
+        seen: The values in the masks, by part.
         problems: Takes a note of classes that may be missing.
         least: How many classes need pixels; all of them unless it is given.
 
     Raises:
         ValueError: If fewer classes than these are in the training part.
     """
+    values = seen["train"]
     absent = [value for value in range(len(names)) if value not in values]
     if not absent:
         return
@@ -76,6 +77,11 @@ def check_learnable(
         f"{listed(f'{value} ({names[value]})' for value in absent)}"
     )
     if len(names) - len(absent) < (len(names) if least is None else least):
+        if set(absent) <= set().union(*seen.values()):
+            raise ValueError(
+                f"{text}, which other parts have. Move pictures of them to the "
+                "training part, or take another --seed if it divides the folder"
+            )
         raise ValueError(
             f"{text}. Replace the values in the masks, which are "
             f"{listed(sorted(values))}, by the numbers of the classes, or name "

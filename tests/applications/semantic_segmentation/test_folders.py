@@ -240,7 +240,6 @@ class TestClasses:
         """Or the mean over classes would be that of the others."""
         for part in ("train", "validation", "test"):
             draw(tmp_path / part, part, values)
-        draw(tmp_path / "test", "a", (0, 1))
         names = ["background", "object", "border"]
         names = names[: 3 if 2 in values else 2]
         (tmp_path / "classes.txt").write_text("\n".join(names))
@@ -248,6 +247,13 @@ class TestClasses:
         if 255 in values:
             words += ".*replace 255 by 1$"
         with pytest.raises(ValueError, match=words):
+            read(tmp_path)
+
+    def test_with_a_name_may_be_in_another_part(self, tmp_path):
+        draw(tmp_path / "train", "a", (0, 255))
+        draw(tmp_path / "test", "b", (0, 1))
+        (tmp_path / "classes.txt").write_text("background\nobject")
+        with pytest.raises(ValueError, match=r"1 \(object\), which other.*Mo"):
             read(tmp_path)
 
     def test_without_a_name_that_cannot_be_learned_are_told(self, tmp_path):
