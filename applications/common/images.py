@@ -3,17 +3,27 @@
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from applications.common.extras import optional
+from applications.common.pixels import Unsuitable, plain
 from applications.common.problems import Problems
 
 # Of Pillow, whatever the name of a file ends in. To read some of the others,
 # such as EPS, it starts a program that runs the file.
 FORMATS = "AVIF BMP GIF ICO JPEG JPEG2000 MPO PNG PPM TGA TIFF WEBP".split()
+# What images are called, those of other formats too: these are refused, and
+# not skipped as if they were something else.
+ENDINGS = frozenset(
+    """.apng .avif .bmp .dib .gif .icb .ico .j2c .j2k .jfif .jp2 .jpe .jpeg
+    .jpf .jpg .jpx .mpo .pbm .pfm .pgm .png .pnm .ppm .tga .tif .tiff .vda .vst
+    .webp .arw .cr2 .cr3 .dcm .dng .eps .exr .hdr .heic .heif .jxl .nef .npy
+    .pcx .psd .svg""".split()
+)
 T = TypeVar("T")
 # (height, width, channels)
 Shape = tuple[int | None, int | None, int]
@@ -22,20 +32,50 @@ Shape = tuple[int | None, int | None, int]
 def image_files(given: Sequence[Path]) -> list[Path]:
     """Returns files as they are given, and all that are in a folder."""
     found: list[Path] = []
+    problems = Problems()
     for path in given:
         if not path.is_dir():
             found.append(path)
             continue
-        # Files such as .DS_Store and Thumbs.db come with folders of images.
-        inside = [
-            each
-            for each in sorted(path.rglob("[!.]*"))
-            if each.is_file() and each.name != "Thumbs.db"
-        ]
+        files = sorted(filter(Path.is_file, path.rglob("[!.]*")))
+        # Hidden folders, such as .ipynb_checkpoints, have copies.
+        parts = (each.relative_to(path).parts for each in files)
+        is_shown = [not any(name[0] == "." for name in each) for each in parts]
+        inside = without_strays(list(compress(files, is_shown)), problems)
         if not inside:
             raise ValueError(f"{path}: the folder has no images")
         found += inside
+    problems.report()
     return found
+
+
+def without_strays(paths: Sequence[Path], problems: Problems) -> list[Path]:
+    """Returns files but those such as Thumbs.db, which are only counted.
+
+    A file is one of these if neither its name nor its content is an image's.
+    One of the two alone is a damaged image, or one with another name.
+    """
+    kept = []
+    for path in paths:
+        named = path.suffix.lower() in ENDINGS
+        # A folder or a pipe is told of where it would be read.
+        if named or not path.is_file() or not _is_stray(path):
+            kept.append(path)
+        else:
+            problems.strays.append(path)
+    return kept
+
+
+def _is_stray(path: Path) -> bool:
+    image_module = optional("PIL.Image", "images")
+    try:
+        with image_module.open(path, formats=_formats()):
+            return False
+    except image_module.UnidentifiedImageError:
+        return True
+    # It is told where the file is read.
+    except Exception:
+        return False
 
 
 def read_files(
@@ -99,6 +139,8 @@ def read_images(
 def read_with(path: Path, use: Callable[[Any], T]) -> T:
     """Returns what a function makes of the picture of a file.
 
+    The function loads it, for some facts are gone then.
+
     Raises:
         ValueError: If there is no such file, or it cannot be read; one line.
     """
@@ -108,12 +150,11 @@ def read_with(path: Path, use: Callable[[Any], T]) -> T:
     # A pipe would be waited for.
     if not path.is_file():
         raise ValueError(f"{path}: not a readable image (it is no file)")
-    image_module.init()
-    formats = [each for each in FORMATS if each in image_module.OPEN]
     try:
-        with image_module.open(path, formats=formats) as image:
-            image.load()
+        with image_module.open(path, formats=_formats()) as image:
             return use(image)
+    except Unsuitable as problem:
+        raise ValueError(f"{path}: {problem}") from None
     # Pillow's readers raise whatever broken bytes lead them to.
     except Exception as problem:
         raise ValueError(
@@ -127,8 +168,7 @@ def read_image(path: Path, shape: Shape) -> np.ndarray:
 
     With `None` for height and width, at the size that it has.
     """
-    turn = optional("PIL.ImageOps", "images").exif_transpose
-    return read_with(path, lambda image: _fit(turn(image), shape))
+    return read_with(path, lambda image: fit_image(image, shape))
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -141,21 +181,30 @@ def read_picture(path: Path) -> np.ndarray:
 
 def fit_array(image: np.ndarray, shape: Shape) -> np.ndarray:
     """Brings a grey uint8 array `(height, width)` to a shape."""
-    return _fit(optional("PIL.Image", "images").fromarray(image), shape)
+    return fit_image(optional("PIL.Image", "images").fromarray(image), shape)
 
 
-def _fit(image: Any, shape: Shape) -> np.ndarray:
-    image_module = optional("PIL.Image", "images")
+def fit_image(image: Any, shape: Shape) -> np.ndarray:
+    """Returns a uint8 array of a shape, of an image that is not loaded."""
+    array, _ = fit_turned(image, shape)
+    return array
+
+
+def fit_turned(image: Any, shape: Shape) -> tuple[np.ndarray, int]:
+    """Returns what `fit_image` does, and how EXIF has turned the image."""
     height, width, channels = shape
-    if image.mode.startswith("I"):
-        # 16 bits; Pillow's own conversion cuts off at 255.
-        values = np.asarray(image).astype("uint32") >> 8
-        image = image_module.fromarray(values.astype("uint8"))
-    elif image.mode == "P":
-        image = image.convert("RGBA")
+    image, turned = plain(image)
     image = image.convert("L" if channels == 1 else "RGB")
     if height is None:
         height, width = image.height, image.width
     if image.size != (width, height):
-        image = image.resize((width, height), image_module.Resampling.BILINEAR)
-    return np.asarray(image).reshape((height, width, channels))
+        bilinear = optional("PIL.Image", "images").Resampling.BILINEAR
+        image = image.resize((width, height), bilinear)
+    return np.asarray(image).reshape((height, width, channels)), turned
+
+
+def _formats() -> list[str]:
+    """Returns those of the formats that this Pillow was built with."""
+    image_module = optional("PIL.Image", "images")
+    image_module.init()
+    return [each for each in FORMATS if each in image_module.OPEN]

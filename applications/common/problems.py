@@ -1,6 +1,7 @@
-"""Bad items of a data set: stop at the first, or count them."""
+"""What is wrong with a data set, and what of it is not read."""
 
 import sys
+from pathlib import Path
 
 SHOWN = 5
 
@@ -10,11 +11,18 @@ class Problems:
 
     Args:
         skip: Whether to go on.
+
+    Attributes:
+        messages: What was wrong with each item that was skipped.
+        strays: Files among the images that are none.
+        notes: What else is said at the end, and does not stop anything.
     """
 
     def __init__(self, skip: bool = False):
         self.skip = skip
         self.messages: list[str] = []
+        self.strays: list[Path] = []
+        self.notes: list[str] = []
 
     def add(self, message: str) -> None:
         """Takes a message which names the file, and the row if it has one."""
@@ -23,11 +31,19 @@ class Problems:
         self.messages.append(message)
 
     def report(self) -> None:
-        """Prints how many items were skipped, and the first of them."""
-        if not self.messages:
-            return
-        print(f"skipped {len(self.messages)} bad items:", file=sys.stderr)
-        for message in self.messages[:SHOWN]:
-            print(f"  {message}", file=sys.stderr)
-        if len(self.messages) > SHOWN:
-            print("  ...", file=sys.stderr)
+        """Prints what was skipped, the first few of each kind, and notes."""
+        _print(f"skipped {len(self.messages)} bad items:", self.messages)
+        strays = list(map(str, self.strays))
+        _print(f"skipped {len(strays)} files that are not images:", strays)
+        for note in self.notes:
+            print(f"note: {note}", file=sys.stderr)
+
+
+def _print(title: str, lines: list[str]) -> None:
+    if not lines:
+        return
+    print(title, file=sys.stderr)
+    for line in lines[:SHOWN]:
+        print(f"  {line}", file=sys.stderr)
+    if len(lines) > SHOWN:
+        print("  ...", file=sys.stderr)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from applications.common import command
-from applications.common.images import read_image
+from applications.common.images import read_files
 from applications.facial_expression import options as model_options
 
 
@@ -54,7 +54,8 @@ def _explain(options: argparse.Namespace) -> None:
         )
     first = networks[0]
     if options.image is not None:
-        image, source = read_image(options.image, first.shape), options.image
+        images, sources = read_files([options.image], first.shape, False, 1)
+        image, source = images[0], sources[0]
     else:
         part = read_part(first, options)
         if not 0 <= options.index < len(part):

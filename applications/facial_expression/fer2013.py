@@ -1,7 +1,9 @@
 """Reads the FER2013 csv: `emotion,pixels,Usage`."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -16,25 +18,25 @@ USAGES = {
     "PrivateTest": "test",
 }
 SIDE = 48
-CLASSES = 7
+# In some countries, spreadsheets put a semicolon between the columns.
+DELIMITERS = ",;\t"
 
 
 def read_fer2013(path: Path, shape: Shape, problems: Problems) -> Data:
-    """Reads all three parts; bad rows are named by their line."""
+    """Reads all three parts; bad rows are named by their line.
+
+    The columns may be in any order, with others among them. Their names, and
+    those of parts and classes, are read in any case and with spaces around.
+    """
     rows: dict[str, list[tuple[np.ndarray, int, str]]] = {}
+    names: list[str] = []
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = set(COLUMNS) - set(reader.fieldnames or ())
-            if missing:
-                raise ValueError(
-                    f"{path}: the first row must name the columns "
-                    f"{','.join(COLUMNS)}; {','.join(sorted(missing))} missing"
-                )
-            for row in reader:
-                place = f"{path}, row {reader.line_num}"
+        # Excel puts a mark before the first line: utf-8-sig.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for place, row in _rows(path, file):
+                names = names or _class_names()
                 try:
-                    part, label, pixels = _parse(row)
+                    part, label, pixels = _parse(row, names)
                 except ValueError as problem:
                     problems.add(f"{place}: {problem}")
                     continue
@@ -44,37 +46,85 @@ def read_fer2013(path: Path, shape: Shape, problems: Problems) -> Data:
         raise ValueError(f"{path}: not a csv file ({problem})") from problem
     if "train" not in rows:
         raise ValueError(f"{path}: has no good row with the Usage Training")
-    # Late, because it imports Keras: bad files are told without waiting.
+    return Data(names, **{name: _part(part) for name, part in rows.items()})
+
+
+def _class_names() -> list[str]:
+    # Late, because it imports Keras: a bad header is told without waiting.
     from keras_attn.applications.fernet import CLASS_NAMES
 
-    parts = {name: _part(part) for name, part in rows.items()}
-    return Data(list(CLASS_NAMES), **parts)
+    return list(CLASS_NAMES)
 
 
-def _parse(row: dict[str, str]) -> tuple[str, int, np.ndarray]:
-    if any(row[column] is None for column in COLUMNS):
+def _rows(path: Path, file: TextIO) -> Iterator[tuple[str, list[str]]]:
+    """Yields each row's place, and its texts in the order of `COLUMNS`.
+
+    The texts that a short row lacks are left out.
+    """
+    header, above = "", 0
+    while not header.strip() and (line := file.readline()):
+        header, above = line, above + 1
+    delimiter = max(DELIMITERS, key=header.count)
+    names = next(csv.reader([header], delimiter=delimiter), [])
+    keys = [name.strip().lower() for name in names]
+    for words, is_bad in (
+        ("missing", lambda count: count < 1),
+        ("there more than once", lambda count: count > 1),
+    ):
+        bad = [name for name in COLUMNS if is_bad(keys.count(name.lower()))]
+        if bad:
+            raise ValueError(
+                f"{path}: the first row must name the columns "
+                f"{','.join(COLUMNS)}; {','.join(sorted(bad))} {words}. "
+                f"Received: {header.strip()[:200]!r}"
+            )
+    places = [keys.index(name.lower()) for name in COLUMNS]
+    reader = csv.reader(file, delimiter=delimiter)
+    for cells in filter(None, reader):
+        row = [cells[i].strip() for i in places if i < len(cells)]
+        yield f"{path}, row {above + reader.line_num}", row
+
+
+def _parse(
+    row: list[str], class_names: list[str]
+) -> tuple[str, int, np.ndarray]:
+    if len(row) < len(COLUMNS):
         raise ValueError(f"has fewer than {len(COLUMNS)} columns")
-    if row["Usage"] not in USAGES:
+    emotion, texts, usage = row
+    parts = {name.lower(): part for name, part in USAGES.items()}
+    if usage.lower() not in parts:
         raise ValueError(
-            f"Usage must be one of {', '.join(USAGES)}; it is {row['Usage']!r}"
+            f"Usage must be one of {', '.join(USAGES)}; it is {usage!r}"
         )
-    emotion = row["emotion"].strip()
-    if emotion not in map(str, range(CLASSES)):
-        raise ValueError(
-            f"emotion must be 0 to {CLASSES - 1}; it is {emotion!r}"
-        )
-    texts = row["pixels"].split()
-    if len(texts) != SIDE * SIDE:
+    pixels = texts.split()
+    if len(pixels) != SIDE * SIDE:
         raise ValueError(
             f"pixels must be {SIDE * SIDE} numbers ({SIDE} x {SIDE}); there "
-            f"are {len(texts)}"
+            f"are {len(pixels)}"
         )
     try:
-        pixels = bytes(map(int, texts))
+        values = bytes(map(int, pixels))
     except ValueError:
         raise ValueError("pixels must be whole numbers, 0 to 255") from None
-    pixels = np.frombuffer(pixels, "uint8").reshape(SIDE, SIDE)
-    return USAGES[row["Usage"]], int(emotion), pixels
+    image = np.frombuffer(values, "uint8").reshape(SIDE, SIDE)
+    return parts[usage.lower()], _label(emotion, class_names), image
+
+
+def _label(text: str, names: list[str]) -> int:
+    """Returns the number of a class that is given by number or name."""
+    if text.lower() in names:
+        return names.index(text.lower())
+    try:
+        # Tables with gaps have floats, such as 3.0.
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if number not in range(len(names)):
+        raise ValueError(
+            f"emotion must be 0 to {len(names) - 1}; it is {text!r}, and not "
+            f"one of {', '.join(names)} either"
+        )
+    return int(number)
 
 
 def _part(rows: list[tuple[np.ndarray, int, str]]) -> Part:

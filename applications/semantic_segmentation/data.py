@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from applications.common.folders import PARTS
+from applications.common.folders import find_parts
 from applications.common.problems import Problems
 from applications.semantic_segmentation.climate import read_climate
 from applications.semantic_segmentation.folders import (
@@ -44,7 +44,7 @@ def read_data(
         raise ValueError(f"{path}: not a folder")
     if _has(path, VOC_PICTURES, VOC_MASKS, VOC_LISTS):
         scenes = read_voc(path, problems, workers)
-    elif _has(path, "images", "masks", *PARTS):
+    elif _has(path, "images", "masks") or find_parts(path):
         scenes = read_folder(path, problems, seed, workers)
     else:
         raise ValueError(

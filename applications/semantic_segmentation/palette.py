@@ -1,12 +1,14 @@
 """Index images: their colours, how they are read, written and shown."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from applications.common import files
 from applications.common.extras import optional
 from applications.common.images import read_with
+from applications.common.pixels import Unsuitable, check_frames, orientation
 from applications.semantic_segmentation.scenes import IGNORE
 
 # Of Pillow: with a palette, grey, black and white. Others have no indices.
@@ -32,21 +34,41 @@ def read_index_png(path: Path) -> np.ndarray:
     """Reads a mask: the indices of the pixels, never their colours.
 
     Raises:
-        ValueError: If it is not an image, or one without 8-bit indices.
+        ValueError: If it is not a PNG, or one without 8-bit indices.
     """
-    mode, values = read_with(path, lambda image: (image.mode, np.array(image)))
-    if mode.startswith("I"):
-        raise ValueError(
-            f"{path}: masks must have 8 bits, and this one has 16 or more: "
-            "save it as uint8"
+    mask, _ = read_turned_png(path)
+    return mask
+
+
+def read_turned_png(path: Path) -> tuple[np.ndarray, int]:
+    """Returns a mask, and how EXIF has turned it; see `orientation`."""
+    return read_with(path, _indices)
+
+
+def _indices(image: Any) -> tuple[np.ndarray, int]:
+    if image.format != "PNG":
+        raise Unsuitable(
+            f"masks must be PNG, and this one is {image.format}, whatever its "
+            "name. Convert it, or, as JPEG changes the values, its original"
         )
-    if mode not in MODES:
-        raise ValueError(
-            f"{path}: masks must be index images (a palette, or grey, where "
-            f"the value is the class), and this one is {mode}: replace each "
-            "colour by the index of its class"
+    check_frames(image)
+    if image.mode.startswith("I"):
+        raise Unsuitable(
+            "masks must have 8 bits, and this one has 16 or more: save it as "
+            "uint8"
         )
-    return values.astype("uint8")
+    if image.mode not in MODES:
+        raise Unsuitable(
+            "masks must be index images (a palette, or grey, where the value "
+            f"is the class), and this one is {image.mode}: replace each colour "
+            "by the index of its class, and save a single channel"
+        )
+    # Pillow multiplies grey values of 2 and 4 bits, so that white is 255.
+    factors = {"L;2": 85, "L;4": 17}
+    factor = factors.get(image.tile[0][3], 1)
+    turned = orientation(image)
+    upright = optional("PIL.ImageOps", "images").exif_transpose(image)
+    return np.array(upright).astype("uint8") // factor, turned
 
 
 def write_index_png(path: Path, mask: np.ndarray, palette: np.ndarray) -> None:

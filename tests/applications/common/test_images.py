@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from applications.common.images import fit_array, read_image, read_images
+from applications.common.images import (
+    fit_array,
+    image_files,
+    read_image,
+    read_images,
+)
 from applications.common.problems import Problems
 
 
@@ -62,6 +67,35 @@ def test_any_size_may_stay(tmp_path, grey):
     image = read_image(path, (None, None, 3))
     assert image.shape == (*grey.shape, 3)
     np.testing.assert_array_equal(image[..., 1], grey)
+
+
+class TestFolders:
+    def test_files_that_are_no_images_are_counted(self, tmp_path, grey, capsys):
+        for name in ("in", ".ipynb_checkpoints"):
+            (tmp_path / name).mkdir()
+        hidden = "in/.hidden.png", ".ipynb_checkpoints/a.png"
+        for name in ("a.png", "in/image", *hidden):
+            Image.fromarray(grey).save(tmp_path / name, "PNG")
+        for name in ("in/Thumbs.db", "desktop.ini", "notes.txt", ".DS_Store"):
+            (tmp_path / name).write_text("text")
+        # By their names they are images, and are refused where they are read.
+        for name in ("b.jpg", "c.HEIC"):
+            (tmp_path / name).write_text("text")
+        found = [path.name for path in image_files([tmp_path])]
+        assert found == ["a.png", "b.jpg", "c.HEIC", "image"]
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0] == "skipped 3 files that are not images:"
+        assert len(lines) == 4
+
+    def test_a_file_that_is_given_is_not_skipped(self, tmp_path):
+        path = tmp_path / "a.txt"
+        path.write_text("text")
+        assert image_files([path]) == [path]
+
+    def test_without_an_image_are_refused(self, tmp_path):
+        (tmp_path / "a.txt").write_text("text")
+        with pytest.raises(ValueError, match="the folder has no images"):
+            image_files([tmp_path])
 
 
 class TestBadFiles:

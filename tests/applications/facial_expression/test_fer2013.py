@@ -21,7 +21,7 @@ GOOD = [
 
 def read(tmp_path, lines, skip=False):
     path = tmp_path / "fer2013.csv"
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     problems = Problems(skip)
     return read_fer2013(path, (48, 48, 1), problems), problems.messages
 
@@ -55,7 +55,9 @@ def test_rows_of_pixels_are_rows_of_the_image(tmp_path):
         (f"0,{pixels(0.5)},Training", "whole numbers, 0 to 255"),
         (f"7,{pixels(1)},Training", "emotion must be 0 to 6; it is '7'"),
         (f"-1,{pixels(1)},Training", "emotion must be 0 to 6; it is '-1'"),
-        (f"happy,{pixels(1)},Training", "emotion must be 0 to 6"),
+        (f"glad,{pixels(1)},Training", "must be 0 to 6; it is 'glad', and"),
+        (f"0.5,{pixels(1)},Training", "emotion must be 0 to 6; it is '0.5'"),
+        (f"nan,{pixels(1)},Training", "emotion must be 0 to 6; it is 'nan'"),
         (f"0,{pixels(1)},Test", "Usage must be one of Training.*'Test'"),
         (f"0,{pixels(1)}", "fewer than 3 columns"),
     ],
@@ -67,6 +69,49 @@ def test_a_bad_row_is_named_or_skipped(tmp_path, line, words):
     data, messages = read(tmp_path, lines, skip=True)
     assert len(messages) == 1 and "row 3" in messages[0]
     assert len(data.train) == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        " Emotion , PIXELS,usage ",
+        "\ufeffemotion,pixels,Usage",
+        "\n\nemotion,pixels,Usage",
+        '"emotion","pixels","Usage"',
+        "emotion, Usage, pixels",
+        "Usage,Unnamed: 0,pixels,emotion",
+        "emotion;pixels;Usage",
+        "emotion\tpixels\tUsage",
+    ],
+)
+def test_the_first_row_may_have_many_forms(tmp_path, header):
+    delimiter = next((each for each in ";\t" if each in header), ",")
+    names = [name.strip('"\n\ufeff ') for name in header.split(delimiter)]
+    lines = [header]
+    for line in GOOD:
+        values = line.split(",")
+        cells = dict(zip(HEADER.lower().split(","), values, strict=True))
+        row = (cells.get(name.lower(), "7") for name in names)
+        lines.append(delimiter.join(row))
+    data, _ = read(tmp_path, lines)
+    assert data.sizes() == "train 2, validation 1, test 1"
+    assert data.train.labels.tolist() == [0, 6]
+    assert data.train.images[:, 0, 0, 0].tolist() == [10, 20]
+    row = 3 + header.count("\n")
+    assert data.train.sources[1].endswith(f"fer2013.csv, row {row}")
+
+
+@pytest.mark.parametrize("label", ["6.0", " 6 ", "neutral", "Neutral", "6e0"])
+def test_labels_may_have_many_forms(tmp_path, label):
+    lines = [HEADER, f"{label},{pixels(1)}, training "]
+    data, _ = read(tmp_path, lines)
+    assert data.train.labels.tolist() == [6]
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    lines = [f"{HEADER}, Pixels", f"{GOOD[0]},{pixels(2)}"]
+    with pytest.raises(ValueError, match="; pixels there more than once"):
+        read(tmp_path, lines)
 
 
 def test_missing_columns_are_named(tmp_path):

@@ -30,6 +30,15 @@ def draw(root, name, values=(0, 1), ending="png", size=(5, 7)):
     return image, mask
 
 
+def turn(path, number):
+    """Writes into a file how EXIF turns it."""
+    exif = Image.Exif()
+    exif[0x0112] = number
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, exif=exif)
+
+
 def read(root, problems=None, seed=0, workers=2):
     return read_folder(root, problems or Problems(), seed, workers)
 
@@ -40,7 +49,7 @@ def sources(part):
 
 class TestReading:
     def test_picture_and_mask_are_read_when_they_are_asked_for(self, tmp_path):
-        image, mask = draw(tmp_path / "train", "a", (0, 2, 255))
+        image, mask = draw(tmp_path / "train", "a", (0, 1, 255))
         scene = read(tmp_path).train[0]
         assert scene.size == (5, 7)
         assert scene.source.endswith("a.png")
@@ -91,16 +100,39 @@ class TestReading:
         # What was on the left is above.
         assert scene.image()[:6].min() > 200 and scene.image()[10:].max() < 50
 
+    @pytest.mark.parametrize("number", [3, 6])
+    def test_masks_are_turned_with_their_pictures(self, tmp_path, number):
+        image, mask = draw(tmp_path / "train", "a")
+        for folder in ("images", "masks"):
+            turn(tmp_path / "train" / folder / "a.png", number)
+        scene = read(tmp_path).train[0]
+        # To the right, seen as rows and columns.
+        turns = {3: 2, 6: -1}[number]
+        np.testing.assert_array_equal(scene.image(), np.rot90(image, turns))
+        np.testing.assert_array_equal(scene.mask(), np.rot90(mask, turns))
+        assert scene.size == scene.mask().shape
+
     def test_hidden_files_and_other_files_are_no_pictures(self, tmp_path):
         draw(tmp_path / "train", "a")
         for folder in ("images", "masks"):
             (tmp_path / "train" / folder / "._a.png").write_text("")
-            (tmp_path / "train" / folder / "Thumbs.db").write_text("")
-        assert sources(read(tmp_path).train) == ["a.png"]
+            (tmp_path / "train" / folder / "Thumbs.db").write_text("text")
+        problems = Problems()
+        assert sources(read(tmp_path, problems).train) == ["a.png"]
+        assert len(problems.strays) == 2
+
+    def test_folders_that_are_not_read_are_named(self, tmp_path):
+        draw(tmp_path / "train", "a")
+        draw(tmp_path / "train" / "images", "b")
+        draw(tmp_path / "extra", "c")
+        problems = Problems()
+        assert sources(read(tmp_path, problems).train) == ["a.png"]
+        extra, inside = sorted(problems.notes, key=len, reverse=True)
+        assert extra.endswith(": extra") and inside.endswith(": images, masks")
 
 
 class TestParts:
-    @pytest.mark.parametrize("name", ["validation", "val"])
+    @pytest.mark.parametrize("name", ["validation", "val", "Valid"])
     def test_come_from_their_folders(self, tmp_path, name):
         for index, part in enumerate(("train", name, "test")):
             for each in range(index + 1):
@@ -109,6 +141,11 @@ class TestParts:
         assert scenes.sizes() == "train 1, validation 2, test 3"
         assert sources(scenes.validation) == [f"{name}0.png", f"{name}1.png"]
         assert sources(scenes.test) == ["test0.png", "test1.png", "test2.png"]
+
+    def test_are_found_in_any_case(self, tmp_path):
+        for part in ("Training", "PublicTest", "PrivateTest"):
+            draw(tmp_path / part, part)
+        assert read(tmp_path).sizes() == "train 1, validation 1, test 1"
 
     def test_may_be_training_alone(self, tmp_path):
         draw(tmp_path / "train", "a")
@@ -133,7 +170,7 @@ class TestParts:
 
 class TestClasses:
     def test_are_named_in_a_file(self, tmp_path):
-        draw(tmp_path / "train", "a")
+        draw(tmp_path / "train", "a", (0, 1, 2))
         text = "\ufeffsea \nland\n\u00c4cker\n\n"
         (tmp_path / "classes.txt").write_text(text, encoding="utf-8")
         scenes = read(tmp_path)
@@ -172,10 +209,60 @@ class TestClasses:
         with pytest.raises(ValueError, match="classes.txt: not a text file"):
             read(tmp_path)
 
-    def test_one_in_all_masks_is_too_few(self, tmp_path):
-        draw(tmp_path / "train", "a", (0, 255))
-        with pytest.raises(ValueError, match="needs 2 to 255 classes.*has 1"):
+    @pytest.mark.parametrize("values", [(0,), (0, 255), (255,)])
+    def test_one_in_all_masks_is_too_few(self, tmp_path, values):
+        mask = np.full((5, 7), values[0], "uint8")
+        mask[0, 0] = values[-1]
+        draw(tmp_path / "train", "a")
+        path = tmp_path / "train" / "masks" / "a.png"
+        write_index_png(path, mask, voc_colormap())
+        remedy = ".*if they are a class, replace 255 by 1$"
+        with pytest.raises(
+            ValueError,
+            match="needs 2 to 255 classes.*has [01]" + remedy * (255 in values),
+        ):
             read(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("values", "gaps"),
+        [
+            ((0, 128), "the values 0 128, and not 1 2 3 4 5 .."),
+            ((0, 2, 255), "the values 0 2, and not 1.*replace 255 by a num"),
+        ],
+    )
+    def test_have_no_gaps(self, tmp_path, values, gaps):
+        draw(tmp_path / "train", "a", values)
+        with pytest.raises(ValueError, match=gaps):
+            read(tmp_path)
+
+    @pytest.mark.parametrize("values", [(0, 255), (0,), (0, 2)])
+    def test_with_a_name_need_pixels_to_learn_from(self, tmp_path, values):
+        """Or the mean over classes would be that of the others."""
+        for part in ("train", "validation", "test"):
+            draw(tmp_path / part, part, values)
+        names = ["background", "object", "border"]
+        names = names[: 3 if 2 in values else 2]
+        (tmp_path / "classes.txt").write_text("\n".join(names))
+        words = r"classes.txt: no pixel of the training .* 1 \(object\)\. R"
+        if 255 in values:
+            words += ".*replace 255 by 1$"
+        with pytest.raises(ValueError, match=words):
+            read(tmp_path)
+
+    def test_with_a_name_may_be_in_another_part(self, tmp_path):
+        draw(tmp_path / "train", "a", (0, 255))
+        draw(tmp_path / "test", "b", (0, 1))
+        (tmp_path / "classes.txt").write_text("background\nobject")
+        with pytest.raises(ValueError, match=r"1 \(object\), which other.*Mo"):
+            read(tmp_path)
+
+    def test_without_a_name_that_cannot_be_learned_are_told(self, tmp_path):
+        draw(tmp_path / "train", "a", (0, 1))
+        draw(tmp_path / "test", "b", (0, 2))
+        problems = Problems()
+        assert len(read(tmp_path, problems).class_names) == 3
+        (note,) = problems.notes
+        assert note.endswith("2 (class 2), which cannot be learned")
 
 
 class TestBadPairs:
@@ -222,6 +309,23 @@ class TestBadPairs:
         self.refused(
             root, "masks.bad.png: its size is 5 x 7.*images.bad.png 7 x 5"
         )
+
+    @pytest.mark.parametrize(
+        ("picture", "mask", "size"),
+        [
+            (6, 1, (5, 7)),  # the mask is of the picture before
+            (1, 6, (5, 7)),
+            (6, 1, (6, 6)),
+            (3, 1, (5, 7)),
+            (2, 4, (5, 7)),
+            (6, 8, (5, 7)),
+        ],
+    )
+    def test_turned_by_exif_alone(self, root, picture, mask, size):
+        draw(root / "train", "bad", size=size)
+        for folder, number in (("images", picture), ("masks", mask)):
+            turn(root / "train" / folder / "bad.png", number)
+        self.refused(root, "masks.bad.png: EXIF turns .*images.bad.png")
 
     @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
     def test_colours_for_indices(self, root, mode):
@@ -371,6 +475,24 @@ class TestVoc:
             read_voc(tmp_path, Problems(), workers=1)
         scenes = read_voc(tmp_path, Problems(skip=True), workers=1)
         assert sources(scenes.train) == ["b.jpg"]
+
+    def test_classes_may_have_other_names(self, tmp_path):
+        voc(tmp_path, {"train": ["a"]}, values=(0, 1))
+        (tmp_path / "classes.txt").write_text("sea\nland\n")
+        scenes = read_voc(tmp_path, Problems(), workers=1)
+        assert scenes.class_names == ["sea", "land"]
+        (tmp_path / "classes.txt").write_text("sea\nland\nice\n")
+        with pytest.raises(ValueError, match=r"classes.txt: .* 2 \(ice\)"):
+            read_voc(tmp_path, Problems(), workers=1)
+
+    def test_some_classes_may_be_missing_and_all_but_one_not(self, tmp_path):
+        voc(tmp_path / "some", {"train": ["a"]})
+        problems = Problems()
+        read_voc(tmp_path / "some", problems, workers=1)
+        assert "1 (aeroplane) 2 (bicycle)" in problems.notes[0]
+        voc(tmp_path / "one", {"train": ["a"]}, values=(0, 255))
+        with pytest.raises(ValueError, match="replace 255 by 1$"):
+            read_voc(tmp_path / "one", Problems(), workers=1)
 
     def test_value_21_is_no_class(self, tmp_path):
         voc(tmp_path, {"train": ["a"]}, values=(0, 21))

@@ -8,6 +8,7 @@ from applications.semantic_segmentation.palette import (
     voc_colormap,
     write_index_png,
 )
+from tests.applications.common.image_files import write_png
 
 # Of the development kit of Pascal VOC.
 KNOWN = {
@@ -102,6 +103,29 @@ class TestReading:
             read = read_index_png(tmp_path / name)
             assert read.dtype == "uint8"
             np.testing.assert_array_equal(read, values)
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    def test_grey_of_few_bits_is_read(self, tmp_path, bits):
+        """Pillow makes 85 or 17 of a 1, as an image would need it."""
+        values = np.arange(16, dtype="uint8").reshape(2, 8) & (1 << bits) - 1
+        write_png(tmp_path / "a.png", values, bits)
+        np.testing.assert_array_equal(
+            read_index_png(tmp_path / "a.png"), values
+        )
+
+    @pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+    def test_other_formats_are_refused(self, tmp_path, format):
+        image = Image.fromarray(np.array([[0, 1], [1, 0]], "uint8"))
+        image.save(tmp_path / "a.png", format)
+        words = f"a.png: masks must be PNG, and this one is {format}"
+        with pytest.raises(ValueError, match=words):
+            read_index_png(tmp_path / "a.png")
+
+    def test_several_frames_are_refused(self, tmp_path, mask):
+        one, other = Image.fromarray(mask), Image.fromarray(255 - mask)
+        one.save(tmp_path / "a.png", save_all=True, append_images=[other])
+        with pytest.raises(ValueError, match="a.png: .*must be one frame"):
+            read_index_png(tmp_path / "a.png")
 
     @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
     def test_colours_are_refused(self, tmp_path, mode):
