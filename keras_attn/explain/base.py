@@ -236,8 +236,8 @@ class ClassActivationMap:
     ) -> tuple[Inputs, Place]:
         network = self.network
         # Which positions a score depends on is the same for all classes.
-        score = None if is_of_classes(target) else target.function
-        key = "last", inputs.key, inputs.position, fingerprint.of(score)
+        score = None if is_of_classes(target) else target.key
+        key = "last", inputs.key, inputs.position, score
         found, place = network.remembered(
             key, lambda: framed(*last_place(network, inputs, target))
         )

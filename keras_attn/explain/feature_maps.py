@@ -151,8 +151,13 @@ def sides_of(place: Place) -> tuple[int, int]:
 
 
 def is_scaled(sides: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether a map has the proportions of the image, give or take a pixel."""
+    """Whether a map has the proportions of the image, give or take a pixel.
+
+    Of a row or a column, which side is the longer one.
+    """
     height, width = sides
+    if 1 in sides:
+        return (height < width) == (size[0] <= size[1])
     return abs(height - width * size[0] / size[1]) <= 2
 
 

@@ -102,15 +102,17 @@ class Inputs:
 
 
 def batches(count: int, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields indices, and how many of them count.
+    """Yields indices, as many each time, and how many of them count.
 
-    Where a compiler needs a function for each number of images, the last
-    batch is filled up with its first index to one of few numbers.
+    The last ones are filled up with their first index: another number would
+    be compiled for once more. So would each number of images, if it were not
+    one of few.
     """
-    for start in range(0, count, batch_size):
-        indices = np.arange(start, min(start + batch_size, count))
-        side = min(_padded(len(indices)), batch_size)
-        filling = np.full(side - len(indices), indices[0])
+    parts = -(-count // batch_size)
+    side = min(_padded(-(-count // parts)), batch_size)
+    for start in range(0, count, side):
+        indices = np.arange(start, min(start + side, count))
+        filling = np.full(side - len(indices), start)
         yield np.concatenate([indices, filling]), len(indices)
 
 

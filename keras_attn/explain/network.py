@@ -251,7 +251,7 @@ class Network:
 
     def _run(self, inputs, target, places, *how):
         key = (
-            *("run", inputs.key, fingerprint.of(target.function)),
+            *("run", inputs.key, target.key),
             *(tuple(each.key for each in places), *how),
         )
 
@@ -262,8 +262,7 @@ class Network:
 
         run = self.remembered(key, make)
         found = self.on_values(run, inputs, target)
-        probability = how[0]
-        if found.odd and not probability and not self.is_altered:
+        if found.odd and not self.is_altered:
             _warn_of_probabilities(self.model)
         return found
 
@@ -271,10 +270,10 @@ class Network:
 def _warn_of_probabilities(model: keras.Model) -> None:
     warnings.warn(
         f"The output of the model {model.name!r} looks like probabilities, and "
-        "the layer that makes them was not found: they are explained as they "
-        "are, instead of the scores before a softmax or sigmoid. A model that "
-        "ends in a Softmax or Activation layer, or in a layer with the "
-        "argument `activation`, is explained by its scores",
+        "the layer that makes them was not found: they are taken as they are, "
+        "instead of scores before a softmax or sigmoid. A model that ends in a "
+        "Softmax or Activation layer, or in a layer with the argument "
+        "`activation`, is explained by its scores",
         stacklevel=6,
     )
 

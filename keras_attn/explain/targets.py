@@ -1,11 +1,14 @@
 """The score that is explained: one number an image, of the model's output."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
+
+from keras_attn.explain import fingerprint
 
 # From the output, with the classes last, and arrays of a row an image, to the
 # scores `(batch,)` and the classes that they are of.
@@ -70,10 +73,18 @@ class Target:
     function: ScoreFunction
     arrays: tuple[np.ndarray, ...] = ()
 
+    @functools.cached_property
+    def key(self) -> Hashable:
+        """What the function depends on, as it is when this is first asked."""
+        return fingerprint.of(self.function)
+
     def take(self, indices: Sequence[int]) -> "Target":
         """Returns the target of some of the images."""
         arrays = tuple(array[indices] for array in self.arrays)
-        return dataclasses.replace(self, arrays=arrays)
+        taken = dataclasses.replace(self, arrays=arrays)
+        # A function that notes what it sees stays the same for one call.
+        vars(taken)["key"] = self.key
+        return taken
 
 
 @dataclasses.dataclass(frozen=True)

@@ -114,9 +114,9 @@ def top_activations(
                 "All images must be of one size, since positions and boxes "
                 f"depend on it. Received: {inputs.size} after {size}"
             )
-        # A smaller last batch is filled up, and nothing compiled for it.
-        side = max(side, min(batch_size, len(inputs)))
         for indices, count in batches(len(inputs), batch_size):
+            # A smaller last batch is filled up, and nothing compiled for it.
+            side = max(side, len(indices))
             filled = np.pad(indices, (0, max(side - len(indices), 0)))
             tensors = inputs.take(filled).tensors()
             values, places = (

@@ -97,7 +97,7 @@ def test_compiles_once_for_all_batches(monkeypatch):
 
     monkeypatch.setattr(backend, "inference", watched)
     top_activations(in_numpy.model(), "conv1", generated())
-    assert shapes == [(9, 11, 14, 2)] * 3
+    assert len(shapes) == 3 and len(set(shapes)) == 1
 
 
 def test_refuses_images_of_several_sizes():
