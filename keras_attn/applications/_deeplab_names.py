@@ -47,10 +47,10 @@ def _reference(layers):
         names += _skips(layers, backbone)
     for i, head in enumerate(heads):
         names.append((f"score_map1.{i}.0.0", layers[head]))
-    if "classifier" in layers:
-        names.append(("fc8", layers["classifier"]))
-    if "attention" in layers:
-        names.append(("score_map2", layers["attention"]))
+    if not heads:
+        names.append(("score_map1", None))
+    names.append(("fc8", layers.get("classifier")))
+    names.append(("score_map2", layers.get("attention")))
     return names
 
 
@@ -105,11 +105,9 @@ def _linear(layers, fc6, fc7, fc8):
         (fc8, None),
         *_skips(layers),
     ]
-    if "classifier" in layers:
-        names.append(("fc8_voc12", layers["classifier"]))
+    names.append(("fc8_voc12", layers.get("classifier")))
     for name, layer in layers.items():
         if name.startswith("classifier_scale_"):
             names.append((name.replace("classifier", "fc8"), layer))
-    if "attention" in layers:
-        names.append(("attention", layers["attention"]))
+    names.append(("attention", layers.get("attention")))
     return names

@@ -4,11 +4,13 @@ import dataclasses
 import itertools
 from math import isqrt
 
+import keras
 import numpy as np
 
 from keras_attn.layers.position_embedding import interpolated
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import Layout
+from keras_attn.weights.refusals import register_refusal
 
 # A linear layer of the pixels of a patch, `(out, rows * columns * channels)`,
 # to the convolution that does the same.
@@ -83,11 +85,22 @@ class _Scheme:
                 found.append((f"{self.block.format(i)}.{theirs}", layer))
         before, after, classifier = self.end
         if "norm" in layers:
-            pooled = len(layers["norm"].output.shape) == 2
-            found.append((after if pooled else before, layers["norm"]))
-        if "classifier" in layers:
-            found.append((classifier, layers["classifier"]))
-        return found
+            found.append((after if _pooled(layers) else before, layers["norm"]))
+        else:
+            found.append((after, None))
+        return [*found, (classifier, layers.get("classifier"))]
+
+
+def _pooled(layers):
+    """Whether the last normalisation comes after the pooling."""
+    return "norm" in layers and len(layers["norm"].output.shape) == 2
+
+
+def _counts_class_token(layers):
+    """Whether the classifier sees a mean that has the class token in it."""
+    return "class_token" in layers and isinstance(
+        layers.get("pool"), keras.layers.GlobalAveragePooling1D
+    )
 
 
 _PARTS = ("norm1", "attention", "norm2", "mlp1", "mlp2")
@@ -122,7 +135,57 @@ _SCHEMES = (
 @register_names
 def torch_names(model):
     """Returns timm's, lucidrains' and torchvision's names, if it is a ViT."""
-    layers = {layer.name: layer for layer in model.layers}
-    if not {"patch_embedding", "position_embedding"} <= layers.keys():
+    layers = _layers(model)
+    if layers is None:
         return None
-    return [scheme.names(layers) for scheme in _SCHEMES]
+    # In timm's names, `fc_norm` and a class token stand for a mean without
+    # it, and in torchvision's there is no mean.
+    timm, lucidrains, torchvision = _SCHEMES
+    schemes = [lucidrains]
+    if not _counts_class_token(layers):
+        schemes.append(torchvision)
+        if "class_token" not in layers or not _pooled(layers):
+            schemes.insert(0, timm)
+    return [scheme.names(layers) for scheme in schemes]
+
+
+@register_refusal
+def refusal(model, names):
+    """Returns why a checkpoint that fits is of another network."""
+    layers = _layers(model)
+    if layers is None or not {"patch_embed.proj.weight", "conv_proj.weight"} & (
+        set(names)
+    ):
+        return None
+    has_token = bool({"cls_token", "class_token"} & set(names))
+    if "fc_norm.weight" in names:
+        if has_token and "norm" in layers:
+            return (
+                "`fc_norm` and `cls_token`, which timm's `global_pool='avg'` "
+                "has: the mean of all tokens but the class token, and then a "
+                "normalisation. No form of `ViT` computes this. The tokens "
+                "before it are those of `ViT(include_top=False, "
+                "norm_after_pooling=True)`."
+            )
+        if "norm" in layers and not _pooled(layers):
+            return (
+                "`fc_norm`, the normalisation after the pooling of timm's "
+                "`global_pool='avg'`. Build the model with "
+                "`token_pooling='mean', class_token=False, "
+                "norm_after_pooling=True`."
+            )
+    if has_token and _counts_class_token(layers):
+        return (
+            "a class token with the names of timm or torchvision, whose "
+            "networks classify by that token, or by a mean without it; the "
+            "mean of this model counts it in. Build the model with "
+            "`token_pooling='cls'` if the network has that."
+        )
+    return None
+
+
+def _layers(model):
+    """Returns the layers of a ViT by name, or `None` if it is none."""
+    layers = {layer.name: layer for layer in model.layers}
+    is_one = {"patch_embedding", "position_embedding"} <= layers.keys()
+    return layers if is_one else None

@@ -204,9 +204,10 @@ def torch_names(model):
     if "hidden" in layers:
         rows = flattened(*last.size, STAGES[-1])
         names.append(("classifier.1", layers["hidden"], {"weight": rows}))
+    else:
+        names.append(("classifier.1", None))
     # Between these, the reference counts its activations.
     top = {2: "hidden_bn", 4: "embedding", 5: "embedding_bn"}
     for index, name in {**top, 7: "classifier", 8: "logits"}.items():
-        if name in layers:
-            names.append((f"classifier.{index}", layers[name]))
+        names.append((f"classifier.{index}", layers.get(name)))
     return names

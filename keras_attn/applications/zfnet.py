@@ -286,6 +286,8 @@ def torch_names(model):
         if stage5.data_format == "channels_first":
             shape = *shape[1:], shape[0]
         names.append(("layer6", layers["fc6"], {"weight": flattened(*shape)}))
-        names.append(("layer7", layers["fc7"]))
-        names.append(("output", layers["classifier"]))
+    else:
+        names.append(("layer6", None))
+    for name, layer in {"layer7": "fc7", "output": "classifier"}.items():
+        names.append((name, layers.get(layer)))
     return names

@@ -65,8 +65,9 @@ def register_names(function: NameFunction) -> NameFunction:
             `prefix` is what stands before the last part of the names in
             PyTorch, `""` for nothing; `layouts` maps that last part to the
             layout, or the name of one, to be used in place of the usual. A
-            `layer` of `None` stands for a weight and a bias that Keras has no
-            use for. A list of such lists holds alternative naming schemes.
+            `layer` of `None` stands for weights that Keras has no use for:
+            all whose names begin with the prefix. A list of such lists holds
+            alternative naming schemes.
 
     Returns:
         The function, unchanged.
@@ -142,7 +143,8 @@ def _expand(
     for prefix, layer, *rest in scheme:
         if layer is None:
             unused = Slot(None, get_layout("same"))
-            slots |= {f"{prefix}.{n}": unused for n in ("weight", "bias")}
+            start = f"{prefix}."
+            slots |= {n: unused for n in keys or () if n.startswith(start)}
             continue
         _check_built(layer)
         tables = _tables(layer)

@@ -82,14 +82,12 @@ class TestReference:
         limit = 1e-4 * np.abs(golden["y"]).max()
         np.testing.assert_allclose(y, golden["y"], rtol=0, atol=limit)
 
-    def test_weights_come_back_in_timms_names(self, name):
+    def test_weights_come_back_in_the_names_of_their_package(self, name):
         golden, model = loaded(name)
         again = to_torch(model)
-        assert again["patch_embed.proj.weight"].shape == (24, 3, 8, 8)
-        if name == "timm_vit":
-            assert again.keys() == golden["weights"].keys()
-            for key, array in golden["weights"].items():
-                np.testing.assert_array_equal(again[key], array)
+        assert again.keys() == golden["weights"].keys()
+        for key, array in golden["weights"].items():
+            np.testing.assert_array_equal(again[key], array)
         other = keras.models.clone_model(model)
         load_torch(other, again)
         for one, two in zip(
