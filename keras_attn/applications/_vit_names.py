@@ -56,6 +56,7 @@ class _Scheme:
         places: Of the position embedding, and the last part.
         block: Of a block, by its index from 0.
         parts: Of the normalisations and linear layers in it, in their order.
+        queries: Of the weights of queries, keys and values.
         end: Of the last normalisation, before and after the pooling, and of
             the classifier.
     """
@@ -64,6 +65,7 @@ class _Scheme:
     places: tuple[str, str]
     block: str
     parts: tuple[str, ...]
+    queries: str
     end: tuple[str, str, str]
 
     def names(self, layers):
@@ -82,7 +84,10 @@ class _Scheme:
                 break
             for ours, theirs in zip(_PARTS, self.parts, strict=True):
                 layer = layers[f"block{i + 1}_{ours}"]
-                found.append((f"{self.block.format(i)}.{theirs}", layer))
+                is_attention = ours == "attention"
+                layouts = {self.queries: "linear"} if is_attention else {}
+                prefix = f"{self.block.format(i)}.{theirs}"
+                found.append((prefix, layer, layouts))
         before, after, classifier = self.end
         if "norm" in layers:
             found.append((after if _pooled(layers) else before, layers["norm"]))
@@ -111,6 +116,7 @@ _SCHEMES = (
         ("", "pos_embed"),
         "blocks.{}",
         ("norm1", "attn", "norm2", "mlp.fc1", "mlp.fc2"),
+        "qkv.weight",
         ("norm", "fc_norm", "head"),
     ),
     # lucidrains.
@@ -119,6 +125,7 @@ _SCHEMES = (
         ("", "pos_embedding"),
         "transformer.layers.{}",
         ("0.norm", "0.fn", "1.norm", "1.fn.net.0", "1.fn.net.3"),
+        "to_qkv.weight",
         ("mlp_head.0", "mlp_head.0", "mlp_head.1"),
     ),
     # torchvision.
@@ -127,6 +134,7 @@ _SCHEMES = (
         ("encoder", "pos_embedding"),
         "encoder.layers.encoder_layer_{}",
         ("ln_1", "self_attention", "ln_2", "mlp.0", "mlp.3"),
+        "in_proj_weight",
         ("encoder.ln", "encoder.ln", "heads.head"),
     ),
 )

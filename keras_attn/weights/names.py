@@ -64,7 +64,8 @@ def register_names(function: NameFunction) -> NameFunction:
             model, of `(prefix, layer)` or `(prefix, layer, layouts)`:
             `prefix` is what stands before the last part of the names in
             PyTorch, `""` for nothing; `layouts` maps that last part to the
-            layout, or the name of one, to be used in place of the usual. A
+            layout, or the name of one, to be used in place of the usual; of a
+            layer with alternative names, only those are used that have it. A
             `layer` of `None` stands for weights that Keras has no use for:
             all whose names begin with the prefix. A list of such lists holds
             alternative naming schemes.
@@ -151,14 +152,19 @@ def _expand(
         if not tables:
             raise ValueError(_unsupported(layer))
         layouts = rest[0] if rest else {}
-        if unknown := set(layouts).difference(*tables):
+        if not any(layouts.keys() <= table.keys() for table in tables):
+            unknown = set(layouts).difference(*tables)
             raise ValueError(
                 f"Layouts can be given for names of {describe(layer)} only: "
                 f"{sorted(set().union(*tables))}. "
-                f"Received: {sorted(unknown)}"
+                f"Received: {sorted(unknown or layouts)}"
             )
         start = f"{prefix}." if prefix else ""
-        choices = [_layer_slots(layer, t, layouts, start) for t in tables]
+        choices = [
+            _layer_slots(layer, table, layouts, start)
+            for table in tables
+            if layouts.keys() <= table.keys()
+        ]
         found = _best(choices, keys)
         if taken := sorted(slots.keys() & found.keys()):
             raise ValueError(

@@ -381,7 +381,9 @@ class TestErrors:
         ]
 
     def test_shows_the_first_of_many(self, layer):
-        five = [layer] + [built(keras.layers.Dense(2), 3) for _ in range(4)]
+        five = [layer] + [
+            built(keras.layers.Dense(2, name=f"other{i}"), 3) for i in range(4)
+        ]
         register_names(lambda model: [(f"{i}", d) for i, d in enumerate(five)])
         model = keras.Sequential(five, name="many")
         model.built = True
