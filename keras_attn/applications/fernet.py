@@ -57,7 +57,8 @@ def FERNet(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the reference
-            network (`.safetensors`, `.pt`, `.pth`, `.npz`).
+            network (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
+            `.bin`, `.npz`).
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of

@@ -76,7 +76,8 @@ def ZFNet(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the known
-            PyTorch code (`.safetensors`, `.pt`, `.pth`, `.npz`).
+            PyTorch code (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
+            `.bin`, `.npz`).
         input_tensor: Keras tensor to start from, or `None`.
         input_shape: Shape of an image in the order of
             `keras.config.image_data_format()`, at least 53 pixels on each

@@ -355,7 +355,7 @@ class TestFineTuning:
                 load_torch(model, arrays)
             return str(caught.value).split("Nothing was loaded.")[1]
 
-        lenient = "and 53 more as drawn, pass `strict=False`."
+        lenient = "and 26 more as drawn, pass `strict=False`."
         assert advice(arrays, attention="cbam").endswith(lenient)
         headless = {k: a for k, a in arrays.items() if k[:3] != "fc."}
         assert advice(headless) == (
@@ -384,7 +384,7 @@ class TestFineTuning:
             "`keras_attn.weights.load_torch(model, path, strict=False)`."
         )
         path.write_bytes(b"PK")
-        with pytest.raises(ValueError, match=r"Received: weights='.*Error"):
+        with pytest.raises(ValueError, match="Received: weights='.*BadZipFile"):
             ResNetCIFAR(**kwargs)
 
     @pytest.mark.parametrize("suffix", [".pth.tar", ".ckpt", ".bin"])
