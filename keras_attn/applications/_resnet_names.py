@@ -1,7 +1,13 @@
 """What the weights of a ResNet are called in PyTorch."""
 
+import re
+
 from keras_attn.weights import register_names
 from keras_attn.weights.refusals import register_refusal
+from keras_attn.weights.shown import quoted
+
+# timm's names of networks with `aa_layer`, which has no weights.
+_BLURRED = re.compile(r"resne[tx]t?(aa|blur)")
 
 # What the attribute of the attention is called, and what stands between a
 # stage and the index of a block: timm's way first, which is the one that is
@@ -28,9 +34,17 @@ def torch_names(model):
 
 
 @register_refusal
-def refusal(model, names):
+def refusal(model, names, architecture):
     """Returns why a checkpoint that fits is of another network."""
-    if _layers(model) is None or "layer_reduce.weight" not in names:
+    if _layers(model) is None:
+        return None
+    if _BLURRED.search(architecture):
+        return (
+            f"architecture={quoted(architecture)}, which blurs or averages "
+            "where it reduces the size. This model has no such layer, and the "
+            "same weights compute something else."
+        )
+    if "layer_reduce.weight" not in names:
         return None
     return (
         "`layer_reduce`, which stands in the checkpoints of fast-MPN-COV and "

@@ -2,15 +2,24 @@
 
 import dataclasses
 import itertools
+import re
 from math import isqrt
 
 import keras
 import numpy as np
 
+from keras_attn.layers.gelu import gelu_tanh
 from keras_attn.layers.position_embedding import interpolated
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import Layout
 from keras_attn.weights.refusals import register_refusal
+from keras_attn.weights.shown import quoted
+
+# timm's names of networks with `act_layer="gelu_tanh"`.
+_TANH = re.compile(
+    r"(base_patch32|giantopt_patch16|so400m_patch16)_siglip"
+    r"|large_patch16_siglip(_gap)?_512"
+)
 
 # A linear layer of the pixels of a patch, `(out, rows * columns * channels)`,
 # to the convolution that does the same.
@@ -158,12 +167,21 @@ def torch_names(model):
 
 
 @register_refusal
-def refusal(model, names):
+def refusal(model, names, architecture):
     """Returns why a checkpoint that fits is of another network."""
     layers = _layers(model)
-    if layers is None or not {"patch_embed.proj.weight", "conv_proj.weight"} & (
-        set(names)
-    ):
+    if layers is None:
+        return None
+    stated = f"architecture={quoted(architecture)}"
+    if "quickgelu" in architecture:
+        return f"{stated}, of quick-GELU, which no form of `ViT` has."
+    exact = layers["block1_mlp1"].activation is not gelu_tanh
+    if exact and _TANH.search(architecture):
+        return (
+            f"{stated}, whose GELU is computed by a tanh. Build the model "
+            "with `approximate_gelu=True`."
+        )
+    if not {"patch_embed.proj.weight", "conv_proj.weight"} & (set(names)):
         return None
     has_token = bool({"cls_token", "class_token"} & set(names))
     if "fc_norm.weight" in names:

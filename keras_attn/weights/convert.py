@@ -6,6 +6,7 @@ from collections.abc import Collection
 import keras
 import numpy as np
 
+from keras_attn.weights.architecture import stated_architecture
 from keras_attn.weights.files import Source, read, to_array, to_numpy
 from keras_attn.weights.layouts import Shape, ShapeError
 from keras_attn.weights.mismatch import Mismatch
@@ -103,9 +104,12 @@ def load(
         )
 
     is_file = isinstance(source, str | os.PathLike)
-    found = find_weights(read(source, argument), fit, key)
-    slots = find_slots(target, found.weights.keys())
-    if reason := why_refused(target, found.weights.keys()):
+    checkpoint = read(source, argument)
+    found = find_weights(checkpoint, fit, key)
+    names = found.weights.keys()
+    slots = find_slots(target, names)
+    architecture = stated_architecture(source, checkpoint)
+    if reason := why_refused(target, names, architecture):
         raise ValueError(
             "The checkpoint must be of a network that computes what "
             f"{describe(target)} computes. Received: {reason} "

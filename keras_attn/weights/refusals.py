@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 import keras
 
-RefusalFunction = Callable[[keras.Model, Collection[str]], str | None]
+RefusalFunction = Callable[[keras.Model, Collection[str], str], str | None]
 _functions: list[RefusalFunction] = []
 
 
@@ -15,10 +15,10 @@ def register_refusal(function: RefusalFunction) -> RefusalFunction:
     for what names and shapes that fit do not show.
 
     Args:
-        function: Takes a `keras.Model` and the names of a checkpoint, and
-            returns `None`, also if the model is not of its kind, or a
-            sentence that says what the network of the checkpoint computes
-            and what to do.
+        function: Takes a `keras.Model`, the names in a checkpoint and the
+            architecture that it states, or `""`. Returns `None`, also if the
+            model is not of its kind, or what the network of the checkpoint
+            computes and what to do.
 
     Returns:
         The function, unchanged.
@@ -28,11 +28,11 @@ def register_refusal(function: RefusalFunction) -> RefusalFunction:
 
 
 def why_refused(
-    target: keras.layers.Layer, names: Collection[str]
+    target: keras.layers.Layer, names: Collection[str], architecture: str
 ) -> str | None:
     """Returns why a checkpoint must not be loaded, or `None`."""
     if isinstance(target, keras.Model):
         for function in _functions:
-            if (reason := function(target, names)) is not None:
+            if (reason := function(target, names, architecture)) is not None:
                 return reason
     return None

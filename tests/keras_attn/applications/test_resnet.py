@@ -315,6 +315,28 @@ def test_refuses_mpn_cov_whose_stride_is_another(kwargs, strict):
         load_torch(model, theirs, strict=strict)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "fine"),
+    [
+        ("resnetaa50", False),
+        ("resnetblur50.bt_in1k", False),
+        ("seresnextaa101d_32x8d", False),
+        ("resnet50", True),
+        (None, True),
+    ],
+)
+def test_refuses_timms_networks_that_blur_by_their_name(
+    arrays, architecture, fine
+):
+    model = ResNetCIFAR(depth=8, classes=7)
+    checkpoint = {"state_dict": arrays, "arch": architecture}
+    if fine:
+        load_torch(model, checkpoint)
+    else:
+        with pytest.raises(ValueError, match="blurs or averages"):
+            load_torch(model, checkpoint)
+
+
 @pytest.fixture(scope="module")
 def arrays():
     """The weights of a network for seven classes."""

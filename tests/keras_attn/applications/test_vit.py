@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -213,6 +215,32 @@ class TestOtherNetworks:
         assert "Received: " in str(caught.value)
         for one, other in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize(
+        ("architecture", "message"),
+        [
+            ("vit_base_patch32_siglip_gap_256", "approximate_gelu=True"),
+            ("vit_base_patch16_clip_quickgelu_224", "quick-GELU"),
+        ],
+    )
+    def test_may_be_named(self, architecture, message, tmp_path):
+        kwargs = {"token_pooling": "mean"}
+        arrays = of_timm(class_token=False)
+        np.savez(tmp_path / "a.npz", **arrays)
+        (tmp_path / "config.json").write_text(
+            json.dumps({"architecture": architecture})
+        )
+        for source in (
+            {"state_dict": arrays, "arch": architecture},
+            tmp_path / "a.npz",
+        ):
+            with pytest.raises(ValueError, match=message):
+                load_torch(tiny(**kwargs), source)
+        if "siglip" in architecture:
+            load_torch(tiny(**kwargs, approximate_gelu=True), source)
+        for text in ("[" * 10**5, "[]", '{"architecture": 1}', "\0"):
+            (tmp_path / "config.json").write_text(text)
+            load_torch(tiny(**kwargs), source)
 
     def test_torchvision_has_no_mean(self):
         arrays = dict.fromkeys(("conv_proj.weight", "class_token"), [1.0])
