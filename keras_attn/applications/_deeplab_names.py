@@ -14,7 +14,25 @@ def torch_names(model):
     layers = {layer.name: layer for layer in model.layers}
     if "stage5_conv3" not in layers or "fc7" not in layers:
         return None
-    return [_reference(layers), _caffe(layers), _torchvision(layers)]
+    heads = [name for name in layers if name.startswith("classifier_scale_")]
+    if heads:
+        backbones = [_lists(len(heads))]
+    elif "attention" in layers:
+        backbones = [["backbone."]]
+    else:
+        # Features, of several scales too: of a network of one scale, or of
+        # one that has the same weights in each of its lists.
+        backbones = [[""], _lists(len(model.outputs))]
+    return [
+        *(_reference(layers, heads, prefixes) for prefixes in backbones),
+        _caffe(layers),
+        _torchvision(layers),
+    ]
+
+
+def _lists(count):
+    """Returns what stands before the names of each scale."""
+    return [f"backbones.{i}." for i in range(count)]
 
 
 def _convolutions():
@@ -25,18 +43,13 @@ def _convolutions():
     ]
 
 
-def _reference(layers):
+def _reference(layers, heads, backbones):
     """Returns the names of the reference code.
 
     Its lists, of the backbone for each scale, which is one, and of the
     classifiers, are not registered there: this is what they are called when
     they are.
     """
-    heads = [name for name in layers if name.startswith("classifier_scale_")]
-    if heads:
-        backbones = [f"backbones.{i}." for i in range(len(heads))]
-    else:
-        backbones = ["backbone." if "attention" in layers else ""]
     names = []
     for backbone in backbones:
         for stage, i in _convolutions():
