@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from applications.common import runs
+from keras_attn.weights.shown import is_unsafe_advice, reason
 
 
 def model_file(path: Path) -> Path:
@@ -40,5 +41,5 @@ def load_model(path: Path) -> keras.Model:
     # zipfile, h5py and Keras raise whatever broken bytes lead them to.
     except Exception as problem:
         raise ValueError(
-            f"{path}: not a model that can be loaded ({problem})"
-        ) from problem
+            f"{path}: not a model that can be loaded ({reason(problem)})"
+        ) from (None if is_unsafe_advice(problem) else problem)

@@ -8,9 +8,13 @@ from applications.common import saved
 from applications.image_classification.config import Config
 from applications.image_classification.ranges import IMAGENET_MEAN, IMAGENET_STD
 from keras_attn import applications, layers
-from keras_attn.weights import load_torch
+from keras_attn.weights.convert import load
+from keras_attn.weights.files import SUFFIXES
 
-TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
+_LENIENT = (
+    "call `keras_attn.weights.load_torch(model, path, strict=False)` in a "
+    "program of your own"
+)
 CLASSIFIER = "classifier"
 
 
@@ -81,14 +85,11 @@ def load_weights(network: keras.Model, source: str) -> None:
         return
     path = saved.weights_file(source)
     backbone = backbone_of(network)
-    if source.endswith(TORCH_FILES):
-        report = load_torch(backbone, path, strict=False)
-        if report.missing:
-            raise ValueError(
-                f"{path}: not all weights of the network are there: "
-                f"{len(report.missing)} are missing, such as "
-                f"{report.missing[0]}"
-            )
+    if source.lower().endswith(SUFFIXES):
+        try:
+            load(backbone, path, argument="--weights", lenient=_LENIENT)
+        except ValueError as problem:
+            raise ValueError(f"{path}: {problem}") from problem
         return
     given = {each.name: each for each in saved.load_model(path).layers}
     pairs = []

@@ -12,8 +12,8 @@ from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.vgg16 import HED_SHA256, load_vgg16
 from keras_attn.applications import DeepLabASC, DeepLabLargeFOV
 from keras_attn.weights import load_torch
+from keras_attn.weights.files import SUFFIXES
 
-TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
 STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
 
@@ -53,7 +53,7 @@ def load_weights(model: keras.Model, source: str) -> None:
         return
     if source == "hed":
         load_vgg16(model)
-    elif source.endswith(TORCH_FILES):
+    elif source.lower().endswith(SUFFIXES):
         load_torch(model, source, strict=False)
     else:
         model.load_weights(source)

@@ -4,11 +4,11 @@ import os
 
 import keras
 
-from keras_attn import weights as weights_room
+from keras_attn.weights.convert import load
+from keras_attn.weights.files import SUFFIXES
 from keras_attn.weights.keras_files import load_keras
 
 _KERAS_FILES = (".weights.h5", ".h5", ".keras")
-_TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
 
 
 def check_top(include_top, pooling, classes, classifier_activation):
@@ -103,21 +103,30 @@ def finish(input_tensor, outputs, name, weights):
     model = keras.Model(inputs, outputs, name=name)
     if weights is not None:
         path = os.fsdecode(weights)
-        if path.endswith(_TORCH_FILES):
-            weights_room.load_torch(model, path)
+        if path.lower().endswith(SUFFIXES):
+            load(model, path, argument="weights", lenient=_LENIENT)
         else:
             load_keras(model, path)
     return model
+
+
+# A function that makes a model takes no `strict`.
+_LENIENT = (
+    "build the model with `weights=None` and call "
+    "`keras_attn.weights.load_torch(model, path, strict=False)`"
+)
 
 
 def check_weights(weights):
     """Checks that `weights` is `None` or a file that can be loaded."""
     if weights is None:
         return
-    kinds = _KERAS_FILES + _TORCH_FILES
+    kinds = _KERAS_FILES + SUFFIXES
     if not isinstance(weights, (str, os.PathLike)):
         problem = "is not a path"
-    elif not os.fsdecode(weights).endswith(kinds):
+    elif not os.fsdecode(weights).endswith(_KERAS_FILES) and not (
+        os.fsdecode(weights).lower().endswith(SUFFIXES)
+    ):
         problem = "is no such file name"
     elif not os.path.isfile(weights):
         problem = "does not exist"

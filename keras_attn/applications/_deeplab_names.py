@@ -14,7 +14,25 @@ def torch_names(model):
     layers = {layer.name: layer for layer in model.layers}
     if "stage5_conv3" not in layers or "fc7" not in layers:
         return None
-    return [_reference(layers), _caffe(layers), _torchvision(layers)]
+    heads = [name for name in layers if name.startswith("classifier_scale_")]
+    if heads:
+        backbones = [_lists(len(heads))]
+    elif "attention" in layers:
+        backbones = [["backbone."]]
+    else:
+        # Features, of several scales too: of a network of one scale, or of
+        # one that has the same weights in each of its lists.
+        backbones = [[""], _lists(len(model.outputs))]
+    return [
+        *(_reference(layers, heads, prefixes) for prefixes in backbones),
+        _caffe(layers),
+        _torchvision(layers),
+    ]
+
+
+def _lists(count):
+    """Returns what stands before the names of each scale."""
+    return [f"backbones.{i}." for i in range(count)]
 
 
 def _convolutions():
@@ -25,18 +43,13 @@ def _convolutions():
     ]
 
 
-def _reference(layers):
+def _reference(layers, heads, backbones):
     """Returns the names of the reference code.
 
     Its lists, of the backbone for each scale, which is one, and of the
     classifiers, are not registered there: this is what they are called when
     they are.
     """
-    heads = [name for name in layers if name.startswith("classifier_scale_")]
-    if heads:
-        backbones = [f"backbones.{i}." for i in range(len(heads))]
-    else:
-        backbones = ["backbone." if "attention" in layers else ""]
     names = []
     for backbone in backbones:
         for stage, i in _convolutions():
@@ -47,10 +60,10 @@ def _reference(layers):
         names += _skips(layers, backbone)
     for i, head in enumerate(heads):
         names.append((f"score_map1.{i}.0.0", layers[head]))
-    if "classifier" in layers:
-        names.append(("fc8", layers["classifier"]))
-    if "attention" in layers:
-        names.append(("score_map2", layers["attention"]))
+    if not heads:
+        names.append(("score_map1", None))
+    names.append(("fc8", layers.get("classifier")))
+    names.append(("score_map2", layers.get("attention")))
     return names
 
 
@@ -105,11 +118,9 @@ def _linear(layers, fc6, fc7, fc8):
         (fc8, None),
         *_skips(layers),
     ]
-    if "classifier" in layers:
-        names.append(("fc8_voc12", layers["classifier"]))
+    names.append(("fc8_voc12", layers.get("classifier")))
     for name, layer in layers.items():
         if name.startswith("classifier_scale_"):
             names.append((name.replace("classifier", "fc8"), layer))
-    if "attention" in layers:
-        names.append(("attention", layers["attention"]))
+    names.append(("attention", layers.get("attention")))
     return names

@@ -1,6 +1,13 @@
 """What the weights of a ResNet are called in PyTorch."""
 
+import re
+
 from keras_attn.weights import register_names
+from keras_attn.weights.refusals import register_refusal
+from keras_attn.weights.shown import quoted
+
+# timm's names of networks with `aa_layer`, which has no weights.
+_BLURRED = re.compile(r"resne[tx]t?(aa|blur)")
 
 # What the attribute of the attention is called, and what stands between a
 # stage and the index of a block: timm's way first, which is the one that is
@@ -20,10 +27,39 @@ _SPELLINGS = (
 @register_names
 def torch_names(model):
     """Returns torchvision's and timm's names, if the model is a ResNet."""
-    layers = {layer.name: layer for layer in model.layers}
-    if "stem" not in layers or "stage1_block1_conv1" not in layers:
+    layers = _layers(model)
+    if layers is None:
         return None
     return [_names(layers, *spelling) for spelling in _SPELLINGS]
+
+
+@register_refusal
+def refusal(model, names, architecture):
+    """Returns why a checkpoint that fits is of another network."""
+    if _layers(model) is None:
+        return None
+    if _BLURRED.search(architecture):
+        return (
+            f"architecture={quoted(architecture)}, which blurs or averages "
+            "where it reduces the size. This model has no such layer, and the "
+            "same weights compute something else."
+        )
+    if "layer_reduce.weight" not in names:
+        return None
+    return (
+        "`layer_reduce`, which stands in the checkpoints of fast-MPN-COV and "
+        "GSoP-Net2. Their `layer4` has a stride of 1 and that of this model 2, "
+        "so that the same weights compute something else. If your network has "
+        "a stride of 2, rename `layer_reduce` to `head_conv` and "
+        "`layer_reduce_bn` to `head_bn`."
+    )
+
+
+def _layers(model):
+    """Returns the layers of a ResNet by name, or `None` if it is none."""
+    layers = {layer.name: layer for layer in model.layers}
+    is_one = "stem" in layers and "stage1_block1_conv1" in layers
+    return layers if is_one else None
 
 
 def _names(layers, attribute, blocks):
@@ -41,12 +77,10 @@ def _names(layers, attribute, blocks):
             prefix = f"layer{stage}.{blocks}{int(index) - 1}"
             names += _of_part(layer, part, prefix, attribute)
     if "head_conv" in layers:
-        names += _of_convolution(
-            layers["head_conv"], "layer_reduce", "layer_reduce_bn"
-        )
+        names += _of_convolution(layers["head_conv"], "head_conv", "head_bn")
     if "classifier" in layers:
-        names.append(("fc", layers["classifier"]))
-    return names
+        return [*names, ("fc", layers["classifier"])]
+    return [*names, ("head_conv", None), ("head_bn", None), ("fc", None)]
 
 
 def _of_part(layer, part, prefix, attribute):

@@ -2,13 +2,24 @@
 
 import dataclasses
 import itertools
+import re
 from math import isqrt
 
+import keras
 import numpy as np
 
+from keras_attn.layers.gelu import gelu_tanh
 from keras_attn.layers.position_embedding import interpolated
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import Layout
+from keras_attn.weights.refusals import register_refusal
+from keras_attn.weights.shown import quoted
+
+# timm's names of networks with `act_layer="gelu_tanh"`.
+_TANH = re.compile(
+    r"(base_patch32|giantopt_patch16|so400m_patch16)_siglip"
+    r"|large_patch16_siglip(_gap)?_512"
+)
 
 # A linear layer of the pixels of a patch, `(out, rows * columns * channels)`,
 # to the convolution that does the same.
@@ -54,6 +65,7 @@ class _Scheme:
         places: Of the position embedding, and the last part.
         block: Of a block, by its index from 0.
         parts: Of the normalisations and linear layers in it, in their order.
+        queries: Of the weights of queries, keys and values.
         end: Of the last normalisation, before and after the pooling, and of
             the classifier.
     """
@@ -62,6 +74,7 @@ class _Scheme:
     places: tuple[str, str]
     block: str
     parts: tuple[str, ...]
+    queries: str
     end: tuple[str, str, str]
 
     def names(self, layers):
@@ -80,14 +93,28 @@ class _Scheme:
                 break
             for ours, theirs in zip(_PARTS, self.parts, strict=True):
                 layer = layers[f"block{i + 1}_{ours}"]
-                found.append((f"{self.block.format(i)}.{theirs}", layer))
+                is_attention = ours == "attention"
+                layouts = {self.queries: "linear"} if is_attention else {}
+                prefix = f"{self.block.format(i)}.{theirs}"
+                found.append((prefix, layer, layouts))
         before, after, classifier = self.end
         if "norm" in layers:
-            pooled = len(layers["norm"].output.shape) == 2
-            found.append((after if pooled else before, layers["norm"]))
-        if "classifier" in layers:
-            found.append((classifier, layers["classifier"]))
-        return found
+            found.append((after if _pooled(layers) else before, layers["norm"]))
+        else:
+            found.append((after, None))
+        return [*found, (classifier, layers.get("classifier"))]
+
+
+def _pooled(layers):
+    """Whether the last normalisation comes after the pooling."""
+    return "norm" in layers and len(layers["norm"].output.shape) == 2
+
+
+def _counts_class_token(layers):
+    """Whether the classifier sees a mean that has the class token in it."""
+    return "class_token" in layers and isinstance(
+        layers.get("pool"), keras.layers.GlobalAveragePooling1D
+    )
 
 
 _PARTS = ("norm1", "attention", "norm2", "mlp1", "mlp2")
@@ -98,6 +125,7 @@ _SCHEMES = (
         ("", "pos_embed"),
         "blocks.{}",
         ("norm1", "attn", "norm2", "mlp.fc1", "mlp.fc2"),
+        "qkv.weight",
         ("norm", "fc_norm", "head"),
     ),
     # lucidrains.
@@ -106,6 +134,7 @@ _SCHEMES = (
         ("", "pos_embedding"),
         "transformer.layers.{}",
         ("0.norm", "0.fn", "1.norm", "1.fn.net.0", "1.fn.net.3"),
+        "to_qkv.weight",
         ("mlp_head.0", "mlp_head.0", "mlp_head.1"),
     ),
     # torchvision.
@@ -114,6 +143,7 @@ _SCHEMES = (
         ("encoder", "pos_embedding"),
         "encoder.layers.encoder_layer_{}",
         ("ln_1", "self_attention", "ln_2", "mlp.0", "mlp.3"),
+        "in_proj_weight",
         ("encoder.ln", "encoder.ln", "heads.head"),
     ),
 )
@@ -122,7 +152,66 @@ _SCHEMES = (
 @register_names
 def torch_names(model):
     """Returns timm's, lucidrains' and torchvision's names, if it is a ViT."""
-    layers = {layer.name: layer for layer in model.layers}
-    if not {"patch_embedding", "position_embedding"} <= layers.keys():
+    layers = _layers(model)
+    if layers is None:
         return None
-    return [scheme.names(layers) for scheme in _SCHEMES]
+    # In timm's names, `fc_norm` and a class token stand for a mean without
+    # it, and in torchvision's there is no mean.
+    timm, lucidrains, torchvision = _SCHEMES
+    schemes = [lucidrains]
+    if not _counts_class_token(layers):
+        schemes.append(torchvision)
+        if "class_token" not in layers or not _pooled(layers):
+            schemes.insert(0, timm)
+    return [scheme.names(layers) for scheme in schemes]
+
+
+@register_refusal
+def refusal(model, names, architecture):
+    """Returns why a checkpoint that fits is of another network."""
+    layers = _layers(model)
+    if layers is None:
+        return None
+    stated = f"architecture={quoted(architecture)}"
+    if "quickgelu" in architecture:
+        return f"{stated}, of quick-GELU, which no form of `ViT` has."
+    exact = layers["block1_mlp1"].activation is not gelu_tanh
+    if exact and _TANH.search(architecture):
+        return (
+            f"{stated}, whose GELU is computed by a tanh. Build the model "
+            "with `approximate_gelu=True`."
+        )
+    if not {"patch_embed.proj.weight", "conv_proj.weight"} & (set(names)):
+        return None
+    has_token = bool({"cls_token", "class_token"} & set(names))
+    if "fc_norm.weight" in names:
+        if has_token and "norm" in layers:
+            return (
+                "`fc_norm` and `cls_token`, which timm's `global_pool='avg'` "
+                "has: the mean of all tokens but the class token, and then a "
+                "normalisation. No form of `ViT` computes this. The tokens "
+                "before it are those of `ViT(include_top=False, "
+                "norm_after_pooling=True)`."
+            )
+        if "norm" in layers and not _pooled(layers):
+            return (
+                "`fc_norm`, the normalisation after the pooling of timm's "
+                "`global_pool='avg'`. Build the model with "
+                "`token_pooling='mean', class_token=False, "
+                "norm_after_pooling=True`."
+            )
+    if has_token and _counts_class_token(layers):
+        return (
+            "a class token with the names of timm or torchvision, whose "
+            "networks classify by that token, or by a mean without it; the "
+            "mean of this model counts it in. Build the model with "
+            "`token_pooling='cls'` if the network has that."
+        )
+    return None
+
+
+def _layers(model):
+    """Returns the layers of a ViT by name, or `None` if it is none."""
+    layers = {layer.name: layer for layer in model.layers}
+    is_one = {"patch_embedding", "position_embedding"} <= layers.keys()
+    return layers if is_one else None

@@ -61,7 +61,8 @@ def DeepLabLargeFOV(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a PyTorch checkpoint
-            (`.safetensors`, `.pt`, `.pth`, `.npz`) that has all weights.
+            (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`, `.bin`,
+            `.npz`) that has all weights.
             `keras_attn.weights.load_torch(model, file, strict=False)` also
             loads a VGG16, with torchvision's names or Caffe's: of its linear
             layers every fourth unit and every third pixel, as DeepLab has it.

@@ -57,7 +57,8 @@ def FERNet(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the reference
-            network (`.safetensors`, `.pt`, `.pth`, `.npz`).
+            network (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
+            `.bin`, `.npz`).
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
@@ -204,9 +205,10 @@ def torch_names(model):
     if "hidden" in layers:
         rows = flattened(*last.size, STAGES[-1])
         names.append(("classifier.1", layers["hidden"], {"weight": rows}))
+    else:
+        names.append(("classifier.1", None))
     # Between these, the reference counts its activations.
     top = {2: "hidden_bn", 4: "embedding", 5: "embedding_bn"}
     for index, name in {**top, 7: "classifier", 8: "logits"}.items():
-        if name in layers:
-            names.append((f"classifier.{index}", layers[name]))
+        names.append((f"classifier.{index}", layers.get(name)))
     return names

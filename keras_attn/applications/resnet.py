@@ -30,7 +30,8 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of torchvision or
-            timm (`.safetensors`, `.pt`, `.pth`, `.npz`).
+            timm (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`, `.bin`,
+            `.npz`), which does not tell strides or blurred downsampling.
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
@@ -56,7 +57,8 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
             others. Defaults to `None`.
         head: What pools for the classifier: `"average"`, or `"covariance"`, a
             1x1 convolution to 256 channels and the square root of their
-            covariance (iSQRT-COV). Defaults to `"average"`.
+            covariance (iSQRT-COV). Checkpoints of fast-MPN-COV, whose last
+            stage has a stride of 1, are refused. Defaults to `"average"`.
 
     Returns:
         A functional `keras.Model`: class probabilities `(batch, classes)`, or
@@ -159,7 +161,8 @@ def ResNetCIFAR(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a PyTorch checkpoint in
-            torchvision's names (`.safetensors`, `.pt`, `.pth`, `.npz`).
+            torchvision's names (`.safetensors`, `.pt`, `.pth`, `.pth.tar`,
+            `.ckpt`, `.bin`, `.npz`).
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of

@@ -62,8 +62,10 @@ def ViT(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of timm,
-            torchvision or lucidrains (`.safetensors`, `.pt`, `.pth`, `.npz`).
-            Position embeddings of another resolution are interpolated; of a
+            torchvision or lucidrains (`.safetensors`, `.pt`, `.pth`,
+            `.pth.tar`, `.ckpt`, `.bin`, `.npz`), which does not tell the
+            number of heads, the kind of GELU or the pooling. Position
+            embeddings of another resolution are interpolated; of a
             PyTorch checkpoint, whose patches must form a square.
         input_tensor: Keras tensor to start from, such as the output of
             augmentation layers, or `None`.

@@ -76,7 +76,8 @@ def ZFNet(
         include_top: Whether to end in the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file: Keras'
             (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the known
-            PyTorch code (`.safetensors`, `.pt`, `.pth`, `.npz`).
+            PyTorch code (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
+            `.bin`, `.npz`).
         input_tensor: Keras tensor to start from, or `None`.
         input_shape: Shape of an image in the order of
             `keras.config.image_data_format()`, at least 53 pixels on each
@@ -286,6 +287,8 @@ def torch_names(model):
         if stage5.data_format == "channels_first":
             shape = *shape[1:], shape[0]
         names.append(("layer6", layers["fc6"], {"weight": flattened(*shape)}))
-        names.append(("layer7", layers["fc7"]))
-        names.append(("output", layers["classifier"]))
+    else:
+        names.append(("layer6", None))
+    for name, layer in {"layer7": "fc7", "output": "classifier"}.items():
+        names.append((name, layers.get(layer)))
     return names

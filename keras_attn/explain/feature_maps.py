@@ -12,6 +12,8 @@ from keras_attn.explain.trace import Call, Trace
 
 # Class, distillation and register tokens, which stand before the patches.
 _MOST_PREFIX_TOKENS = 8
+# Of which the first axis is no longer that of the tokens.
+_TURNING = ("Moveaxis", "Permute", "Swapaxes", "Transpose")
 Reshape = Callable[[Any], Any]
 
 
@@ -107,6 +109,8 @@ def find_map(
     """Returns the map that a call outputs, `None` if it outputs none."""
     call = trace.calls[index]
     place = _place(call, data_format)
+    if type(call.operation).__name__ in _TURNING:
+        return None
     if len(call.shape) == 2:
         grid = token_grid(trace, index, size)
         return None if grid is None else dataclasses.replace(place, grid=grid)
@@ -210,10 +214,12 @@ def _are_of_the_image(trace: Trace, index: int) -> bool:
             for shape, source in zip(call.given, call.sources, strict=True)
             if len(shape) == 2 and call.shape[0] - shape[0] in few
         ]
-        if not alike and trace.inputs_of[at]:
+        is_cut = any(len(shape) == 3 for shape in call.given)
+        if not alike and is_cut and trace.inputs_of[at]:
             return True
-        if None in alike or (not alike and trace.inputs_of[at] is None):
-            # No layer made them: the first one that has them is asked.
+        if None in alike or not alike:
+            # It cannot be seen what made them: the first one that has as many
+            # is asked.
             tokens = trace.calls[index].shape[0]
             first = next(
                 each

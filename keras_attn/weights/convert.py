@@ -1,60 +1,30 @@
 """Loads PyTorch weights into layers and models, and writes them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Collection
 
 import keras
 import numpy as np
 
-from keras_attn.weights.files import Source, read, to_numpy
-from keras_attn.weights.layouts import Shape
+from keras_attn.weights.architecture import stated_architecture
+from keras_attn.weights.files import Source, read, to_array, to_numpy
+from keras_attn.weights.layouts import Shape, ShapeError
+from keras_attn.weights.mismatch import Mismatch
 from keras_attn.weights.names import Slot, describe, find_slots
+from keras_attn.weights.refusals import why_refused
+from keras_attn.weights.report import Entry, Report
+from keras_attn.weights.shown import plain
+from keras_attn.weights.wrappers import find_weights
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One array that was loaded: from where, to where and how laid out."""
-
-    source: str
-    target: str
-    torch_shape: Shape
-    keras_shape: Shape
-    layout: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `load_torch` did; `str(report)` is a table.
-
-    Args:
-        entries: Tuple of `Entry`, one for each array that was loaded.
-        ignored: Names that Keras has no use for, such as
-            `num_batches_tracked`.
-        missing: Names that the source does not have.
-        unexpected: Names that the target does not have.
-    """
-
-    entries: tuple[Entry, ...]
-    ignored: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        rows = [("source", "target", "PyTorch", "Keras", "layout")]
-        for entry in self.entries:
-            shapes = str(entry.torch_shape), str(entry.keras_shape)
-            rows.append((entry.source, entry.target, *shapes, entry.layout))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows
-        ]
-        for kind in ("ignored", "missing", "unexpected"):
-            lines.append(f"{kind}: {', '.join(getattr(self, kind)) or 'none'}")
-        return "\n".join(lines)
+# What to do to leave weights as they are, for a caller of `load_torch`.
+_LENIENT = "pass `strict=False`"
 
 
 def load_torch(
-    target: keras.layers.Layer, source: Source, strict: bool = True
+    target: keras.layers.Layer,
+    source: Source,
+    strict: bool = True,
+    key: str | None = None,
 ) -> Report:
     """Loads PyTorch weights into a layer or a model.
 
@@ -62,26 +32,39 @@ def load_torch(
     timm. Which naming scheme it is, is recognised from the names. All is
     checked before the first weight changes.
 
+    Dictionaries around the weights (`state_dict`, `model`, `teacher` and
+    others) and what stands before all names (`module.`, `_orig_mod.`,
+    `backbone.` and others) are taken off; the report says which. A classifier
+    in the checkpoint of a model without one is ignored.
+
+    A checkpoint holds arrays and no graph. Strides, the number of heads, the
+    kind of GELU, the epsilon of a normalisation and how images are scaled
+    leave no trace in it: these have to be those of the trained network.
+
     Args:
         target: A built layer or model of keras_attn; or a Keras `Conv1D`,
             `Conv2D`, `DepthwiseConv2D`, `Dense`, `BatchNormalization` or
             `LayerNormalization`.
-        source: A path that ends in `.safetensors`, `.pt`, `.pth` or `.npz`,
-            or a mapping of names to arrays or tensors, in PyTorch's layout.
+        source: A path that ends in `.safetensors`, `.pt`, `.pth`, `.pth.tar`,
+            `.ckpt`, `.bin` or `.npz`, or a mapping of names to arrays or
+            tensors, in PyTorch's layout.
         strict: Boolean, whether names that are missing or unexpected are
             errors. Defaults to `True`.
+        key: Key or prefix in the source under which the weights are, such as
+            `"model_ema"` or `"student"`; `None` for the one that fits.
+            Defaults to `None`.
 
     Returns:
-        A report with the fields `entries`, `ignored`, `missing` and
-        `unexpected`. Each of its `entries` has a `source`, a `target`, a
-        `torch_shape`, a `keras_shape` and a `layout`.
+        A report with the fields `entries`, `ignored`, `missing`,
+        `unexpected`, `taken` and `others`. Each of its `entries` has a
+        `source`, a `target`, a `torch_shape`, a `keras_shape` and a `layout`.
 
     Raises:
         ValueError: If the source cannot be read, if the target has no known
-            names, or if the arrays do not fit: names missing or unexpected,
-            shapes, numbers that are not finite. It says of each kind how
-            much does not fit, and what comes first; the target is left as it
-            was.
+            names, if the arrays do not fit (names missing or unexpected,
+            shapes, numbers that are not finite), or if names tell that the
+            network computes something else. It says of each kind how much
+            does not fit, and what comes first; the target is left as it was.
 
     Example:
 
@@ -92,27 +75,63 @@ def load_torch(
     >>> [(e.source, e.torch_shape, e.keras_shape) for e in report.entries]
     [('weight', (2, 3), (3, 2)), ('bias', (2,), (2,))]
     """
-    arrays = read(source)
-    slots = find_slots(target, arrays.keys())
+    return load(target, source, strict, key)
+
+
+def load(
+    target: keras.layers.Layer,
+    source: Source,
+    strict: bool = True,
+    key: str | None = None,
+    argument: str = "source",
+    lenient: str = _LENIENT,
+) -> Report:
+    """Does what `load_torch` does, and speaks to the caller of another.
+
+    Args:
+        target: As of `load_torch`, as `source`, `strict` and `key` are.
+        source: See there.
+        strict: See there.
+        key: See there.
+        argument: What a message calls the source.
+        lenient: What to do to leave weights as they are.
+    """
+
+    def fit(names: Collection[str]) -> int:
+        slots = find_slots(target, names)
+        return sum(
+            slots[name].variable is not None for name in slots.keys() & names
+        )
+
+    is_file = isinstance(source, str | os.PathLike)
+    checkpoint = read(source, argument)
+    found = find_weights(checkpoint, fit, key)
+    names = found.weights.keys()
+    slots = find_slots(target, names)
+    architecture = stated_architecture(source, checkpoint)
+    if reason := why_refused(target, names, architecture):
+        raise ValueError(
+            "The checkpoint must be of a network that computes what "
+            f"{describe(target)} computes. Received: {reason} "
+            "Nothing was loaded."
+        )
+    arrays = {n: to_array(n, a, is_file) for n, a in found.weights.items()}
     needed = {name: s for name, s in slots.items() if s.variable is not None}
     present = {name: s for name, s in needed.items() if name in arrays}
     missing = tuple(name for name in needed if name not in arrays)
     unexpected = tuple(name for name in arrays if name not in slots)
 
-    of_names = []
-    if strict or not present:
-        if missing:
-            of_names.append(f"missing: {_listed(missing)}")
-        if unexpected:
-            of_names.append(f"unexpected: {_listed(unexpected)}")
-    values, of_arrays = _converted(arrays, present)
-    if of_names or of_arrays or not present:
-        lines = "".join(f"\n  {line}" for line in of_names + _few(of_arrays))
-        advice = "" if of_arrays or not present else _LENIENT
-        raise ValueError(
-            f"The arrays must fit the weights of {describe(target)}. "
-            f"Received:{lines or ' no array'}\nNothing was loaded.{advice}"
+    values, problems, shapes = _converted(arrays, present)
+    matters = strict or not present
+    if problems or not present or (strict and (missing or unexpected)):
+        mismatch = Mismatch(
+            slots=needed,
+            missing=missing if matters else (),
+            unexpected=unexpected if matters else (),
+            problems=problems,
+            shapes=shapes,
         )
+        raise ValueError(mismatch.message(target, lenient))
 
     _assign([(present[name].variable, values[name]) for name in present])
     return Report(
@@ -126,9 +145,14 @@ def load_torch(
             )
             for name, slot in present.items()
         ),
-        ignored=tuple(n for n in slots if n in arrays and n not in needed),
+        ignored=(
+            *(n for n in arrays if n in slots and n not in needed),
+            *found.beside,
+        ),
         missing=missing,
         unexpected=unexpected,
+        taken=".".join(found.where),
+        others=tuple(map(".".join, found.others)),
     )
 
 
@@ -160,7 +184,7 @@ def to_torch(target: keras.layers.Layer) -> dict[str, np.ndarray]:
     """
     arrays = {}
     for name, slot in find_slots(target).items():
-        if slot.variable is None:
+        if slot.variable is None:  # a counter
             arrays[name] = np.zeros((), np.int64)
             continue
         array = slot.layout.to_torch(_value(slot.variable))
@@ -169,30 +193,28 @@ def to_torch(target: keras.layers.Layer) -> dict[str, np.ndarray]:
     return arrays
 
 
-_LENIENT = " Pass `strict=False` to load what has its place."
-# How much of a kind an error shows: with the checkpoint of another network
-# hundreds of names do not fit, and the first ones say which part differs.
-_SHOWN = 8
-
-
 def _converted(
     arrays: dict[str, np.ndarray], slots: dict[str, Slot]
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Returns what to assign, by name, and what is wrong with the rest."""
+) -> tuple[
+    dict[str, np.ndarray], dict[str, str], dict[str, tuple[Shape, Shape]]
+]:
+    """Returns what to assign, what is wrong with the rest, and its shapes."""
     values: dict[str, np.ndarray] = {}
     first: dict[int, str] = {}
-    problems = []
+    problems, shapes = {}, {}
     for name, slot in slots.items():
         try:
             value = _converted_one(arrays[name], slot)
         except ValueError as error:
-            problems.append(f"{name!r}: {error}")
+            problems[name] = str(error)
+            if isinstance(error, ShapeError):
+                shapes[name] = error.found, error.expected
             continue
         other = first.setdefault(id(slot.variable), name)
         if other in values and not np.array_equal(value, values[other]):
-            problems.append(f"{name!r}: not {other!r}, but the same weight")
+            problems[name] = f"not {other!r}, but the same weight"
         values[name] = value
-    return values, problems
+    return values, problems, shapes
 
 
 def _converted_one(array: np.ndarray, slot: Slot) -> np.ndarray:
@@ -201,7 +223,7 @@ def _converted_one(array: np.ndarray, slot: Slot) -> np.ndarray:
     What fails the tests of type and shape is never copied: it may be large.
     """
     if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
-        raise ValueError(f"holds {array.dtype}, not real numbers")
+        raise ValueError(f"holds {plain(str(array.dtype))}, not real numbers")
     shape = tuple(slot.variable.shape)
     array = slot.layout.fit(array, shape)
     dtype = keras.backend.standardize_dtype(slot.variable.dtype)
@@ -233,13 +255,3 @@ def _assign(pairs: list[tuple[keras.Variable, np.ndarray]]) -> None:
 def _value(variable: keras.Variable) -> np.ndarray:
     """Returns a copy: a backend may hand out its own memory."""
     return np.array(to_numpy(variable))
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(_few(list(map(repr, names))))
-
-
-def _few(texts: list[str]) -> list[str]:
-    """Returns the first ones, and how many more there are."""
-    more = len(texts) - _SHOWN
-    return texts[:_SHOWN] + [f"and {more} more"] * (more > 0)

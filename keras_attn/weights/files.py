@@ -2,58 +2,65 @@
 
 import os
 import pathlib
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_attn.weights.archives import check_archive, check_sums
+from keras_attn.weights.archives import (
+    check_other_reader,
+    check_size,
+    check_zip,
+)
 from keras_attn.weights.npz import read_npz
+from keras_attn.weights.shown import is_unsafe_advice, quoted, reason
 
 Source = Mapping[str, Any] | str | os.PathLike
 Loader = Callable[[pathlib.Path], Any]
 
 
-def read(source: Source) -> dict[str, np.ndarray]:
-    """Returns the arrays of a checkpoint by name.
-
-    A dictionary of weights inside of a larger one is found under the keys
-    `state_dict` and `model`, and a `module.` before every name is dropped:
-    `torch.nn.DataParallel` puts it there.
+def read(source: Source, argument: str = "source") -> Mapping[Any, Any]:
+    """Returns what a checkpoint holds: arrays by name, or around them more.
 
     Args:
-        source: A path that ends in `.safetensors`, `.pt`, `.pth` or `.npz`,
-            or a mapping of names to arrays or tensors.
+        source: A path that ends in one of `SUFFIXES`, or a mapping.
+        argument: What a message calls the source.
 
     Returns:
-        A dict of names to NumPy arrays, not checked yet in any way. They may
-        share memory with the source.
+        A mapping, not checked yet in any way.
 
     Raises:
-        ValueError: If the source cannot be read as plain arrays, or would
-            take more memory than `check_archive` allows.
+        ValueError: If the source is no mapping, cannot be read as plain
+            arrays, or would take more memory than `archives` allows.
     """
-    is_file = isinstance(source, str | os.PathLike)
-    found = _read_file(pathlib.Path(os.fsdecode(source))) if is_file else source
-    if isinstance(found, Mapping):
-        for key in ("state_dict", "model"):
-            if isinstance(found.get(key), Mapping):
-                found = found[key]
-                break
-    if not isinstance(found, Mapping) or not all(
-        isinstance(name, str) for name in found
-    ):
+    shown = f"<{type(source).__name__}>"
+    if isinstance(source, str | os.PathLike):
+        path = pathlib.Path(os.fsdecode(source))
+        shown = repr(str(path))
+        source = _read_file(path, argument)
+    if not isinstance(source, Mapping):
         raise ValueError(
-            "`source` must be a mapping of names to arrays, or the path of a "
-            f"file that holds one. Received: source={_shown(source)}"
+            f"`{argument}` must be a mapping of names to arrays, or the path "
+            f"of a file that holds one. Received: {argument}={shown}"
         )
-    start = "module."
-    if not all(name.startswith(start) for name in found):
-        start = ""
-    return {
-        name[len(start) :]: _array(name, found[name], is_file) for name in found
-    }
+    return source
+
+
+def to_array(name: str, value: Any, from_file: bool) -> np.ndarray:
+    """Returns an array of a checkpoint, which may share its memory."""
+    # NumPy would write out lists of one and the same list, of which a pickle
+    # can nest as many as it likes.
+    if from_file and isinstance(value, list | tuple):
+        return np.array(None, object)
+    try:
+        return to_numpy(value)
+    except Exception as error:
+        raise ValueError(
+            "A checkpoint must map names to arrays. Received: "
+            f"{quoted(name)} of {type(value).__name__}: {reason(error)}"
+        ) from error
 
 
 def to_numpy(value: Any) -> np.ndarray:
@@ -73,26 +80,37 @@ def to_numpy(value: Any) -> np.ndarray:
     return tensor.view(torch.int16).numpy().view("bfloat16")
 
 
-def _read_file(path: pathlib.Path) -> Any:
+def _read_file(path: pathlib.Path, argument: str) -> Any:
     """Returns what a file holds, checked for its size only."""
-    if path.suffix.lower() not in _LOADERS:
+    suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
+    received = f"Received: {argument}={str(path)!r}"
+    if suffix is None:
         raise ValueError(
-            f"A file of weights must end in one of {list(_LOADERS)}. "
-            f"Received: source={str(path)!r}"
+            f"A file of weights must end in one of {list(SUFFIXES)}. {received}"
         )
     # Nor a folder, a pipe or a device. `path.is_file` may raise an error.
     if not os.path.isfile(path):
         raise ValueError(
-            "`source` must be the path of a file that exists. "
-            f"Received: source={str(path)!r}"
+            f"`{argument}` must be the path of a file that exists. {received}"
         )
-    load = _LOADERS[path.suffix.lower()]()
+    load = _LOADERS[suffix]()
     try:
-        check_archive(path)
+        check_size(path)
         return load(path)
     # A crafted file can make a reader fail in any way, out of memory too.
     except Exception as error:
-        raise _unreadable(path, error) from error
+        fix = _ONLY_TENSORS if isinstance(error, pickle.PickleError) else ""
+        # A traceback shows the cause, with all that it advises.
+        raise ValueError(
+            "A file of weights must be whole, and hold arrays and nothing "
+            f"else. {received}, where {reason(error)}{fix}"
+        ) from (None if is_unsafe_advice(error) else error)
+
+
+_ONLY_TENSORS = (
+    " Of PyTorch's files, tensors and plain containers are read and nothing "
+    "else: save the `state_dict()` alone, best as `.safetensors`."
+)
 
 
 def _safetensors() -> Loader:
@@ -111,14 +129,19 @@ def _torch() -> Loader:
     version = torch.__version__
     if tuple(int(part) for part in version.split(".")[:2]) < (2, 10):
         raise ValueError(
-            "PyTorch must be 2.10 or newer to read `.pt` and `.pth` files: "
-            "before, they could run code (CVE-2025-32434, CVE-2026-24747). "
+            "PyTorch must be 2.10 or newer to read its own files: before, "
+            "they could run code (CVE-2025-32434, CVE-2026-24747). "
             f"Received: torch.__version__={str(version)!r}. "
             "Upgrade it, or convert the file to `.safetensors`."
         )
 
     def load(path: pathlib.Path) -> Any:
-        check_sums(path)
+        with open(path, "rb") as file:
+            # By this PyTorch tells a zip file from its older form, a pickle.
+            is_zip = file.read(4) == b"PK\x03\x04"
+        if is_zip:
+            check_zip(path)
+            check_other_reader(path)
         return torch.load(path, map_location="cpu", weights_only=True)
 
     return load
@@ -128,8 +151,12 @@ _LOADERS: dict[str, Callable[[], Loader]] = {
     ".safetensors": _safetensors,
     ".pt": _torch,
     ".pth": _torch,
+    ".pth.tar": _torch,
+    ".ckpt": _torch,
+    ".bin": _torch,
     ".npz": lambda: read_npz,
 }
+SUFFIXES = tuple(_LOADERS)
 
 
 def _not_installed(extra: str) -> ValueError:
@@ -137,31 +164,3 @@ def _not_installed(extra: str) -> ValueError:
         f"A file of this kind needs a package to read it. Received: {extra} "
         f"is not installed. Run `pip install keras_attn[{extra}]`."
     )
-
-
-def _unreadable(path: os.PathLike, error: Exception) -> ValueError:
-    return ValueError(
-        "A file of weights must be whole, and hold arrays and nothing else. "
-        f"Received: source={str(path)!r}, where {type(error).__name__}: "
-        f"{error}"
-    )
-
-
-def _array(name: str, value: Any, from_file: bool) -> np.ndarray:
-    # NumPy would write out lists of one and the same list, of which a pickle
-    # can nest as many as it likes.
-    if from_file and isinstance(value, list | tuple):
-        return np.array(None, object)
-    try:
-        return to_numpy(value)
-    except Exception as error:
-        raise ValueError(
-            "`source` must map names to arrays. Received: "
-            f"{name!r} of {type(value).__name__}: {error}"
-        ) from error
-
-
-def _shown(source: Source) -> str:
-    if isinstance(source, str | os.PathLike):
-        return repr(str(source))
-    return f"<{type(source).__name__}>"

@@ -12,8 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_attn.weights.archives import check_archive, check_unpacked
+from keras_attn.weights.archives import (
+    check_size,
+    check_unpacked,
+    check_zip,
+)
 from keras_attn.weights.files import to_numpy
+from keras_attn.weights.shown import is_unsafe_advice, plain, quoted, reason
 
 _WEIGHTS = "model.weights.h5"
 
@@ -36,7 +41,7 @@ def load_keras(model: keras.Model, path: str | os.PathLike) -> None:
     path = pathlib.Path(path)
     before = [np.array(to_numpy(variable)) for variable in model.variables]
     try:
-        check_archive(path)
+        check_size(path)
         with _unpacked(path) as file:
             check_hdf5(file)
             model.load_weights(file)
@@ -49,8 +54,8 @@ def load_keras(model: keras.Model, path: str | os.PathLike) -> None:
             raise ValueError(
                 "A file of Keras weights must be whole, hold finite numbers "
                 f"and nothing else, and fit `{model.name}`. Received: "
-                f"weights={str(path)!r}, where {type(error).__name__}: {error}"
-            ) from error
+                f"weights={str(path)!r}, where {reason(error)}"
+            ) from (None if is_unsafe_advice(error) else error)
         raise
 
 
@@ -76,11 +81,13 @@ def check_hdf5(path: pathlib.Path) -> None:
             for name in group:
                 link = group.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink):
-                    raise ValueError(f"{name!r} is an {type(link).__name__}")
+                    raise ValueError(
+                        f"{quoted(name)} is an {type(link).__name__}"
+                    )
                 found = group[name]
                 # Keras would read it again, or walk in a circle.
                 if found in seen:
-                    raise ValueError(f"{name!r} hangs in two places")
+                    raise ValueError(f"{quoted(name)} hangs in two places")
                 seen.add(found)
                 if isinstance(found, h5py.Group):
                     groups.append(found)
@@ -94,11 +101,13 @@ def _declared_size(name: str, found: Any) -> int:
     import h5py
 
     if not isinstance(found, h5py.Dataset) or found.shape is None:
-        raise ValueError(f"{name!r} is no array")
+        raise ValueError(f"{quoted(name)} is no array")
     if found.external or found.is_virtual:
-        raise ValueError(f"{name!r} is stored outside of the file")
+        raise ValueError(f"{quoted(name)} is stored outside of the file")
     if found.dtype.hasobject:
-        raise ValueError(f"{name!r} holds {found.dtype}, not numbers")
+        raise ValueError(
+            f"{quoted(name)} holds {plain(str(found.dtype))}, not numbers"
+        )
     return found.size * found.dtype.itemsize
 
 
@@ -111,7 +120,7 @@ def _check_names(group: Any) -> None:
         for name in np.ravel(group.attrs[key]).tolist()
     ]
     if len(set(names)) < len(names):
-        raise ValueError(f"{group.name!r} names an array twice")
+        raise ValueError(f"{quoted(group.name)} names an array twice")
 
 
 @contextlib.contextmanager
@@ -124,6 +133,7 @@ def _unpacked(path: pathlib.Path) -> Iterator[pathlib.Path]:
     if path.suffix != ".keras":
         yield path
         return
+    check_zip(path)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, _WEIGHTS)
         with zipfile.ZipFile(path) as archive:

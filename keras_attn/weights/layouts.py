@@ -9,6 +9,15 @@ import numpy as np
 Shape = tuple[int, ...]
 
 
+class ShapeError(ValueError):
+    """Raised for an array whose shape does not fit."""
+
+    def __init__(self, found: Shape, expected: Shape, larger: Shape | None):
+        also = f" or {larger}" if larger else ""
+        super().__init__(f"shape {found}, expected {expected}{also}")
+        self.found, self.expected = found, expected
+
+
 @dataclass(frozen=True)
 class Layout:
     """The two layouts of a weight, and the way from each to the other.
@@ -50,8 +59,7 @@ class Layout:
             return array.reshape(expected)
         if larger and array.shape in (larger, (larger[0], prod(larger[1:]))):
             return array.reshape(larger)
-        also = f" or {larger}" if larger else ""
-        raise ValueError(f"shape {array.shape}, expected {expected}{also}")
+        raise ShapeError(array.shape, expected, larger)
 
 
 def flattened(height: int, width: int, channels: int) -> Layout:

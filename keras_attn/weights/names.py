@@ -64,9 +64,11 @@ def register_names(function: NameFunction) -> NameFunction:
             model, of `(prefix, layer)` or `(prefix, layer, layouts)`:
             `prefix` is what stands before the last part of the names in
             PyTorch, `""` for nothing; `layouts` maps that last part to the
-            layout, or the name of one, to be used in place of the usual. A
-            `layer` of `None` stands for a weight and a bias that Keras has no
-            use for. A list of such lists holds alternative naming schemes.
+            layout, or the name of one, to be used in place of the usual; of a
+            layer with alternative names, only those are used that have it. A
+            `layer` of `None` stands for weights that Keras has no use for:
+            all whose names begin with the prefix. A list of such lists holds
+            alternative naming schemes.
 
     Returns:
         The function, unchanged.
@@ -142,21 +144,27 @@ def _expand(
     for prefix, layer, *rest in scheme:
         if layer is None:
             unused = Slot(None, get_layout("same"))
-            slots |= {f"{prefix}.{n}": unused for n in ("weight", "bias")}
+            start = f"{prefix}."
+            slots |= {n: unused for n in keys or () if n.startswith(start)}
             continue
         _check_built(layer)
         tables = _tables(layer)
         if not tables:
             raise ValueError(_unsupported(layer))
         layouts = rest[0] if rest else {}
-        if unknown := set(layouts).difference(*tables):
+        if not any(layouts.keys() <= table.keys() for table in tables):
+            unknown = set(layouts).difference(*tables)
             raise ValueError(
                 f"Layouts can be given for names of {describe(layer)} only: "
                 f"{sorted(set().union(*tables))}. "
-                f"Received: {sorted(unknown)}"
+                f"Received: {sorted(unknown or layouts)}"
             )
         start = f"{prefix}." if prefix else ""
-        choices = [_layer_slots(layer, t, layouts, start) for t in tables]
+        choices = [
+            _layer_slots(layer, table, layouts, start)
+            for table in tables
+            if layouts.keys() <= table.keys()
+        ]
         found = _best(choices, keys)
         if taken := sorted(slots.keys() & found.keys()):
             raise ValueError(

@@ -6,6 +6,9 @@ from math import prod
 
 import numpy as np
 
+from keras_attn.weights.archives import check_zip
+from keras_attn.weights.shown import plain, quoted
+
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -19,15 +22,17 @@ def read_npz(path: os.PathLike) -> dict[str, np.ndarray]:
     may claim any shape. Here the header must claim what is there.
 
     Args:
-        path: The file, which has passed `check_archive`.
+        path: The file, which has passed `check_size`.
 
     Returns:
         A dict of names to NumPy arrays, never of objects.
 
     Raises:
-        ValueError: If an entry is not one array, or is not whole.
+        ValueError: If an entry is not one array, or is not whole, or if the
+            archive does not pass `check_zip`.
         Exception: Whatever `zipfile` and NumPy raise for a broken file.
     """
+    check_zip(path)
     with zipfile.ZipFile(path) as archive:
         return {
             entry.filename.removesuffix(".npy"): _read(archive, entry)
@@ -36,22 +41,23 @@ def read_npz(path: os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    name = quoted(entry.filename)
     if not entry.filename.endswith(".npy"):
-        raise ValueError(f"{entry.filename!r} is no array")
+        raise ValueError(f"{name} is no array")
     with archive.open(entry) as file:
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
             # The only other one is for names of fields in Unicode.
-            raise ValueError(f"{entry.filename!r} has the version {version}")
+            raise ValueError(f"{name} has the version {version}")
         shape, fortran, dtype = _HEADERS[version](file)
         expected = entry.file_size - file.tell()
+        kind = f"{plain(str(dtype))} of {plain(str(shape))}"
         # A negative side would pass as a positive size, by two of them.
         if dtype.hasobject or any(side < 0 for side in shape):
-            raise ValueError(f"{entry.filename!r} holds {dtype} of {shape}")
+            raise ValueError(f"{name} holds {kind}")
         if prod(shape) * dtype.itemsize != expected:
             raise ValueError(
-                f"{entry.filename!r} declares {dtype} of {shape}, and has "
-                f"{expected} bytes"
+                f"{name} declares {kind}, and has {expected} bytes"
             )
         data = file.read()
     return np.ndarray(shape, dtype, data, order="F" if fortran else "C").copy()

@@ -108,6 +108,15 @@ def test_weights_are_those_of_the_file_but_for_the_classifier(checkpoint):
     assert np.abs(found.get_layer("classifier").get_weights()[0]).max() < 0.5
 
 
+def test_attention_that_the_network_lacks_is_not_dropped(tmp_path):
+    path = tmp_path / "eca.npz"
+    network = networks.build_network(small(attention="eca"), classes=3)
+    np.savez(path, **to_torch(network))
+    config = small(weights=str(path), attention="none")
+    with pytest.raises(ValueError, match=f"(?s){path}: .*unexpected: 'layer1"):
+        networks.build_network(config, classes=3)
+
+
 def test_weights_of_another_network_are_refused(checkpoint):
     _, path = checkpoint
     config = small(weights=str(path), arguments="depth=14")

@@ -531,6 +531,19 @@ class TestVGG16:
         report = load_torch(model, checkpoint, strict=False)
         assert report.missing == ("fc8_voc12.weight", "fc8_voc12.bias")
 
+    @pytest.mark.parametrize("function", [DeepLabLargeFOV, DeepLabASC])
+    def test_without_top_a_head_is_left_out(self, function):
+        kwargs = {"filters": 8, "form": "reference", "input_shape": (33, 33, 3)}
+        if function is DeepLabASC:
+            kwargs["attention_filters"] = 8
+        whole = function(**kwargs)
+        kwargs.pop("attention_filters", None)
+        body = function(**kwargs, include_top=False)
+        report = load_torch(body, to_torch(whole))
+        heads = {"fc8", "score_map1", "score_map2"}
+        assert report.ignored
+        assert {name.split(".")[0] for name in report.ignored} <= heads
+
     def test_what_has_been_left_out_before(self):
         model = DeepLabLargeFOV(include_top=False, filters=8)
         caffe = {}

@@ -231,6 +231,17 @@ class TestFERNet:
         # And its checkpoints are known all the same.
         load_torch(model, to_torch(FERNet(input_shape=(32, 32, 3), classes=2)))
 
+    @pytest.mark.parametrize(
+        ("kwargs", "ignored"),
+        [({"include_top": False}, 18), ({"embeddings": True}, 6)],
+    )
+    def test_leaves_out_what_it_does_not_have(self, kwargs, ignored):
+        arrays = to_torch(FERNet(input_shape=(32, 32, 1)))
+        report = load_torch(FERNet(input_shape=(32, 32, 1), **kwargs), arrays)
+        left = [n for n in report.ignored if "num_batches" not in n]
+        assert len(left) == ignored
+        assert all(name.startswith("classifier.") for name in left)
+
     def test_passes_its_options_to_the_attention(self):
         model = FERNet(ratio=8, attention_activation="sigmoid")
         layer = model.get_layer("stage2")

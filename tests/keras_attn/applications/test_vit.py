@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -36,6 +38,11 @@ SMALL = {
 }
 RECORDED = {
     "timm_vit": {"mlp_dim": 96},
+    "timm_vit_gap": {
+        "mlp_dim": 48,
+        "token_pooling": "mean",
+        "norm_after_pooling": True,
+    },
     "vit_reference": {"mlp_dim": 40, "form": "lucidrains", "head_dim": 8},
     "vit_reference_mean": {
         "mlp_dim": 40,
@@ -82,14 +89,12 @@ class TestReference:
         limit = 1e-4 * np.abs(golden["y"]).max()
         np.testing.assert_allclose(y, golden["y"], rtol=0, atol=limit)
 
-    def test_weights_come_back_in_timms_names(self, name):
+    def test_weights_come_back_in_the_names_of_their_package(self, name):
         golden, model = loaded(name)
         again = to_torch(model)
-        assert again["patch_embed.proj.weight"].shape == (24, 3, 8, 8)
-        if name == "timm_vit":
-            assert again.keys() == golden["weights"].keys()
-            for key, array in golden["weights"].items():
-                np.testing.assert_array_equal(again[key], array)
+        assert again.keys() == golden["weights"].keys()
+        for key, array in golden["weights"].items():
+            np.testing.assert_array_equal(again[key], array)
         other = keras.models.clone_model(model)
         load_torch(other, again)
         for one, two in zip(
@@ -152,6 +157,121 @@ class TestTorchvision:
             renamed[name] = array
         other = ViT(input_shape=(32, 32, 3), **SMALL, mlp_dim=96)
         load_torch(other, renamed)
+        for one, two in zip(
+            other.get_weights(), model.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(one, two)
+
+
+def tiny(**kwargs):
+    """Returns a model, of random weights unless some are given."""
+    return ViT(input_shape=(16, 16, 3), mlp_dim=8, **{**SMALL, **kwargs})
+
+
+MEAN = {"token_pooling": "mean", "class_token": True}
+AFTER = {"norm_after_pooling": True}
+
+
+def of_timm(**kwargs):
+    """Returns the weights of a network of timm's, by its options."""
+    arrays = to_torch(tiny())
+    if kwargs.get("fc_norm"):
+        for kind in ("weight", "bias"):
+            arrays[f"fc_norm.{kind}"] = arrays.pop(f"norm.{kind}")
+    if not kwargs.get("class_token", True):
+        del arrays["cls_token"]
+        arrays["pos_embed"] = arrays["pos_embed"][:, 1:]
+    return arrays
+
+
+class TestOtherNetworks:
+    """Names and shapes fit, and what is computed is something else."""
+
+    @pytest.mark.parametrize(
+        ("kwargs", "theirs", "message"),
+        [
+            (MEAN, {}, "mean without it; the mean of this model counts it in"),
+            ({**MEAN, **AFTER}, {"fc_norm": True}, "all tokens but the class"),
+            ({}, {"fc_norm": True}, "timm's `global_pool='avg'` has: the mean"),
+            (AFTER, {"fc_norm": True}, "No form of `ViT` computes this"),
+            (
+                {"token_pooling": "mean"},
+                {"fc_norm": True, "class_token": False},
+                "token_pooling='mean', class_token=False, norm_after_pool",
+            ),
+            (
+                {"include_top": False},
+                {"fc_norm": True},
+                "include_top=False, norm_after_pooling=True",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("strict", [True, False])
+    def test_are_refused(self, kwargs, theirs, message, strict):
+        model, arrays = tiny(**kwargs), of_timm(**theirs)
+        before = model.get_weights()
+        with pytest.raises(ValueError, match=message) as caught:
+            load_torch(model, arrays, strict=strict)
+        assert "Received: " in str(caught.value)
+        for one, other in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize(
+        ("architecture", "message"),
+        [
+            ("vit_base_patch32_siglip_gap_256", "approximate_gelu=True"),
+            ("vit_base_patch16_clip_quickgelu_224", "quick-GELU"),
+        ],
+    )
+    def test_may_be_named(self, architecture, message, tmp_path):
+        kwargs = {"token_pooling": "mean"}
+        arrays = of_timm(class_token=False)
+        np.savez(tmp_path / "a.npz", **arrays)
+        (tmp_path / "config.json").write_text(
+            json.dumps({"architecture": architecture})
+        )
+        for source in (
+            {"state_dict": arrays, "arch": architecture},
+            tmp_path / "a.npz",
+        ):
+            with pytest.raises(ValueError, match=message):
+                load_torch(tiny(**kwargs), source)
+        if "siglip" in architecture:
+            load_torch(tiny(**kwargs, approximate_gelu=True), source)
+        for text in ("[" * 10**5, "[]", '{"architecture": 1}', "\0"):
+            (tmp_path / "config.json").write_text(text)
+            load_torch(tiny(**kwargs), source)
+
+    def test_torchvision_has_no_mean(self):
+        arrays = dict.fromkeys(("conv_proj.weight", "class_token"), [1.0])
+        with pytest.raises(ValueError, match="counts it in"):
+            load_torch(tiny(**MEAN), arrays)
+
+    @pytest.mark.parametrize(
+        ("kwargs", "theirs", "ignored"),
+        [
+            (AFTER, {"fc_norm": True}, 4),
+            ({}, {}, 2),
+            (
+                {**AFTER, "class_token": False, "token_pooling": "mean"},
+                {"fc_norm": True, "class_token": False},
+                4,
+            ),
+        ],
+    )
+    def test_tokens_are_the_same_whatever_follows(
+        self, kwargs, theirs, ignored
+    ):
+        report = load_torch(
+            tiny(include_top=False, **kwargs), of_timm(**theirs)
+        )
+        assert len(report.ignored) == ignored and "head.bias" in report.ignored
+
+    @pytest.mark.parametrize("kwargs", [MEAN, {**MEAN, **AFTER}, AFTER])
+    def test_ours_come_back(self, kwargs):
+        model = tiny(**kwargs, classifier_activation="softmax")
+        other = tiny(**kwargs)
+        load_torch(other, to_torch(model))
         for one, two in zip(
             other.get_weights(), model.get_weights(), strict=True
         ):

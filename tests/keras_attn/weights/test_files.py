@@ -1,11 +1,12 @@
 import sys
+import traceback
 
 import keras
 import numpy as np
 import pytest
 
-from keras_attn.weights import archives
-from keras_attn.weights.files import read
+from keras_attn.weights import archives, files
+from keras_attn.weights.wrappers import find_weights
 from tests.keras_attn.weights.crafted import import_torch, write_safetensors
 
 ARRAYS = {
@@ -13,6 +14,12 @@ ARRAYS = {
     "a.bias": np.array([0.5, -0.5]),
 }
 BF16 = np.array([1.0, -2.5, 3.0625], "bfloat16")
+
+
+def read(source):
+    """Reads arrays of names that nobody knows."""
+    found = find_weights(files.read(source), lambda names: 0).weights
+    return {n: files.to_array(n, array, False) for n, array in found.items()}
 
 
 def assert_same(found, expected):
@@ -52,21 +59,6 @@ class TestMapping:
         found = read({"a": one.expand(10**7, 10**7)})["a"]
         assert found.shape == (10**7, 10**7) and found.strides == (0, 0)
 
-    @pytest.mark.parametrize("key", ["state_dict", "model"])
-    def test_finds_the_weights_in_a_larger_mapping(self, key):
-        assert_same(read({"epoch": 3, key: ARRAYS}), ARRAYS)
-
-    def test_takes_a_weight_called_model_for_a_weight(self):
-        assert_same(read({"model": np.ones(2)}), {"model": np.ones(2)})
-
-    def test_drops_a_prefix_that_all_names_share(self):
-        found = read({f"module.{name}": a for name, a in ARRAYS.items()})
-        assert_same(found, ARRAYS)
-
-    def test_keeps_a_prefix_that_not_all_names_share(self):
-        arrays = {"module.a": np.ones(2), "b": np.ones(2)}
-        assert_same(read(arrays), arrays)
-
     def test_may_be_empty(self):
         assert read({}) == {}
 
@@ -77,7 +69,7 @@ class TestMapping:
         with pytest.raises(ValueError, match="to arrays. Received: 'a' of"):
             read({"a": value})
 
-    @pytest.mark.parametrize("source", [None, [1, 2], {1: np.ones(2)}, b"a.pt"])
+    @pytest.mark.parametrize("source", [None, [1, 2], b"a.pt"])
     def test_refuses_other_sources(self, source):
         name = type(source).__name__
         with pytest.raises(ValueError, match=f"Received: source=<{name}>"):
@@ -96,7 +88,7 @@ class TestFiles:
         assert len(found) == len(arrays)
 
     @pytest.mark.parametrize("new", [True, False])
-    @pytest.mark.parametrize("suffix", [".pt", ".pth"])
+    @pytest.mark.parametrize("suffix", [".pt", ".pth", ".PTH.tar", ".bin"])
     def test_reads_torch(self, tmp_path, suffix, new):
         torch = import_torch()
         path = tmp_path / f"a{suffix}"
@@ -127,7 +119,7 @@ class TestFiles:
     def test_refuses_other_suffixes(self, tmp_path, name):
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(
-            ValueError, match="safetensors', '.pt', '.pth', '.n"
+            ValueError, match="pt', '.pth', '.pth.tar', '.ckpt', '.bin', '.n"
         ):
             read(tmp_path / name)
 
@@ -156,7 +148,8 @@ class TestFiles:
             path.write_bytes(start + noise)
             with pytest.raises(ValueError, match="be whole.*noise") as caught:
                 read(path)
-            assert caught.value.__cause__ is not None
+            shown = "".join(traceback.format_exception(caught.value))
+            assert len(shown) < 20_000 and "Re-running" not in shown
 
         def test_must_not_be_empty(self, tmp_path, suffix):
             path = tmp_path / f"empty{suffix}"

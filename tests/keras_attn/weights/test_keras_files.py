@@ -74,6 +74,7 @@ def refuse(model, path, words):
     with Peak() as peak, pytest.raises(ValueError, match=words) as caught:
         load_keras(model, path)
     assert f"Received: weights={str(path)!r}" in str(caught.value)
+    assert len(str(caught.value)) < 1500
     for old, new in zip(before, state_of(model), strict=True):
         assert old.tobytes() == new.tobytes()
     assert peak.bytes < LITTLE
@@ -268,6 +269,36 @@ def test_an_older_file_names_no_array_many_times(saved, model, tmp_path):
     refuse(model, path, "names an array twice")
 
 
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"XX"])
+def test_something_may_stand_before_hdf5(saved, model, tmp_path, suffix, start):
+    """HDF5 leaves room for it, and its reader finds what follows."""
+    path = tmp_path / f"crafted{suffix}"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        with h5py.File(saved[0][suffix], "r") as source:
+            for name in source:
+                source.copy(name, file)
+            file.attrs.update(source.attrs)
+    data = path.read_bytes()
+    path.write_bytes(start + data[len(start) :])
+    load_keras(model, path)
+    kernel = saved[1].layers[0].kernel
+    assert to_numpy(model.layers[0].kernel).tobytes() == (
+        to_numpy(kernel).tobytes()
+    )
+    with h5py.File(path, "a") as file:
+        replaced(shape_bomb)(file, KERNEL[suffix], tmp_path)
+    refuse(make_model(), path, "100 times its size")
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+def test_a_long_name_is_not_printed(saved, model, tmp_path, suffix):
+    path = copied(saved, suffix, tmp_path)
+    with h5py.File(path, "a") as file:
+        file["n" * 60_000] = h5py.SoftLink("/a")
+    refuse(model, path, "'nnn.* is an SoftLink")
+
+
 class TestKerasArchives:
     def changed(self, saved, tmp_path, changes, method=zipfile.ZIP_STORED):
         path = copied(saved, ".keras", tmp_path)
@@ -307,6 +338,28 @@ class TestKerasArchives:
         )
         monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
         refuse(model, path, "100 times its size")
+
+    @pytest.mark.parametrize("start", [b"XX", b"\x89HDF\r\n\x1a\n"])
+    def test_something_before_an_archive_changes_nothing(
+        self, saved, model, tmp_path, monkeypatch, start
+    ):
+        path = self.changed(
+            saved,
+            tmp_path,
+            {"model.weights.h5": bytes(2**24)},
+            zipfile.ZIP_DEFLATED,
+        )
+        path.write_bytes(start + path.read_bytes())
+        monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
+        refuse(model, path, "100 times its size")
+
+    @pytest.mark.filterwarnings("ignore:Duplicate name")
+    def test_two_files_of_one_name(self, saved, model, tmp_path):
+        entries = entries_of(saved[0][".keras"])
+        path = tmp_path / "crafted.keras"
+        write_zip(path, [*entries, entries[-1]])
+        path.write_bytes(b"XX" + path.read_bytes())
+        refuse(model, path, "share a name")
 
     def test_packed_weights_are_read(self, saved, model, tmp_path):
         path = self.changed(saved, tmp_path, {}, zipfile.ZIP_DEFLATED)

@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+import traceback
 import zipfile
 
 import keras
@@ -57,10 +58,19 @@ def refuse(layer, path, words):
     before = state_of(layer)
     with Peak() as peak, pytest.raises(ValueError, match=words) as caught:
         load_torch(layer, path)
-    assert "Received" in str(caught.value)
+    check_message(caught.value, len(str(path)))
     for old, new in zip(before, state_of(layer), strict=True):
         assert old.tobytes() == new.tobytes()
     assert peak.bytes < LITTLE
+
+
+def check_message(error, length_of_path):
+    """Asserts that no reader speaks through an error."""
+    assert "Received" in str(error)
+    assert len(str(error)) < 1500 + length_of_path
+    shown = "".join(traceback.format_exception(error))
+    for advice in ("to `False`", "allow_pickle", "add_safe_globals"):
+        assert advice not in shown
 
 
 def with_header(**changes):
@@ -212,6 +222,73 @@ def test_refuses_two_arrays_of_one_name(layer, tmp_path):
     path = tmp_path / "crafted.npz"
     write_npz(path, ("weight.npy", WHOLE), ("weight.npy", npy_of(WEIGHT + 1)))
     refuse(layer, path, "share a name")
+    prepend(path, b"XX")
+    refuse(layer, path, "share a name")
+
+
+def prepend(path, data):
+    path.write_bytes(data + path.read_bytes())
+
+
+def append(path, data):
+    path.write_bytes(path.read_bytes() + data)
+
+
+def write_comment(path, comment=b"PK"):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = comment
+
+
+AROUND = {
+    "something_before": lambda p: prepend(p, b"XX"),
+    "a_magic_number_before": lambda p: prepend(p, b"\x93NUMPY\x01\x00"),
+    "another_archive_before": lambda p: prepend(p, p.read_bytes()),
+    "something_after": lambda p: append(p, b"XX"),
+    "a_comment": write_comment,
+    # To the readers, this is the end of an archive without entries.
+    "an_end_in_a_comment": lambda p: write_comment(
+        p, b"PK\x05\x06" + bytes(40)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", AROUND.values(), ids=AROUND)
+class TestAroundAnArchive:
+    """Limits are those of what is read, wherever in the file that begins."""
+
+    def test_a_bomb_is_a_bomb(self, layer, tmp_path, change, monkeypatch):
+        path = tmp_path / "bomb.npz"
+        np.savez_compressed(path, weight=np.zeros(2**23, "float32"), bias=BIAS)
+        monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
+        change(path)
+        refuse(layer, path, "100 times its size|BadZipFile|missing: 'weight'")
+
+    def test_the_rest_is_read_as_it_is(self, tmp_path, change):
+        path = tmp_path / "a.npz"
+        np.savez(path, **ARRAYS)
+        change(path)
+        try:
+            found = read(path)
+        except ValueError as error:
+            assert "BadZipFile" in str(error)
+        else:
+            assert found == {} or (
+                found["weight"].tobytes() == WEIGHT.tobytes()
+            )
+
+    def test_pytorch_and_the_checks_see_one_archive(self, tmp_path, change):
+        import_torch()
+        path = tmp_path / "a.pt"
+        # What comes first has a wrong checksum, which PyTorch does not see.
+        damaged(path)
+        first = path.read_bytes()
+        import_torch().save(tensors(), path)
+        if change is AROUND["another_archive_before"]:
+            prepend(path, first)
+        else:
+            change(path)
+        with pytest.raises(ValueError, match="before or after|Error: "):
+            read(path)
 
 
 class Own:
@@ -414,6 +491,48 @@ def test_a_path_may_be_of_bytes(layer, tmp_path):
 
     np.savez(tmp_path / "a.npz", **ARRAYS)
     assert list(read(Path())) == ["weight", "bias"]
+
+
+LONG = "n" * 60_000 + "\x1b[31m"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".pt", None])
+def test_a_long_name_is_not_printed(layer, tmp_path, suffix):
+    source = {**ARRAYS, LONG: np.ones(1, "float32")}
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors", reason="reads its files")
+        write_safetensors(tmp_path / "a.safetensors", source)
+    elif suffix == ".npz":
+        entries = [(f"{name}.npy", npy_of(a)) for name, a in source.items()]
+        write_zip(tmp_path / "a.npz", entries)
+    elif suffix == ".pt":
+        torch = import_torch()
+        torch.save(
+            {n: torch.from_numpy(a) for n, a in source.items()},
+            tmp_path / "a.pt",
+        )
+    if suffix:
+        source = tmp_path / f"a{suffix}"
+    refuse(layer, source, "unexpected: 'nnnn")
+    report = load_torch(layer, source, strict=False)
+    assert report.unexpected == (LONG,)
+    assert len(str(report)) < 1000 and str(report).isascii()
+    assert "\x1b" not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ((LONG, b""), "'nnnn.*is no array"),
+        ((f"{LONG}.npy", npy((-2, -3))), "'nnnn.* holds float32"),
+        ((f"{LONG}.npy", npy((2, 3), version=(3, 0))), "'nnnn.*version"),
+        (("a.npy", npy((1,) * 3000)), "declares float32"),
+        (("a.npy", npy((2,), bytes(9), "i1," * 2000 + "i1")), "declares"),
+    ],
+)
+def test_a_long_name_or_shape_in_a_broken_entry(layer, tmp_path, entry, words):
+    write_npz(tmp_path / "a.npz", entry)
+    refuse(layer, tmp_path / "a.npz", words)
 
 
 def test_names_are_names_and_no_places(layer, tmp_path):
