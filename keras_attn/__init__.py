@@ -1,5 +1,9 @@
 """Attention for vision in Keras 3: blocks, models, explanations."""
 
+# First of all, since it says what to do where Keras has no backend.
+from keras_attn import backend as backend
+
+# isort: split
 from keras_attn import applications as applications
 from keras_attn import explain as explain
 from keras_attn import exporting as exporting

@@ -25,6 +25,8 @@ MAY_IMPORT = {
     "explain": {"backend", "ops"},
     "exporting": set(),
 }
+# Modules of the root that know no room, and that each room may import.
+GROUND = {"extras"}
 BACKENDS = {"tensorflow", "torch", "jax"}
 REQUIRED = {"keras", "numpy", "keras_attn"}
 # Imported inside of functions only, by who needs them; the first is the one
@@ -90,8 +92,8 @@ def misplaced_imports(path, source):
         first, *rest = name.split(".")
         if first == "keras_attn":
             # The root, and only the root, gathers all rooms.
-            if room is not None:
-                allowed = MAY_IMPORT[room] | {room}
+            if path.stem in GROUND or room is not None:
+                allowed = GROUND | MAY_IMPORT.get(room, set()) | {room}
                 found += [name] if not rest or rest[0] not in allowed else []
         elif first in BACKENDS and room == "backend":
             pass
@@ -220,6 +222,7 @@ def test_nothing_private_and_nothing_that_runs_code_from_files(path):
         ("keras_attn/layers/se.py", "from applications import config"),
         ("keras_attn/layers/se.py", "import scipy"),
         ("keras_attn/__init__.py", "import jax"),
+        ("keras_attn/extras.py", "from keras_attn import layers"),
     ],
 )
 def test_a_misplaced_import_is_found(path, source):
@@ -235,6 +238,7 @@ def test_a_misplaced_import_is_found(path, source):
         ("keras_attn/weights/files.py", "def f():\n    import torch"),
         ("keras_attn/explain/cam.py", "def f():\n    from PIL import Image"),
         ("keras_attn/weights/names.py", "import dataclasses, numpy"),
+        ("keras_attn/weights/files.py", "from keras_attn.extras import f"),
     ],
 )
 def test_an_import_in_its_place_is_no_finding(path, source):

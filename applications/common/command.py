@@ -137,15 +137,6 @@ def run(
     except (ValueError, OSError) as problem:
         print("error:", " ".join(str(problem).split()), file=sys.stderr)
         return 2
-    except ModuleNotFoundError as problem:
-        if problem.name not in BACKENDS:
-            raise
-        print(
-            f"error: {problem.name} is not installed: pip install "
-            f"'keras_attn[{problem.name}]', or choose another --backend",
-            file=sys.stderr,
-        )
-        return 2
     return 0
 
 
@@ -153,13 +144,17 @@ def use_backend(name: str | None) -> None:
     """Chooses the backend; Keras reads the choice when it is imported."""
     # TensorFlow writes about its build on every start, below warnings.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if name is None:
-        return
-    if "keras" in sys.modules:
-        running = sys.modules["keras"].backend.backend()
-        if running != name:
-            raise ValueError(
-                f"Keras already runs on {running} in this process: start "
-                f"another for {name}"
-            )
-    os.environ["KERAS_BACKEND"] = name
+    if name is not None:
+        if "keras" in sys.modules:
+            running = sys.modules["keras"].backend.backend()
+            if running != name:
+                raise ValueError(
+                    f"Keras already runs on {running} in this process: start "
+                    f"another for {name}"
+                )
+        os.environ["KERAS_BACKEND"] = name
+    try:
+        # Before any `import keras`, which would fail with a traceback.
+        import keras_attn  # noqa: F401
+    except ImportError as problem:
+        raise ValueError(f"{problem} Or pass --backend.") from problem

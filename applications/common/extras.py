@@ -9,7 +9,10 @@ def optional(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as problem:
+        # Late, because it brings Keras, which reads the backend then.
+        from keras_attn.extras import how_to_install
+
         raise ValueError(
-            f"{module.partition('.')[0]} is needed here and not installed: "
-            f"pip install 'keras_attn[{extra}]'"
+            f"{module.partition('.')[0]} is needed here and cannot be imported "
+            f"({problem}): {how_to_install(extra)}"
         ) from problem

@@ -50,20 +50,15 @@ this room. Each backend's module defines the same names:
   overwritten.
 """
 
-import keras
+from keras_attn.backend import choice
 
-if keras.backend.backend() == "tensorflow":
+_name = choice.start()
+if _name == "tensorflow":
     from keras_attn.backend import tensorflow as _backend
-elif keras.backend.backend() == "torch":
+elif _name == "torch":
     from keras_attn.backend import torch as _backend
-elif keras.backend.backend() == "jax":
-    from keras_attn.backend import jax as _backend
 else:
-    raise ImportError(
-        "keras_attn runs on the Keras backends 'tensorflow', 'torch' and "
-        f"'jax'. Received: backend={keras.backend.backend()!r}. Set the "
-        "environment variable KERAS_BACKEND before Keras is imported."
-    )
+    from keras_attn.backend import jax as _backend
 
 COMPILES = _backend.COMPILES
 FUSES = _backend.FUSES

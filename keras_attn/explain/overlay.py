@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_attn.explain.colormap import checked_heatmap, colorize
+from keras_attn.extras import how_to_install
 
 
 def overlay(
@@ -89,7 +90,7 @@ def resized(heatmap: ArrayLike, size: tuple[int, int]) -> np.ndarray:
         raise ImportError(
             "To resize a heat map needs Pillow. Received: a heat map of "
             f"{heatmap.shape} for an image of {size}. Install it: "
-            "pip install 'keras_attn[images]'"
+            f"{how_to_install('images')}"
         ) from error
     small = Image.fromarray(heatmap.astype("float32"))
     large = small.resize(size[::-1], Image.Resampling.BILINEAR)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from keras_attn.explain.colormap import colorize
 from keras_attn.explain.overlay import overlay, resized, to_rgb
+from keras_attn.extras import how_to_install
 
 SUFFIXES = (".png", ".svg", ".pdf")
 # In inches: the width of a panel, between panels, and a line of text.
@@ -118,7 +119,7 @@ def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            "`plot` needs matplotlib: pip install 'keras_attn[images]'"
+            f"`plot` needs matplotlib: {how_to_install('images')}"
         ) from error
     width = GAP + len(names) * (SIDE + GAP)
     heads = [_lines(name, SIDE) for name in names]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_attn.extras import how_to_install
 from keras_attn.weights.archives import (
     check_other_reader,
     check_size,
@@ -162,5 +163,5 @@ SUFFIXES = tuple(_LOADERS)
 def _not_installed(extra: str) -> ValueError:
     return ValueError(
         f"A file of this kind needs a package to read it. Received: {extra} "
-        f"is not installed. Run `pip install keras_attn[{extra}]`."
+        f"is not installed. Run {how_to_install(extra)}."
     )

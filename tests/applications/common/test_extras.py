@@ -8,5 +8,5 @@ def test_returns_the_module():
 
 
 def test_says_which_extra_brings_a_missing_package():
-    with pytest.raises(ValueError, match=r"pip install 'keras_attn\[demo\]'"):
+    with pytest.raises(ValueError, match=r'pip install -e "\.\[demo\]"'):
         optional("no_such_package.data", "demo")

@@ -128,7 +128,7 @@ class TestResized:
     def test_says_what_is_missing(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "PIL", None)
         message = (
-            r"\(1, 2\) for an image of \(2, 4\).*pip install 'keras_attn\["
+            r"\(1, 2\) for an image of \(2, 4\).*pip install -e \"\.\[images"
         )
         with pytest.raises(ImportError, match=message):
             overlay(np.zeros((2, 4)), HEATMAP)

@@ -184,7 +184,7 @@ class TestErrors:
 
     def test_says_what_is_missing(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-        message = r"pip install 'keras_attn\[images\]'"
+        message = r'pip install -e "\.\[images\]"'
         with pytest.raises(ImportError, match=message):
             plot(IMAGES, HEATMAPS)
 

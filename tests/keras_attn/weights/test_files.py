@@ -190,7 +190,7 @@ class TestFiles:
         package = module.split(".")[0]
         path = tmp_path / f"a{suffix}"
         path.write_bytes(b"")
-        with pytest.raises(ValueError, match=rf"keras_attn\[{package}\]"):
+        with pytest.raises(ValueError, match=rf"-e .\.\[{package}\]"):
             read(path)
 
     @pytest.mark.parametrize(
