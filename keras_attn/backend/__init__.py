@@ -21,8 +21,8 @@ this room. Each backend's module defines the same names:
   another thread changed the variables meanwhile.
 - `constant(variable)`: what a compiled function keeps of a variable that is
   no argument of it; `None` if it reads the variable anew.
-- `apart()`: a context in which code runs as if no function were being
-  compiled around it.
+- `apart(function)`: the same function, which runs as if no other one were
+  being compiled around it.
 - `convolve(inputs, kernel, bias, strides, padding, dilation_rate,
   data_format)` and `max_pool(inputs, pool_size, strides, padding,
   data_format)`: for images, in the memory layout that the backend likes.

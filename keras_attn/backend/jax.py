@@ -1,6 +1,5 @@
 """JAX."""
 
-import contextlib
 import functools
 import itertools
 import time
@@ -130,14 +129,18 @@ def constant(variable):
     return variable.value
 
 
-@contextlib.contextmanager
-def apart():
-    """Leaves the functions that are being traced."""
-    traced = isinstance(jax.numpy.zeros(()), jax.core.Tracer)
-    # Elsewhere it would have constants of whole models computed in advance.
-    leave = jax.ensure_compile_time_eval if traced else contextlib.nullcontext
-    with leave():
-        yield
+def apart(function):
+    """Lets a function run outside of the functions that are being traced."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        if not isinstance(jax.numpy.zeros(()), jax.core.Tracer):
+            # Here it would have constants of whole models computed in advance.
+            return function(*args, **kwargs)
+        with jax.ensure_compile_time_eval():
+            return function(*args, **kwargs)
+
+    return run
 
 
 def convolve(*arguments):

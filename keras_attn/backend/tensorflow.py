@@ -1,7 +1,7 @@
 """TensorFlow."""
 
-import contextlib
 import functools
+from concurrent import futures
 
 import keras
 import tensorflow as tf
@@ -79,11 +79,20 @@ def constant(variable):
     """Returns `None`: a graph refers to the variable itself."""
 
 
-@contextlib.contextmanager
-def apart():
-    """Leaves the graphs that are being built."""
-    with tf.init_scope():
-        yield
+def apart(function):
+    """Lets a function run outside of the graphs that are being built.
+
+    In a thread of its own: `tf.init_scope` would stop its gradient tapes.
+    """
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        if tf.executing_eagerly():
+            return function(*args, **kwargs)
+        with futures.ThreadPoolExecutor(1) as pool:
+            return pool.submit(function, *args, **kwargs).result()
+
+    return run
 
 
 def convolve(*arguments):

@@ -7,7 +7,6 @@ PyTorch's kernels take either, and these by a view of the axes in its order, on
 CPU even faster (batch normalisation: twice, max pooling: many times).
 """
 
-import contextlib
 import functools
 import math
 
@@ -92,11 +91,9 @@ def constant(variable):
     """Returns `None`: nothing is compiled."""
 
 
-@contextlib.contextmanager
-def apart():
-    """Leaves the mode in which tensors can never have a gradient."""
-    with torch.inference_mode(False):
-        yield
+def apart(function):
+    """Lets a function run where tensors can have a gradient."""
+    return torch.inference_mode(False)(function)
 
 
 def contiguous(inputs):

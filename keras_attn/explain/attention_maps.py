@@ -12,7 +12,7 @@ from keras_attn.explain.network import Network
 from keras_attn.explain.stand_ins import Change
 
 
-@backend.apart()
+@backend.apart
 def attention_maps(
     model: keras.Model | Network, images: Any, batch_size: int = 32
 ) -> dict[str, Any]:

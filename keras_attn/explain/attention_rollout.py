@@ -121,7 +121,7 @@ class AttentionRollout:
                 "none"
             )
 
-    @backend.apart()
+    @backend.apart
     def __call__(self, images: Any, batch_size: int = 32) -> np.ndarray:
         inputs = self.network.check(images, batch_size)
         place = self._place(inputs)
@@ -132,7 +132,7 @@ class AttentionRollout:
         maps = resize(ops.reshape(maps, (-1, height, width)), inputs.size)
         return ops.convert_to_numpy(maps)
 
-    @backend.apart()
+    @backend.apart
     def tokens(self, images: Any, batch_size: int = 32) -> np.ndarray:
         """Returns the share of each token, `(batch, tokens)`, of sum 1.
 

@@ -154,7 +154,7 @@ class ClassActivationMap:
         self.reshape = reshape
         self.sign_correction = sign_correction
 
-    @backend.apart()
+    @backend.apart
     def __call__(
         self,
         images: Any,

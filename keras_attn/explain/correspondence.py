@@ -12,7 +12,7 @@ from keras_attn.explain.inputs import Inputs, batches
 from keras_attn.explain.network import Network
 
 
-@backend.apart()
+@backend.apart
 def correspondence(
     model: keras.Model | Network,
     images: Any,

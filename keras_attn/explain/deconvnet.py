@@ -92,7 +92,7 @@ class DeconvNet:
     ):
         self.network = Network.of(model, None, data_format)
 
-    @backend.apart()
+    @backend.apart
     def __call__(
         self,
         images: Any,

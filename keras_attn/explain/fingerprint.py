@@ -23,8 +23,11 @@ _DEEPEST, _MOST = 12, 5_000
 _SCALARS = (bool, int, str, bytes, complex, enum.Enum, type(None))
 # What training and saving keep on a layer, and the initial weights.
 _IRRELEVANT = ("_initializer", "_regularizer", "_constraint")
+_OF_TENSORFLOW = "_self_"
 _OF_TRAINING = frozenset(
     (
+        "_compile_config",
+        "_compiled_trainable_state",
         "_eval_epoch_iterator",
         "_jax_state",
         "history",
@@ -123,6 +126,7 @@ class _Reader:
             if name not in base
             and name not in _OF_TRAINING
             and not name.endswith(_IRRELEVANT)
+            and not name.startswith(_OF_TENSORFLOW)
         ), self.read(getattr(operation, "dtype_policy", None))
 
     def _content(self, value: Any) -> Hashable:

@@ -12,7 +12,7 @@ from keras_attn.explain.network import Network
 from keras_attn.explain.targets import Target, resolve
 
 
-@backend.apart()
+@backend.apart
 def average_drop(
     model: keras.Model | Network,
     images: Any,
@@ -76,7 +76,7 @@ def average_drop(
     return float(100 * np.mean(np.where(some, lost, 0.0)))
 
 
-@backend.apart()
+@backend.apart
 def average_increase(
     model: keras.Model | Network,
     images: Any,

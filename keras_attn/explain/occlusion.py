@@ -15,7 +15,7 @@ from keras_attn.explain.network import Network
 _LARGEST = float(np.finfo("float32").max)
 
 
-@backend.apart()
+@backend.apart
 def occlusion_sensitivity(
     model: keras.Model | Network,
     images: Any,

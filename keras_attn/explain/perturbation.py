@@ -171,7 +171,7 @@ def insertion(
     )
 
 
-@backend.apart()
+@backend.apart
 def _areas(
     subject: tuple[keras.Model | Network, int | str | None, int | str | None],
     given: tuple[Any, Any, Any, int],

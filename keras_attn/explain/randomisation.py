@@ -15,7 +15,7 @@ from keras_attn.explain.measures import best_classes
 from keras_attn.explain.network import Network
 
 
-@backend.apart()
+@backend.apart
 def randomisation_check(
     cam: ClassActivationMap,
     images: Any,

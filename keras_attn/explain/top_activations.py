@@ -49,7 +49,7 @@ class TopActivations:
     boxes: np.ndarray
 
 
-@backend.apart()
+@backend.apart
 def top_activations(
     model: keras.Model | Network,
     layer: str | keras.Operation,

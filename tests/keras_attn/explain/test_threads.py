@@ -104,18 +104,17 @@ def test_one_explanation_ends_inside_of_another_one():
             inside.set()
             assert ended.wait(60)
 
-    def explained(name):
-        # Not what has been compiled already, which runs no Python.
-        found[name] = explain.GradCAM(model)(images, lambda y: ops.max(y, 1))
-
     def one():
         nonlocal first
         first = threading.get_ident()
-        explained("first")
+        # Scores of their own, since what has been compiled runs no Python.
+        found["first"] = explain.GradCAM(model)(images, lambda y: ops.max(y, 1))
 
     def other():
         assert inside.wait(60)
-        explained("second")
+        found["second"] = explain.GradCAM(model)(
+            images, lambda y: 1.0 * ops.max(y, 1)
+        )
         ended.set()
 
     Visited.visitor = visit
@@ -208,22 +207,17 @@ class Waiting(keras.utils.PyDataset):
         return some(), np.zeros((4, 3), "float32")
 
 
-@pytest.mark.parametrize("patience", [0.0])
-def test_beside_training(monkeypatch, patience):
+def test_beside_training(monkeypatch):
     model, images = network(), some()
     cam = explain.GradCAM(model)
     cam(images)
     model.compile("sgd", "mse")
     data, errors = Waiting(), []
-
-    def train():
-        model.fit(data, verbose=0)
-
-    thread = threading.Thread(target=train)
+    thread = threading.Thread(target=lambda: model.fit(data, verbose=0))
     if BACKEND == "jax":
         from keras_attn.backend import jax
 
-        monkeypatch.setattr(jax, "PATIENCE", patience)
+        monkeypatch.setattr(jax, "PATIENCE", 0.0)
     thread.start()
     try:
         assert data.trains.wait(60)
