@@ -50,6 +50,7 @@ class Weighted:
 INDEX = 0
 
 
+@pytest.mark.filterwarnings("ignore:Some maps")
 class TestAnswers:
     """After a change, they are what they would be from the beginning."""
 
