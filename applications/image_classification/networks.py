@@ -7,7 +7,7 @@ import keras
 from applications.common import saved
 from applications.image_classification.config import Config
 from applications.image_classification.ranges import IMAGENET_MEAN, IMAGENET_STD
-from keras_attn import applications, layers
+from keras_attn import applications
 from keras_attn.weights import load_torch
 
 TORCH_FILES = (".safetensors", ".pt", ".pth", ".npz")
@@ -28,11 +28,6 @@ def build_network(config: Config, classes: int) -> keras.Model:
         raise ValueError(
             f"--arguments: {config.network} has no arguments {unknown}; it "
             f"has {known}"
-        )
-    if "attention" in arguments and config.attention not in layers.names():
-        raise ValueError(
-            f"--attention must be none or one of {layers.names()}; it is "
-            f"{config.attention}"
         )
     if "seed" in known:
         # On PyTorch, only dropout with a seed has a state to go on from.

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -134,11 +135,33 @@ def load_model(path: Path) -> Loaded:
             f"{path}: no {runs.FACTS} lies beside it, which tells the classes"
         )
     facts = runs.read(path.parent)
+    file = path.parent / runs.FACTS
+    config = Config.from_dict(facts["settings"], file)
+    names = facts["class_names"]
+    palette = _palette(facts.get("palette"), len(names), file)
     model = saved.load_model(path)
-    return Loaded(
-        keras.Model(model.input, main_output(model.output)),
-        facts["class_names"],
-        np.array(facts["palette"], "uint8"),
-        Config(**facts["settings"]),
-        path,
-    )
+    saved.image_shape(path, model)
+    scores = main_output(model.output)
+    found = keras.Model(model.input, scores)
+    shape = tuple(scores.shape)
+    if len(shape) != 4 or len(names) not in (shape[1], shape[3]):
+        raise ValueError(
+            f"{path}: the model has outputs {shape}, and its run "
+            f"has the {len(names)} classes {names}"
+        )
+    return Loaded(found, names, palette, config, path)
+
+
+def _palette(colours: Any, classes: int, path: Path) -> np.ndarray:
+    """Returns the colours of a run's classes, as they were saved."""
+    try:
+        found = np.array(colours)
+        is_palette = found.shape == (classes, 3) and found.dtype.kind == "i"
+    except ValueError:
+        is_palette = False
+    if not is_palette or found.min() < 0 or found.max() > 255:
+        raise ValueError(
+            f"{path}: not the facts of a run (palette is missing, or not a "
+            f"colour for each class); {runs.REMEDY}"
+        )
+    return found.astype("uint8")
