@@ -117,9 +117,11 @@ class ResumableTraining(keras.callbacks.Callback):
             return self.finished
         value = row[self.monitor]
         best = self.state.best
-        # Nothing is above NaN, which a metric of no image can be.
-        if best is not None and not math.isnan(best) and not value > best:
+        if best is not None and not value > best:
             return False
+        if math.isnan(value):
+            # Nothing would be above it. There has to be a model all the same.
+            return not (self.folder / runs.MODEL).exists()
         self.state.best = value
         return True
 

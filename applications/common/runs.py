@@ -80,6 +80,24 @@ def read(folder: Path) -> dict[str, Any]:
     return facts
 
 
+def check_data(folder: Path, digest: str) -> None:
+    """Says so if the data of a run are not what it was trained on.
+
+    Then they may be divided otherwise, and what tests may have trained.
+
+    Args:
+        folder: Of the run.
+        digest: Of the data as they are now.
+    """
+    if read(folder).get("data_digest") != digest:
+        print(
+            f"warning: {folder}: the data, or the files that were left out, "
+            "have changed since this run: images that are shown here may be "
+            "among those that trained it",
+            file=sys.stderr,
+        )
+
+
 def write_result(folder: Path, name: str, found: dict[str, Any]) -> None:
     """Writes what a run was measured to have come to.
 

@@ -70,6 +70,10 @@ def load_model(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False)
     # zipfile, h5py and Keras raise whatever broken bytes lead them to.
     except Exception as problem:
+        reason = str(problem)
+        # Keras tells how to run what is in a file of a stranger.
+        if "safe_mode" in reason or "unsafe_deserialization" in reason:
+            reason = "it holds code, which is not run"
         raise ValueError(
-            f"{path}: not a model that can be loaded ({problem})"
+            f"{path}: not a model that can be loaded ({reason})"
         ) from problem

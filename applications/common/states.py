@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,11 @@ def read_state(folder: Path, monitor: str | None = None) -> State:
             raise ValueError(
                 f"{path}: not {what} ({name} is {value:.80}); {REMEDY}"
             )
-    return State(**{name: found[name] for name in _rules(found, columns)})
+    rows = found["history"]
+    values = [row[monitor] for row in rows] if monitor else []
+    # By the rows and not as it was read, since it decides which model is kept.
+    best = max((x for x in values if not math.isnan(x)), default=None)
+    return State(found["arrays"], best, found["finished"], rows)
 
 
 def write_state(

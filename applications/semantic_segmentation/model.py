@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,29 @@ def load_weights(model: keras.Model, source: str) -> None:
     if source == "hed":
         load_vgg16(model)
     elif source.endswith(TORCH_FILES):
-        load_torch(model, source, strict=False)
+        report = load_torch(model, source, strict=False)
+        # Of the five stages: Caffe's names, torchvision's and the reference's.
+        stages = re.compile(r"(backbones?\.(\d\.)?)?(conv|features)\d?[._\d]")
+        lost = [name for name in report.missing if stages.match(name)]
+        if lost:
+            raise ValueError(
+                f"{source}: not the weights of a VGG16 or DeepLab: {len(lost)} "
+                f"arrays of its convolutions are missing, such as {lost[0]}"
+            )
     else:
+        _load_keras_weights(model, source)
+
+
+def _load_keras_weights(model: keras.Model, source: str) -> None:
+    try:
         model.load_weights(source)
+    # h5py and Keras raise whatever broken bytes lead them to.
+    except Exception as problem:
+        reason = " ".join(str(problem).split())[:300]
+        raise ValueError(
+            f"{source}: not weights of this network in Keras' format, "
+            f".weights.h5 or .keras ({reason})"
+        ) from problem
 
 
 def digest_of(source: str) -> str:
