@@ -2,23 +2,33 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
 
 from applications.common import command
+from keras_attn import layers
 
-MODULES = ("train", "evaluate", "predict", "explain", "demo")
+ROOT = Path(command.__file__).parents[1]
+# Every command of every task.
+MODULES = sorted(
+    f"{path.parent.name}.{path.stem}"
+    for path in ROOT.glob("*/*.py")
+    if "    raise SystemExit(main())" in path.read_text()
+)
 HELP = """
-import importlib, json, sys
-usages = {}
+import contextlib, importlib, io, json, sys
+texts = {}
 for name in sys.argv[1:]:
-    module = importlib.import_module(f"applications.facial_expression.{name}")
+    module = importlib.import_module(f"applications.{name}")
+    out = io.StringIO()
     try:
-        module.main(["--help"])
+        with contextlib.redirect_stdout(out):
+            module.main(["--help"])
     except SystemExit as end:
-        usages[name] = end.code
-print(json.dumps([usages, "keras" in sys.modules]))
+        texts[name] = end.code, out.getvalue()
+print(json.dumps([texts, "keras" in sys.modules]))
 """
 
 
@@ -70,13 +80,49 @@ class TestBackend:
         assert run(lambda options: None, "--backend", other) == 2
         assert "already runs" in capsys.readouterr().err
 
-    def test_can_be_chosen_since_parsing_does_not_import_keras(self):
-        done = subprocess.run(
-            [sys.executable, "-c", HELP, *MODULES],
-            capture_output=True,
-            text=True,
-            check=True,
+    def test_can_be_chosen_since_parsing_does_not_import_keras(self, helps):
+        texts, imported = helps
+        assert {name: code for name, (code, _) in texts.items()} == (
+            dict.fromkeys(MODULES, 0)
         )
-        usages, imported = json.loads(done.stdout.splitlines()[-1])
-        assert usages == dict.fromkeys(MODULES, 0)
         assert not imported
+
+
+@pytest.fixture(scope="module")
+def helps():
+    """What each command prints by `--help`, and whether it needs Keras."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELP, *MODULES],
+        env={**os.environ, "COLUMNS": "1000"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class TestHelp:
+    def test_no_default_says_nothing(self, helps):
+        assert len(MODULES) > 15
+        for name, (_, text) in helps[0].items():
+            for word in ("None", "False", "Path(", "default: )", "[]"):
+                assert word not in text, name
+
+    def test_defaults_that_say_something_are_shown(self, helps):
+        for name in ("image_classification.train", "facial_expression.train"):
+            text = helps[0][name][1]
+            assert "(default: 0)" in text and "(default: none)" in text
+
+    def test_the_names_of_all_blocks_are_listed(self, helps):
+        for name in ("train", "study"):
+            text = helps[0][f"image_classification.{name}"][1]
+            (line,) = [x for x in text.splitlines() if "bilinear" in x]
+            listed = set(line.replace(",", " ").split())
+            assert {"none", *layers.names()} <= listed
+
+
+def test_an_error_is_one_line_of_limited_length():
+    line = command.line_of(ValueError("name\n" * 10**6))
+    assert len(line) < 3000 and "\n" not in line
+    full = OSError(28, "No space left on device", "/a/model.keras")
+    assert command.line_of(full) == "/a/model.keras: No space left on device"
