@@ -9,14 +9,28 @@ from pathlib import Path
 from applications.common.settings import Settings
 
 BACKENDS = ("tensorflow", "torch", "jax")
+# Characters of an error: a broken file can have a name of a megabyte.
+LONGEST = 2000
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows defaults in `--help`, but for those that say nothing."""
+
+    def add_argument(self, *names, **kwargs) -> argparse.Action:
+        """Adds an option as `argparse` does, with its default in the help."""
+        made = super().add_argument(*names, **kwargs)
+        default = made.default
+        silent = any(default is x for x in (None, False, argparse.SUPPRESS))
+        if made.help and not silent and default != "":
+            several = default if isinstance(default, list) else [default]
+            text = " ".join(map(str, several)).replace("%", "%%")
+            made.help += f" (default: {text})"
+        return made
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Returns a parser that shows defaults and knows `--backend`."""
-    made = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    made = Parser(description=description)
     made.add_argument(
         "--backend",
         choices=BACKENDS,
@@ -86,13 +100,28 @@ def model_parser(
 def add_source(made: argparse.ArgumentParser) -> None:
     """Adds which images of which data a trained network is shown."""
     made.add_argument(
-        "--data", help="what to read in the place of the data of the run"
+        "--data", help="what to read (default: the data of the run)"
     )
     made.add_argument(
         "--part",
         choices=("train", "validation", "test"),
         default="test",
         help="images to look at",
+    )
+
+
+def add_output(made: argparse.ArgumentParser, what: str, name: str) -> None:
+    """Adds where to write, which is beside the model if no option says it.
+
+    Args:
+        made: The parser.
+        what: Is written, for the help.
+        name: Of the file or folder beside the model, for the help.
+    """
+    made.add_argument(
+        "--output",
+        type=Path,
+        help=f"{what} (default: {name}, in the model's folder)",
     )
 
 
@@ -135,9 +164,18 @@ def run(
         use_backend(getattr(options, "backend", None))
         job(options)
     except (ValueError, OSError) as problem:
-        print("error:", " ".join(str(problem).split()), file=sys.stderr)
+        print("error:", line_of(problem), file=sys.stderr)
         return 2
     return 0
+
+
+def line_of(problem: Exception) -> str:
+    """Returns an error as one line, which begins with the file if it can."""
+    text = str(problem)
+    if isinstance(problem, OSError) and problem.filename is not None:
+        text = f"{problem.filename}: {problem.strerror}"
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def use_backend(name: str | None) -> None:

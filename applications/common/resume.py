@@ -2,14 +2,14 @@
 
 import csv
 import io
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from applications.common import files, runs
+from applications.common import files, runs, states
 
 
 class ResumableTraining(keras.callbacks.Callback):
@@ -48,22 +48,39 @@ class ResumableTraining(keras.callbacks.Callback):
         self.monitor = monitor
         self.early_stopping = early_stopping
         self.kept = kept
-        self.arrays: str | None = None
-        self.best: float | None = None
-        self.finished = False
-        self.history: list[dict[str, Any]] = []
-        path = folder / runs.STATE
-        if path.exists():
-            state = json.loads(path.read_text(encoding="utf-8"))
-            self.arrays = state["arrays"]
-            self.best = state["best"]
-            self.finished = state["finished"]
-            self.history = state["history"]
+        self.state = states.read_state(folder, monitor)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Of each whole epoch, what its row of the log says."""
+        return self.state.history
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.state.finished
 
     def restore(self, model: keras.Model) -> int:
-        """Loads the last whole epoch; returns how many there were."""
-        if self.arrays is not None:
-            _load(model, self.folder / self.arrays)
+        """Loads the last whole epoch; returns how many there were.
+
+        Raises:
+            ValueError: If the file of the variables is damaged, is of another
+                model, or holds numbers that are not finite. No variable has
+                changed then.
+        """
+        if self.state.arrays is None:
+            return 0
+        path = self.folder / self.state.arrays
+        named = _variables(model)
+        shapes = [tuple(each.shape) for each in named.values()]
+        arrays = states.read_arrays(path, shapes)
+        _check_finite(
+            model,
+            dict(zip(named, arrays, strict=True)),
+            f"{path}: cannot go on from this state",
+        )
+        for variable, array in zip(named.values(), arrays, strict=True):
+            variable.assign(array)
         return len(self.history)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -73,25 +90,39 @@ class ResumableTraining(keras.callbacks.Callback):
                 self.early_stopping.on_epoch_end(epoch, row)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Writes the model if it is to be kept, the log, and the state."""
+        """Writes the model if it is to be kept, the log, and the state.
+
+        Raises:
+            ValueError: If the training has diverged. Nothing is written then:
+                the files stay those of the epoch before.
+        """
+        arrays = _arrays(self.model)
+        _check_finite(self.model, arrays, f"epoch {epoch + 1}: stopped")
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         row = {name: float(value) for name, value in (logs or {}).items()}
         self.history.append(
             {"epoch": epoch + 1, "learning_rate": float(rate), **row}
         )
-        self.finished = self.model.stop_training or epoch + 1 == self.epochs
+        self.state.finished = (
+            self.model.stop_training or epoch + 1 == self.epochs
+        )
         if self._is_kept(row):
             save_model(self.kept or self.model, self.folder / runs.MODEL)
         self._write_log()
-        self._commit(f"state-{epoch + 1:04}.npz")
+        self.state.arrays = states.ARRAYS.format(epoch + 1)
+        states.write_state(self.folder, self.state, arrays)
 
     def _is_kept(self, row: dict[str, float]) -> bool:
         if self.monitor is None:
             return self.finished
         value = row[self.monitor]
-        if self.best is not None and not value > self.best:
+        best = self.state.best
+        if best is not None and not value > best:
             return False
-        self.best = value
+        if math.isnan(value):
+            # Nothing would be above it. There has to be a model all the same.
+            return not (self.folder / runs.MODEL).exists()
+        self.state.best = value
         return True
 
     def _write_log(self) -> None:
@@ -100,21 +131,6 @@ class ResumableTraining(keras.callbacks.Callback):
         writer.writeheader()
         writer.writerows(self.history)
         files.write_text(self.folder / runs.LOG, text.getvalue())
-
-    def _commit(self, name: str) -> None:
-        with files.replacing(self.folder / name) as partial:
-            np.savez(partial, **_arrays(self.model))
-        state = {
-            "arrays": name,
-            "best": self.best,
-            "finished": self.finished,
-            "history": self.history,
-        }
-        text = json.dumps(state, indent=1) + "\n"
-        files.write_text(self.folder / runs.STATE, text)
-        for path in self.folder.glob("state-*.npz"):
-            if path.name != name:
-                path.unlink()
 
 
 def build_all(
@@ -161,18 +177,22 @@ def _arrays(model: keras.Model) -> dict[str, np.ndarray]:
     }
 
 
-def _load(model: keras.Model, path: Path) -> None:
-    variables = list(_variables(model).values())
-    try:
-        with np.load(path) as stored:
-            arrays = [stored[name] for name in stored.files]
-        shapes = [tuple(variable.shape) for variable in variables]
-        if [array.shape for array in arrays] != shapes:
-            raise ValueError("its arrays are not those of this model")
-    except Exception as problem:
+def _check_finite(
+    model: keras.Model, arrays: dict[str, np.ndarray], where: str
+) -> None:
+    """Checks weights and optimizer; metrics may be what they are."""
+    both = [*model.weights, *model.optimizer.variables]
+    counted = {id(each) for each in both}
+    bad = [
+        name
+        for (name, array), variable in zip(
+            arrays.items(), _variables(model).values(), strict=True
+        )
+        if id(variable) in counted and not np.isfinite(array).all()
+    ]
+    if bad:
         raise ValueError(
-            f"{path}: cannot go on from this state ({problem}); --restart "
-            "begins anew"
-        ) from problem
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+            f"{where}: {len(bad)} of its arrays hold NaN or infinity, such as "
+            f"{bad[0].partition(':')[2]}; the training has diverged: take a "
+            "lower --learning-rate, and --restart"
+        )

@@ -1,6 +1,7 @@
 """Finds and loads models that a training has saved."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -13,9 +14,39 @@ def model_file(path: Path) -> Path:
     """Returns a model's file, or that of a run, given its folder."""
     if path.is_dir():
         path = path / runs.MODEL
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder, and not the file of a model")
     if not path.is_file():
         raise ValueError(f"{path}: there is no such model")
     return path
+
+
+def image_shape(path: Path, model: keras.Model) -> tuple:
+    """Returns the shape of a model's only input, which must be images.
+
+    Raises:
+        ValueError: If it has others, or one that has not four axes.
+    """
+    inputs = getattr(model, "inputs", None) or []
+    shapes = [tuple(each.shape) for each in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise ValueError(
+            f"{path}: not a classifier of images, whose only input is a batch "
+            f"with four axes; the model takes {shapes}"
+        )
+    return shapes[0]
+
+
+def check_classes(
+    path: Path, model: keras.Model, class_names: Sequence[str]
+) -> None:
+    """Checks that a model has one output, with a number for each class."""
+    outputs = [tuple(each.shape[1:]) for each in model.outputs]
+    if outputs != [(len(class_names),)]:
+        raise ValueError(
+            f"{path}: the model has outputs {outputs}, and there "
+            f"are {len(class_names)} class names {list(class_names)}"
+        )
 
 
 def digest(weights: str) -> str:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+from applications.common import files
+
 PRECISIONS = ("none", "bfloat16", "float16")
 
 
@@ -20,6 +22,8 @@ class Settings:
     Attributes:
         HELP: What each field is, for `--help`; a task adds its own.
         CHOICES: What some of them may be.
+        DERIVED: Where the value of a field comes from whose option is not
+            given, for `--help`; other fields have their default then.
     """
 
     data: str | None = None
@@ -36,6 +40,7 @@ class Settings:
         "mixed_precision": "type of the computation; variables stay float32",
     }
     CHOICES: ClassVar[Mapping[str, Sequence]] = {"mixed_precision": PRECISIONS}
+    DERIVED: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self):
         for name, (holds, rule) in self.rules().items():
@@ -62,6 +67,39 @@ class Settings:
         return dataclasses.asdict(self)
 
     @classmethod
+    def from_dict(cls, values: Mapping[str, Any], path: object) -> Self:
+        """Returns settings that were saved, such as by `to_dict`.
+
+        Args:
+            values: By their names.
+            path: Of the file that they are from, for the error.
+
+        Raises:
+            ValueError: If one is missing, unknown or of another kind. None is
+                guessed: another seed or share would divide the data otherwise.
+        """
+        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
+        missing = sorted(set(kinds) - set(values))
+        unknown = sorted(set(values) - set(kinds))
+        wrong = [
+            f"{name} is {values[name]!r:.80}"
+            for name, kind in kinds.items()
+            if name in values and not files.is_a(values[name], kind)
+        ]
+        if missing or unknown or wrong:
+            found = [f"{name} is missing" for name in missing]
+            found += [f"{name} is unknown" for name in unknown]
+            raise ValueError(
+                f"{path}: not settings of this task and version "
+                f"({'; '.join((found + wrong)[:3])}); put the file back as it "
+                "was, or train anew with --restart"
+            )
+        try:
+            return cls(**values)
+        except ValueError as problem:
+            raise ValueError(f"{path}: {problem}") from problem
+
+    @classmethod
     def add_options(
         cls, parser: argparse.ArgumentParser, without: Collection[str] = ()
     ) -> None:
@@ -73,11 +111,15 @@ class Settings:
             if field.type is bool:
                 parser.add_argument(flag, action="store_true", help=text)
                 continue
+            default = field.default
+            if field.name in cls.DERIVED:
+                default = None
+                text += f" (default: {cls.DERIVED[field.name]})"
             parser.add_argument(
                 flag,
                 type=str if field.name == "data" else field.type,
                 choices=cls.CHOICES.get(field.name),
-                default=field.default,
+                default=default,
                 help=text,
             )
 
@@ -86,7 +128,10 @@ class Settings:
         """Takes the settings out of parsed options, besides those given."""
         names = [field.name for field in dataclasses.fields(cls)]
         settings = {
-            name: getattr(options, name) for name in names if name not in others
+            name: getattr(options, name)
+            for name in names
+            if name not in others
+            and (name not in cls.DERIVED or getattr(options, name) is not None)
         }
         if settings.get("data") is not None:
             # A run can be gone on with from another folder.

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from applications.common import devices, resume, runs
+from applications.common import devices, locks, resume, runs
 from applications.common.batches import OrderedBatches, StartEpochs
 from applications.common.results import Result
 from applications.common.settings import Settings
@@ -98,26 +98,37 @@ def train(
     with devices.distributed(run.distribute) as used:
         # Before anything of an older run is removed.
         used.check(config.batch_size)
-        started = {"settings": config.to_dict(), **facts}
-        started["backend"] = keras.backend.backend()
-        runs.open_run(run.folder, started, run.restart)
-        training = resume.ResumableTraining(
-            run.folder, config.epochs, monitor, early_stopping
-        )
-        if training.finished:
-            return Result(training.history, was_finished=True)
-        if config.mixed_precision != "none":
-            keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
-        keras.utils.set_random_seed(config.seed)
-        made = prepare(training)
-        training.kept = made.kept
-        epoch = training.restore(made.model)
-        if epoch:
-            print(f"going on after epoch {epoch} of {config.epochs}")
-        elif made.begin is not None:
-            made.begin()
-        _fit(made, config, training, used, epoch, run.verbose)
+        with locks.locked(run.folder):
+            started = {"settings": config.to_dict(), **facts}
+            started["backend"] = keras.backend.backend()
+            runs.open_run(run.folder, started, run.restart)
+            training = resume.ResumableTraining(
+                run.folder, config.epochs, monitor, early_stopping
+            )
+            if training.finished:
+                _check_model(run.folder)
+                return Result(training.history, was_finished=True)
+            if config.mixed_precision != "none":
+                keras.config.set_dtype_policy(f"mixed_{config.mixed_precision}")
+            keras.utils.set_random_seed(config.seed)
+            made = prepare(training)
+            training.kept = made.kept
+            epoch = training.restore(made.model)
+            if epoch:
+                print(f"going on after epoch {epoch} of {config.epochs}")
+            elif made.begin is not None:
+                made.begin()
+            _fit(made, config, training, used, epoch, run.verbose)
     return Result(training.history, was_finished=False)
+
+
+def _check_model(folder: Path) -> None:
+    """Checks that a finished run still has what it was for."""
+    path = folder / runs.MODEL
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: missing, though this run was finished; {runs.REMEDY}"
+        )
 
 
 def _fit(

@@ -25,7 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=argparse.SUPPRESS,
         help="folder for the drawing and the table (default: the model's)",
     )
     return command.run(parser, _evaluate, argv)
@@ -46,7 +45,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     print(f"{options.part} images of {loaded.path}")
     print(reports.table(matrix, names))
-    folder = getattr(options, "output", loaded.path.parent)
+    folder = options.output or loaded.path.parent
     write_predictions(folder / PREDICTIONS, part, predicted, names)
     reports.draw_confusion(matrix, names, folder / reports.CONFUSION)
     print(f"wrote {folder / reports.CONFUSION} and {PREDICTIONS}")

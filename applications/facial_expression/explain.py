@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from applications.common import command
+from applications.common import command, runs
 from applications.common.images import read_files
 from applications.facial_expression import options as model_options
+
+NAME = "study.png"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--image",
         type=Path,
-        help="image file in the place of an image of the data",
+        help="image file instead of an image of the data",
     )
     parser.add_argument(
         "--index", type=int, default=0, help="which image of the data"
@@ -31,12 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--stages", nargs="+", help="names of stages, as stage1 (default: all)"
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/facial_expression/study.png"),
-        help="the drawing, .png, .svg or .pdf",
-    )
+    command.add_output(parser, "the drawing, .png, .svg or .pdf", NAME)
     return command.run(parser, _explain, argv)
 
 
@@ -69,10 +66,11 @@ def _explain(options: argparse.Namespace) -> None:
         name = title(loaded.config.attention_activation)
         name = f"{loaded.path}: {name}" if name in studies else name
         studies[name] = study(loaded, image, options.stages)
+    output = options.output or runs.folder_of(options.model[0]) / NAME
     draw(
         image,
         studies,
-        options.output,
+        output,
         "FeatureAct: features + cor_feature = sum, mean over channels",
     )
     for name, maps in studies.items():
@@ -80,7 +78,7 @@ def _explain(options: argparse.Namespace) -> None:
         for each in maps:
             share = np.mean(each.cor_feature) / np.mean(each.features)
             print(f"  {each.stage}  {share:.3f}")
-    print(f"wrote {options.output}")
+    print(f"wrote {output}")
 
 
 def title(activation: str) -> str:

@@ -109,23 +109,19 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
 
     Args:
         path: File or folder. Names and settings are in `run.json` beside.
-        class_names: Names to use in the place of those.
+        class_names: Names to use instead of those.
     """
     path = saved.model_file(path)
     model = saved.load_model(path)
+    saved.image_shape(path, model)
     config = Config()
     if (path.parent / runs.FACTS).exists():
         facts = runs.read(path.parent)
-        config = Config(**facts["settings"])
+        config = Config.from_dict(facts["settings"], path.parent / runs.FACTS)
         class_names = class_names or facts["class_names"]
     if not class_names:
         raise ValueError(
             f"{path}: no {runs.FACTS} lies beside it; give --class-names"
         )
-    outputs = model.output_shape[-1]
-    if len(model.output_shape) != 2 or outputs != len(class_names):
-        raise ValueError(
-            f"{path}: the model has outputs {model.output_shape[1:]}, and "
-            f"there are {len(class_names)} class names {class_names}"
-        )
+    saved.check_classes(path, model, class_names)
     return Loaded(model, list(class_names), config, path)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from applications.common import runs
 from applications.common.classes import check_classes
 from applications.common.parts import Part, part_of
 from applications.facial_expression.data import read_data
@@ -22,5 +23,8 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
         options.skip_bad,
         options.workers,
     )
+    folder = loaded.path.parent
+    if options.data is None and (folder / runs.FACTS).exists():
+        runs.check_data(folder, data.digest())
     check_classes(loaded.path, loaded.class_names, data.class_names)
     return part_of(data, options.part)

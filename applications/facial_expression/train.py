@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from applications.common import command, results
+from applications.common import command, locks, results
 from applications.facial_expression.config import DEFAULT_RUN, Config
 from applications.facial_expression.data import read_data
 
@@ -18,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
+    locks.check_free(options.output)
     data = read_data(
         config.data,
         config.shape,
@@ -31,6 +32,8 @@ def _train(options: argparse.Namespace) -> None:
     from applications.facial_expression.training import train_model
 
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    kind = "grey" if config.channels == 1 else "colour"
+    print(f"read as {kind} images of {config.size} x {config.size} pixels")
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
 

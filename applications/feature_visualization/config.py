@@ -1,10 +1,11 @@
 """All that decides the result of a training run."""
 
+import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from applications.common import datasets
+from applications.common import chosen, datasets
 from applications.common.settings import Settings
 
 DEFAULT_RUN = "runs/feature_visualization"
@@ -13,6 +14,8 @@ NORMALIZATIONS = ("paper", "reference")
 SCHEDULES = ("plateau", "cosine")
 # Fewer pixels leave nothing after three poolings.
 LEAST = 9
+# Most pixels a side of images whose size no option gives.
+LARGEST = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,20 @@ class Config(Settings):
         "initializer": INITIALIZERS,
         "schedule": SCHEDULES,
     }
+
+    DERIVED: ClassVar[Mapping[str, str]] = {
+        **chosen.DERIVED,
+        "size": f"{chosen.DERIVED['size']} {LARGEST}",
+        "crop": "six sevenths of the size",
+    }
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
+        """Takes the settings out of parsed options, besides those given."""
+        size = others.get("size", options.size)
+        if options.crop is None and size is not None:
+            others.setdefault("crop", max(LEAST, size * 6 // 7))
+        return super().from_options(options, **others)
 
     def rules(self) -> dict[str, tuple[bool, str]]:
         """Returns for each setting whether its rule holds, and what it is."""

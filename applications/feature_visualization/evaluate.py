@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from applications.common import command, reports
+from applications.common import command, reports, runs
 from applications.feature_visualization.config import DEFAULT_RUN
 
 
@@ -28,7 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=argparse.SUPPRESS,
         help="folder for the drawing and the scores (default: the model's)",
     )
     return command.run(parser, _evaluate, argv)
@@ -50,8 +49,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     seen = "ten crops" if options.ten_crop else "the centre"
     print(f"{options.part} images of {options.model}, by {seen}")
     print(reports.table(matrix, names))
-    run = options.model
-    folder = getattr(options, "output", run if run.is_dir() else run.parent)
+    folder = options.output or runs.folder_of(options.model)
     shown = {"part": options.part, "ten_crop": options.ten_crop}
     reports.write(folder, matrix, names, shown)
 

@@ -112,24 +112,17 @@ def load_model(folder: Path) -> Loaded:
     if not (path.parent / runs.FACTS).exists():
         raise ValueError(f"{path}: no {runs.FACTS} lies beside it")
     facts = runs.read(path.parent)
-    try:
-        model = saved.load_model(path)
-        loaded = Loaded(model, list(facts["class_names"]), facts)
-        seen = loaded.config.seen
-        names = [layer.name for layer in loaded.model.layers]
-    except (AttributeError, KeyError, TypeError) as problem:
-        raise ValueError(
-            f"{path.parent / runs.FACTS}: not the facts of a run of this "
-            f"task ({problem!r})"
-        ) from problem
-    if MEAN not in names:
+    Config.from_dict(facts["settings"], path.parent / runs.FACTS)
+    model = saved.load_model(path)
+    shape = saved.image_shape(path, model)
+    loaded = Loaded(model, facts["class_names"], facts)
+    if MEAN not in [layer.name for layer in model.layers]:
         raise ValueError(f"{path}: the model has no layer {MEAN}")
-    size = set(loaded.model.input_shape[1:]) - {loaded.config.channels}
-    outputs = loaded.model.output_shape[1:]
-    if size - {seen} or outputs != (len(loaded.class_names),):
+    seen = loaded.config.seen
+    if set(shape[1:]) - {loaded.config.channels, seen}:
         raise ValueError(
-            f"{path}: the model reads {loaded.model.input_shape[1:]} and has "
-            f"outputs {outputs}; its run has images of {seen} pixels a side "
-            f"and the classes {loaded.class_names}"
+            f"{path}: the model reads {shape[1:]}; its run has images of "
+            f"{seen} pixels a side and {loaded.config.channels} channels"
         )
+    saved.check_classes(path, model, loaded.class_names)
     return loaded

@@ -2,6 +2,7 @@
 
 import argparse
 
+from applications.common import runs
 from applications.common.classes import check_classes
 from applications.common.datasets import read_data
 from applications.common.parts import Part, part_of
@@ -24,5 +25,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
         options.skip_bad,
         options.workers,
     )
+    if options.data is None:
+        runs.check_data(runs.folder_of(options.model), data.digest())
     check_classes(options.model, loaded.class_names, data.class_names)
     return part_of(data, options.part)

@@ -3,9 +3,13 @@
 import argparse
 from collections.abc import Sequence
 
-from applications.common import command, results
+from applications.common import chosen, command, locks, results
 from applications.common.datasets import read_data
-from applications.feature_visualization.config import DEFAULT_RUN, Config
+from applications.feature_visualization.config import (
+    DEFAULT_RUN,
+    LARGEST,
+    Config,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    config = Config.from_options(options)
+    locks.check_free(options.output)
+    found = chosen.shape(options, LARGEST)
+    config = Config.from_options(options, **found)
     data = read_data(
         config.data,
         config.shape,
@@ -28,11 +34,13 @@ def _train(options: argparse.Namespace) -> None:
         options.skip_bad,
         options.workers,
     )
+    config = chosen.with_batch_size(config, data, options)
     # Late, because Keras reads the backend when it is imported.
     from applications.common.training import Run
     from applications.feature_visualization.training import train_model
 
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    chosen.report(config, options)
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from applications.common import command
+from applications.common import command, runs
 from applications.common.extras import optional
 from applications.common.images import image_files, read_files
 from applications.common.problems import Problems
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BATCH, LARGE_BATCH = 128, 4
 # Fewer pixels leave a single one of the last maps; more take much memory.
 SIZES = 32, 512
+NAME = "figures"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--images",
         type=Path,
         nargs="+",
-        help="files, or folders of them, in the place of the data, or for "
+        help="files, or folders of them, instead of the data, or for "
         "--vgg16 of the photographs that scikit-image ships",
     )
     parser.add_argument(
@@ -78,12 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=4,
         help="how many images of --model parts are hidden of; 0: none",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/feature_visualization/figures"),
-        help="folder for the drawings, which are .png",
-    )
+    command.add_output(parser, "folder for the drawings, which are .png", NAME)
     return command.run(parser, _visualize, argv)
 
 
@@ -103,7 +99,9 @@ def _visualize(options: argparse.Namespace) -> None:
     # Before the work, not after it.
     for layer in layers:
         figures.up_to(subject.model, layer)
-    path = options.output / "filters.png"
+    run = Path(DEFAULT_RUN) if options.vgg16 else options.model
+    output = options.output or runs.folder_of(run) / NAME
+    path = output / "filters.png"
     kernel = figures.first_kernel(subject.model, subject.is_bgr)
     filters.draw_filters(kernel, path, subject.title, beside)
     print(f"wrote {path}", flush=True)
@@ -115,11 +113,11 @@ def _visualize(options: argparse.Namespace) -> None:
                 for index, value in zip(each.images, each.values, strict=True)
             ]
             print(f"{layer}\tmap {each.channel}\t{', '.join(names)}")
-        path = options.output / f"features_{layer}.png"
+        path = output / f"features_{layer}.png"
         figures.draw_features(found, layer, path)
         print(f"wrote {path}", flush=True)
     if subject.class_names and options.occlude:
-        path = options.output / "occlusion.png"
+        path = output / "occlusion.png"
         hidden = figures.find_occlusions(subject, options.occlude)
         figures.draw_occlusions(subject, hidden, path)
         print(f"wrote {path}")

@@ -1,11 +1,12 @@
 """All that decides the result of a training run."""
 
+import argparse
 import ast
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from applications.common import datasets
+from applications.common import chosen, datasets
 from applications.common.settings import Settings
 
 DEFAULT_RUN = "runs/image_classification/train"
@@ -15,6 +16,15 @@ RESNETS = ("ResNetCIFAR",) + tuple(
 VITS = ("ViT",) + tuple(
     f"ViT{size}" for size in "Tiny16 Small16 Base16 Base32 Large16".split()
 )
+# Blocks for the slots of a ResNet, as `keras_attn.layers.names()` has them,
+# which would import Keras before the backend is chosen.
+ATTENTIONS = tuple(
+    """bilinear_attention cbam context_encoding dia eca fca feature_act gct gsop
+    se soca srm""".split()
+)
+# Most pixels a side of images whose size no option gives. The first maps of
+# a ResNetCIFAR are as large as the image: 224 would take 4 GB of a small batch.
+LARGEST, LARGEST_CIFAR = 224, 128
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "constant")
 # What the first layer of a network makes of pixels of 0 to 255.
@@ -23,7 +33,10 @@ INPUT_RANGES = ("-1,1", "0,1", "imagenet")
 
 @dataclasses.dataclass(frozen=True)
 class Config(Settings):
-    """Settings of a run; the defaults are the recipe for Fashion-MNIST."""
+    """Settings of a run; the defaults are the recipe for Fashion-MNIST.
+
+    On the command line, what depends on the data comes from them.
+    """
 
     size: int = 28
     channels: int = 1
@@ -51,7 +64,8 @@ class Config(Settings):
         **Settings.HELP,
         **datasets.HELP,
         "network": "function of keras_attn.applications",
-        "attention": "block in the slots of a ResNet, or none",
+        "attention": "block in the slots of a ResNet: none, "
+        + ", ".join(ATTENTIONS),
         "arguments": "further arguments of that function as in Python, such "
         "as 'depth=14, placement=last'",
         "input_range": "what the first layer makes of pixels of 0 to 255; "
@@ -83,6 +97,21 @@ class Config(Settings):
         "schedule": SCHEDULES,
     }
 
+    DERIVED: ClassVar[Mapping[str, str]] = {
+        **chosen.DERIVED,
+        "size": f"{chosen.DERIVED['size']} {LARGEST}, or {LARGEST_CIFAR} for "
+        "ResNetCIFAR",
+        "warmup_epochs": "1, or 0 if there is but one epoch",
+    }
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
+        """Takes the settings out of parsed options, besides those given."""
+        if options.warmup_epochs is None:
+            # What rises for the whole of a run never is at its highest.
+            others.setdefault("warmup_epochs", int(options.epochs > 1))
+        return super().from_options(options, **others)
+
     def rules(self) -> dict[str, tuple[bool, str]]:
         """Returns for each setting whether its rule holds, and what it is."""
         return {
@@ -92,10 +121,7 @@ class Config(Settings):
                 self.batch_size > 1,
                 "2 or more, for batch normalisation",
             ),
-            "attention": (
-                self.attention == "none" or self.network in RESNETS,
-                "none with this --network, which has no slots for it",
-            ),
+            "attention": _attention_rule(self.attention, self.network),
             "arguments": (
                 _are_arguments(self.arguments),
                 "arguments as in Python, name=value with commas, without "
@@ -143,6 +169,13 @@ class Config(Settings):
         if self.attention != "none":
             found["attention"] = self.attention
         return found
+
+
+def _attention_rule(attention: str, network: str) -> tuple[bool, str]:
+    if attention not in ("none", *ATTENTIONS):
+        return False, f"none or one of {', '.join(ATTENTIONS)}"
+    has_slots = attention == "none" or network in RESNETS
+    return has_slots, "none with this --network, which has no slots for it"
 
 
 def parsed_arguments(text: str) -> dict[str, Any]:

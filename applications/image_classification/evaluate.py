@@ -26,7 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=argparse.SUPPRESS,
         help="folder for the drawing and the scores (default: the model's)",
     )
     return command.run(parser, _evaluate, own_options.joined(argv))
@@ -40,12 +39,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     classifier = load_classifier(
         options.model, options.size, options.input_range
     )
-    classifier.announce(options.input_range)
     part, names = read_part(classifier, options)
     matrix = confusion(classifier, part, len(names), options.batch_size)
     print(f"{options.part} images of {classifier.path}")
     print(reports.table(matrix, names))
-    folder = getattr(options, "output", classifier.path.parent)
+    folder = options.output or classifier.path.parent
     reports.write(folder, matrix, names, {"part": options.part})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from applications.common import command
+from applications.common import command, runs
 from applications.common.extras import optional
 from applications.common.images import image_files, read_files
 from applications.image_classification import options as own_options
@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from applications.image_classification.loading import Classifier
 
 ENDINGS = (".png", ".svg", ".pdf")
+NAME = "explain.png"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and explains."""
     parser = own_options.parser(
         "Draws, for any saved classifier, where in the images its answer comes "
-        "from, and prints for each image the class that is explained, its "
-        "probability, and the row and column where each map is highest, in "
+        "from, with the true class, where it is known, and the predicted one; "
+        "prints for each image the class that is explained, its probability, "
+        "and the row and column where each map is highest, in "
         "pixels of the image as the model sees it."
     )
     command.add_source(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/image_classification/explain.png"),
-        help="the drawing, .png, .svg or .pdf",
+    command.add_output(
+        parser,
+        "the drawing, .png, .svg or .pdf; of more than 16 images several, "
+        "with numbers",
+        NAME,
     )
     return command.run(parser, _explain, own_options.joined(argv))
 
@@ -42,10 +44,9 @@ def _explain(options: argparse.Namespace) -> None:
     from applications.image_classification import explaining
     from applications.image_classification.loading import load_classifier
 
-    if options.output.suffix.lower() not in ENDINGS:
-        raise ValueError(
-            f"{options.output}: --output must end in one of {ENDINGS}"
-        )
+    output = options.output or runs.folder_of(options.model) / NAME
+    if output.suffix.lower() not in ENDINGS:
+        raise ValueError(f"{output}: --output must end in one of {ENDINGS}")
     own_options.check_positive(options, "limit", "batch_size")
     # Before the work, not after it.
     optional("matplotlib.figure", "images")
@@ -53,17 +54,14 @@ def _explain(options: argparse.Namespace) -> None:
     classifier = load_classifier(
         options.model, options.size, options.input_range
     )
-    classifier.announce(options.input_range)
+    true = None
     if paths:
         images, sources = _of_files(paths, classifier, options)
     else:
         part, names = read_part(classifier, options)
         part = evenly(part, options.limit)
-        images = part.images
-        sources = [
-            f"{source}, {names[label]}"
-            for source, label in zip(part.sources, part.labels, strict=True)
-        ]
+        images, sources = part.images, part.sources
+        true = [names[label] for label in part.labels]
     found = explaining.explain_images(
         classifier,
         images,
@@ -75,13 +73,15 @@ def _explain(options: argparse.Namespace) -> None:
         aug_smooth=options.aug_smooth,
         eigen_smooth=options.eigen_smooth,
     )
-    explaining.draw(found, options.output)
+    written = explaining.draw(found, output, true)
     for row, source in enumerate(sources):
+        source = source if true is None else f"{source}, {true[row]}"
         print(
             f"{source}\t{found.names[row]}\t"
             f"{found.probabilities[row]:.4f}\t{found.peaks(row)}"
         )
-    print(f"wrote {options.output}")
+    for path in written:
+        print(f"wrote {path}")
 
 
 def _of_files(

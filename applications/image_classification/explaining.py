@@ -12,6 +12,9 @@ from applications.image_classification.loading import Classifier
 from applications.image_classification.options import METHODS, ROLLOUT
 from keras_attn import explain
 
+# Rows of a page.
+PAGE = 16
+
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
@@ -22,17 +25,46 @@ class Explained:
         names: Of the classes, one an image.
         probabilities: Of these classes.
         heatmaps: Method to maps `(n, height, width)` in [0, 1].
+        predicted: The most probable class of each image.
     """
 
     images: np.ndarray
     names: list[str]
     probabilities: list[float]
     heatmaps: dict[str, np.ndarray]
+    predicted: list[str]
 
     def titles(self) -> list[str]:
         """Returns a class and its probability for each image."""
         pairs = zip(self.names, self.probabilities, strict=True)
         return [f"{name} {probability:.3f}" for name, probability in pairs]
+
+    def captions(self, true: Sequence[str] | None) -> list[str]:
+        """Returns for each image its classes: true, predicted, explained.
+
+        Args:
+            true: The true classes; `None` if they are not known.
+        """
+        found = []
+        for row, title in enumerate(self.titles()):
+            words = [] if true is None else [f"true: {true[row]}"]
+            if self.predicted[row] == self.names[row]:
+                words.append(f"predicted: {title}")
+            else:
+                words.append(f"predicted: {self.predicted[row]}")
+                words.append(f"explained: {title}")
+            found.append(", ".join(words))
+        return found
+
+    def page(self, rows: slice) -> "Explained":
+        """Returns some of the images."""
+        return Explained(
+            self.images[rows],
+            self.names[rows],
+            self.probabilities[rows],
+            {name: maps[rows] for name, maps in self.heatmaps.items()},
+            self.predicted[rows],
+        )
 
     def peaks(self, index: int) -> str:
         """Returns where the maps of an image are highest, in words."""
@@ -71,8 +103,9 @@ def explain_images(
     ready = classifier.prepare(images)
     probabilities = classifier.probabilities(ready, batch_size)
     known = classifier.class_names(names, probabilities.shape[1])
+    predicted = probabilities.argmax(axis=1)
     if target is None:
-        targets = probabilities.argmax(axis=1)
+        targets = predicted
     else:
         targets = np.full(len(images), class_index(target, known))
     # Shared, so that the model is compiled once.
@@ -100,16 +133,38 @@ def explain_images(
         [known[index] for index in targets],
         probabilities[rows, targets].tolist(),
         heatmaps,
+        [known[index] for index in predicted],
     )
 
 
-def draw(found: Explained, path: Path) -> None:
-    """Draws a row for each image."""
-    maps = found.heatmaps
-    if len(maps) == 1:
-        (maps,) = maps.values()
-    with files.replacing(path) as partial:
-        explain.plot(found.images, maps, found.titles(), partial)
+def draw(
+    found: Explained, path: Path, true: Sequence[str] | None = None
+) -> list[Path]:
+    """Draws a row for each image, on pages of at most `PAGE` rows.
+
+    Args:
+        found: What is drawn.
+        path: Of the only page; of several, `<stem>-1`, `<stem>-2` and so on.
+        true: The true classes; `None` if they are not known.
+
+    Returns:
+        The files that were written.
+    """
+    pages = range(0, len(found.images), PAGE)
+    written = []
+    for number, start in enumerate(pages, start=1):
+        rows = slice(start, start + PAGE)
+        page = found.page(rows)
+        maps = page.heatmaps
+        if len(maps) == 1:
+            (maps,) = maps.values()
+        several = len(pages) > 1
+        file = path.with_stem(f"{path.stem}-{number}") if several else path
+        captions = page.captions(true and true[rows])
+        with files.replacing(file) as partial:
+            explain.plot(page.images, maps, captions, partial)
+        written.append(file)
+    return written
 
 
 def peak(heatmap: np.ndarray) -> str:

@@ -1,7 +1,7 @@
 """Loads a classifier, and prepares what it reads."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,12 @@ from applications.common import runs, saved
 from applications.common.images import Shape
 from applications.image_classification.classes import class_names
 from applications.image_classification.config import Config
-from applications.image_classification.ranges import scaled
+from applications.image_classification.options import INPUT_RANGES
+from applications.image_classification.ranges import (
+    known_range,
+    layers_of,
+    scaled,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +43,16 @@ class Classifier:
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def settings(self) -> Config | None:
-        """Returns those of its run, if that was of this task."""
-        try:
-            return Config(**self.facts["settings"])
-        except (KeyError, TypeError, ValueError):
+        """Returns those of its run, if that was of this task.
+
+        Raises:
+            ValueError: If they are damaged.
+        """
+        found = self.facts.get("settings", {})
+        # A setting that no other task has.
+        if "network" not in found:
             return None
+        return Config.from_dict(found, self.path.parent / runs.FACTS)
 
     def class_names(self, given: Sequence[str] | None, count: int) -> list[str]:
         """Returns a name for each class; see `classes.class_names`.
@@ -54,14 +64,6 @@ class Classifier:
         if given is None:
             given = self.facts.get("class_names")
         return class_names(given, count)
-
-    def announce(self, given: str | None) -> None:
-        """Prints the input range, if neither the user nor a run gives it.
-
-        Networks that this task has trained scale pixels themselves.
-        """
-        if given is None and self.settings() is None:
-            print(f"input range {self.input_range}, see --input-range")
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
         """Makes of uint8 images, channels last, what the model reads."""
@@ -115,24 +117,25 @@ def load_classifier(
     Args:
         path: The file, or the folder of a run; code in it is not run.
         size: Height and width of the images, for a model that takes any.
-        input_range: One of `options.INPUT_RANGES`. `None` is "0,255" for a
-            model that scales its images itself, and else "0,1".
+        input_range: One of `options.INPUT_RANGES`; `None` for that which the
+            first layer of the model tells.
+
+    Raises:
+        ValueError: If this is no classifier of images, or if nothing tells
+            which input range it was trained with.
     """
     path = saved.model_file(path)
     model = saved.load_model(path)
-    inputs = getattr(model, "inputs", None) or []
-    shapes = [tuple(each.shape) for each in inputs] or [(None,) * 4]
-    if len(shapes) > 1 or len(shapes[0]) != 4:
-        raise ValueError(
-            f"{path}: not a classifier of images, whose only input is a batch "
-            f"with four axes; the model takes {shapes}"
-        )
-    data_format = _data_format(model, shapes[0])
-    shape = _image_shape(path, shapes[0], data_format, size)
+    whole = saved.image_shape(path, model)
+    data_format = _data_format(model, whole)
+    shape = _image_shape(path, whole, data_format, size)
+    input_range = input_range or known_range(model)
     if input_range is None:
-        kinds = keras.layers.Rescaling, keras.layers.Normalization
-        scales = any(isinstance(each, kinds) for each in _layers(model))
-        input_range = "0,255" if scales else "0,1"
+        raise ValueError(
+            f"{path}: the file does not tell which pixels the model was "
+            "trained with, and with others it answers wrongly: give "
+            f"--input-range, one of {' '.join(INPUT_RANGES)}"
+        )
     if input_range in ("imagenet", "caffe") and shape[2] != 3:
         raise ValueError(
             f"{path}: the model reads grey images, and the input range "
@@ -148,7 +151,7 @@ def _data_format(model: keras.Model, shape: tuple) -> str:
     """Tells where the channels are; of an image, they are one or three."""
     first, last = (shape[axis] in (1, 3) for axis in (1, 3))
     if first == last:
-        formats = {getattr(x, "data_format", None) for x in _layers(model)}
+        formats = {getattr(x, "data_format", None) for x in layers_of(model)}
         first = "channels_first" in formats and "channels_last" not in formats
     return "channels_first" if first else "channels_last"
 
@@ -181,13 +184,6 @@ def _image_shape(
                 f"and --size is {list(chosen)}"
             )
     return (*chosen, channels or 3)
-
-
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
 
 
 def _sums_to_one(scores: np.ndarray) -> bool:

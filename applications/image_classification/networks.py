@@ -33,11 +33,6 @@ def build_network(config: Config, classes: int) -> keras.Model:
             f"--arguments: {config.network} has no arguments {unknown}; it "
             f"has {known}"
         )
-    if "attention" in arguments and config.attention not in layers.names():
-        raise ValueError(
-            f"--attention must be none or one of {layers.names()}; it is "
-            f"{config.attention}"
-        )
     if "seed" in known:
         # On PyTorch, only dropout with a seed has a state to go on from.
         arguments = {"seed": config.seed, **arguments}

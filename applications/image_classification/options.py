@@ -45,7 +45,7 @@ def add_images(made: argparse.ArgumentParser, required: bool = True) -> None:
         nargs="+",
         required=required,
         help="image files, or folders of them"
-        + ("" if required else "; None is --part of --data, all classes alike"),
+        + ("" if required else " (default: --part of --data, evenly by class)"),
     )
 
 
@@ -62,7 +62,7 @@ def model_parser(description: str) -> argparse.ArgumentParser:
         "--class-names",
         nargs="+",
         help="names in the order of the classes, or a text file with one a "
-        "line; None shows those of the run, or class indices",
+        "line (default: those of the run, or indices)",
     )
     made.add_argument(
         "--input-range",
@@ -70,8 +70,9 @@ def model_parser(description: str) -> argparse.ArgumentParser:
         metavar="RANGE",
         help="what the model wants pixels of 0 to 255 to be: 0,255 or 0,1 or "
         "-1,1; imagenet for (pixel / 255 - mean) / std as in torchvision; "
-        "caffe for blue, green, red less their means; None is 0,255 if the "
-        "model has a layer Rescaling or Normalization, else 0,1",
+        "caffe for blue, green, red less their means. Needed for a model "
+        "whose first layer does not scale pixels of 0 to 255, as that of "
+        "each run of this task does",
     )
     made.add_argument(
         "--size",
@@ -99,16 +100,16 @@ def _add_method_options(made: argparse.ArgumentParser) -> None:
         "--layer",
         nargs="+",
         help="names of layers, or paths as inner/conv5; the maps of several "
-        "are averaged; None is the last feature map",
+        "are averaged (default: the last feature map)",
     )
     made.add_argument(
         "--target",
-        help="name or index of the class that is explained; None is the most "
-        "probable one of each image",
+        help="name or index of the class that is explained (default: the one "
+        "that is predicted)",
     )
     for name, text in (
         ("aug", "average over mirrored, darker and lighter images"),
-        ("eigen", "first principal component in the place of the sum"),
+        ("eigen", "first principal component instead of the sum"),
     ):
         made.add_argument(f"--{name}-smooth", action="store_true", help=text)
 

@@ -30,7 +30,6 @@ def _predict(options: argparse.Namespace) -> None:
     classifier = load_classifier(
         options.model, options.size, options.input_range
     )
-    classifier.announce(options.input_range)
     images, sources = read_files(
         paths, classifier.shape, options.skip_bad, options.workers
     )

@@ -1,14 +1,31 @@
 """What models want pixels of 0 to 255 to be."""
 
+from collections.abc import Iterator
+
+import keras
 import numpy as np
 
 from keras_attn.applications import resnet
+from keras_attn.layers import MeanImage
 
 # Of red, green and blue in [0, 1].
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 # Means of blue, green and red, by which the first VGG was trained.
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68], "float32")
+
+# Layers that leave the values of pixels what they are.
+PASSED = (
+    keras.layers.InputLayer,
+    keras.Model,
+    keras.layers.Resizing,
+    keras.layers.CenterCrop,
+    keras.layers.RandomCrop,
+    keras.layers.RandomFlip,
+    keras.layers.RandomRotation,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+)
 
 
 def scaled(images: np.ndarray, input_range: str) -> np.ndarray:
@@ -25,3 +42,32 @@ def scaled(images: np.ndarray, input_range: str) -> np.ndarray:
         return images[..., ::-1] - CAFFE_MEAN
     low, high = map(int, input_range.split(","))
     return images / np.float32(255 / (high - low)) + low
+
+
+def known_range(model: keras.Model) -> str | None:
+    """Returns the input range, if the first layer of a model tells it.
+
+    A `Rescaling` by 1 / 255 or so was made for pixels of 0 to 255, as are a
+    `Normalization` and a `MeanImage` of means above 1; nothing else tells.
+    """
+    for layer in layers_of(model):
+        if isinstance(layer, keras.layers.Rescaling):
+            scale = np.max(np.abs(np.asarray(layer.scale, "float64")))
+            # From [0, 255] to [0, 1], to [-1, 1], or to deviations of 1.
+            return "0,255" if 0.003 < scale < 0.03 else None
+        kinds = keras.layers.Normalization, MeanImage
+        if isinstance(layer, kinds):
+            mean = keras.ops.convert_to_numpy(layer.mean)
+            is_forward = not getattr(layer, "invert", False)
+            return "0,255" if is_forward and mean.max() > 1.5 else None
+        if not isinstance(layer, PASSED):
+            return None
+    return None
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yields the layers of a model, and those of models in it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)

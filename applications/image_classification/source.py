@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from applications.common import runs
 from applications.common.classes import check_classes
 from applications.common.datasets import read_data
 from applications.common.parts import Part, part_of
@@ -40,6 +41,9 @@ def read_part(
         options.skip_bad,
         options.workers,
     )
+    is_same = options.data is None and classifier.shape == config.shape
+    if is_same:
+        runs.check_data(classifier.path.parent, data.digest())
     known = options.class_names or facts.get("class_names")
     if known is not None:
         check_classes(

@@ -9,17 +9,22 @@ import dataclasses
 import datetime
 import json
 import os
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from applications.common import command, files
+from applications.common import chosen, command, files, locks, runs
 from applications.common.machine import processor
 from applications.common.parts import Data, part_of
 from applications.image_classification import options as own_options
-from applications.image_classification.config import RESNETS, Config
-from applications.image_classification.train import read
+from applications.image_classification.config import (
+    ATTENTIONS,
+    RESNETS,
+    Config,
+)
+from applications.image_classification.train import config_of, read
 
 RESULT = "result.json"
 TABLE = "results.jsonl"
@@ -30,13 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command.parser(
         "Trains a ResNet with each block of attention and several seeds, one "
         "recipe for all, and writes one line of JSON for each run: accuracy "
-        "on the test images, parameters, seconds. Started again it goes on "
-        "where it was."
+        "on the test images, parameters, seconds. Ends with a table of the "
+        "blocks. Started again it goes on where it was."
     )
     parser.add_argument(
         "--attentions",
         nargs="+",
-        help="names of the blocks, and none; None is all of them",
+        help="names of the blocks: none, " + ", ".join(ATTENTIONS) + " "
+        "(default: all)",
     )
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each block"
@@ -48,10 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _study(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from keras_attn import layers
-
-    known = ["none", *layers.names()]
+    known = ["none", *ATTENTIONS]
     names = options.attentions or known
     for name in names:
         if name not in known:
@@ -63,31 +66,38 @@ def _study(options: argparse.Namespace) -> None:
             f"--network must be one of {RESNETS}, which have slots for "
             f"attention; it is {options.network}"
         )
+    locks.check_free(options.output)
     configs = [
-        Config.from_options(options, attention=name, seed=seed)
-        for name in names
-        for seed in options.seeds
+        config_of(options, attention=name, seed=seed)
+        for name in dict.fromkeys(names)
+        for seed in dict.fromkeys(options.seeds)
     ]
+    data = read(configs[0], options)
+    configs = [chosen.with_batch_size(x, data, options) for x in configs]
+    chosen.report(configs[0], options)
     lines = []
-    for line in _results(configs, options):
-        lines.append(json.dumps(line))
-        print(lines[-1], flush=True)
-        files.write_text(options.output / TABLE, "\n".join(lines) + "\n")
+    with locks.locked(options.output):
+        for line in _results(configs, data, options):
+            lines.append(line)
+            print(json.dumps(line), flush=True)
+            text = "".join(json.dumps(each) + "\n" for each in lines)
+            files.write_text(options.output / TABLE, text)
     print(f"wrote {options.output / TABLE}")
+    print(table(lines))
 
 
 def _results(
-    configs: list[Config], options: argparse.Namespace
+    configs: list[Config], data: Data, options: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
     """Yields what each run has come to, running those that have not."""
-    data: Data | None = None
+    seed = configs[0].seed
     for config in configs:
+        if config.data is not None and config.seed != seed:
+            # The seed divides a folder.
+            data, seed = read(config, options), config.seed
         folder = options.output / f"{config.attention}_{config.seed}"
         if options.restart:
             (folder / RESULT).unlink(missing_ok=True)
-        if data is None or config.data is not None:
-            # The seed divides a folder.
-            data = read(config, options)
         yield _result(config, data, folder, options)
 
 
@@ -107,8 +117,9 @@ def _result(
     began, before = time.perf_counter(), folder.exists()
     result = train_model(config, data, run)
     seconds = time.perf_counter() - began
-    if (folder / RESULT).exists():
-        return json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    known = runs.read_result(folder, RESULT)
+    if known is not None:
+        return known
     classifier = load_classifier(folder)
     names = data.class_names
     matrix = confusion(classifier, part_of(data, "test"), len(names))
@@ -127,10 +138,38 @@ def _result(
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "date": datetime.date.today().isoformat(),
     }
-    files.write_text(folder / RESULT, json.dumps(found) + "\n")
+    runs.write_result(folder, RESULT, found)
     # Or the graphs of all runs would stay in memory.
     keras.backend.clear_session()
     return found
+
+
+def table(lines: Sequence[dict[str, Any]]) -> str:
+    """Returns a row for each block: the mean over its seeds, and deviations.
+
+    The deviation is that of the seeds, with their number less one below the
+    line; a single seed has none. So have seconds that no run knows.
+
+    Args:
+        lines: Of the runs, in the order of the blocks.
+    """
+    width = max(len("block"), *(len(line["attention"]) for line in lines))
+    rows = [
+        f"{'block':{width}}  accuracy  deviation  seeds  parameters  seconds"
+    ]
+    for name in dict.fromkeys(line["attention"] for line in lines):
+        own = [line for line in lines if line["attention"] == name]
+        accuracies = [line["test_accuracy"] for line in own]
+        known = [x["seconds"] for x in own if x["seconds"] is not None]
+        several = len(own) > 1
+        deviation = f"{statistics.stdev(accuracies):.4f}" if several else "-"
+        seconds = f"{statistics.mean(known):.1f}" if known else "-"
+        rows.append(
+            f"{name:{width}}  {statistics.mean(accuracies):8.4f}  "
+            f"{deviation:>9}  {len(own):5}  {own[0]['parameters']:10,}  "
+            f"{seconds:>7}"
+        )
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":

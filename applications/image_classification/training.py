@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from applications.common import files, resume, saved
+from applications.common import arrays, files, resume, runs, saved
 from applications.common.parts import Data, Part
 from applications.common.results import Result
 from applications.common.schedules import cosine
@@ -36,6 +36,11 @@ def train_model(config: Config, data: Data, run: Run) -> Result:
         "weights_digest": saved.digest(config.weights),
     }
 
+    # Of all that decides what a frozen network sees, so that no features of
+    # other data are read, whatever lies in the folder.
+    started = {"settings": config.to_dict(), **facts}
+    digest = runs.digest({**started, "backend": keras.backend.backend()})
+
     def prepare(_: resume.ResumableTraining) -> Prepared:
         network = networks.build_network(config, classes)
         if config.frozen:
@@ -46,12 +51,11 @@ def train_model(config: Config, data: Data, run: Run) -> Result:
 
         def batches(name: str) -> Images | Features:
             part, is_training = getattr(data, name), name == "train"
+            file = runs.FEATURES.replace("*", f"{name}-{digest}")
             if backbone is None:
                 return Images(part, config, classes, is_training, run.workers)
             return Features(
-                features_of(
-                    backbone, part, run.folder / f"features-{name}.npy"
-                ),
+                features_of(backbone, part, run.folder / file),
                 one_hot(part.labels, classes),
                 config.batch_size,
                 config.seed if is_training else None,
@@ -112,10 +116,16 @@ def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
     Args:
         backbone: Model from pixels of 0 to 255 to vectors.
         part: The images.
-        path: File for the features, of a run's folder.
+        path: File for the features, of a run's folder. One that is damaged
+            is reported, and written anew.
+
+    Raises:
+        ValueError: If the network makes numbers that are not finite.
     """
-    if path.exists():
-        return np.load(path)
+    shape = (len(part), *backbone.output_shape[1:])
+    known = arrays.read(path, shape, "float32")
+    if known is not None:
+        return known
     first = keras.config.image_data_format() == "channels_first"
     found = []
     for start in range(0, len(part), BATCH):
@@ -124,6 +134,11 @@ def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
         seen = backbone.predict_on_batch(images)
         found.append(np.asarray(seen, "float32"))
     features = np.concatenate(found)
+    if not np.isfinite(features).all():
+        raise ValueError(
+            "the frozen network makes NaN or infinity of these images: check "
+            "--weights and --input-range"
+        )
     with files.replacing(path) as partial:
         np.save(partial, features)
     return features

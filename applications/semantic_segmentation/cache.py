@@ -1,14 +1,15 @@
 """What frozen layers see, computed once and kept on disk."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from applications.common import files
+from applications.common import arrays, files, locks
 from applications.semantic_segmentation.views import (
     Scene,
     View,
@@ -18,6 +19,7 @@ from applications.semantic_segmentation.views import (
 
 BATCH = 4
 DONE = "done.json"
+NAME = "features{}.npy"
 
 
 def features_of(
@@ -59,12 +61,30 @@ def features_of(
     }
     text = json.dumps(facts, sort_keys=True)
     folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
-    names = [f"features{i}.npy" for i in range(len(trunk.outputs))]
+    shapes = [(len(views), *each.shape[1:]) for each in trunk.outputs]
+    # Runs share a cache, and two of them may need the same at once.
+    with locks.locked(folder, wait=True):
+        found = _read(folder, shapes, (len(views), size, size))
+        if found is None:
+            _compute(trunk, scenes, views, size, folder, verbose)
+            files.write_text(folder / DONE, text + "\n")
+            found = _read(folder, shapes, (len(views), size, size))
+    return found
+
+
+def _read(
+    folder: Path, shapes: list[tuple], masks: tuple
+) -> tuple[list[np.ndarray], np.ndarray] | None:
+    """Returns features and masks that are whole, or nothing."""
     if not (folder / DONE).exists():
-        _compute(trunk, scenes, views, size, folder, names, verbose)
-        files.write_text(folder / DONE, text + "\n")
-    masks = np.load(folder / "masks.npy")
-    return [np.load(folder / name, mmap_mode="r") for name in names], masks
+        return None
+    found = [arrays.read(folder / "masks.npy", masks, "uint8")]
+    for index, shape in enumerate(shapes):
+        path = folder / NAME.format(index)
+        found.append(arrays.read(path, shape, "float16", mapped=True))
+    if any(each is None for each in found):
+        return None
+    return found[1:], found[0]
 
 
 def _digest(model: keras.Model) -> str:
@@ -80,44 +100,47 @@ def _compute(
     views: Sequence[View],
     size: int,
     folder: Path,
-    names: Sequence[str],
     verbose: int,
 ) -> None:
     """Writes the files; what a killed process left is written over."""
-    folder.mkdir(parents=True, exist_ok=True)
+    # Or a process that dies in between would leave old files with new ones.
+    (folder / DONE).unlink(missing_ok=True)
     bar = keras.utils.Progbar(len(views), unit_name="view", verbose=verbose)
-    arrays: list[np.ndarray] = []
     masks = np.empty((len(views), size, size), "uint8")
-    for start in range(0, len(views), BATCH):
-        chosen = views[start : start + BATCH]
-        pieces = [read_view(scenes, view, size) for view in chosen]
-        images, found = map(np.stack, zip(*pieces, strict=True))
-        masks[start : start + len(chosen)] = found
-        # Always as many, so that nothing is compiled for the last ones.
-        images = np.resize(images, (BATCH, *images.shape[1:]))
-        ready = preprocess(images, keras.config.image_data_format())
-        outputs = trunk.predict_on_batch(ready)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
-        arrays = arrays or [
-            np.lib.format.open_memmap(
-                folder / name, "w+", "float16", (len(views), *y.shape[1:])
-            )
-            for name, y in zip(names, outputs, strict=True)
-        ]
-        for array, y in zip(arrays, outputs, strict=True):
-            _store(array, start, np.asarray(y)[: len(chosen)])
-        bar.update(start + len(chosen))
-    for array in arrays:
-        array.flush()
+    with contextlib.ExitStack() as stack:
+        appends: list[Callable] = []
+        for start in range(0, len(views), BATCH):
+            chosen = views[start : start + BATCH]
+            pieces = [read_view(scenes, view, size) for view in chosen]
+            images, found = map(np.stack, zip(*pieces, strict=True))
+            masks[start : start + len(chosen)] = found
+            # Always as many, so that nothing is compiled for the last ones.
+            images = np.resize(images, (BATCH, *images.shape[1:]))
+            ready = preprocess(images, keras.config.image_data_format())
+            outputs = trunk.predict_on_batch(ready)
+            outputs = outputs if isinstance(outputs, list) else [outputs]
+            appends = appends or [
+                stack.enter_context(
+                    arrays.writing(
+                        folder / NAME.format(index),
+                        (len(views), *y.shape[1:]),
+                        "float16",
+                    )
+                )
+                for index, y in enumerate(outputs)
+            ]
+            for append, y in zip(appends, outputs, strict=True):
+                append(_half(np.asarray(y)[: len(chosen)]))
+            bar.update(start + len(chosen))
     with files.replacing(folder / "masks.npy") as partial:
         np.save(partial, masks)
 
 
-def _store(array: np.ndarray, start: int, values: np.ndarray) -> None:
+def _half(values: np.ndarray) -> np.ndarray:
     largest = float(np.abs(values).max(initial=0.0))
     if not largest <= float(np.finfo("float16").max):
         raise ValueError(
             f"features of up to {largest} do not fit into half precision: "
             "use --finetune, which keeps none, or other --weights"
         )
-    array[start : start + len(values)] = values
+    return values.astype("float16")

@@ -28,7 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output",
         type=Path,
-        default=argparse.SUPPRESS,
         help="folder for the drawing and the scores (default: the model's)",
     )
     return command.run(parser, _evaluate, argv)
@@ -47,7 +46,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     names = loaded.class_names
     print(f"{options.part} scenes of {loaded.path}: {len(scenes)}")
     print(reports.iou_table(matrix, names))
-    folder = getattr(options, "output", loaded.path.parent)
+    folder = options.output or loaded.path.parent
     reports.write(folder, matrix, names, {"part": options.part}, as_shares=True)
 
 

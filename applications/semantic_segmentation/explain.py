@@ -4,9 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from applications.common import command
+from applications.common import command, runs
 from applications.common.images import read_picture
 from applications.semantic_segmentation.config import DEFAULT_RUN
+
+NAME = "scales.png"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,17 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--image",
         type=Path,
         nargs="+",
-        help="image files in the place of a scene of the data",
+        help="image files instead of a scene of the data",
     )
     parser.add_argument(
         "--index", type=int, default=0, help="which scene of the data"
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/semantic_segmentation/scales.png"),
-        help="the drawing, .png, .svg or .pdf",
-    )
+    command.add_output(parser, "the drawing, .png, .svg or .pdf", NAME)
     return command.run(parser, _explain, argv)
 
 
@@ -55,7 +52,8 @@ def _explain(options: argparse.Namespace) -> None:
     found = {
         source: scale_maps(loaded, image) for source, image in pictures.items()
     }
-    draw(loaded, pictures, found, options.output)
+    output = options.output or runs.folder_of(options.model) / NAME
+    draw(loaded, pictures, found, output)
     for source, each in found.items():
         means = ", ".join(
             f"{scale:g}: {mean:.3f}"
@@ -64,7 +62,7 @@ def _explain(options: argparse.Namespace) -> None:
             )
         )
         print(f"{source}: mean weight of scale {means}")
-    print(f"wrote {options.output}")
+    print(f"wrote {output}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -54,9 +56,29 @@ def load_weights(model: keras.Model, source: str) -> None:
     if source == "hed":
         load_vgg16(model)
     elif source.lower().endswith(SUFFIXES):
-        load_torch(model, source, strict=False)
+        report = load_torch(model, source, strict=False)
+        # Of the five stages: Caffe's names, torchvision's and the reference's.
+        stages = re.compile(r"(backbones?\.(\d\.)?)?(conv|features)\d?[._\d]")
+        lost = [name for name in report.missing if stages.match(name)]
+        if lost:
+            raise ValueError(
+                f"{source}: not the weights of a VGG16 or DeepLab: {len(lost)} "
+                f"arrays of its convolutions are missing, such as {lost[0]}"
+            )
     else:
+        _load_keras_weights(model, source)
+
+
+def _load_keras_weights(model: keras.Model, source: str) -> None:
+    try:
         model.load_weights(source)
+    # h5py and Keras raise whatever broken bytes lead them to.
+    except Exception as problem:
+        reason = " ".join(str(problem).split())[:300]
+        raise ValueError(
+            f"{source}: not weights of this network in Keras' format, "
+            f".weights.h5 or .keras ({reason})"
+        ) from problem
 
 
 def digest_of(source: str) -> str:
@@ -134,11 +156,33 @@ def load_model(path: Path) -> Loaded:
             f"{path}: no {runs.FACTS} lies beside it, which tells the classes"
         )
     facts = runs.read(path.parent)
+    file = path.parent / runs.FACTS
+    config = Config.from_dict(facts["settings"], file)
+    names = facts["class_names"]
+    palette = _palette(facts.get("palette"), len(names), file)
     model = saved.load_model(path)
-    return Loaded(
-        keras.Model(model.input, main_output(model.output)),
-        facts["class_names"],
-        np.array(facts["palette"], "uint8"),
-        Config(**facts["settings"]),
-        path,
-    )
+    saved.image_shape(path, model)
+    scores = main_output(model.output)
+    found = keras.Model(model.input, scores)
+    shape = tuple(scores.shape)
+    if len(shape) != 4 or len(names) not in (shape[1], shape[3]):
+        raise ValueError(
+            f"{path}: the model has outputs {shape}, and its run "
+            f"has the {len(names)} classes {names}"
+        )
+    return Loaded(found, names, palette, config, path)
+
+
+def _palette(colours: Any, classes: int, path: Path) -> np.ndarray:
+    """Returns the colours of a run's classes, as they were saved."""
+    try:
+        found = np.array(colours)
+        is_palette = found.shape == (classes, 3) and found.dtype.kind == "i"
+    except ValueError:
+        is_palette = False
+    if not is_palette or found.min() < 0 or found.max() > 255:
+        raise ValueError(
+            f"{path}: not the facts of a run (palette is missing, or not a "
+            f"colour for each class); {runs.REMEDY}"
+        )
+    return found.astype("uint8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from applications.common import command, files
+from applications.common import command, files, runs
 from applications.common.extras import optional
 from applications.common.images import read_picture
 from applications.common.problems import Problems
@@ -15,6 +15,8 @@ from applications.semantic_segmentation.options import (
     add_test_scales,
     check_test_scales,
 )
+
+NAME = "predictions"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,12 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         DEFAULT_RUN,
     )
     parser.add_argument("images", type=Path, nargs="+", help="image files")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/semantic_segmentation/predictions"),
-        help="folder for the files",
-    )
+    command.add_output(parser, "folder for the files", NAME)
     add_test_scales(parser)
     return command.run(parser, _predict, argv)
 
@@ -52,6 +49,7 @@ def _predict(options: argparse.Namespace) -> None:
     from applications.semantic_segmentation.predicting import predict_mask
 
     loaded = load_model(options.model)
+    output = options.output or runs.folder_of(options.model) / NAME
     problems = Problems(options.skip_bad)
     for path in options.images:
         try:
@@ -62,10 +60,10 @@ def _predict(options: argparse.Namespace) -> None:
         mask = predict_mask(
             loaded, image, None, options.test_scales, options.flip
         )
-        target = options.output / f"{path.stem}.png"
+        target = output / f"{path.stem}.png"
         write_index_png(target, mask, loaded.palette)
         drawn = overlay(image, mask, loaded.palette)
-        shown = options.output / f"{path.stem}_overlay.png"
+        shown = output / f"{path.stem}_overlay.png"
         with files.replacing(shown) as partial:
             optional("PIL.Image", "images").fromarray(drawn).save(partial)
         print(f"{path}\t{target}\t{_shares(mask, loaded.class_names)}")

@@ -69,7 +69,10 @@ def write_page(page: Path, arms: list[Arm], run: Path) -> None:
         arms: What was found.
         run: Folder of the network that is drawn.
     """
-    text = page.read_text(encoding="utf-8")
+    try:
+        text = page.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{page}: not a text file in UTF-8") from problem
     if not all(mark in text for mark in MARKS):
         raise ValueError(f"{page}: must have the lines {' and '.join(MARKS)}")
     before, rest = text.split(MARKS[0])

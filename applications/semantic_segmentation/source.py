@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 
+from applications.common import runs
 from applications.common.classes import check_classes
 from applications.semantic_segmentation.climate import blocks
 from applications.semantic_segmentation.config import Config
@@ -52,6 +53,8 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
     if config.data is None:
         return whole_maps(config, options.part)
     scenes = read_for(config, options.skip_bad, options.workers)
+    if not options.data:
+        runs.check_data(loaded.path.parent, scenes.digest())
     check_classes(loaded.path, loaded.class_names, scenes.class_names)
     part = getattr(scenes, options.part)
     if not part:

@@ -6,14 +6,13 @@ pictures. Started again it goes on where it was.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from applications.common import command, files, reports
+from applications.common import command, reports, runs
 from applications.semantic_segmentation import climate
 from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.results import Arm, write_page
@@ -36,7 +35,8 @@ ARMS = {
     "maximum": {"merge": "maximum", "extra_supervision": True},
     "one scale": {"scales": "1"},
 }
-SCORES = "scores.json"
+# Not `scores.json`, which `evaluate` writes for any part.
+RESULT = "result.json"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,8 +83,6 @@ def _study(options: argparse.Namespace) -> None:
 
 def run(config: Config, folder: Path, cache: Path) -> dict:
     """Trains and tests one network, or reads what was found before."""
-    if (folder / SCORES).exists():
-        return json.loads((folder / SCORES).read_text(encoding="utf-8"))
     # Late, because Keras reads the backend when it is imported.
     import keras
 
@@ -94,16 +92,20 @@ def run(config: Config, folder: Path, cache: Path) -> dict:
     from applications.semantic_segmentation.source import read_for, whole_maps
     from applications.semantic_segmentation.training import train_model
 
-    began = time.perf_counter()
+    began, before = time.perf_counter(), folder.exists()
     train_model(config, read_for(config), Run(folder, verbose=2), cache)
     seconds = time.perf_counter() - began
+    known = runs.read_result(folder, RESULT)
+    if known is not None:
+        return known
     matrix = confusion(load_model(folder), whole_maps(config, "test"))
     found = {
         "confusion": matrix.tolist(),
-        "seconds": seconds,
+        # Of a run that was stopped in between they are not known.
+        "seconds": None if before else seconds,
         "backend": keras.backend.backend(),
     }
-    files.write_text(folder / SCORES, json.dumps(found) + "\n")
+    runs.write_result(folder, RESULT, found)
     # Or the graphs of all runs would stay in memory.
     keras.backend.clear_session()
     return found

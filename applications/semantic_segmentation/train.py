@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from applications.common import command, results
+from applications.common import command, locks, results
 from applications.semantic_segmentation.config import DEFAULT_RUN, Config
 
 CACHE = "runs/features"
@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
+    locks.check_free(options.output)
     # Late, because Keras reads the backend when it is imported.
     from applications.common.training import Run
     from applications.semantic_segmentation.source import read_for

@@ -8,6 +8,7 @@ import keras
 import pytest
 
 from applications.common import command
+from keras_attn import layers
 
 ROOT = pathlib.Path(command.__file__).parents[2]
 MODULES = [
@@ -17,14 +18,16 @@ MODULES = [
 ]
 # Prints the exit status of each module, and whether Keras was imported.
 HELP = """
-import importlib, json, sys
-usages = {}
+import contextlib, importlib, io, json, sys
+texts = {}
 for name in sys.argv[1:]:
+    module, out = importlib.import_module(name), io.StringIO()
     try:
-        importlib.import_module(name).main(["--help"])
+        with contextlib.redirect_stdout(out):
+            module.main(["--help"])
     except SystemExit as end:
-        usages[name] = end.code
-print(json.dumps([usages, "keras" in sys.modules]))
+        texts[name] = end.code, out.getvalue()
+print(json.dumps([texts, "keras" in sys.modules]))
 """
 START = """
 import importlib, sys
@@ -93,11 +96,12 @@ class TestBackend:
         assert run(lambda options: None, "--backend", other) == 2
         assert "already runs" in capsys.readouterr().err
 
-    def test_can_be_chosen_since_parsing_does_not_import_keras(self):
-        done = fresh(HELP)
-        usages, imported = json.loads(done.stdout.splitlines()[-1])
+    def test_can_be_chosen_since_parsing_does_not_import_keras(self, helps):
+        texts, imported = helps
         assert len(MODULES) == 20
-        assert usages == dict.fromkeys(MODULES, 0)
+        assert {name: code for name, (code, _) in texts.items()} == (
+            dict.fromkeys(MODULES, 0)
+        )
         assert not imported
 
     def test_that_cannot_be_used_is_one_line_of_every_command(self):
@@ -108,3 +112,37 @@ class TestBackend:
             assert "backend='numpy', from KERAS_BACKEND. Installed: " in line
             assert line.endswith(" Or pass --backend.")
         assert not any("Traceback" in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def helps():
+    """What each command prints by `--help`, and whether it needs Keras."""
+    done = fresh(HELP, COLUMNS="1000")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class TestHelp:
+    def test_no_default_says_nothing(self, helps):
+        assert len(MODULES) > 15
+        for name, (_, text) in helps[0].items():
+            for word in ("None", "False", "Path(", "default: )", "[]"):
+                assert word not in text, name
+
+    def test_defaults_that_say_something_are_shown(self, helps):
+        for name in ("image_classification.train", "facial_expression.train"):
+            text = helps[0][f"applications.{name}"][1]
+            assert "(default: 0)" in text and "(default: none)" in text
+
+    def test_the_names_of_all_blocks_are_listed(self, helps):
+        for name in ("train", "study"):
+            text = helps[0][f"applications.image_classification.{name}"][1]
+            (line,) = [x for x in text.splitlines() if "bilinear" in x]
+            listed = set(line.replace(",", " ").split())
+            assert {"none", *layers.names()} <= listed
+
+
+def test_an_error_is_one_line_of_limited_length():
+    line = command.line_of(ValueError("name\n" * 10**6))
+    assert len(line) < 3000 and "\n" not in line
+    full = OSError(28, "No space left on device", "/a/model.keras")
+    assert command.line_of(full) == "/a/model.keras: No space left on device"

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,3 +130,54 @@ def test_a_state_whose_arrays_are_gone_is_refused(tmp_path):
     training = resume.ResumableTraining(tmp_path, tiny_run.EPOCHS)
     with pytest.raises(ValueError, match="state-0001.npz: cannot go on"):
         training.restore(tiny_run.model())
+
+
+def spoil(folder, name, value):
+    """Writes a value into one of the arrays of a state."""
+    path = folder / "state-0001.npz"
+    with np.load(path) as stored:
+        arrays = {each: stored[each] for each in stored.files}
+    (key,) = [each for each in arrays if name in each][:1]
+    arrays[key] = np.full_like(arrays[key], value)
+    np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize("name", ["dense", "momentum"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_state_that_diverged_is_refused_and_changes_nothing(
+    once, tmp_path, name, value
+):
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+    spoil(tmp_path, name, value)
+    model = tiny_run.model()
+    resume.build_all(model)
+    before = variables(model)
+    training = resume.ResumableTraining(tmp_path, tiny_run.EPOCHS)
+    with pytest.raises(ValueError, match="NaN or infinity.*--restart") as e:
+        training.restore(model)
+    assert str(e.value).startswith(f"{tmp_path / 'state-0001.npz'}: ")
+    for old, now in zip(before, variables(model), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_a_training_that_diverges_ends_and_keeps_the_epoch_before(
+    once, tmp_path
+):
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+    before = {x.name: x.read_bytes() for x in tmp_path.iterdir()}
+
+    class Diverge(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.layers[-1].bias.assign([np.nan, 0.0])
+
+    with pytest.raises(ValueError, match="epoch 2: stopped: .*dense.*lower"):
+        tiny_run.run(tmp_path, [Diverge()])
+    assert {x.name: x.read_bytes() for x in tmp_path.iterdir()} == before
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """The folder of a run that was stopped after its first epoch."""
+    folder = tmp_path_factory.mktemp("once")
+    tiny_run.run(folder, epochs=1)
+    return folder

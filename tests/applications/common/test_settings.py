@@ -150,6 +150,33 @@ def test_settings_survive_json():
     assert Tiny(**json.loads(json.dumps(made.to_dict()))) == made
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": "3"}, "seed is '3'"),
+        ({"seed": True}, "seed is True"),
+        ({"loud": 1}, "loud is 1"),
+        ({"data": 4}, "data is 4"),
+        ({"learning_rate": None}, "learning_rate is None"),
+        ({"colour": 1}, "colour is unknown"),
+        ({"seed": -1}, "--seed must be 0 or more"),
+    ],
+)
+def test_damaged_settings_are_refused(change, words):
+    saved = {**Tiny().to_dict(), **change}
+    with pytest.raises(ValueError, match=f"^run.json: .*{words}"):
+        Tiny.from_dict(saved, "run.json")
+    whole = {**Tiny().to_dict(), "learning_rate": 1}
+    assert Tiny.from_dict(whole, "run.json").learning_rate == 1
+
+
+def test_a_setting_that_is_missing_is_not_guessed():
+    saved = Tiny().to_dict()
+    del saved["seed"]
+    with pytest.raises(ValueError, match="seed is missing.*--restart"):
+        Tiny.from_dict(saved, "run.json")
+
+
 @pytest.mark.parametrize("kind", TASKS)
 class TestTasks:
     def test_the_options_have_the_defaults_of_the_settings(self, kind):
@@ -164,4 +191,8 @@ class TestTasks:
 
     def test_settings_survive_json(self, kind):
         made = kind(seed=3, epochs=7, data="/a")
-        assert kind(**json.loads(json.dumps(made.to_dict()))) == made
+        saved = json.loads(json.dumps(made.to_dict()))
+        assert kind.from_dict(saved, "run.json") == made
+
+    def test_one_epoch_is_enough(self, kind):
+        assert parsed("--epochs", "1", kind=kind).epochs == 1

@@ -19,6 +19,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ import keras
 import numpy as np
 import pytest
 
-from applications.common import resume
+from applications.common import locks, resume
 from tests.contracts import devices
 
 
@@ -180,6 +181,42 @@ class TrainingContract:
         assert f"is {seed} there and {seed + 1} here" in error
         assert "--restart" in error and error.count("\n") == 1
         assert content_of(trained) == before
+
+    @pytest.mark.parametrize("name", ["run.json", "state.json"])
+    @pytest.mark.parametrize("content", [b"{}", b"[]", b"", b"\x80\x81"])
+    def test_a_damaged_file_is_one_line_with_what_helps(
+        self, trained, command, tmp_path, capsys, name, content
+    ):
+        run = tmp_path / "run"
+        shutil.copytree(trained, run)
+        (run / name).write_bytes(content)
+        before = content_of(run)
+        assert self.main(*command, "--output", run) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith(f"error: {run / name}: not the ")
+        assert "--restart" in error
+        assert content_of(run) == before
+
+    def test_a_folder_in_use_is_refused(
+        self, trained, command, tmp_path, capsys
+    ):
+        # Also one whose run would be removed.
+        with locks.locked(tmp_path):
+            for more in ((), ("--restart",)):
+                argv = [*command, "--output", tmp_path, *more]
+                assert self.main(*argv) == 2
+                error = capsys.readouterr().err.splitlines()[-1]
+                words = "another process works in this folder"
+                assert error.startswith(f"error: {tmp_path}: {words}")
+
+    def test_a_finished_run_without_its_model_says_so(
+        self, trained, command, tmp_path, capsys
+    ):
+        run = tmp_path / "run"
+        shutil.copytree(trained, run)
+        (run / "model.keras").unlink()
+        assert self.main(*command, "--output", run) == 2
+        assert "model.keras: missing" in capsys.readouterr().err
 
     def test_bad_data_are_one_line_and_status_2(
         self, command, tmp_path, capsys

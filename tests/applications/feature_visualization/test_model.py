@@ -125,18 +125,23 @@ class TestLoadModel:
     @pytest.mark.parametrize(
         "change, message",
         [
-            ({"class_names": ["a", "b"]}, r"outputs \(10,\).*\['a', 'b'\]"),
+            ({"class_names": ["a", "b"]}, r"outputs \[\(10,\)\].*\['a', 'b'\]"),
             ({"settings": {"crop": 10}}, "images of 10 pixels"),
-            ({"settings": {"colour": 1}}, "not the facts of a run of this"),
+            ({"settings": {"colour": 1}}, "not settings of this task"),
+            ({"settings": {"crop": "9"}}, "crop is '9'"),
             ({"settings": {"crop": 2}}, "--crop must be"),
-            ({"settings": None}, "not the facts of a run of this"),
+            ({"settings": None}, "run.json: not the facts of a run"),
         ],
     )
     def test_facts_of_another_model_are_refused(
         self, trained, tmp_path, change, message
     ):
         shutil.copy(trained / "model.keras", tmp_path)
-        facts = {**json.loads((trained / "run.json").read_text()), **change}
+        facts = json.loads((trained / "run.json").read_text())
+        settings = {**facts["settings"], **(change.get("settings") or {})}
+        if change.get("settings"):
+            change = {"settings": settings}
+        facts = {**facts, **change}
         (tmp_path / "run.json").write_text(json.dumps(facts))
         with pytest.raises(ValueError, match=message):
             networks.load_model(tmp_path)

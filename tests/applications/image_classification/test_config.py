@@ -2,8 +2,12 @@ import argparse
 
 import pytest
 
-from applications.image_classification.config import Config, parsed_arguments
-from keras_attn import applications
+from applications.image_classification.config import (
+    ATTENTIONS,
+    Config,
+    parsed_arguments,
+)
+from keras_attn import applications, layers
 
 
 def test_options_become_settings():
@@ -15,6 +19,18 @@ def test_options_become_settings():
     assert made.network_arguments == {"placement": "last", "attention": "eca"}
     assert (made.mixup, made.mirror, made.shape) == (0.2, True, (28, 28, 3))
     assert Config(**made.to_dict()) == made
+
+
+def test_every_block_is_a_choice():
+    assert sorted(ATTENTIONS) == layers.names()
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [("1", 0), ("2", 1), ("9", 1)])
+def test_the_rate_rises_in_an_epoch_if_there_is_another(epochs, expected):
+    parser = argparse.ArgumentParser()
+    Config.add_options(parser)
+    found = Config.from_options(parser.parse_args(["--epochs", epochs]))
+    assert found.warmup_epochs == expected
 
 
 def test_every_network_is_an_application():
@@ -67,6 +83,10 @@ def test_other_arguments_are_refused(text):
         ({"size": 0}, "--size must be positive; it is 0"),
         ({"batch_size": 1}, "--batch-size must be 2 or more"),
         ({"network": "ViT", "attention": "se"}, "--attention must be none"),
+        (
+            {"attention": "sea"},
+            "--attention must be none or one of .* se, .*a$",
+        ),
         ({"input_range": "imagenet"}, "--input-range must be of grey images"),
         ({"weight_decay": -1.0}, "--weight-decay must be 0, or"),
         ({"weight_decay": float("nan")}, "--weight-decay"),

@@ -1,10 +1,12 @@
 import json
+import shutil
 
+import keras
 import numpy as np
 import pytest
 
 from applications.common.datasets import read_data
-from applications.image_classification import evaluate
+from applications.image_classification import evaluate, ranges
 from applications.image_classification.loading import load_classifier
 from tests.applications.image_classification.conftest import draw_image
 from tests.applications.image_classification.tiny import make_classifier
@@ -24,8 +26,6 @@ def test_counts_what_the_run_was_tested_on(trained, fashion, tmp_path, capsys):
     assert scores["part"] == "test" and scores["accuracy"] == right / 20
     assert np.trace(scores["confusion"]) == right
     assert (tmp_path / "confusion.png").stat().st_size > 1000
-    # What a run brings along is not asked for.
-    assert "input range" not in out
 
 
 def test_many_images_are_predicted_a_few_at_a_time(trained, fashion):
@@ -62,9 +62,13 @@ def test_any_saved_classifier(saved, lights, capsys):
     # All these images are alike: it calls each bright.
     path = saved(make_classifier())
     argv = ["--model", str(path), "--data", str(lights), "--batch-size", "2"]
-    assert evaluate.main(argv) == 0
-    out = capsys.readouterr().out
-    assert "accuracy 0.6000" in out and "input range 0,1" in out
+    # Nothing in it tells which pixels it was trained with.
+    assert evaluate.main(argv) == 2
+    error = capsys.readouterr().err
+    assert f"error: {path}: " in error
+    assert "give --input-range, one of 0,255 0,1 -1,1 imagenet caffe" in error
+    assert evaluate.main([*argv, "--input-range", "0,1"]) == 0
+    assert "accuracy 0.6000" in capsys.readouterr().out
     assert (path.parent / "scores.json").exists()
 
 
@@ -77,7 +81,8 @@ def test_any_saved_classifier(saved, lights, capsys):
     ],
 )
 def test_refuses(saved, options, message, capsys):
-    assert evaluate.main(["--model", str(saved()), *options]) == 2
+    argv = ["--model", str(saved()), "--input-range", "0,1", *options]
+    assert evaluate.main(argv) == 2
     assert message in capsys.readouterr().err
 
 
@@ -85,16 +90,17 @@ def test_a_run_of_another_task_is_any_saved_classifier(saved, lights, capsys):
     path = saved(make_classifier(), "model.keras")
     facts = {"settings": {"ratio": 4}, "class_names": ["bright", "dim"]}
     (path.parent / "run.json").write_text(json.dumps(facts))
-    assert evaluate.main(["--model", str(path)]) == 2
+    pixels = ["--input-range", "0,1"]
+    assert evaluate.main(["--model", str(path), *pixels]) == 2
     assert "no run of this task" in capsys.readouterr().err
     argv = ["--model", str(path.parent), "--data", str(lights)]
-    assert evaluate.main(argv) == 0
-    # Its input range is a guess, and said to be.
-    assert "input range 0,1" in capsys.readouterr().out
+    assert evaluate.main(argv) == 2
+    assert "give --input-range" in capsys.readouterr().err
+    assert evaluate.main([*argv, *pixels]) == 0
 
 
 def test_other_classes_are_refused(saved, lights, trained, capsys):
-    argv = ["--data", str(lights), "--model"]
+    argv = ["--data", str(lights), "--input-range", "0,1", "--model"]
     three = saved(make_classifier(classes=3), "three.keras")
     assert evaluate.main([*argv, str(three)]) == 2
     error = capsys.readouterr().err
@@ -105,3 +111,52 @@ def test_other_classes_are_refused(saved, lights, trained, capsys):
     two = saved(make_classifier(), "two.keras")
     assert evaluate.main([*argv, str(two), *names]) == 2
     assert "['dim', 'bright']" in capsys.readouterr().err
+
+
+scaling = keras.layers.Rescaling
+normal = keras.layers.Normalization
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        *(([scaling(1 / 255)], "0,255"), ([scaling(1 / 127.5, -1)], "0,255")),
+        ([keras.layers.RandomFlip(), scaling([1 / 58] * 3)], "0,255"),
+        ([normal(mean=[123.0] * 3, variance=[3000.0] * 3)], "0,255"),
+        # Of shares, of what is already around 0, or after something else.
+        *(([scaling(2.0, -1)], None), ([], None)),
+        ([normal(mean=[0.48] * 3, variance=[0.05] * 3)], None),
+        ([keras.layers.ReLU(), scaling(1 / 255)], None),
+    ],
+)
+def test_only_a_first_layer_that_scales_tells_the_range(first, expected):
+    model = make_classifier(first=first)
+    assert ranges.known_range(model) == expected
+    inside = keras.Sequential([keras.Input((24, 24, 3)), model])
+    assert ranges.known_range(inside) == expected
+
+
+def test_data_that_have_changed_are_reported(
+    trained, fashion, tmp_path, capsys
+):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**facts, "data_digest": "old"}))
+    for folder, expected in ((trained, False), (run, True)):
+        argv = ["--model", str(folder), "--output", str(tmp_path)]
+        assert evaluate.main(argv) == 0
+        error = capsys.readouterr().err
+        assert ("have changed since this run" in error) == expected
+
+
+def test_a_run_whose_settings_are_damaged_is_not_divided_by_others(
+    trained, tmp_path, capsys
+):
+    shutil.copytree(trained, tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    facts = json.loads(path.read_text())
+    del facts["settings"]["seed"]
+    path.write_text(json.dumps(facts))
+    assert evaluate.main(["--model", str(tmp_path / "run")]) == 2
+    assert f"error: {path}: not settings of this" in capsys.readouterr().err

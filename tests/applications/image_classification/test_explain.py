@@ -7,7 +7,7 @@ from PIL import Image
 
 from applications.common.datasets import read_data
 from applications.common.parts import Part
-from applications.image_classification import explain, ranges
+from applications.image_classification import explain, explaining, ranges
 from applications.image_classification.loading import load_classifier
 from applications.image_classification.options import METHODS
 from applications.image_classification.source import evenly
@@ -25,9 +25,10 @@ def drawn(path):
 def run(saved, photos, tmp_path, capsys):
     """Runs the command; returns its lines."""
 
-    def run(*options, model=None, images=None):
+    def run(*options, model=None, images=None, pixels="0,1"):
         path = tmp_path / "new" / "maps.png"
         argv = ["--model", str(model or saved())]
+        argv += ["--input-range", pixels] if pixels else []
         argv += ["--images", *map(str, images or [photos])]
         status = explain.main([*argv, "--output", str(path), *options])
         out = capsys.readouterr().out.splitlines()
@@ -45,7 +46,7 @@ def fail(saved, photos, tmp_path, capsys):
 
     def run(*options, model=None, images=None):
         path = tmp_path / "maps.png"
-        argv = ["--model", str(model or saved())]
+        argv = ["--model", str(model or saved()), "--input-range", "0,1"]
         argv += ["--images", *map(str, images or [photos])]
         assert explain.main([*argv, "--output", str(path), *options]) == 2
         assert not path.exists()
@@ -149,8 +150,8 @@ def test_a_model_of_any_size_is_told_which(run, fail, saved):
 def test_a_model_that_scales_is_given_the_pixels(run, saved, capsys):
     scaling = keras.layers.Rescaling(1 / 255)
     path = saved(make_classifier(first=[scaling]))
-    assert run(model=path) == run()
-    assert run("--input-range", "0,255", model=path) == run(model=path)
+    assert run(model=path, pixels=None) == run()
+    assert run(model=path, pixels="0,255") == run()
 
 
 @pytest.mark.parametrize(
@@ -168,15 +169,14 @@ def test_input_ranges_are_those_of_keras(text, mode):
 
 
 def test_an_input_range_is_followed(run):
-    shares, pixels = run("--input-range", "0,1"), run("--input-range", "0,255")
-    assert shares == run()
+    shares, pixels = run(), run(pixels="0,255")
     assert all(
         float(p[2]) > float(s[2]) for p, s in zip(pixels, shares, strict=True)
     )
     # The images are dark, below the middle of the range, nearly everywhere.
-    assert {line[1] for line in run("--input-range", "-1,1")} == {"1"}
+    assert {line[1] for line in run(pixels="-1,1")} == {"1"}
     with pytest.raises(SystemExit, match="2"):
-        run("--input-range", "0,2")
+        run(pixels="0,2")
 
 
 def test_bad_files_are_named_or_skipped(run, fail, photos):
@@ -190,11 +190,11 @@ def test_bad_files_are_named_or_skipped(run, fail, photos):
 
 def test_a_limit_is_kept_and_said(saved, photos, tmp_path, capsys):
     argv = ["--model", str(saved()), "--images", str(photos), "--limit", "2"]
+    argv += ["--input-range", "0,1"]
     output = ["--output", str(tmp_path / "maps.png")]
     assert explain.main([*argv, *output]) == 0
     out = capsys.readouterr().out
     assert "the first 2 of 3 images" in out and out.count("\t0\t") == 2
-    assert "input range 0,1, see --input-range" in out
 
 
 @pytest.mark.parametrize(
@@ -275,10 +275,46 @@ def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
 
 
 def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
-    assert explain.main(["--model", str(saved())]) == 2
+    argv = ["--model", str(saved()), "--input-range", "0,1"]
+    assert explain.main(argv) == 2
     assert (
         "no run of this task has trained this model" in capsys.readouterr().err
     )
+
+
+def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
+    # Of sixteen, in this test of two.
+    monkeypatch.setattr(explaining, "PAGE", 2)
+    path = saved(make_classifier(), "model.keras")
+    argv = ["--model", str(path), "--input-range", "0,1", "--images"]
+    assert explain.main([*argv, str(photos)]) == 0
+    pages = [path.with_name(f"explain-{number}.png") for number in (1, 2)]
+    out = capsys.readouterr().out.splitlines()
+    assert out[-2:] == [f"wrote {page}" for page in pages]
+    first, second = (drawn(page).shape for page in pages)
+    assert first[0] > 1.5 * second[0] and first[1] == second[1]
+    assert explain.main([*argv, str(photos / "a.png")]) == 0
+    assert drawn(path.with_name("explain.png")).shape == second
+
+
+def test_a_page_has_sixteen_images_at_most():
+    assert explaining.PAGE == 16
+
+
+def test_captions_tell_true_predicted_and_explained_class():
+    found = explaining.Explained(
+        np.zeros((2, 4, 4, 3), "uint8"),
+        ["dog", "dog"],
+        [0.9, 0.25],
+        {"grad_cam": np.zeros((2, 4, 4))},
+        ["dog", "cat"],
+    )
+    assert found.captions(["cat", "cat"]) == [
+        "true: cat, predicted: dog 0.900",
+        "true: cat, predicted: cat, explained: dog 0.250",
+    ]
+    assert found.captions(None)[0] == "predicted: dog 0.900"
+    assert found.page(slice(1, 2)).captions(["cat"])[0].endswith("dog 0.250")
 
 
 def test_images_are_spread_over_the_classes():

@@ -62,10 +62,6 @@ def test_networks_have_a_class_for_each_of_the_data(settings):
     ("settings", "message"),
     [
         ({"arguments": "deep=8"}, r"no arguments \['deep'\]; it has .*depth"),
-        (
-            {"attention": "sea"},
-            "--attention must be none or one of .*'se'.*sea",
-        ),
         ({"weights": "none.npz"}, "--weights must be a file; there is no"),
     ],
 )

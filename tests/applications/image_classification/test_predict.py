@@ -13,6 +13,7 @@ def lines_of(capsys):
 def test_prints_the_best_classes_of_each_image(saved, photos, capsys):
     path = saved(make_classifier(classes=3), "model.keras")
     argv = ["--model", str(path), "--images", str(photos), "--top", "2"]
+    argv += ["--input-range", "0,1"]
     argv += ["--class-names", "light", "dusk", "dark"]
     assert predict.main(argv) == 0
     lines = lines_of(capsys)
@@ -38,6 +39,7 @@ def test_a_run_knows_its_classes(trained, photos, capsys):
 def test_bad_files_are_left_out_if_asked_for(saved, photos, capsys):
     (photos / "d.png").write_text("no image")
     argv = ["--model", str(saved()), "--images", str(photos)]
+    argv += ["--input-range", "0,1"]
     assert predict.main(argv) == 2
     assert "d.png" in capsys.readouterr().err
     assert predict.main([*argv, "--skip-bad"]) == 0
@@ -54,6 +56,7 @@ def test_bad_files_are_left_out_if_asked_for(saved, photos, capsys):
 )
 def test_refuses(saved, photos, options, message, capsys):
     argv = ["--model", str(saved()), "--images", str(photos), *options]
+    argv += ["--input-range", "0,1"]
     assert predict.main(argv) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error

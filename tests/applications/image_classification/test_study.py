@@ -53,8 +53,11 @@ def test_each_block_and_seed_has_a_line_also_after_a_stop(
     for line in lines:
         assert 0 <= line["test_accuracy"] <= 1 and line["seconds"] > 0
         assert line["network"] == "ResNetCIFAR" and line["epochs"] == 1
-    printed = capsys.readouterr().out.splitlines()
-    assert json.loads(printed[-2]) == lines[3]
+    *_, last, wrote, head, none, eca = capsys.readouterr().out.splitlines()
+    assert json.loads(last) == lines[3] and wrote.startswith("wrote ")
+    assert head.split()[:3] == ["block", "accuracy", "deviation"]
+    assert none.split()[0] == "none" and eca.split()[0] == "eca"
+    assert f"{lines[2]['parameters']:,}" in eca
 
 
 def test_the_accuracy_is_that_of_the_test_images(
@@ -78,6 +81,42 @@ def test_another_recipe_is_refused(run, capsys):
     assert run(*again) == 2
     assert "learning_rate is 0.004 there and 0.1" in capsys.readouterr().err
     assert run(*again, "--restart") == 0
+
+
+def test_the_table_has_means_and_deviations_of_the_seeds():
+    def line(attention, accuracy, seconds):
+        return {
+            "attention": attention,
+            "test_accuracy": accuracy,
+            "parameters": 1234,
+            "seconds": seconds,
+        }
+
+    lines = [line("none", 0.5, 10.0), line("none", 0.7, None)]
+    lines += [line("none", 0.9, 30.0), line("feature_act", 0.25, None)]
+    head, none, other = study.table(lines).splitlines()
+    words = ["block", "accuracy", "deviation", "seeds", "parameters", "seconds"]
+    assert head.split() == words
+    # The root of (0.04 + 0 + 0.04) / 2.
+    assert none.split() == ["none", "0.7000", "0.2000", "3", "1,234", "20.0"]
+    assert other.split() == ["feature_act", "0.2500", "-", "1", "1,234", "-"]
+    assert len({len(each) for each in (head, none, other)}) == 1
+
+
+def test_a_result_of_another_run_in_the_folder_is_not_taken(
+    run, tmp_path, fashion, capsys
+):
+    options = ("--attentions", "none", "--seeds", "0")
+    assert run(*options) == 0
+    folder = tmp_path / "study" / "none_0"
+    # As if another command had trained here since.
+    result = json.loads((folder / "result.json").read_text())
+    result["test_accuracy"] = 2.0
+    (folder / "result.json").write_text(json.dumps(result))
+    assert run(*options) == 0
+    assert "damaged, or of another run" in capsys.readouterr().err
+    (line,) = lines_of(tmp_path)
+    assert line["test_accuracy"] <= 1
 
 
 @pytest.mark.parametrize(

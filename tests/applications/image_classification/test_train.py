@@ -59,6 +59,23 @@ def test_a_resnet_learns_pictures_in_colour(pictures, tmp_path):
     assert found.dtype == np.float32 and found.shape == (8, 2)
 
 
+def test_sizes_follow_from_photographs_and_one_epoch_is_enough(
+    pictures, tmp_path, capsys
+):
+    argv = ["--data", str(pictures), "--arguments", "depth=8", "--epochs", "1"]
+    argv += ["--verbose", "0", "--output", str(tmp_path)]
+    assert train.main(argv) == 0
+    out = capsys.readouterr().out
+    # 24 images of 14 x 13 pixels.
+    line = "chosen by the data: --size 13 --channels 3 --batch-size 4"
+    assert out.splitlines()[1] == line
+    settings = load_classifier(tmp_path).settings()
+    assert settings.shape == (13, 13, 3) and settings.batch_size == 4
+    # Gone on with, by the same command.
+    assert train.main(argv) == 0
+    assert "already finished" in capsys.readouterr().out
+
+
 def test_without_validation_the_last_model_is_kept(fashion, tmp_path):
     assert run(fashion, tmp_path, *VIT, "--epochs", "2") == 0
     assert "val_accuracy" not in rows_of(tmp_path)[0]
@@ -123,7 +140,8 @@ class TestFrozen:
 
     def test_the_features_are_what_the_classifier_sees(self, frozen, fashion):
         images = read_data(str(fashion), (12, 12, 1), 0, True).train.images
-        features = np.load(frozen / "features-train.npy")
+        (path,) = frozen.glob("features-train-*.npy")
+        features = np.load(path)
         assert features.shape == (44, 16)
         model = load_classifier(frozen).model
         seen = keras.Model(model.input, model.get_layer("classifier").input)
@@ -153,9 +171,25 @@ class TestFrozen:
             row["loss"] for row in rows
         ]
 
+    def test_features_of_other_data_or_damaged_ones_are_computed_anew(
+        self, frozen, start, fashion, tmp_path, capsys
+    ):
+        expected = [row["loss"] for row in rows_of(frozen)]
+        for file in frozen.glob("features-*.npy"):
+            other = np.full(np.load(file).shape, 9, "float32")
+            # The name of an older version, of an older data set, and damage.
+            np.save(tmp_path / f"{file.stem.rpartition('-')[0]}.npy", other)
+            np.save(tmp_path / f"{file.stem[:-1]}x.npy", other)
+            (tmp_path / file.name).write_bytes(file.read_bytes()[:-40])
+        more = (*FROZEN, "--weights", str(start))
+        assert run(fashion, tmp_path, *more) == 0
+        assert [row["loss"] for row in rows_of(tmp_path)] == expected
+        error = capsys.readouterr().err
+        assert error.count("damaged (") == error.count("computed again") == 2
+
     def test_a_new_start_removes_the_features(self, tmp_path, fashion):
         assert run(fashion, tmp_path, *FROZEN, "--epochs", "1") == 0
-        assert (tmp_path / "features-train.npy").exists()
+        assert list(tmp_path.glob("features-train-*.npy"))
         restart = (*VIT, "--epochs", "1", "--warmup-epochs", "0")
         assert run(fashion, tmp_path, *restart, "--restart") == 0
         assert not list(tmp_path.glob("features-*"))

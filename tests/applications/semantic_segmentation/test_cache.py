@@ -71,23 +71,34 @@ def test_are_computed_for_new_facts_and_weights_only(
 
 
 def test_what_a_killed_process_left_is_written_over(tmp_path, monkeypatch):
-    store = cache._store
+    half = cache._half
     calls = []
 
     def die_at_the_third(*args):
         calls.append(args)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        store(*args)
+        return half(*args)
 
-    monkeypatch.setattr(cache, "_store", die_at_the_third)
+    monkeypatch.setattr(cache, "_half", die_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         features(trunk(), tmp_path)
-    monkeypatch.setattr(cache, "_store", store)
+    monkeypatch.setattr(cache, "_half", half)
     arrays, _ = features(trunk(), tmp_path)
     expected, _ = features(trunk(), tmp_path / "other")
     for one, two in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", ["features0.npy", "masks.npy"])
+def test_a_damaged_file_is_reported_and_computed_again(tmp_path, name, capsys):
+    expected = [np.array(x) for x in features(trunk(), tmp_path)[0]]
+    (path,) = tmp_path.glob(f"*/{name}")
+    path.write_bytes(path.read_bytes()[:-9])
+    arrays, _ = features(trunk(), tmp_path)
+    for one, two in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert capsys.readouterr().err.startswith(f"{path}: damaged (")
 
 
 def test_numbers_beyond_half_precision_are_refused(tmp_path):

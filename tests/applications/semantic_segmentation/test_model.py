@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from applications.semantic_segmentation import model as networks
 from applications.semantic_segmentation.config import Config
 from keras_attn.applications import _deeplab_graph as graph
+from keras_attn.weights import to_torch
 
 WHOLE = graph.STAGES
 pytestmark = pytest.mark.usefixtures("small")
@@ -48,16 +51,31 @@ def test_the_two_parts_are_the_whole(kwargs):
 
 def test_weights_of_a_network_for_pytorch(tmp_path, monkeypatch):
     # Of all layers, since their names are known for these only.
-    monkeypatch.setattr(graph, "STAGES", WHOLE)
-    random = np.random.default_rng(0)
-    kernel = random.normal(size=(512, 256, 3, 3)).astype("float32")
+    stages = tuple((4, count) for _, count in WHOLE)
+    monkeypatch.setattr(graph, "STAGES", stages)
+    first = networks.build_model(config(), 3)
+    arrays = to_torch(first)
     path = tmp_path / "vgg.npz"
-    np.savez(
-        path, **{"conv4_1.weight": kernel, "conv4_1.bias": kernel[:, 0, 0, 0]}
-    )
+    np.savez(path, **arrays)
     whole = networks.build_model(config(weights=str(path)), 3)
-    found = whole.get_layer("stage4_conv1").get_weights()[0]
-    np.testing.assert_array_equal(found, kernel.transpose(2, 3, 1, 0))
+    for one, other in zip(
+        first.get_weights(), whole.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    # A frozen convolution that is not there would stay as it was drawn.
+    del arrays[next(name for name in arrays if "features4.1" in name)]
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="1 arrays .* are missing") as caught:
+        networks.build_model(config(weights=str(path)), 3)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.keras", "a.txt", "a.npz"])
+def test_weights_that_are_damaged_are_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        networks.build_model(config(weights=str(path)), 3)
 
 
 def test_digests_tell_weights_apart(tmp_path):

@@ -1,9 +1,13 @@
-import json
-
 import numpy as np
 import pytest
 
-from applications.semantic_segmentation import results, study
+from applications.common import reports, runs
+from applications.semantic_segmentation import (
+    results,
+    source,
+    study,
+    training,
+)
 from applications.semantic_segmentation.config import Config
 
 MATRIX = np.diag([5, 4, 3, 2, 1, 9]) + 1
@@ -52,7 +56,13 @@ def test_the_settings_are_settings():
         Config(**study.RECIPE, **arm)
 
 
-def test_what_was_found_is_not_done_again(tmp_path):
+def test_what_was_found_is_not_done_again(tmp_path, monkeypatch):
+    facts = {"settings": {"seed": 0}, "class_names": ["a", "b"]}
+    runs.open_run(tmp_path, facts, restart=False)
     found = {"confusion": [[1]], "seconds": 2.0}
-    (tmp_path / study.SCORES).write_text(json.dumps(found))
+    runs.write_result(tmp_path, study.RESULT, found)
+    monkeypatch.setattr(training, "train_model", lambda *_: None)
+    monkeypatch.setattr(source, "read_for", lambda config: None)
     assert study.run(Config(), tmp_path, tmp_path) == found
+    # The confusion of whatever part `evaluate` was asked for.
+    assert study.RESULT != reports.SCORES
