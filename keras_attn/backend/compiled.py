@@ -156,7 +156,9 @@ def attend(query, key, value, mask, scale):
     query, key, value = (
         ops.transpose(each, (0, 2, 1, 3)) for each in (query, key, value)
     )
-    # Scaled first, as TensorFlow multiplies in float16, which ends at 65504.
+    # Of queries and keys above 256, float16 would not hold the products.
+    if keras.backend.standardize_dtype(query.dtype) == "float16":
+        query, key = (ops.cast(each, "float32") for each in (query, key))
     scores = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
     scores = ops.cast(scores, "float32")
     if mask is not None:

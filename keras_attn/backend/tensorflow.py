@@ -10,7 +10,6 @@ from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import attend as attend
 from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import gelu as gelu
-from keras_attn.backend.compiled import largest as largest
 from keras_attn.backend.compiled import linear as linear
 from keras_attn.backend.compiled import max_pool as max_pool
 from keras_attn.backend.compiled import (
@@ -65,6 +64,12 @@ def trace(function, *arguments):
 def state(variables):
     """Returns the tensors that variables hold."""
     return [tf.convert_to_tensor(variable.value) for variable in variables]
+
+
+def largest(inputs, axes):
+    """Takes the maximum over axes."""
+    # Keras' own refuses an empty batch.
+    return tf.reduce_max(inputs, axes)
 
 
 def convolve(*arguments):

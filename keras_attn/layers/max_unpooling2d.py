@@ -102,7 +102,7 @@ class MaxUnpooling2D(FeatureMapLayer):
             x = ops.where(ops.reshape(last, (-1,)) == windows, x, 0.0)
         outputs = ops.segment_sum(x, places, count)
         outputs = ops.reshape(outputs, (-1, *size, channels))
-        return ops.cast(outputs, values.dtype)
+        return self.narrow(outputs)
 
     def _size(self, like):
         """Returns the new height and width, which may be tensors."""
