@@ -6,8 +6,10 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_attn import backend
 from keras_attn.exporting import checks, runners
 from keras_attn.exporting.formats import find_format
+from keras_attn.exporting.names import name_onnx, output_names
 from keras_attn.exporting.quiet import quiet, shortened
 from keras_attn.exporting.signature import read_signature
 from keras_attn.exporting.swap import new_neighbor
@@ -83,6 +85,10 @@ def export(
     runs = [signature.run(model, batch) for batch in BATCHES]
     with new_neighbor(path) as neighbor:
         _write(model, neighbor.path, target, signature)
+        if target.name == "onnx":
+            _, outputs = runs[0]
+            names = output_names(model, len(outputs))
+            name_onnx(neighbor.path, signature.names, names)
         differences = [
             _difference(neighbor.path, target, signature, *run) for run in runs
         ]
@@ -105,7 +111,8 @@ def export(
 def _write(model, path, target, signature):
     """Lets Keras write, without what its exporters print."""
     try:
-        with quiet():
+        # What a gradient needs is nothing that exporters know.
+        with quiet(), backend.no_gradient():
             model.export(
                 str(path),
                 format=target.name,
