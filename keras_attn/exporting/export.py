@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from keras_attn import backend
-from keras_attn.exporting import checks, runners
+from keras_attn.exporting import checks, naming, runners
 from keras_attn.exporting.formats import find_format
-from keras_attn.exporting.names import name_onnx, output_names
 from keras_attn.exporting.quiet import quiet, shortened
 from keras_attn.exporting.signature import read_signature
 from keras_attn.exporting.swap import new_neighbor
@@ -33,6 +32,11 @@ def export(
 
     Nothing is half done: what is at `path` is replaced at the very end, once
     all of that went well.
+
+    In ONNX, inputs and outputs have the names that they have in the model; of
+    two outputs of one layer, the second one has `_1` at the end. In a
+    SavedModel and in LiteRT, outputs are called `output_0`, `output_1` and so
+    on, or by the keys of a dict.
 
     ONNX can be had on all three backends, on JAX with the package jax2onnx; a
     SavedModel on TensorFlow, and on JAX with TensorFlow installed; LiteRT on
@@ -84,11 +88,9 @@ def export(
     checks.check_signature(signature, target)
     runs = [signature.run(model, batch) for batch in BATCHES]
     with new_neighbor(path) as neighbor:
-        _write(model, neighbor.path, target, signature)
-        if target.name == "onnx":
-            _, outputs = runs[0]
-            names = output_names(model, len(outputs))
-            name_onnx(neighbor.path, signature.names, names)
+        _, outputs = runs[0]
+        names = naming.output_names(model, len(outputs))
+        _write(model, neighbor.path, target, signature, names)
         differences = [
             _difference(neighbor.path, target, signature, *run) for run in runs
         ]
@@ -108,7 +110,7 @@ def export(
     return largest
 
 
-def _write(model, path, target, signature):
+def _write(model, path, target, signature, names):
     """Lets Keras write, without what its exporters print."""
     try:
         # What a gradient needs is nothing that exporters know.
@@ -121,6 +123,8 @@ def _write(model, path, target, signature):
                 input_signature=[signature.structure],
                 **target.options,
             )
+            if target.name == "onnx":
+                naming.name_onnx(path, signature.names, names)
     except Exception as error:
         message = (
             f"Keras must be able to export the model as {target.name!r} on "

@@ -81,6 +81,9 @@ class MaxUnpooling2D(FeatureMapLayer):
     def _put(self, values, indices, size):
         """Does it with channels last."""
         batch, height, width, channels = ops.shape(values)
+        if isinstance(batch, int) and batch == 0:
+            # PyTorch takes no maximum of nothing.
+            return ops.zeros((0, *size, channels), self.compute_dtype)
         pixels = size[0] * size[1]
         # A number for each pixel of each channel of each image.
         images = ops.reshape(ops.arange(batch), (-1, 1, 1, 1))
