@@ -19,6 +19,7 @@ GATE = LayerCase(
     name="gate",
     reference=x.gate,
     random=True,
+    products_in_half=True,
     package=x.PACKAGE,
 )
 TOKENS = LayerCase(
@@ -91,6 +92,10 @@ FAULTS = [
     ("gradients", faulty(x.TakesOneFromTheCount)),
     ("gradients", faulty(x.StopsTheGradient)),
     ("float16", faulty(x.SumsSquares, shape=(16, 16, 5))),
+    ("saturation", faulty(x.LeavesTheRange)),
+    ("large_gradients", faulty(x.TakesFifthPowers)),
+    ("empty_batch", faulty(x.AveragesNoImage)),
+    ("integers", faulty(x.ReturnsIntegers)),
     ("dtype_policy", faulty(x.ForgetsTheDtype)),
     ("dtype_policy", faulty_model(lambda name: x.Gate(dtype="float32"))),
     ("randomness", faulty(x.FreezesItsDraw)),

@@ -7,7 +7,7 @@ import keras
 from applications.common import saved
 from applications.image_classification.config import Config
 from applications.image_classification.ranges import IMAGENET_MEAN, IMAGENET_STD
-from keras_attn import applications, layers
+from keras_attn import applications
 from keras_attn.weights.convert import load
 from keras_attn.weights.files import SUFFIXES
 

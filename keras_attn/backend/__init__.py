@@ -14,6 +14,7 @@ this room. Each backend's module defines the same names:
   set of shapes, where there is a compiler.
 - `inference(function)`: a function of nests of tensors, compiled likewise,
   without gradients.
+- `no_gradient()`: a context in which nothing is kept for a gradient.
 - `trace(function, *arguments)`: runs a function for what it does in Python,
   on shapes alone where the backend can.
 - `state(variables)`: the values of variables, as constants to a gradient.
@@ -75,6 +76,7 @@ linear = _backend.linear
 max_pool = _backend.max_pool
 max_pool_with_indices = _backend.max_pool_with_indices
 mean = _backend.mean
+no_gradient = _backend.no_gradient
 normalize = _backend.normalize
 normalize_batch = _backend.normalize_batch
 normalize_last = _backend.normalize_last

@@ -3,10 +3,17 @@
 XLA chooses the memory layout and fuses what can be fused by itself.
 """
 
+import contextlib
+
 import keras
 from keras import ops
 
 FUSES = True
+
+
+def no_gradient():
+    """Does nothing: what is not asked for a gradient keeps nothing for one."""
+    return contextlib.nullcontext()
 
 
 def contiguous(inputs):
@@ -156,7 +163,9 @@ def attend(query, key, value, mask, scale):
     query, key, value = (
         ops.transpose(each, (0, 2, 1, 3)) for each in (query, key, value)
     )
-    # Scaled first, as TensorFlow multiplies in float16, which ends at 65504.
+    # Of queries and keys above 256, float16 would not hold the products.
+    if keras.backend.standardize_dtype(query.dtype) == "float16":
+        query, key = (ops.cast(each, "float32") for each in (query, key))
     scores = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
     scores = ops.cast(scores, "float32")
     if mask is not None:

@@ -17,6 +17,7 @@ from keras_attn.backend.compiled import (
     max_pool_with_indices as max_pool_with_indices,
 )
 from keras_attn.backend.compiled import mean as mean
+from keras_attn.backend.compiled import no_gradient as no_gradient
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import rectify as rectify

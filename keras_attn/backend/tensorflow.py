@@ -11,13 +11,13 @@ from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import attend as attend
 from keras_attn.backend.compiled import contiguous as contiguous
 from keras_attn.backend.compiled import gelu as gelu
-from keras_attn.backend.compiled import largest as largest
 from keras_attn.backend.compiled import linear as linear
 from keras_attn.backend.compiled import max_pool as max_pool
 from keras_attn.backend.compiled import (
     max_pool_with_indices as max_pool_with_indices,
 )
 from keras_attn.backend.compiled import mean as mean
+from keras_attn.backend.compiled import no_gradient as no_gradient
 from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import normalize_last as normalize_last
@@ -93,6 +93,12 @@ def apart(function):
             return pool.submit(function, *args, **kwargs).result()
 
     return run
+
+
+def largest(inputs, axes):
+    """Takes the maximum over axes."""
+    # Keras' own refuses an empty batch.
+    return tf.reduce_max(inputs, axes)
 
 
 def convolve(*arguments):

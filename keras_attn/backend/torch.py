@@ -57,6 +57,11 @@ def inference(function):
     return torch.no_grad()(function)
 
 
+def no_gradient():
+    """Keeps nothing for a gradient while it is entered."""
+    return torch.no_grad()
+
+
 def trace(function, *arguments):
     """Runs a function, since there are no shapes without values."""
     inference(function)(*arguments)

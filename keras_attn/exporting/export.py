@@ -6,7 +6,8 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_attn.exporting import checks, runners
+from keras_attn import backend
+from keras_attn.exporting import checks, naming, runners
 from keras_attn.exporting.formats import find_format
 from keras_attn.exporting.quiet import quiet, shortened
 from keras_attn.exporting.signature import read_signature
@@ -31,6 +32,11 @@ def export(
 
     Nothing is half done: what is at `path` is replaced at the very end, once
     all of that went well.
+
+    In ONNX, inputs and outputs have the names that they have in the model; of
+    two outputs of one layer, the second one has `_1` at the end. In a
+    SavedModel and in LiteRT, outputs are called `output_0`, `output_1` and so
+    on, or by the keys of a dict.
 
     ONNX can be had on all three backends, on JAX with the package jax2onnx; a
     SavedModel on TensorFlow, and on JAX with TensorFlow installed; LiteRT on
@@ -82,7 +88,9 @@ def export(
     checks.check_signature(signature, target)
     runs = [signature.run(model, batch) for batch in BATCHES]
     with new_neighbor(path) as neighbor:
-        _write(model, neighbor.path, target, signature)
+        _, outputs = runs[0]
+        names = naming.output_names(model, len(outputs))
+        _write(model, neighbor.path, target, signature, names)
         differences = [
             _difference(neighbor.path, target, signature, *run) for run in runs
         ]
@@ -102,10 +110,11 @@ def export(
     return largest
 
 
-def _write(model, path, target, signature):
+def _write(model, path, target, signature, names):
     """Lets Keras write, without what its exporters print."""
     try:
-        with quiet():
+        # What a gradient needs is nothing that exporters know.
+        with quiet(), backend.no_gradient():
             model.export(
                 str(path),
                 format=target.name,
@@ -114,6 +123,8 @@ def _write(model, path, target, signature):
                 input_signature=[signature.structure],
                 **target.options,
             )
+            if target.name == "onnx":
+                naming.name_onnx(path, signature.names, names)
     except Exception as error:
         message = (
             f"Keras must be able to export the model as {target.name!r} on "

@@ -28,6 +28,11 @@ class Signature:
         return keras.tree.flatten(self.structure)
 
     @property
+    def names(self):
+        """What the inputs are called, in their order."""
+        return [s.name or f"input_{i}" for i, s in enumerate(self.specs)]
+
+    @property
     def is_open(self):
         """Whether a size but that of the batch is unknown."""
         return any(None in spec.shape[1:] for spec in self.specs)

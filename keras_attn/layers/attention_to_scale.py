@@ -131,7 +131,7 @@ class AttentionToScale(FeatureMapLayer):
             if self.data_format == "channels_first":
                 weights = [ops.transpose(w, (0, 3, 1, 2)) for w in weights]
             merged = sum(w * x for w, x in zip(weights, maps, strict=True))
-        return ops.cast(merged, inputs[0].dtype)
+        return self.narrow(merged)
 
     def attention(self, inputs, features=None):
         """Returns the weights of the scales, in inference.
@@ -170,8 +170,7 @@ class AttentionToScale(FeatureMapLayer):
         features = inputs if features is None else features
         size = self._size(inputs)
         seen = [
-            ops.cast(self._resize(self.widen(x), size), x.dtype)
-            for x in features
+            self.narrow(self._resize(self.widen(x), size)) for x in features
         ]
         x = self.hidden(ops.concatenate(seen, axis=self.channel_axis))
         x = self.widen(self.logits(self.drop(x, training=training)))

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.ops import precision
 
 
 def is_number(value):
@@ -94,14 +95,12 @@ class FeatureMapLayer(keras.layers.Layer):
         return inputs
 
     def widen(self, inputs):
-        """Casts to float32, in which statistics neither overflow nor vanish.
+        """Casts to float32, in which statistics neither overflow nor vanish."""
+        return precision.widen(inputs)
 
-        Wider stays as it is where Keras computes so, which is on TensorFlow.
-        """
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        if dtype in ("float32", "float64"):
-            return inputs
-        return ops.cast(inputs, "float32")
+    def narrow(self, inputs):
+        """Casts to the compute dtype, of which nothing becomes infinite."""
+        return precision.narrow(inputs, self.compute_dtype)
 
     def mean(self, inputs):
         """Returns the mean of each channel, `(batch, channels)`, widened."""
@@ -113,7 +112,7 @@ class FeatureMapLayer(keras.layers.Layer):
         Widened, since the gate's gradient is a sum over all positions.
         """
         gates = ops.expand_dims(gates, self.spatial_axes)
-        return ops.cast(self.widen(inputs) * gates, inputs.dtype)
+        return self.narrow(self.widen(inputs) * gates)
 
     def to_tokens(self, inputs):
         """Returns the positions as `(batch, channels, height * width)`."""

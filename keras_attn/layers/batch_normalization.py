@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.ops import precision
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -9,14 +10,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation: `keras.layers.BatchNormalization` in one pass.
 
     As in Keras, the moving variance is of the biased batch variance, where
-    PyTorch's is of the unbiased one: `n / (n - 1)` times as large.
+    PyTorch's is of the unbiased one: `n / (n - 1)` times as large. An empty
+    batch, of which Keras' moving statistics become NaN, changes nothing.
     """
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None or self.renorm or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
         # The statistics overflow float16.
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = precision.widen(inputs)
         gamma, beta, mean, variance = (
             None if weight is None else ops.cast(weight, x.dtype)
             for weight in (
@@ -34,11 +36,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 (self.moving_variance, variance),
             ):
                 new = ops.cast(new, moving.dtype)
-                moving.assign(moving + (new - moving) * (1.0 - self.momentum))
+                new = moving + (new - moving) * (1.0 - self.momentum)
+                moving.assign(_unless_empty(inputs, new, moving))
         else:
             x = backend.normalize(x, mean, variance, *scale)
-        # Not to the compute dtype: with `autocast=False`, float32 stays.
-        return ops.cast(x, inputs.dtype)
+        # Floats not to the compute dtype: with `autocast=False`, float32 stays.
+        floats = precision.is_float(inputs)
+        dtype = inputs.dtype if floats else self.compute_dtype
+        return precision.narrow(x, dtype)
+
+
+def _unless_empty(inputs, new, old):
+    """Returns the old statistics if there is no image to have new ones of."""
+    batch = ops.shape(inputs)[0]
+    if isinstance(batch, int):
+        return new if batch else old
+    return ops.where(batch > 0, new, old)
 
 
 def normalization_names(prefix, path="normalization"):

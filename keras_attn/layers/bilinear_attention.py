@@ -92,7 +92,7 @@ class BilinearAttention(FeatureMapLayer):
 
     def call(self, inputs, training=False):
         gates = self._gates(inputs, training)
-        return ops.cast(self.widen(inputs) * gates, inputs.dtype)
+        return self.narrow(self.widen(inputs) * gates)
 
     def attention(self, inputs):
         """Returns the gates in inference, one for each value of the input.

@@ -103,7 +103,7 @@ class BilinearResizing(FeatureMapLayer):
         outputs = resize(
             self.widen(inputs), size, self.align_corners, self.spatial_axes
         )
-        return ops.cast(outputs, inputs.dtype)
+        return self.narrow(outputs)
 
     def _size(self, shape, like):
         """Returns the new height and width, which may be tensors."""

@@ -110,7 +110,7 @@ class CBAM(FeatureMapLayer):
         scaled, _, spatial = self._gate(inputs, training)
         if self.data_format == "channels_first":
             spatial = ops.transpose(spatial, (0, 3, 1, 2))
-        return ops.cast(self.widen(scaled) * spatial, scaled.dtype)
+        return self.narrow(self.widen(scaled) * spatial)
 
     def attention(self, inputs):
         """Returns both gates, in inference.

@@ -107,7 +107,7 @@ class ContextEncoding(FeatureMapLayer):
         if self.num_classes is None:
             return y
         logits = linear(self, "presence", context)
-        return [y, self.encoding.narrow(logits)]
+        return [y, self.narrow(logits)]
 
     def attention(self, inputs):
         """Returns the gates `s`, `(batch, channels)`, in inference."""
@@ -115,7 +115,7 @@ class ContextEncoding(FeatureMapLayer):
 
     def _context(self, inputs, training):
         """Returns `v`, `(batch, channels)`, in float32."""
-        features = self.projection(inputs, training=training)
+        features = self.projection(self.widen(inputs), training=training)
         codes = self.encoding.encode(features)
         codes = self.normalization(codes, training=training)
         return ops.mean(backend.rectify(codes), axis=1)

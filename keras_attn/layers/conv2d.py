@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.ops.precision import as_floats
 
 # From so many pixels on, a product for each patch pays.
 _LEAST_OF_A_PATCH = 16
@@ -43,6 +44,7 @@ class Conv2D(keras.layers.Conv2D):
 
     def convolve(self, inputs, kernel, bias):
         """Convolves as this layer does, with other weights."""
+        inputs = as_floats(inputs, self.compute_dtype)
         if self._takes_patches(inputs.shape):
             return self._of_patches(inputs, kernel, bias)
         return backend.convolve(

@@ -5,6 +5,7 @@ from keras_attn import backend
 from keras_attn.layers.batch_normalization import BatchNormalization
 from keras_attn.layers.conv2d import Conv2D
 from keras_attn.layers.initializers import FanInUniform
+from keras_attn.ops.precision import narrow
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -120,8 +121,8 @@ class Conv2DNormActivation(keras.layers.Layer):
         kernel = kernel * scale
         return convolution.convolve(
             inputs,
-            ops.cast(kernel, self.compute_dtype),
-            ops.cast(bias, self.compute_dtype),
+            narrow(kernel, self.compute_dtype),
+            narrow(bias, self.compute_dtype),
         )
 
     def compute_output_shape(self, input_shape):

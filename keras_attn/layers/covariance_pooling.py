@@ -78,7 +78,7 @@ class CovariancePooling(FeatureMapLayer):
         # Of rows, since PyTorch's exporter can take no others.
         flat = ops.transpose(ops.reshape(root, (-1, dim * dim)))
         outputs = ops.take(flat, rows * dim + columns, axis=0)
-        return ops.cast(ops.transpose(outputs), inputs.dtype)
+        return self.narrow(ops.transpose(outputs))
 
     def compute_output_shape(self, input_shape):
         channels = self.static_channels(input_shape)

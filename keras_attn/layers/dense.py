@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.ops.precision import as_floats
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -16,6 +17,7 @@ class Dense(keras.layers.Dense):
         # What LoRA adds is in the kernel.
         kernel = ops.convert_to_tensor(self.kernel)
         bias = None if self.bias is None else ops.convert_to_tensor(self.bias)
+        inputs = as_floats(inputs, self.compute_dtype)
         outputs = backend.linear(inputs, kernel, bias)
         return outputs if self.activation is None else self.activation(outputs)
 

@@ -91,7 +91,6 @@ class DIA(FeatureMapLayer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
 
     def call(self, inputs, initial_state=None):
-        inputs = ops.cast(inputs, self.compute_dtype)
         h, c = self._step(inputs, initial_state)
         y = self.scale(inputs, self._gates(h))
         return [y, h, c] if self.return_state else y

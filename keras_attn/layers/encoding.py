@@ -1,5 +1,4 @@
 import keras
-import numpy as np
 from keras import ops
 
 from keras_attn.layers.base import FeatureMapLayer
@@ -97,13 +96,6 @@ class Encoding(FeatureMapLayer):
     def encode(self, inputs):
         """Returns what `call` does, in float32."""
         return encoding.encode(*self._operands(inputs))
-
-    def narrow(self, inputs):
-        """Casts to the compute dtype, of which nothing is infinite."""
-        if self.compute_dtype == "float16":
-            largest = float(np.finfo("float16").max)
-            inputs = ops.clip(inputs, -largest, largest)
-        return ops.cast(inputs, self.compute_dtype)
 
     def _operands(self, inputs):
         tokens = self.to_tokens(self.widen(inputs))

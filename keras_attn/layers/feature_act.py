@@ -26,8 +26,8 @@ class FeatureAct(FeatureMapLayer):
     (as in the code; the sigmoid that its notes try makes the maps noisier),
     and the divisor is `sqrt(n)`, not `sqrt(dim)`. All weights start uniform
     within `+-1 / sqrt(fan_in)`, as in the code: with Glorot's the product of
-    three maps does not learn. Everything but the last sum is computed in
-    float32, since the product overflows float16.
+    three maps does not learn. Everything is computed in float32, since the
+    product overflows float16; where the output does, it is 65504.
 
     Args:
         ratio: Positive integer, the reduction of channels; `dim` is at least
@@ -121,7 +121,8 @@ class FeatureAct(FeatureMapLayer):
         setattr(self, bias.name, bias)
 
     def call(self, inputs):
-        return inputs + self._feature(inputs, *self._project(inputs))
+        feature = self._feature(*self._project(inputs))
+        return self.narrow(self.widen(inputs) + feature)
 
     def compute_output_shape(self, input_shape):
         self._check_size(input_shape)
@@ -143,13 +144,13 @@ class FeatureAct(FeatureMapLayer):
         shape = (-1, *self.size, self.dim, self.dim)
         return {
             "correlation": ops.reshape(maps, shape),
-            "feature": self._feature(inputs, source, target, main),
+            "feature": self.narrow(self._feature(source, target, main)),
         }
 
     def _project(self, inputs):
         """Returns source, target and main as `(batch, dim, positions)`."""
         self._check_size(inputs.shape)
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = self.widen(inputs)
         # One product for the three: each reads all of the input.
         kernel = [self.source_kernel, self.target_kernel, self.main_kernel]
         bias = [self.source_bias, self.target_bias, self.main_bias]
@@ -160,8 +161,8 @@ class FeatureAct(FeatureMapLayer):
         source, target, main = ops.split(tokens, 3, axis=1)
         return source, target, ops.relu(main)
 
-    def _feature(self, inputs, source, target, main):
-        """Returns what is added to the input, in its shape and dtype."""
+    def _feature(self, source, target, main):
+        """Returns what is added to the input, in its shape and in float32."""
         tensors = source, target, main, *self._mixing(source)
         if self.factors:
             feature = correlation.factored(*tensors)
@@ -171,7 +172,7 @@ class FeatureAct(FeatureMapLayer):
             feature = correlation.streamed(*tensors, self.activation)
         feature = self.from_tokens(feature, *self.size)
         feature = self._pointwise(feature, self.up_kernel, self.up_bias)
-        return ops.cast(backend.rectify(feature), inputs.dtype)
+        return backend.rectify(feature)
 
     def _mixing(self, like):
         """Returns the mixing matrix and its bias, in the dtype of a tensor."""

@@ -128,7 +128,7 @@ class GSoP(FeatureMapLayer):
         if self.mode == "channel":
             return self.scale(inputs, gates)
         gates = ops.expand_dims(gates, self.channel_axis)
-        return ops.cast(self.widen(inputs) * gates, inputs.dtype)
+        return self.narrow(self.widen(inputs) * gates)
 
     def attention(self, inputs):
         """Returns the gates in inference.

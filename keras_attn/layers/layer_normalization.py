@@ -1,7 +1,7 @@
 import keras
-from keras import ops
 
 from keras_attn import backend
+from keras_attn.ops import precision
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -21,9 +21,9 @@ class LayerNormalization(keras.layers.LayerNormalization):
         super().__init__(epsilon=epsilon, **kwargs)
 
     def call(self, inputs):
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = precision.widen(inputs)
         y = backend.normalize_last(x, self.gamma, self.beta, self.epsilon)
-        return ops.cast(y, self.compute_dtype)
+        return precision.narrow(y, self.compute_dtype)
 
     def get_config(self):
         # Of Keras' layer it becomes a list when that is built.

@@ -95,7 +95,7 @@ class LocalResponseNormalization(FeatureMapLayer):
         base = self.k + scale * self._sums(x * x)
         # Faster than a power, on every backend.
         outputs = x * ops.exp(-self.beta * ops.log(base))
-        return ops.cast(outputs, inputs.dtype)
+        return self.narrow(outputs)
 
     def _sums(self, squares):
         """Returns the sums over the channels beside each."""

@@ -81,6 +81,9 @@ class MaxUnpooling2D(FeatureMapLayer):
     def _put(self, values, indices, size):
         """Does it with channels last."""
         batch, height, width, channels = ops.shape(values)
+        if isinstance(batch, int) and batch == 0:
+            # PyTorch takes no maximum of nothing.
+            return ops.zeros((0, *size, channels), self.compute_dtype)
         pixels = size[0] * size[1]
         # A number for each pixel of each channel of each image.
         images = ops.reshape(ops.arange(batch), (-1, 1, 1, 1))
@@ -102,7 +105,7 @@ class MaxUnpooling2D(FeatureMapLayer):
             x = ops.where(ops.reshape(last, (-1,)) == windows, x, 0.0)
         outputs = ops.segment_sum(x, places, count)
         outputs = ops.reshape(outputs, (-1, *size, channels))
-        return ops.cast(outputs, values.dtype)
+        return self.narrow(outputs)
 
     def _size(self, like):
         """Returns the new height and width, which may be tensors."""

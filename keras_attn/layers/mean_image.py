@@ -74,9 +74,7 @@ class MeanImage(FeatureMapLayer):
         mean = ops.cast(self.mean_image, x.dtype)
         if self.data_format == "channels_first":
             mean = ops.transpose(mean, (2, 0, 1))
-        dtype = keras.backend.standardize_dtype(inputs.dtype)
-        floats = keras.backend.is_float_dtype(dtype)
-        return ops.cast(x - mean, dtype if floats else self.compute_dtype)
+        return self.narrow(x - mean)
 
     def adapt(self, data, batch_size=None):
         """Sets the mean image to that of a data set.

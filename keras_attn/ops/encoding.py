@@ -10,7 +10,10 @@ both are one matrix product: the residuals, `positions * codes * dim` numbers
 an image, are never held. Vectors are tokens, `(batch, dim, positions)`.
 """
 
+import numpy as np
 from keras import ops
+
+_LARGEST = float(np.finfo("float32").max)
 
 
 def assignments(tokens, codewords, scale):
@@ -24,7 +27,10 @@ def assignments(tokens, codewords, scale):
     lengths = ops.sum(ops.square(tokens), axis=1, keepdims=True)
     own_lengths = ops.sum(ops.square(codewords), axis=1, keepdims=True)
     distances = ops.maximum(lengths - 2.0 * products + own_lengths, 0.0)
-    return ops.softmax(ops.expand_dims(scale, 1) * distances, axis=1)
+    logits = ops.expand_dims(scale, 1) * distances
+    # XLA would join the product with the difference from the largest, without
+    # rounding in between: that is then above 0, and of 1e17 by 1e9.
+    return ops.softmax(ops.clip(logits, -_LARGEST, _LARGEST), axis=1)
 
 
 def encode(tokens, codewords, scale):

@@ -1,5 +1,7 @@
 """Bilinear interpolation in both of the conventions in use."""
 
+from math import prod
+
 import numpy as np
 from keras import ops
 
@@ -84,6 +86,11 @@ def _multiply(matrix, maps, axis):
     axis = axis % len(shape)
     if axis == len(shape) - 1:
         return ops.matmul(maps, ops.transpose(matrix))
-    flat = ops.reshape(maps, (*shape[: axis + 1], -1))
-    shape[axis] = -1
-    return ops.reshape(ops.matmul(matrix, flat), shape)
+    # PyTorch cannot tell what -1 is of an empty batch.
+    rest = shape[axis + 1 :]
+    known = all(isinstance(side, int) for side in rest)
+    flat = (*shape[: axis + 1], prod(rest) if known else -1)
+    rows = ops.shape(matrix)[0]
+    shape[axis] = rows if isinstance(rows, int) else -1
+    product = ops.matmul(matrix, ops.reshape(maps, flat))
+    return ops.reshape(product, shape)

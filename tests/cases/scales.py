@@ -74,6 +74,7 @@ SCALES = (
     ),
     LayerCase(
         cls=AttentionToScale,
+        products_in_half=True,
         kwargs={"filters": 8, "seed": 1},
         shape=SHAPES,
         num_weights=4,

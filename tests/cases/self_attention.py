@@ -28,6 +28,7 @@ def reference(weights, x):
 SELF_ATTENTION = (
     LayerCase(
         cls=MultiHeadSelfAttention,
+        products_in_half=True,
         kwargs={"num_heads": 3, "head_dim": 4},
         shape=(5, 8),
         num_weights=4,
@@ -37,6 +38,7 @@ SELF_ATTENTION = (
     ),
     LayerCase(
         cls=MultiHeadSelfAttention,
+        products_in_half=True,
         kwargs={
             "num_heads": 3,
             "qkv_bias": False,

@@ -10,6 +10,12 @@ A test hands each check a case and a folder:
 
 from tests.contracts.cases import LayerCase as LayerCase
 from tests.contracts.cases import ModelCase as ModelCase
+from tests.contracts.extremes import (
+    check_empty_batch,
+    check_integers,
+    check_large_gradients,
+    check_saturation,
+)
 from tests.contracts.numerics import (
     check_dtype_policy,
     check_float16,
@@ -59,4 +65,8 @@ MODEL_CHECKS = (
 LAYER_CHECKS = (
     *(check for check in MODEL_CHECKS if check != check_fresh_process_load),
     check_masking,
+    check_saturation,
+    check_large_gradients,
+    check_empty_batch,
+    check_integers,
 )

@@ -131,11 +131,14 @@ class LayerCase(Case):
 
     Args:
         masks: Whether its `call` takes a `mask` of the tokens.
+        products_in_half: Whether it convolves, or multiplies by a matrix, in
+            the compute dtype, which may leave the range of float16.
     """
 
     cls: type = None
     smallest: tuple | None = (1, 1)
     masks: bool = False
+    products_in_half: bool = False
 
     def make(self, data_format="channels_last", dtype=None):
         """Returns a new layer, not built."""

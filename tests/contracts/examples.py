@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.ops import precision
 
 PACKAGE = "tests.contracts.examples"
 register = keras.saving.register_keras_serializable(PACKAGE)
@@ -32,7 +33,7 @@ class Gate(FeatureMapLayer):
     def call(self, inputs, training=None):
         gates = self.dense(self.pool(inputs))
         gates = self.dropout(gates, training=training)
-        return inputs * ops.expand_dims(gates, self.spatial_axes)
+        return self.scale(inputs, self.widen(gates))
 
     def pool(self, inputs):
         return ops.mean(inputs, self.spatial_axes)
@@ -61,12 +62,14 @@ class Tokens(keras.layers.Layer):
         self.scale = self.add_weight(name="scale", shape=input_shape[-1:])
 
     def call(self, inputs, mask=None):
-        weights = ops.ones_like(inputs[..., :1])
+        x = precision.widen(inputs)
+        weights = ops.ones_like(x[..., :1])
         if mask is not None:
-            weights = ops.cast(mask, inputs.dtype)[..., None]
-        total = ops.sum(inputs * weights, 1, keepdims=True)
+            weights = ops.cast(mask, x.dtype)[..., None]
+        total = ops.sum(x * weights, 1, keepdims=True)
         mean = total / (ops.sum(weights, 1, keepdims=True) + 1e-3)
-        return inputs + self.scale * mean
+        y = x + ops.cast(self.scale, x.dtype) * mean
+        return precision.narrow(y, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
@@ -197,6 +200,43 @@ class SumsSquares(Gate):
     def pool(self, inputs):
         total = ops.sum(ops.square(inputs), self.spatial_axes)
         return ops.sum(inputs, self.spatial_axes) / ops.sqrt(total + 1e-3)
+
+
+@register
+class LeavesTheRange(Gate):
+    """Casts back what float16 cannot hold."""
+
+    def narrow(self, inputs):
+        return ops.cast(inputs, self.compute_dtype)
+
+
+@register
+class TakesFifthPowers(Gate):
+    def pool(self, inputs):
+        powers = ops.mean(ops.abs(inputs) ** 5, self.spatial_axes)
+        return (powers + 1e-3) ** 0.2
+
+
+@register
+class AveragesNoImage(Gate):
+    """Remembers the mean of an empty batch."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.moving = self.add_weight(
+            name="moving_mean", shape=(), initializer="zeros", trainable=False
+        )
+
+    def call(self, inputs, training=None):
+        if training:
+            self.moving.assign(ops.mean(inputs))
+        return super().call(inputs, training)
+
+
+@register
+class ReturnsIntegers(Gate):
+    def call(self, inputs, training=None):
+        return ops.cast(super().call(inputs, training), inputs.dtype)
 
 
 @register

@@ -1,4 +1,4 @@
-"""What is exported: each block once, each model; sizes known and open."""
+"""What is exported: each block once, behind a convolution, and each model."""
 
 import functools
 
@@ -43,7 +43,28 @@ def is_block(name):
 
 
 def _known(case):
-    return case.as_model(case.subject())
+    return _as_model(case, case.subject())
+
+
+def _as_model(case, subject, size=None):
+    """Returns a model of the case; a block stands behind a convolution.
+
+    In a network its inputs have a gradient, and their batch and size come
+    from another layer: exporters, PyTorch's above all, mind both.
+    """
+    if not isinstance(case, LayerCase):
+        return case.as_model(subject, size=size)
+    inputs = case.symbolic_inputs(size=size)
+    tensors = keras.tree.map_structure(_weighted, inputs)
+    return keras.Model(inputs, subject(tensors))
+
+
+def _weighted(tensor):
+    """Applies a layer with weights that keeps the shape."""
+    channels = tensor.shape[-1]
+    if len(tensor.shape) == 3:
+        return keras.layers.Dense(channels)(tensor)
+    return keras.layers.Conv2D(channels, 3, padding="same")(tensor)
 
 
 def _open(case):
@@ -54,7 +75,7 @@ def _open(case):
     """
     if isinstance(case, LayerCase):
         size = (None, None)
-        return case.as_model(case.subject(size=size), size=size)
+        return _as_model(case, case.subject(size=size), size)
     kwargs = dict(case.kwargs)
     if str(case) in HEADLESS:
         kwargs["include_top"] = False

@@ -11,7 +11,7 @@ import pytest
 from keras import ops
 
 import keras_attn
-from keras_attn.exporting import runners
+from keras_attn.exporting import naming, runners
 from keras_attn.exporting.swap import new_neighbor
 
 BACKEND = keras.backend.backend()
@@ -42,8 +42,9 @@ def small():
 
 def gate(height=8, width=6):
     images = keras.Input((height, width, 8))
+    # Behind a convolution, so that its inputs have a gradient.
     y = keras.layers.Conv2D(8, 3, strides=2, padding="same")(images)
-    y = keras_attn.layers.SE(ratio=4)(y)
+    y = keras_attn.layers.CBAM(ratio=4)(y)
     return keras.Model(images, keras.layers.MaxPooling2D(2)(y))
 
 
@@ -91,6 +92,15 @@ def run(format, path, arrays):
     return [np.asarray(outputs[name]) for name in sorted(outputs)]
 
 
+def onnx_names(path):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path))
+    nodes = session.get_inputs(), session.get_outputs()
+    inputs, outputs = ([node.name for node in each] for each in nodes)
+    return inputs, outputs
+
+
 class TestWorks:
     @every_format
     def test_the_file_gives_the_numbers_of_the_model(self, format, tmp_path):
@@ -112,6 +122,8 @@ class TestWorks:
         y = zeta - 2 * alpha
         np.testing.assert_allclose(found[0], y, atol=1e-5)
         np.testing.assert_allclose(found[1], y.sum(1), atol=1e-5)
+        if format == "onnx":
+            assert onnx_names(path) == (["zeta", "alpha"], model.output_names)
 
     @every_format
     def test_names_of_inputs_and_outputs(self, format, tmp_path):
@@ -123,7 +135,8 @@ class TestWorks:
                 raise
             pytest.skip(f"Keras {keras.__version__} takes no dictionaries here")
         assert difference < 1e-5
-        assert path.exists()
+        if format == "onnx":
+            assert onnx_names(path) == (["alpha", "zeta"], ["u", "v"])
 
     @pytest.mark.parametrize("kind", ["subclass", "sequential"])
     def test_a_model_of_another_kind(self, kind, tmp_path):
@@ -211,6 +224,7 @@ def faked(monkeypatch):
     def fake(change, write=write_stub):
         model = small()
         monkeypatch.setattr(keras.Model, "export", write)
+        monkeypatch.setattr(naming, "name_onnx", lambda *arguments: None)
         monkeypatch.setattr(
             runners,
             f"run_{FORMAT}",

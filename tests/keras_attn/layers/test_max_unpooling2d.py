@@ -44,6 +44,13 @@ def test_puts_one_value_after_the_other(collisions, data_format):
     np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("collisions", ["add", "overwrite"])
+def test_of_no_image_there_is_nothing(collisions):
+    layer = MaxUnpooling2D((7, 6), collisions, data_format="channels_last")
+    y = layer([np.zeros((0, 3, 3, 2)), np.zeros((0, 3, 3, 2), "int32")])
+    assert tuple(y.shape) == (0, 7, 6, 2)
+
+
 def test_is_the_gradient_of_max_pooling():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 7, 6, 3)).astype("float32")
