@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "weights": set(),
     "applications": {"layers", "ops", "weights"},
     "explain": {"backend", "ops"},
-    "exporting": set(),
+    "exporting": {"backend"},
 }
 # Modules of the root that know no room, and that each room may import.
 GROUND = {"extras"}
@@ -40,9 +40,12 @@ OPTIONAL = {
         "tensorflow",
         "ai_edge_litert",
     },
+    "keras_attn/exporting/naming.py": {"onnx"},
     "keras_attn/weights/keras_files.py": {"h5py"},
 }
 OPTIONAL_OF_EXPLAIN = {"PIL", "matplotlib"}
+# What crafted and damaged files do, and what other threads see.
+OF_A_WHOLE_ROOM = {"weights/security", "weights/fuzzing", "explain/threads"}
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal"}
 
 
@@ -280,8 +283,7 @@ def test_a_test_lies_where_its_code_lies(path):
         assert folder.is_dir(), f"there is no {relative(folder)}"
         return
     name = path.stem.removeprefix("test_")
-    if path.parent.name == "weights" and name in ("security", "fuzzing"):
-        # What crafted and damaged files do is a matter of the whole room.
+    if f"{path.parent.name}/{name}" in OF_A_WHOLE_ROOM:
         return
     places = [
         folder / f"{name}.py",

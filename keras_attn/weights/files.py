@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -100,7 +99,9 @@ def _read_file(path: pathlib.Path, argument: str) -> Any:
         return load(path)
     # A crafted file can make a reader fail in any way, out of memory too.
     except Exception as error:
-        fix = _ONLY_TENSORS if isinstance(error, pickle.PickleError) else ""
+        # Of a module that nothing here may import.
+        holds_objects = type(error).__name__ == "UnpicklingError"
+        fix = _ONLY_TENSORS if holds_objects else ""
         # A traceback shows the cause, with all that it advises.
         raise ValueError(
             "A file of weights must be whole, and hold arrays and nothing "
