@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "weights": set(),
     "applications": {"layers", "ops", "weights"},
     "explain": {"backend", "ops"},
-    "exporting": set(),
+    "exporting": {"backend"},
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
 REQUIRED = {"keras", "numpy", "keras_attn"}
@@ -38,6 +38,7 @@ OPTIONAL = {
         "tensorflow",
         "ai_edge_litert",
     },
+    "keras_attn/exporting/naming.py": {"onnx"},
     "keras_attn/weights/keras_files.py": {"h5py"},
 }
 OPTIONAL_OF_EXPLAIN = {"PIL", "matplotlib"}
