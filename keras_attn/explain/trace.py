@@ -10,24 +10,8 @@ import keras
 
 from keras_attn import backend
 from keras_attn.explain import taps
+from keras_attn.explain.final import Final, find_final
 from keras_attn.explain.inputs import Inputs
-from keras_attn.explain.stand_ins import Change, around, setting
-
-# Whose layers end in their `activation`.
-_OWN = ("keras.", "keras_attn.")
-# What changes the shape of scores, or nothing.
-_TRANSPARENT = (
-    keras.layers.Dropout,
-    keras.layers.Flatten,
-    keras.layers.Identity,
-    keras.layers.Permute,
-    keras.layers.Reshape,
-)
-_ACTIVATIONS = (
-    keras.activations.log_softmax,
-    keras.activations.sigmoid,
-    keras.activations.softmax,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,25 +36,6 @@ class Call:
     dtype: str
     given: tuple[tuple[int, ...], ...] = ()
     sources: tuple[int | None, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Final:
-    """What makes probabilities of scores.
-
-    Attributes:
-        operation: The layer.
-        change: What keeps a stand-in of it from doing so.
-        elementwise: Whether it takes each score alone, as a sigmoid.
-        logarithmic: Whether it makes logarithms of probabilities.
-        proven: Whether the layer is one that does nothing after that.
-    """
-
-    operation: keras.Operation
-    change: Change
-    elementwise: bool
-    logarithmic: bool
-    proven: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +120,7 @@ def record(network: Any, inputs: Inputs) -> Trace:
         makers = _makers(seen, leaves)
         calls = [_linked(each, makers, leaves) for each in seen]
         ends = [makers.get(id(x), (None,))[0] for x in _tensors(output)]
-        final, is_known = _final(output, seen) if single else (None, True)
+        final, is_known = find_final(output, seen) if single else (None, True)
         found.append(
             Trace(
                 calls,
@@ -256,50 +221,3 @@ def _origins(
     return frozenset(found) | {
         i for i, call in enumerate(calls) if call.path.startswith(inside)
     }
-
-
-def _final(output: Any, seen: list[_Seen]) -> tuple[Final | None, bool]:
-    """Looks for what made the output, through what only reshapes it.
-
-    Returns it, and whether the layer that made the output is known.
-    """
-    tensor, end = output, len(seen)
-    while True:
-        # The innermost of nested layers ended first.
-        made = [i for i in range(end) if seen[i].made[0] is tensor]
-        if not made:
-            return None, False
-        end = made[0]
-        operation = seen[end].call.operation
-        tensor = seen[end].given[0] if seen[end].given else None
-        activation = getattr(operation, "activation", None)
-        is_keras = type(operation).__module__.startswith(_OWN)
-        if activation in _ACTIVATIONS:
-            found = Final(
-                operation,
-                setting(activation=keras.activations.linear),
-                activation is keras.activations.sigmoid,
-                activation is keras.activations.log_softmax,
-                is_keras,
-            )
-            return found, True
-        name = type(operation).__name__
-        if isinstance(operation, keras.layers.Softmax) or (
-            not isinstance(operation, keras.layers.Layer)
-            and name in ("LogSoftmax", "Sigmoid", "Softmax")
-        ):
-            found = Final(
-                operation,
-                around(lambda call, x, *args, **kwargs: x),
-                name == "Sigmoid",
-                name == "LogSoftmax",
-            )
-            return found, True
-        linear = isinstance(operation, keras.layers.Activation) and (
-            activation is keras.activations.linear
-        )
-        if not linear and not isinstance(operation, _TRANSPARENT):
-            return None, is_keras and (
-                hasattr(operation, "kernel")
-                and activation in (None, keras.activations.linear)
-            )
