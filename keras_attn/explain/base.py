@@ -190,7 +190,7 @@ class ClassActivationMap:
                 `uses_gradients = False`.
 
         Returns:
-            Of that shape, or with 1 in the place of height and width.
+            Of that shape, or with 1 instead of height and width.
         """
         raise NotImplementedError
 

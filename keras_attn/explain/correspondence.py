@@ -23,7 +23,7 @@ def correspondence(
     """Measures how differently features change when a part is hidden.
 
     `mean over pairs i != j of H(sign(e_i), sign(e_j)) / d`: `e_i = f(x_i) -
-    f(x~_i)` is how the `d` features that a layer puts out change when the
+    f(x~_i)` is how the `d` features that a layer outputs change when the
     same part, an eye say, is hidden in each image, and `H` is the Hamming
     distance, the number of entries that differ. The sign of 0 is one of its
     own. Less is more alike: the network ties the part to the others in the
@@ -55,7 +55,7 @@ def correspondence(
     Raises:
         ValueError: If the images do not fit the model or the occluded ones,
             there is only one, or the layer is not in the model, is not called
-            by it or puts out no finite numbers for each image.
+            by it or outputs no finite numbers for each image.
 
     Example:
 
@@ -139,7 +139,7 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
         if features.shape[:1] != (len(part),):
             raise ValueError(
                 "`layer` must put out features of each image, (batch, ...). "
-                f"Received: the layer {name!r}, which puts out "
+                f"Received: the layer {name!r}, which outputs "
                 f"{features.shape} for {len(part)} images"
             )
         if not np.isfinite(features).all():

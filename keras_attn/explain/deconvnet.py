@@ -70,7 +70,7 @@ class DeconvNet:
         image.
 
     Raises:
-        ValueError: If the layer is not in the model, puts out no map, or is
+        ValueError: If the layer is not in the model, outputs no map, or is
             reached by more than such a chain, with the first layer that
             breaks it; if a channel is out of range, or if the images do not
             fit or are not finite.

@@ -21,8 +21,8 @@ from keras_attn.explain.trace import Trace, record
 class Network:
     """A model that is looked into, and what has been compiled for that.
 
-    To be passed in the place of the model where several methods explain the
-    same one: then it is compiled once for all.
+    To be passed instead of the model, with the output and the image of it that
+    several methods explain.
 
     The model runs with `training=False`, on the values of its variables at
     that moment, as functions that the backend compiles, if it can, once for

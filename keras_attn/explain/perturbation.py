@@ -220,7 +220,7 @@ def _ranks(heatmap: np.ndarray) -> np.ndarray:
 
 
 def _baselines(baseline: Any, inputs: Inputs) -> np.ndarray:
-    """Returns what there is in the place of each image."""
+    """Returns what there is instead of each image."""
     images = inputs.images
     if isinstance(baseline, str) and baseline == "blur":
         last = inputs.width_axis()

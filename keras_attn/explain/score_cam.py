@@ -95,7 +95,7 @@ class ScoreCAM(ClassActivationMap):
         places: Sequence[Place],
         mirrored: bool = False,
     ) -> Pass:
-        """Finds the weights, in the place of gradients."""
+        """Finds the weights, instead of gradients."""
         found = super().look(inputs, target, places, mirrored)
         if target.function is best_class:
             target = pinned(found.classes)

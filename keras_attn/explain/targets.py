@@ -97,7 +97,7 @@ class OwnScore:
         scores = ops.convert_to_tensor(self.function(outputs))
         if len(scores.shape) != 1:
             raise ValueError(
-                "A callable in the place of `targets` must return one score "
+                "A callable instead of `targets` must return one score "
                 "an image, of shape (batch,). Received: shape "
                 f"{tuple(scores.shape)}"
             )

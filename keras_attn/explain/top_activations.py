@@ -84,7 +84,7 @@ def top_activations(
         activation, that which came first counts.
 
     Raises:
-        ValueError: If the layer is not in the model or puts out no map, if
+        ValueError: If the layer is not in the model or outputs no map, if
             there is no image, or if images do not fit, are not finite or not
             all of one size.
 

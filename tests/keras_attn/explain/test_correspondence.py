@@ -15,7 +15,7 @@ SIGNS = [[1, 0, -1, 1], [1, 1, -1, 0], [1, -1, 0, 0]]
 
 
 def of_pixels(shape=(1, 4, 1)):
-    """Makes a model with a layer that puts out the pixels."""
+    """Makes a model with a layer that outputs the pixels."""
     inputs = keras.Input(shape)
     x = keras.layers.Flatten(name="pixels")(inputs)
     return keras.Model(inputs, keras.layers.Dense(2, name="scores")(x))
@@ -263,7 +263,7 @@ class TestErrors:
         x = Merging(name="rows")(inputs)
         model = keras.Model(inputs, keras.layers.Flatten()(x))
         images = np.zeros((2, 2, 3, 1))
-        message = r"of each image.*'rows', which puts out \(4, 3, 1\) for 2"
+        message = r"of each image.*'rows', which outputs \(4, 3, 1\) for 2"
         with pytest.raises(ValueError, match=message):
             correspondence(model, images, images, "rows")
 
