@@ -138,13 +138,13 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
         features = ops.convert_to_numpy(features)
         if features.shape[:1] != (len(part),):
             raise ValueError(
-                "`layer` must put out features of each image, (batch, ...). "
+                "`layer` must output features of each image, (batch, ...). "
                 f"Received: the layer {name!r}, which outputs "
                 f"{features.shape} for {len(part)} images"
             )
         if not np.isfinite(features).all():
             raise ValueError(
-                "`layer` must put out finite numbers. Received: NaN or "
+                "`layer` must output finite numbers. Received: NaN or "
                 f"infinity from the layer {name!r}"
             )
         return features

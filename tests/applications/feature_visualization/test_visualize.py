@@ -253,7 +253,7 @@ class TestRun:
             ("--channels 1 1", "each only once. Received: 1 1"),
             ("--channels -1", "--channels must be 0 or more"),
             ("--layers stage1 --channels 4", "must be 0 to 3.*Received: 4"),
-            ("--layers fc6", "must put out"),
+            ("--layers fc6", "must output"),
             ("--occlude -2", "--occlude must be 0 or more. Received: -2"),
             ("--size 16", "--size must be 32 to 512. Received: 16"),
             ("--images nowhere.png", "nowhere.png: there is no such file"),

@@ -271,7 +271,7 @@ class TestErrors:
         inputs = keras.Input((1, 4, 1))
         x = keras.layers.Rescaling(float("inf"), name="large")(inputs)
         model = keras.Model(inputs, keras.layers.Flatten()(x))
-        message = "must put out finite numbers.*infinity from the layer 'large'"
+        message = "must output finite numbers.*infinity from the layer 'large'"
         with pytest.raises(ValueError, match=message):
             correspondence(model, *pictures(SIGNS), "large")
 
