@@ -133,12 +133,14 @@ class LayerCase(Case):
         masks: Whether its `call` takes a `mask` of the tokens.
         products_in_half: Whether it convolves, or multiplies by a matrix, in
             the compute dtype, which may leave the range of float16.
+        keeps_integers: Whether of integers it makes integers.
     """
 
     cls: type = None
     smallest: tuple | None = (1, 1)
     masks: bool = False
     products_in_half: bool = False
+    keeps_integers: bool = False
 
     def make(self, data_format="channels_last", dtype=None):
         """Returns a new layer, not built."""

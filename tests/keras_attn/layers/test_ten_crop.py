@@ -35,6 +35,7 @@ def random(*shape):
 CASES = [
     LayerCase(
         cls=TenCrop,
+        keeps_integers=True,
         kwargs={"height": 3, "width": 4},
         shape=(6, 5, 2),
         smallest=(3, 4),
@@ -42,6 +43,7 @@ CASES = [
     ),
     LayerCase(
         cls=TenCrop,
+        keeps_integers=True,
         kwargs={"height": 4, "width": 2},
         shape=(4, 7, 1),
         smallest=(4, 2),
