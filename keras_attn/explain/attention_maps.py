@@ -79,7 +79,7 @@ def attention_maps(
 
         return backend.inference(function), order
 
-    run, order = network.remembered(("attention maps", inputs.key), make)
+    run, order = network.remembered(inputs, ("attention maps",), make)
     parts = []
     for indices, count in batches(len(inputs), inputs.batch_size):
         tensors = inputs.take(indices).tensors()

@@ -178,8 +178,8 @@ class AttentionRollout:
             )
 
         how = start, self.head_fusion, self.discard_ratio
-        key = "rollout", inputs.key, *how
-        run = self.network.remembered(key, make)
+        key = "rollout", *how
+        run = self.network.remembered(inputs, key, make)
         parts = []
         for indices, count in batches(len(inputs), inputs.batch_size):
             tensors = inputs.take(indices).tensors()

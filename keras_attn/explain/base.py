@@ -237,9 +237,9 @@ class ClassActivationMap:
         network = self.network
         # Which positions a score depends on is the same for all classes.
         score = None if is_of_classes(target) else target.key
-        key = "last", inputs.key, inputs.position, score
+        key = "last", inputs.position, score
         found, place = network.remembered(
-            key, lambda: framed(*last_place(network, inputs, target))
+            inputs, key, lambda: framed(*last_place(network, inputs, target))
         )
         if self.call_index is not None:
             return place_of_layer(
@@ -280,17 +280,16 @@ class ClassActivationMap:
         """Returns maps of one batch, their classes, and why one is black."""
         found = self.look(inputs, target, places, mirrored)
         gradients = found.gradients or [None] * len(places)
-        maps, reasons = self._merged(inputs.size, eigen)(
-            found.features, gradients
-        )
+        maps, reasons = self._merged(inputs, eigen)(found.features, gradients)
         return (
             ops.convert_to_numpy(maps),
             found.classes,
             ops.convert_to_numpy(reasons),
         )
 
-    def _merged(self, size: tuple[int, int], eigen: bool) -> Callable:
+    def _merged(self, inputs: Inputs, eigen: bool) -> Callable:
         """Returns what makes maps of features and gradients, compiled."""
+        size = inputs.size
 
         def make():
             weak = self._weak()
@@ -305,7 +304,7 @@ class ClassActivationMap:
             return backend.inference(function)
 
         key = "maps", size, eigen, fingerprint.of(self._settings())
-        return self.network.remembered(key, make)
+        return self.network.remembered(inputs, key, make)
 
     def _settings(self) -> tuple:
         """Returns what the maps of given features and gradients depend on."""

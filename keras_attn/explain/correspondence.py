@@ -128,7 +128,8 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
         return found[-1]
 
     compiled = network.remembered(
-        ("features", inputs.key, operation),
+        inputs,
+        ("features", operation),
         lambda: backend.inference(function),
     )
 

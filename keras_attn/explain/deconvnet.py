@@ -160,8 +160,8 @@ class DeconvNet:
 
             return run
 
-        key = inputs.key, inputs.position, place.key, strongest
-        run = self.network.remembered(("deconvnet", *key), make)
+        key = inputs.position, place.key, strongest
+        run = self.network.remembered(inputs, ("deconvnet", *key), make)
         return inputs, place, chain, run
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -23,6 +23,7 @@ class Inputs:
             there are several with four axes, and none was chosen.
         data_format: Of the images.
         batch_size: How many images may be run at once.
+        model: Fingerprint of the model that they were checked for.
     """
 
     nest: Any
@@ -30,6 +31,7 @@ class Inputs:
     position: int | None
     data_format: str
     batch_size: int
+    model: Hashable = None
 
     def __len__(self) -> int:
         return len(self.arrays[0])

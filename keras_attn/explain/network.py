@@ -1,6 +1,7 @@
 """A model that is looked into."""
 
 import copy
+import dataclasses
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -138,17 +139,22 @@ class Network:
 
     def check(self, images: Any, batch_size: int = 32) -> Inputs:
         """Returns the images, checked."""
-        return checks.check(
+        inputs = checks.check(
             self.model, images, self.data_format, batch_size, self.image
         )
+        model = fingerprint.of_model(self.model)
+        return dataclasses.replace(inputs, model=model)
 
-    def remembered(self, key: tuple, make: Callable[[], Any]) -> Any:
+    def remembered(
+        self, inputs: Inputs, key: tuple, make: Callable[[], Any]
+    ) -> Any:
         """Returns what has been compiled for a key, or compiles it.
 
-        The key holds what was compiled, but for the model, its layers and
-        the choices of this network.
+        The key holds what was compiled, but for the model, as it was when the
+        inputs were checked, their shapes, and the choices of this network.
         """
-        whole = fingerprint.of_model(self.model), self._choices(), key
+        choices = self.output, self.image, self.data_format
+        whole = inputs.model, choices, inputs.key, key
         return cache.remembered(self.model, whole, make)
 
     def trace(self, inputs: Inputs) -> Trace:
@@ -158,7 +164,7 @@ class Network:
             one = inputs.take([0])
             return proven(self, record(self, one), one)
 
-        return self.remembered(("trace", inputs.key), make)
+        return self.remembered(inputs, ("trace",), make)
 
     def run(
         self,
@@ -246,12 +252,9 @@ class Network:
         copied._values = list(values)
         return copied
 
-    def _choices(self) -> tuple:
-        return self.output, self.image, self.data_format
-
     def _run(self, inputs, target, places, *how):
         key = (
-            *("run", inputs.key, target.key),
+            *("run", target.key),
             *(tuple(each.key for each in places), *how),
         )
 
@@ -260,7 +263,7 @@ class Network:
             job = self.weak(), trace, frame, target.function, tuple(places)
             return Job(*job, *how).compile()
 
-        run = self.remembered(key, make)
+        run = self.remembered(inputs, key, make)
         found = self.on_values(run, inputs, target)
         if found.odd and not self.is_altered:
             _warn_of_probabilities(self.model)

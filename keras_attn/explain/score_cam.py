@@ -123,6 +123,7 @@ class ScoreCAM(ClassActivationMap):
         network = self.network
         kind = network.data_format, self.mode == "pytorch_grad_cam"
         mask = network.remembered(
+            inputs,
             ("mask", *kind),
             lambda: backend.inference(functools.partial(_mask, *kind)),
         )

@@ -180,7 +180,8 @@ class _Run:
             return ops.max(maps, axis=1), ops.argmax(maps, axis=1)
 
         self._function = network.remembered(
-            ("top activations", inputs.key, inputs.position, place.key),
+            inputs,
+            ("top activations", inputs.position, place.key),
             lambda: backend.inference(function),
         )
 

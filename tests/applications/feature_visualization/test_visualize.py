@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from applications.common import packaged, runs
+from applications.common.datasets import read_data
 from applications.common.problems import Problems
 from applications.feature_visualization import (
     figures,
@@ -41,7 +42,11 @@ def write_run(folder, data, constraint):
     config = dataclasses.replace(
         CONFIG, data=str(data), constraint=float(constraint)
     )
-    facts = {"settings": config.to_dict(), "class_names": ["dark", "light"]}
+    facts = {
+        "settings": config.to_dict(),
+        "class_names": ["dark", "light"],
+        "data_digest": read_data(str(data), config.shape, config.seed).digest(),
+    }
     runs.open_run(folder, facts, restart=False)
     model = build_model(config, 2, 1)
     model.set_weights([abs(each) for each in model.get_weights()])
@@ -290,7 +295,10 @@ class TestRun:
         monkeypatch.setattr(filters.files, "_flush", fail)
         monkeypatch.setattr(filters, "SIDE", 1.0)
         status, _, errors = run("--model", run_folder, *argv)
-        assert status == 2 and errors == ["error: the disk is full"]
+        (error,) = errors
+        assert status == 2 and error.endswith(
+            "filters.png: cannot be written (the disk is full)"
+        )
         assert path.read_bytes() == before
 
 

@@ -15,6 +15,9 @@ from keras_attn.explain import AttentionRollout
 from tests.applications.image_classification.tiny import make_classifier
 from tests.contracts import devices
 
+# Those of random networks may be.
+pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
+
 
 def drawn(path):
     with Image.open(path) as image:
