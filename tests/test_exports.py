@@ -75,6 +75,16 @@ def test_the_page_has_every_block_and_model():
     assert {backend for _, backend, _ in told} == set(pages.BACKENDS)
 
 
+def test_a_block_stands_behind_what_has_weights():
+    from tests.exports.subjects import subjects
+
+    for name in ("CBAM", "MultiHeadSelfAttention", "AttentionToScale"):
+        _, *layers = subjects()[name]["known"]().layers
+        before = layers[: len(layers) - 1]
+        weighted = [layer for layer in before if layer.trainable_variables]
+        assert weighted, name
+
+
 def test_what_works_and_what_does_not():
     cells = pages.cells("torch", SOME)
     assert cells["SE", "torch", "onnx"] == (pages.YES, ())
