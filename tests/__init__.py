@@ -6,3 +6,7 @@ import os
 # TensorFloat-32 keeps ten bits of a factor, which would hide a wrong constant.
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+
+# On a CPU, TensorFlow convolves channels first by oneDNN only, which it switches
+# on by itself on some processors and not on others.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
