@@ -7,6 +7,6 @@ import os
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 
-# On a CPU, TensorFlow convolves channels first by oneDNN only, which it switches
-# on by itself on some processors and not on others.
+# On a CPU, TensorFlow convolves channels first by oneDNN only, which it
+# switches on by itself on some processors and not on others.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
