@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attn import backend
+
 FORMATS = ("channels_last", "channels_first")
 
 # Relative to the largest magnitude of an array. A GPU sums in another order
@@ -48,6 +50,21 @@ def format_error(data_format):
         message = str(error).strip().splitlines() or [""]
         return f"{data_format} fails: {type(error).__name__}: {message[0]}"
     return None
+
+
+@functools.cache
+def empty_convolution_error():
+    """Returns why no image can be convolved, `None` if that works.
+
+    With oneDNN, a TensorFlow graph gives no image the channels of its inputs.
+    """
+    layer = keras.layers.Conv2D(1, 3, padding="same")
+    layer.build((None, 4, 4, 2))
+    call = backend.inference(layer)
+    found = tuple(call(ops.zeros((0, 4, 4, 2))).shape)
+    if found == (0, 4, 4, 1):
+        return None
+    return f"a convolution of no image, to one channel, has the shape {found}"
 
 
 def to_format(array, data_format):
