@@ -15,7 +15,7 @@ class Problems:
     Attributes:
         messages: What was wrong with each item that was skipped.
         strays: Files among the images that are none.
-        notes: What else is said at the end, and does not stop anything.
+        notes: What else is printed at the end, as a warning.
     """
 
     def __init__(self, skip: bool = False):

@@ -31,12 +31,11 @@ class Network:
     meanwhile, with one exception: on JAX, Keras takes the weights out of a
     model while `fit` runs, which is a `RuntimeError` here.
 
-    What has been compiled is kept for the model, not for this object, and is
-    forgotten with the model or when it has not been used for long. It is
-    compiled anew after a change of an attribute of a layer, of the score or
-    of `reshape`, as far as it is a number, a string, a function, an array, a
-    layer, or an object or container that holds such; a change inside of other
-    objects is not noticed.
+    Compiled functions are kept for the model, not for this object. They are
+    dropped with the model, or when they have not been used for long. A change
+    to an attribute of a layer, to the score or to `reshape` leads to a new
+    function if it is a number, a string, a function, an array, a layer, or a
+    container or object of these. Changes inside other objects are not noticed.
 
     Args:
         model: Any built `keras.Model`.

@@ -232,7 +232,7 @@ def test_beside_training(monkeypatch):
     finally:
         data.goes_on.set()
         thread.join()
-    # Where Keras takes the weights away, it is said; else it works.
+    # An error only where Keras takes the weights away.
     assert all("while another thread runs its `fit`" in x for x in errors)
     assert not errors or BACKEND == "jax"
     assert np.isfinite(cam(images)).all()
