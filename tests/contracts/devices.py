@@ -53,20 +53,6 @@ def format_error(data_format):
 
 
 @functools.cache
-def empty_convolution_error():
-    """Returns why no image can be convolved, `None` if that works.
-
-    With oneDNN, a TensorFlow graph gives no image the channels of its inputs.
-    """
-    layer = keras.layers.Conv2D(1, 3, padding="same")
-    layer.build((None, 4, 4, 2))
-    call = backend.inference(layer)
-    found = tuple(call(ops.zeros((0, 4, 4, 2))).shape)
-    if found == (0, 4, 4, 1):
-        return None
-    return f"a convolution of no image, to one channel, has the shape {found}"
-
-
 def to_format(array, data_format):
     """Takes a channels-last batch of images to `data_format`."""
     if data_format == "channels_last" or array.ndim != 4:

