@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attn import backend
 
 FORMATS = ("channels_last", "channels_first")
 
