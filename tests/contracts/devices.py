@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import ops
 
-
 FORMATS = ("channels_last", "channels_first")
 
 # Relative to the largest magnitude of an array. A GPU sums in another order
@@ -51,7 +50,6 @@ def format_error(data_format):
     return None
 
 
-@functools.cache
 def to_format(array, data_format):
     """Takes a channels-last batch of images to `data_format`."""
     if data_format == "channels_last" or array.ndim != 4:
