@@ -2,7 +2,7 @@
 
 Takes the folder that `tests/test_parity.py` has filled on each backend.
 Outputs and gradients of each two backends must agree, and the models that one
-has saved must give its outputs in a process of each other. A difference is
+has saved must give its outputs in a new process of each. A difference is
 relative to the largest magnitude of an array.
 """
 
@@ -13,6 +13,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -44,12 +45,13 @@ def main(arguments=None):
             print(f"FAILED  {backend} has recorded nothing")
             failed += 1
     backends = [b for b in options.backends if (options.folder / b).is_dir()]
-    loaded = {
-        backend: load_elsewhere(
-            options.folder, backend, [b for b in backends if b != backend]
+    # Its own too: a new process must find all classes by their names.
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(
+            lambda backend: load_elsewhere(options.folder, backend, backends),
+            backends,
         )
-        for backend in backends
-    }
+        loaded = dict(zip(backends, results, strict=True))
     for name in sorted(
         {path.stem for b in backends for path in (options.folder / b).iterdir()}
     ):
@@ -120,7 +122,7 @@ def difference(a, b):
 
 
 def load_elsewhere(folder, backend, others):
-    """Loads the files of other backends in a new process of a backend.
+    """Loads the files of some backends in a new process of one.
 
     Returns:
         A dict of `"<other> <case>"` to a difference, or to what went wrong.
@@ -147,7 +149,7 @@ def load_elsewhere(folder, backend, others):
 
 
 def _load(folder, others):
-    """Runs the saved models of other backends; for `load_elsewhere`."""
+    """Runs the saved models of some backends; for `load_elsewhere`."""
     # Here, since only this process needs Keras; it registers the classes.
     import keras_attn  # noqa: F401
     from tests.contracts import parity

@@ -2,11 +2,12 @@
 
 A test hands each check a case and a folder:
 
-    @pytest.mark.parametrize("check", LAYER_CHECKS)
-    @pytest.mark.parametrize("case", CASES, ids=str)
+    @contract(CASES, LAYER_CHECKS)
     def test_keeps_the_contract(case, check, tmp_path):
         check(case, tmp_path)
 """
+
+import pytest
 
 from tests.contracts.cases import LayerCase as LayerCase
 from tests.contracts.cases import ModelCase as ModelCase
@@ -28,11 +29,10 @@ from tests.contracts.running import (
     check_randomness,
 )
 from tests.contracts.saving import (
-    check_backends_exchange_weights,
     check_config_round_trip,
-    check_fresh_process_load,
     check_onnx_export,
     check_registered_name,
+    check_saved_and_loaded,
 )
 from tests.contracts.shapes import (
     check_data_formats_agree,
@@ -46,12 +46,11 @@ MODEL_CHECKS = (
     check_number_of_weights,
     check_config_round_trip,
     check_registered_name,
-    check_fresh_process_load,
     check_shapes_agree,
     check_dynamic_sizes,
     check_data_formats_agree,
     check_matches_reference,
-    check_backends_exchange_weights,
+    check_saved_and_loaded,
     check_gradients,
     check_float16,
     check_dtype_policy,
@@ -60,13 +59,46 @@ MODEL_CHECKS = (
     check_keeps_no_tensor,
     check_onnx_export,
 )
-# A model takes a mask from Keras, whatever it does with it. A process takes
-# seconds: `tests/test_parity.py` loads all layers in one.
+# A model takes a mask from Keras, whatever it does with it.
 LAYER_CHECKS = (
-    *(check for check in MODEL_CHECKS if check != check_fresh_process_load),
+    *MODEL_CHECKS,
     check_masking,
     check_saturation,
     check_large_gradients,
     check_empty_batch,
     check_integers,
 )
+
+# What the arguments of a class can change; the rest is the same code.
+OF_ARGUMENTS = (
+    check_number_of_weights,
+    check_config_round_trip,
+    check_saved_and_loaded,
+    check_shapes_agree,
+    check_data_formats_agree,
+    check_matches_reference,
+    check_gradients,
+)
+
+
+def contract(cases, checks):
+    """Parametrizes a test by `case` and `check`.
+
+    The first case of a class, or of a function, takes all checks. Of the
+    others, those that are not `OF_ARGUMENTS` are marked `thorough`.
+    """
+    params, seen = [], set()
+    for case in cases:
+        subject = getattr(case, "cls", None) or case.function
+        for check in checks:
+            spared = subject in seen and check not in OF_ARGUMENTS
+            params.append(
+                pytest.param(
+                    case,
+                    check,
+                    id=f"{case}-{check.__name__}",
+                    marks=[pytest.mark.thorough] if spared else [],
+                )
+            )
+        seen.add(subject)
+    return pytest.mark.parametrize(("case", "check"), params)

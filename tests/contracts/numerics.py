@@ -2,55 +2,13 @@
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_attn.backend import value_and_gradient
+from tests.contracts.calls import gradients, outputs
 from tests.contracts.cases import LayerCase
-from tests.contracts.devices import assert_close, to_format, to_numpy
+from tests.contracts.devices import assert_close
 from tests.contracts.walk import layers_of
 
 _LARGEST_FLOAT16 = 65504.0
-
-
-def gradients(subject, inputs, training=False, data_format="channels_last"):
-    """Returns gradients by name, of a random sum of the outputs.
-
-    With respect to each trainable weight and to the inputs. The sum is the
-    same in each data format, and with each backend.
-    """
-    weights = subject.trainable_variables
-
-    def function(tensors):
-        values, x = tensors
-        random = np.random.default_rng(1)
-        mapping = list(zip(weights, values, strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
-            total = 0.0
-            for y in keras.tree.flatten(subject(x, training=training)):
-                direction = _direction(random, y.shape, data_format)
-                total += ops.sum(ops.cast(y, "float32") * direction)
-            return total
-
-    values = [weight.value for weight in weights]
-    _, (of_weights, of_inputs) = value_and_gradient(function, [values, inputs])
-    found = {
-        f"weight {i} {weight.name}": array
-        for i, (weight, array) in enumerate(
-            zip(weights, to_numpy(of_weights), strict=True)
-        )
-    }
-    for i, array in enumerate(to_numpy(of_inputs)):
-        found[f"input {i}"] = array
-    return found
-
-
-def _direction(random, shape, data_format):
-    """Returns the weights of a sum over outputs of a shape."""
-    shape = (1, *shape[1:])
-    if data_format == "channels_first" and len(shape) == 4:
-        shape = (1, *shape[2:], shape[1])
-    direction = to_format(random.normal(size=shape), data_format)
-    return ops.convert_to_tensor(direction, "float32")
 
 
 def check_gradients(case, tmp_path):
@@ -87,13 +45,13 @@ def check_float16(case, tmp_path):
         inputs = keras.tree.map_structure(
             lambda x: np.float32(100) * np.float32(x), case.inputs(fill=fill)
         )
-        expected = to_numpy(exact(inputs, training=False))
+        expected = outputs(exact, inputs)
         for dtype in ("float16", "mixed_float16"):
             half = case.make(dtype=dtype)
             case.build(half)
             half.set_weights(exact.get_weights())
-            outputs = to_numpy(half(inputs, training=False))
-            for y, e in zip(outputs, expected, strict=True):
+            found = outputs(half, inputs)
+            for y, e in zip(found, expected, strict=True):
                 # Whether the mathematics leaves the range is not the layer's
                 # fault; a margin, since its inputs were rounded.
                 fits = np.abs(e) < 0.9 * _LARGEST_FLOAT16

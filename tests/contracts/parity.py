@@ -5,8 +5,8 @@ import pathlib
 import keras
 import numpy as np
 
+from tests.contracts.calls import gradients, outputs
 from tests.contracts.devices import to_numpy
-from tests.contracts.numerics import gradients
 
 
 def record(case, data_format, folder):
@@ -22,9 +22,10 @@ def record(case, data_format, folder):
     name = f"{case}-{data_format}"
     subject = case.subject(data_format)
     inputs = case.inputs(data_format)
-    outputs = to_numpy(subject(inputs, training=False))
     arrays = {f"inputs {i}": x for i, x in _numbered(inputs)}
-    arrays |= {f"outputs {i}": y for i, y in _numbered(outputs)}
+    arrays |= {
+        f"outputs {i}": y for i, y in enumerate(outputs(subject, inputs))
+    }
     found = gradients(subject, inputs, data_format=data_format)
     arrays |= {f"gradient of {key}": array for key, array in found.items()}
     np.savez(folder / f"{name}.npz", **arrays)
@@ -43,8 +44,8 @@ def run_saved(folder, name, arrays):
     model = keras.models.load_model(pathlib.Path(folder) / f"{name}.keras")
     inputs = [arrays[f"inputs {i}"] for i in range(len(model.inputs))]
     # Compiled: on JAX, a call would compile each operation by itself.
-    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
-    return {f"outputs {i}": y for i, y in _numbered(to_numpy(outputs))}
+    found = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
+    return {f"outputs {i}": y for i, y in enumerate(to_numpy(found))}
 
 
 def _numbered(nest):

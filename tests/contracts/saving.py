@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import pytest
 
-from tests.contracts import parity
+from tests.contracts.calls import outputs
 from tests.contracts.cases import LayerCase
-from tests.contracts.devices import assert_close, to_numpy
+from tests.contracts.devices import assert_close
 from tests.contracts.walk import layers_of
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -61,45 +61,6 @@ def check_registered_name(case, tmp_path):
         assert keras.saving.get_registered_object(name) is cls
 
 
-_LOAD = """
-import sys
-import {package}
-import keras, numpy as np
-model = keras.models.load_model(sys.argv[1])
-saved = np.load(sys.argv[2])
-inputs = [saved[f"inputs {{i}}"] for i in range(len(model.inputs))]
-# Compiled, since on JAX a call would compile each operation by itself.
-outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-for i, y in enumerate(keras.tree.flatten(outputs)):
-    expected = saved[f"outputs {{i}}"]
-    largest = np.abs(expected).max()
-    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5 * largest)
-"""
-
-
-def check_fresh_process_load(case, tmp_path):
-    """A new process that imports the package only loads a saved model."""
-    subject, inputs = case.subject(), case.inputs()
-    model = case.as_model(subject)
-    arrays = {
-        f"{kind} {i}": array
-        for kind, nest in (
-            ("inputs", keras.tree.flatten(inputs)),
-            ("outputs", to_numpy(model(inputs, training=False))),
-        )
-        for i, array in enumerate(nest)
-    }
-    np.savez(tmp_path / "fresh.npz", **arrays)
-    model.save(tmp_path / "fresh.keras")
-    process = run_python(
-        "-c",
-        _LOAD.format(package=case.package),
-        str(tmp_path / "fresh.keras"),
-        str(tmp_path / "fresh.npz"),
-    )
-    assert process.returncode == 0, process.stderr[-2000:]
-
-
 def run_python(*arguments, backend=None):
     """Runs Python in a new process at the root of the repository."""
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -120,28 +81,26 @@ def run_python(*arguments, backend=None):
     )
 
 
-def check_backends_exchange_weights(case, tmp_path):
-    """What the other backends will read is whole, and enough to repeat it.
+def check_saved_and_loaded(case, tmp_path):
+    """A saved model, and weights in a new subject, give the same numbers.
 
-    That they do read it is for `tests.compare_backends`.
+    That other backends do so is for `tests.compare_backends`.
     """
-    for data_format in case.runnable_formats():
-        name = parity.record(case, data_format, tmp_path)
-        arrays = parity.read(tmp_path, name)
-        assert all(np.isfinite(array).all() for array in arrays.values())
-        outputs = parity.run_saved(tmp_path, name, arrays)
-        for key, array in outputs.items():
-            assert_close(array, arrays[key], what=f"{key}, loaded")
-        # As a checkpoint is used: weights only, into a new subject.
-        source, target = case.subject(data_format), case.make(data_format)
-        case.build(target, data_format)
-        target.set_weights(source.get_weights())
-        inputs = case.inputs(data_format)
-        assert_close(
-            to_numpy(target(inputs, training=False)),
-            [v for k, v in arrays.items() if k.startswith("outputs")],
-            what="outputs, with the same weights",
-        )
+    subject, inputs = case.subject(), case.inputs()
+    model = case.as_model(subject)
+    expected = outputs(model, inputs)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert_close(outputs(loaded, inputs), expected, what="outputs, loaded")
+    # As a checkpoint is used: weights only, into a new subject.
+    target = case.make()
+    case.build(target)
+    target.set_weights(subject.get_weights())
+    assert_close(
+        outputs(case.as_model(target), inputs),
+        expected,
+        what="outputs, with the same weights",
+    )
 
 
 def check_onnx_export(case, tmp_path):
@@ -167,10 +126,9 @@ def check_onnx_export(case, tmp_path):
         inputs = case.inputs(batch=batch)
         feed = dict(zip(names, keras.tree.flatten(inputs), strict=True))
         try:
-            outputs = session.run(None, feed)
+            found = session.run(None, feed)
         except Exception as error:
             raise AssertionError(f"a batch of {batch}: {error}") from error
-        expected = to_numpy(model(inputs, training=False))
-        for y, e in zip(outputs, expected, strict=True):
+        for y, e in zip(found, outputs(model, inputs), strict=True):
             assert y.shape == e.shape, f"a batch of {batch} gives {y.shape}"
             np.testing.assert_allclose(y, e, rtol=1e-5, atol=1e-5)

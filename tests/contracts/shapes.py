@@ -4,16 +4,15 @@ import keras
 import numpy as np
 import pytest
 
+from tests.contracts.calls import COMPILED, gradients, outputs
 from tests.contracts.cases import weights_of
 from tests.contracts.devices import (
     assert_close,
     format_error,
     from_format,
     to_format,
-    to_numpy,
     tolerance,
 )
-from tests.contracts.numerics import gradients
 
 
 def check_number_of_weights(case, tmp_path):
@@ -27,16 +26,15 @@ def check_number_of_weights(case, tmp_path):
 
 
 def check_shapes_agree(case, tmp_path):
-    """Eager shape, symbolic shape and `compute_output_shape` are one."""
+    """Shape of a call, symbolic shape and `compute_output_shape` are one."""
     for data_format in case.runnable_formats():
         subject = case.subject(data_format)
-        inputs = case.inputs(data_format, batch=3)
-        eager = subject(inputs)
+        inputs = case.inputs(data_format)
+        expected = [y.shape for y in outputs(subject, inputs)]
         symbolic = subject(case.symbolic_inputs(data_format))
         computed = subject.compute_output_shape(_shapes(inputs))
-        expected = _tuples(_shapes(eager))
         assert _tuples(computed) == expected, (
-            f"{data_format}: computed {_tuples(computed)}, eager {expected}"
+            f"{data_format}: computed {_tuples(computed)}, found {expected}"
         )
         expected = [(None, *shape[1:]) for shape in expected]
         assert _tuples(_shapes(symbolic)) == expected, (
@@ -105,16 +103,15 @@ def check_dynamic_sizes(case, tmp_path):
         for x in inputs:
             # A new one each time, since a layer may remember a size.
             alone = subject if case.fixed_size else case.subject(data_format)
-            expected.append(to_numpy(alone(x, training=False)))
+            expected.append(outputs(alone, x))
         for x, y in zip(inputs, expected, strict=True):
-            assert_close(to_numpy(model(x, training=False)), y)
-        if data_format != case.formats[0]:
+            assert_close(outputs(model, x), y)
+        if data_format != case.formats[0] or COMPILED:
+            # JAX compiles each size anew, which `check_compiled_fit` tells.
             continue
         # A graph of unknown sizes on TensorFlow, where XLA would make one of
-        # each size; JAX cannot but do so, fastest as a whole.
-        model.compile(
-            "sgd", "mse", jit_compile=keras.backend.backend() == "jax"
-        )
+        # each size.
+        model.compile("sgd", "mse", jit_compile=False)
         # Tuples, since a data set on TensorFlow has no lists.
         data = [
             (
@@ -156,13 +153,13 @@ def check_data_formats_agree(case, tmp_path):
     for data_format in case.formats:
         subject = case.subject(data_format)
         inputs = case.inputs(data_format)
-        outputs = to_numpy(subject(inputs, training=False))
+        given = outputs(subject, inputs)
         arrays = gradients(subject, inputs, data_format=data_format)
         found.append(
             (
                 # Nothing that a layer holds may depend on the format.
                 subject.get_weights(),
-                [from_format(y, data_format) for y in outputs],
+                [from_format(y, data_format) for y in given],
                 {
                     name: from_format(array, data_format)
                     if name.startswith("input")
@@ -206,6 +203,5 @@ def _check_equal(subject, data_format, inputs, expected):
     inputs = keras.tree.map_structure(
         lambda x: to_format(np.asarray(x), data_format), inputs
     )
-    outputs = to_numpy(subject(inputs, training=False))
-    outputs = [from_format(y, data_format) for y in outputs]
-    assert_close(outputs, expected, what=f"reference, {data_format}")
+    found = [from_format(y, data_format) for y in outputs(subject, inputs)]
+    assert_close(found, expected, what=f"reference, {data_format}")

@@ -12,7 +12,7 @@ from keras_attn.weights import load_torch, to_torch
 from tests.cases import ASC, LARGEFOV
 from tests.cases.models import narrow
 from tests.cases.scales import resize_images
-from tests.contracts import MODEL_CHECKS, check_matches_reference
+from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
 from tests.contracts.cases import draw_weights
 from tests.contracts.devices import (
     FORMATS,
@@ -33,8 +33,7 @@ CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 SIZE = (33, 41)
 
 
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("case", [LARGEFOV, ASC], ids=str)
+@contract([LARGEFOV, ASC], CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -11,7 +11,7 @@ from keras_attn.applications import FERNet, fernet
 from keras_attn.layers import FeatureAct
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import FERNET
-from tests.contracts import MODEL_CHECKS, check_matches_reference
+from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
 from tests.contracts.devices import FORMATS, format_error
 from tests.goldens import (
     cotangent,
@@ -24,9 +24,9 @@ from tests.goldens import (
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(FERNET, tmp_path)
+@contract([FERNET], CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 def trained(**kwargs):

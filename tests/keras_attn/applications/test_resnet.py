@@ -11,8 +11,11 @@ from keras_attn.applications import ResNet18, ResNet50, ResNetCIFAR, resnet
 from keras_attn.layers import DIA, ECA, FCA, GCT, SE, names
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import RESNET
-from tests.contracts import MODEL_CHECKS, ModelCase
-from tests.contracts.saving import check_fresh_process_load
+from tests.contracts import MODEL_CHECKS, ModelCase, contract
+from tests.contracts.saving import (
+    check_registered_name,
+    check_saved_and_loaded,
+)
 from tests.goldens import (
     cotangent,
     load_golden,
@@ -24,9 +27,9 @@ from tests.goldens import (
 CHECKS = [c for c in MODEL_CHECKS if c.__name__ != "check_matches_reference"]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(RESNET, tmp_path)
+@contract([RESNET], CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 def trainable(model):
@@ -141,7 +144,7 @@ def test_gct_goes_before_each_convolution():
 
 
 @pytest.mark.parametrize("name", ["dia", "gsop", "fca"])
-def test_loads_in_a_fresh_process(name, tmp_path):
+def test_loads_with_each_attention(name, tmp_path):
     attention = {"fca": functools.partial(FCA, frequencies="top4")}
     case = ModelCase(
         function=ResNetCIFAR,
@@ -149,7 +152,8 @@ def test_loads_in_a_fresh_process(name, tmp_path):
         kwargs={"depth": 8, "attention": attention.get(name, name)},
         shape=(9, 8, 3),
     )
-    check_fresh_process_load(case, tmp_path)
+    check_registered_name(case, tmp_path)
+    check_saved_and_loaded(case, tmp_path)
 
 
 def test_dia_is_one_cell_a_stage():

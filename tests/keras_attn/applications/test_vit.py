@@ -21,7 +21,7 @@ from keras_attn.layers.position_embedding import (
 )
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import VIT
-from tests.contracts import MODEL_CHECKS, check_matches_reference
+from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
 from tests.contracts.cases import keras_setting
 from tests.contracts.devices import FORMATS, format_error, to_format
 from tests.goldens import load_golden
@@ -52,9 +52,9 @@ RECORDED = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(VIT, tmp_path)
+@contract([VIT], CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 @pytest.fixture(params=FORMATS)

@@ -10,7 +10,7 @@ from keras_attn.explain import DeconvNet
 from keras_attn.layers import MaxPooling2DWithIndices
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import ZFNET
-from tests.contracts import MODEL_CHECKS, check_matches_reference
+from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
 from tests.contracts.cases import keras_setting
 from tests.contracts.devices import (
     FORMATS,
@@ -24,9 +24,9 @@ from tests.goldens import load_golden, random_weights, zfnet_images
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(ZFNET, tmp_path)
+@contract([ZFNET], CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 @functools.cache

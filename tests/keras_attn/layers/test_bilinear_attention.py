@@ -5,17 +5,16 @@ from keras import ops
 from keras_attn.layers.bilinear_attention import BilinearAttention
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.second_order import SECOND_ORDER
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
-from tests.contracts.numerics import gradients
 
 CASES = [case for case in SECOND_ORDER if case.cls is BilinearAttention]
 
 
 # The reference of a case is the equation, in NumPy: there is no golden.
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -6,7 +6,7 @@ from keras import ops
 from keras_attn.layers import BilinearResizing
 from tests.cases import cases_of
 from tests.cases.scales import resize_images
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import (
     FORMATS,
     format_error,
@@ -17,8 +17,7 @@ from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", cases_of(BilinearResizing), ids=str)
+@contract(cases_of(BilinearResizing), (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -6,17 +6,16 @@ from keras import ops
 from keras_attn.layers.context_encoding import ContextEncoding
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.encoding import ENCODINGS
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.extremes import check_extremes
-from tests.contracts.numerics import gradients
 from tests.goldens import load_golden
 
 CASES = [case for case in ENCODINGS if case.cls is ContextEncoding]
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

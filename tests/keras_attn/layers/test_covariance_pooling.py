@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attn.layers.covariance_pooling import CovariancePooling
 from tests.cases.second_order import SECOND_ORDER
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
@@ -15,8 +15,7 @@ CASES = [case for case in SECOND_ORDER if case.cls is CovariancePooling]
 
 # Keras says so where a whole model has none, as is right here.
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable")
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -7,6 +7,7 @@ from tests.contracts import (
     LAYER_CHECKS,
     LayerCase,
     check_config_round_trip,
+    contract,
 )
 from tests.contracts.devices import FORMATS
 
@@ -27,9 +28,9 @@ CASE = LayerCase(
 CHECKS = [c for c in LAYER_CHECKS if c is not check_config_round_trip]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(CASE, tmp_path)
+@contract([CASE], CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 def pair(**kwargs):

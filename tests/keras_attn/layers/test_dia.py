@@ -7,10 +7,11 @@ from keras_attn import backend
 from keras_attn.layers.dia import DIA
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.encoding import ENCODINGS, dia_step
-from tests.contracts import LAYER_CHECKS, MODEL_CHECKS, ModelCase
+from tests.contracts import LAYER_CHECKS, MODEL_CHECKS, ModelCase, contract
+from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format, to_numpy
 from tests.contracts.extremes import check_extremes
-from tests.contracts.numerics import check_gradients, gradients
+from tests.contracts.numerics import check_gradients
 from tests.goldens import load_golden
 
 CASES = [case for case in ENCODINGS if case.cls is DIA]
@@ -19,8 +20,7 @@ CASES = [case for case in ENCODINGS if case.cls is DIA]
 CHECKS = [check for check in LAYER_CHECKS if check is not check_gradients]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 
@@ -79,9 +79,9 @@ SHARED = ModelCase(
 )
 
 
-@pytest.mark.parametrize("check", MODEL_CHECKS)
-def test_blocks_that_share_it_keep_the_contract(check, tmp_path):
-    check(SHARED, tmp_path)
+@contract([SHARED], MODEL_CHECKS)
+def test_blocks_that_share_it_keep_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 class TestSharedByBlocks:

@@ -6,15 +6,14 @@ from keras import ops
 from keras_attn.layers.encoding import Encoding
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.encoding import ENCODINGS, residuals
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
 
 CASES = [case for case in ENCODINGS if case.cls is Encoding]
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

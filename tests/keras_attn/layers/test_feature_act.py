@@ -7,7 +7,7 @@ from keras_attn import backend
 from keras_attn.layers import FeatureAct
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import FEATURE_ACT
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS, to_format
 from tests.goldens import cotangent, load_golden
 
@@ -21,8 +21,7 @@ GOLDENS = [
 ]
 
 
-@pytest.mark.parametrize("check", LAYER_CHECKS)
-@pytest.mark.parametrize("case", FEATURE_ACT, ids=str)
+@contract(FEATURE_ACT, LAYER_CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

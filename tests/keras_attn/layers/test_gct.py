@@ -4,14 +4,13 @@ from keras import ops
 
 from keras_attn.layers.gct import GCT
 from tests.cases import cases_of
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", cases_of(GCT), ids=str)
+@contract(cases_of(GCT), (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

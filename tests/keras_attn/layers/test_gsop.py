@@ -5,10 +5,10 @@ from keras import ops
 from keras_attn.layers.gsop import GSoP
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.second_order import SECOND_ORDER
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
-from tests.contracts.numerics import gradients
 from tests.goldens import load_golden
 from tests.goldens.checks import check_golden
 
@@ -16,8 +16,7 @@ CASES = [case for case in SECOND_ORDER if case.cls is GSoP]
 MODES = ("channel", "position")
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
 from keras_attn.layers.layer_normalization import LayerNormalization
-from tests.contracts import LAYER_CHECKS, LayerCase
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.devices import FORMATS
 
 
@@ -24,6 +23,6 @@ CASE = LayerCase(
 )
 
 
-@pytest.mark.parametrize("check", LAYER_CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(CASE, tmp_path)
+@contract([CASE], LAYER_CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)

@@ -5,14 +5,13 @@ from keras import ops
 from keras_attn.layers import LocalResponseNormalization
 from tests.cases import cases_of
 from tests.cases.switches import local_response
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", cases_of(LocalResponseNormalization), ids=str)
+@contract(cases_of(LocalResponseNormalization), (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -6,13 +6,12 @@ from keras import ops
 from keras_attn import backend
 from keras_attn.layers import MaxUnpooling2D
 from tests.cases.switches import SWITCHES, pool, unpool
-from tests.contracts import MODEL_CHECKS
+from tests.contracts import MODEL_CHECKS, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.goldens import load_golden
 
 
-@pytest.mark.parametrize("check", MODEL_CHECKS)
-@pytest.mark.parametrize("case", SWITCHES, ids=str)
+@contract(SWITCHES, MODEL_CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from keras_attn.layers.mean_image import MeanImage
-from tests.contracts import LAYER_CHECKS, LayerCase
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 
 
@@ -26,9 +26,9 @@ CASE = AdaptedCase(
 )
 
 
-@pytest.mark.parametrize("check", LAYER_CHECKS)
-def test_keeps_the_contract(check, tmp_path):
-    check(CASE, tmp_path)
+@contract([CASE], LAYER_CHECKS)
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
 
 
 def photos(count=7, size=(4, 3, 2), seed=0):

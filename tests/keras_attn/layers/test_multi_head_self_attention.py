@@ -7,12 +7,11 @@ from keras_attn import backend
 from keras_attn.layers import MultiHeadSelfAttention
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.self_attention import SELF_ATTENTION
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
 from tests.goldens import load_golden
 
 
-@pytest.mark.parametrize("check", LAYER_CHECKS)
-@pytest.mark.parametrize("case", SELF_ATTENTION, ids=str)
+@contract(SELF_ATTENTION, LAYER_CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

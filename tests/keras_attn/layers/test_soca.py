@@ -5,18 +5,17 @@ from keras import ops
 from keras_attn.layers.soca import SOCA
 from tests.cases.equations import excitation, sigmoid
 from tests.cases.second_order import SECOND_ORDER, covariance, root
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
 from tests.contracts.cases import weights_of
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
-from tests.contracts.numerics import gradients
 from tests.goldens.checks import check_golden
 
 CASES = [case for case in SECOND_ORDER if case.cls is SOCA]
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", CASES, ids=str)
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -4,15 +4,14 @@ from keras import ops
 
 from keras_attn.layers.srm import SRM
 from tests.cases import cases_of
-from tests.contracts import LAYER_CHECKS
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
-from tests.contracts.numerics import gradients
 from tests.goldens.checks import check_golden
 
 
-@pytest.mark.parametrize("check", (*LAYER_CHECKS, check_extremes))
-@pytest.mark.parametrize("case", cases_of(SRM), ids=str)
+@contract(cases_of(SRM), (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

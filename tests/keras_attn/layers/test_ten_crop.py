@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from keras_attn.layers.ten_crop import TenCrop
-from tests.contracts import LAYER_CHECKS, LayerCase
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.running import check_compiled_fit, check_keeps_no_tensor
 
@@ -54,15 +54,14 @@ CASES = [
 
 # These two fit to arrays with as many targets as images: there are ten times
 # as many. `test_trains` and `test_keeps_no_tensor` stand in.
-@pytest.mark.parametrize(
-    "check",
+@contract(
+    CASES,
     [
         check
         for check in LAYER_CHECKS
         if check not in (check_compiled_fit, check_keeps_no_tensor)
     ],
 )
-@pytest.mark.parametrize("case", CASES, ids=str)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

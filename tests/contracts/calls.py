@@ -1,0 +1,136 @@
+"""How the checks call a subject, and take its gradients.
+
+On JAX as one compiled function, kept for the next call: one by one, XLA would
+compile each operation for each shape. Elsewhere as a user does.
+"""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn import backend
+from tests.contracts.devices import to_format, to_numpy
+
+COMPILED = keras.backend.backend() == "jax"
+
+
+def outputs(subject, inputs, training=False):
+    """Calls a layer or model, which may change its state.
+
+    Returns:
+        A flat list of arrays.
+    """
+    if not COMPILED:
+        return to_numpy(subject(inputs, training=training))
+    values = backend.state(subject.variables)
+    found, changed = _forward(subject, training)(values, _tensors(inputs))
+    for variable, value in zip(subject.variables, changed, strict=True):
+        if not variable.trainable:
+            variable.assign(value)
+    return to_numpy(found)
+
+
+def stateless(subject, inputs, training):
+    """Calls a layer or model, and changes nothing.
+
+    Compiled where the backend compiles.
+
+    Returns:
+        Flat lists of arrays: outputs, and what all variables hold then.
+    """
+    values = backend.state(subject.variables)
+    found, changed = _forward(subject, training)(values, _tensors(inputs))
+    return to_numpy(found), to_numpy(changed)
+
+
+def gradients(subject, inputs, training=False, data_format="channels_last"):
+    """Returns gradients by name, of a random sum of the outputs.
+
+    With respect to each trainable weight and to the inputs. The sum is the
+    same in each data format, and with each backend.
+    """
+    _, found = sum_and_gradients(subject, inputs, training, data_format)
+    return found
+
+
+def sum_and_gradients(
+    subject, inputs, training=False, data_format="channels_last"
+):
+    """Returns the sum besides: not finite if an output is not."""
+    weights = subject.trainable_variables
+    others = subject.non_trainable_variables
+    function = _differentiated(subject, training, data_format)
+    total, (of_weights, of_inputs) = function(
+        [backend.state(weights), _tensors(inputs)], backend.state(others)
+    )
+    found = {
+        f"weight {i} {weight.name}": array
+        for i, (weight, array) in enumerate(
+            zip(weights, to_numpy(of_weights), strict=True)
+        )
+    }
+    for i, array in enumerate(to_numpy(of_inputs)):
+        found[f"input {i}"] = array
+    return float(ops.convert_to_numpy(total)), found
+
+
+def _tensors(inputs):
+    return keras.tree.map_structure(ops.convert_to_tensor, inputs)
+
+
+# Some, since a function keeps its subject, and no subject is used for long.
+@functools.lru_cache(maxsize=8)
+def _forward(subject, training):
+    variables = subject.variables
+
+    def function(values, inputs):
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            found = subject(inputs, training=training)
+        found = keras.tree.flatten(found)
+        return found, [scope.get_current_value(v) for v in variables]
+
+    return backend.inference(function)
+
+
+@functools.lru_cache(maxsize=8)
+def _differentiated(subject, training, data_format):
+    weights = subject.trainable_variables
+    others = subject.non_trainable_variables
+
+    def function(tensors, state):
+        values, x = tensors
+        random = np.random.default_rng(1)
+        mapping = [
+            *zip(weights, values, strict=True),
+            *zip(others, state, strict=True),
+        ]
+        with keras.StatelessScope(state_mapping=mapping):
+            total = 0.0
+            for y in keras.tree.flatten(subject(x, training=training)):
+                direction = _direction(random, y.shape, data_format)
+                total += ops.sum(ops.cast(y, "float32") * direction)
+            return total
+
+    if COMPILED:
+        compiled = backend.differentiate(lambda *given: (function(*given), ()))
+
+        def run(tensors, state):
+            (total, _), found = compiled(tensors, state)
+            return total, found
+
+        return run
+    return lambda tensors, state: backend.value_and_gradient(
+        lambda given: function(given, state), tensors
+    )
+
+
+def _direction(random, shape, data_format):
+    """Returns the weights of a sum over outputs of a shape."""
+    shape = (1, *shape[1:])
+    if data_format == "channels_first" and len(shape) == 4:
+        shape = (1, *shape[2:], shape[1])
+    direction = to_format(random.normal(size=shape), data_format)
+    return ops.convert_to_tensor(direction, "float32")
