@@ -12,6 +12,8 @@ import pytest
 
 import keras_attn
 
+pytestmark = pytest.mark.once
+
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_attn"
 # What each room may import of the others. `weights` knows no layer or model:

@@ -9,6 +9,8 @@ import pytest
 import keras_attn  # noqa: F401 - registers its classes
 from tests.contracts.saving import run_python
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(
     scope="module",

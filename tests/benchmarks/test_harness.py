@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks import harness
 
+pytestmark = pytest.mark.once
+
 CASES = [("a",), ("b",), ("c",)]
 
 

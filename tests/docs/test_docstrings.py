@@ -4,6 +4,8 @@ import pytest
 
 import keras_attn
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("sphinx")
 docstrings = pytest.importorskip("docstrings")
 

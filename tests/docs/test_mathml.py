@@ -2,6 +2,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("sphinx")
 mathml = pytest.importorskip("mathml")
 

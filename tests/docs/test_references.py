@@ -3,6 +3,8 @@ import inspect
 import keras
 import pytest
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("sphinx")
 references = pytest.importorskip("references")
 

@@ -2,6 +2,8 @@ import pytest
 
 from applications.common.classes import check_classes
 
+pytestmark = pytest.mark.once
+
 
 def test_the_same_pass_and_others_are_named():
     check_classes("model.keras", ["a", "b"], ["a", "b"])

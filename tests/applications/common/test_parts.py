@@ -9,6 +9,8 @@ from applications.common.parts import (
     hold_out,
 )
 
+pytestmark = pytest.mark.once
+
 
 def part(labels):
     count = len(labels)

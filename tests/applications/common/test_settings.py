@@ -18,6 +18,8 @@ from applications.semantic_segmentation.config import (
     Config as SemanticSegmentation,
 )
 
+pytestmark = pytest.mark.once
+
 TASKS = (
     FacialExpression,
     FeatureVisualization,

@@ -3,6 +3,8 @@ import pytest
 
 from applications.semantic_segmentation.augment import FILL, random_crop
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def pair():

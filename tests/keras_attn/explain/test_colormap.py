@@ -3,6 +3,8 @@ import pytest
 
 from keras_attn.explain.colormap import COLORS, checked_heatmap, colorize
 
+pytestmark = pytest.mark.once
+
 
 def lightness(rgb):
     """Returns CIE L* in [0, 100] of sRGB colours in [0, 255]."""

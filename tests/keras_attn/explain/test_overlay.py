@@ -6,6 +6,8 @@ import pytest
 from keras_attn.explain.colormap import colorize
 from keras_attn.explain.overlay import overlay, resized, to_rgb
 
+pytestmark = pytest.mark.once
+
 # At 0 and 1 the colours are (6, 10, 66) and (255, 155, 125).
 HEATMAP = np.array([[0.0, 1.0]])
 

@@ -9,6 +9,8 @@ from keras_attn.explain.overlay import overlay
 from keras_attn.explain.plot import plot
 from tests.contracts.saving import run_python
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("matplotlib", reason="draws")
 
 IMAGES = np.full((2, 8, 12, 3), 200, "uint8")

@@ -3,6 +3,8 @@ import pytest
 
 from keras_attn.explain import plot_features
 
+pytestmark = pytest.mark.once
+
 
 def pictures(count, *sizes):
     rng = np.random.default_rng(0)

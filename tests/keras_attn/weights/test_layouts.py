@@ -13,6 +13,8 @@ from keras_attn.weights.layouts import (
     same_but_for_ones,
 )
 
+pytestmark = pytest.mark.once
+
 size = st.integers(1, 4)
 
 # Shapes in PyTorch and Keras from the same sizes, written out by hand; and the

@@ -5,6 +5,8 @@ import pytest
 
 from keras_attn.weights.wrappers import WRAPPERS, find_weights
 
+pytestmark = pytest.mark.once
+
 ARRAYS = {"conv.weight": np.ones(1), "fc.bias": np.zeros(1)}
 OTHER = {name: array + 1 for name, array in ARRAYS.items()}
 
