@@ -134,16 +134,19 @@ def test_every_check_has_a_fault_it_must_catch():
     assert planted == {check.__name__ for check in checks}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("check", LAYER_CHECKS)
 def test_a_good_layer_passes(check, tmp_path):
     check(GATE, tmp_path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("check", LAYER_CHECKS)
 def test_a_good_layer_of_tokens_passes(check, tmp_path):
     check(TOKENS, tmp_path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "check", [contracts.check_shapes_agree, contracts.check_dynamic_sizes]
 )
@@ -151,6 +154,7 @@ def test_a_good_layer_of_fixed_size_passes(check, tmp_path):
     check(FIXED_GATE, tmp_path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("check", MODEL_CHECKS)
 def test_a_good_model_passes(check, tmp_path):
     check(GATE_MODEL, tmp_path)

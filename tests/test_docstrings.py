@@ -10,6 +10,8 @@ import pytest
 
 import keras_attn
 
+pytestmark = pytest.mark.once
+
 # Sections in their order; the others may be missing.
 LAYER = (
     ("Reference:", True),

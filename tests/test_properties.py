@@ -16,7 +16,7 @@ from tests.contracts.cases import draw_weights
 from tests.contracts.devices import FORMATS, format_error, to_numpy
 
 # JAX compiles each operation anew for each shape.
-COUNT = 3 if keras.backend.backend() == "jax" else 10
+COUNT = 1 if keras.backend.backend() == "jax" else 10
 PUBLIC = [cls for _, cls in inspect.getmembers(layers, inspect.isclass)]
 # Keras warns of one codeword, and of one token, that it has all of the share.
 pytestmark = pytest.mark.filterwarnings("ignore:.*You are using a softmax")

@@ -5,6 +5,8 @@ import re
 import keras
 import pytest
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("sphinx", reason="only the docs extra brings it")
 facts = pytest.importorskip("block_facts")
 

@@ -1,0 +1,179 @@
+"""Which line becomes which, and where the tests are that must see it."""
+
+from dataclasses import dataclass
+
+LAYERS = "tests/keras_attn/layers"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One line of the package that is wrong.
+
+    Args:
+        path: Of the file, in `keras_attn`.
+        right: What is there, once.
+        wrong: What stands there instead.
+        tests: Where the tests are, as `pytest` takes it.
+        check: What one of those that fail must have in its name.
+        backend: The backend that the fault needs, if it needs one.
+    """
+
+    path: str
+    right: str
+    wrong: str
+    tests: str
+    check: str
+    backend: str | None = None
+
+
+PLANTED = (
+    # One for each check of the contract, in the order of `LAYER_CHECKS`.
+    Fault(
+        "layers/gct.py",
+        "            autocast=False,\n        )\n\n    def call",
+        '            autocast=False,\n            trainable=name != "beta",\n'
+        "        )\n\n    def call",
+        f"{LAYERS}/test_gct.py",
+        "check_number_of_weights",
+    ),
+    Fault(
+        "layers/gct.py",
+        '{"norm": self.norm, "epsilon": self.epsilon}',
+        '{"norm": self.norm}',
+        f"{LAYERS}/test_gct.py",
+        "check_config_round_trip",
+    ),
+    Fault(
+        "layers/srm.py",
+        '@keras.saving.register_keras_serializable("keras_attn")',
+        '@keras.saving.register_keras_serializable("attn")',
+        f"{LAYERS}/test_srm.py",
+        "check_registered_name",
+    ),
+    Fault(
+        "layers/base.py",
+        "        return tuple(input_shape)\n",
+        "        return (1, *input_shape[1:])\n",
+        f"{LAYERS}/test_gct.py",
+        "check_shapes_agree",
+    ),
+    Fault(
+        "layers/srm.py",
+        "count = ops.cast(height * width, x.dtype)",
+        'self.count = getattr(self, "count", None) or height * width\n'
+        "        count = ops.cast(self.count, x.dtype)",
+        f"{LAYERS}/test_srm.py",
+        "check_dynamic_sizes",
+    ),
+    Fault(
+        "layers/base.py",
+        "return ops.reshape(inputs, (-1, channels, height * width))",
+        "return ops.reshape(\n                inputs, (-1, height * width, channels)\n"
+        "            ).transpose(0, 2, 1)",
+        f"{LAYERS}/test_bilinear_attention.py",
+        "check_data_formats_agree",
+    ),
+    Fault(
+        "layers/srm.py",
+        "ops.maximum(count - 1.0, 1.0)",
+        "ops.maximum(count, 1.0)",
+        f"{LAYERS}/test_srm.py",
+        "check_matches_reference",
+    ),
+    Fault(
+        "layers/gct.py",
+        "ops.sqrt(energy + epsilon)",
+        "ops.sqrt(energy)",
+        f"{LAYERS}/test_gct.py",
+        "check_gradients",
+    ),
+    Fault(
+        "layers/base.py",
+        "        return precision.widen(inputs)\n",
+        "        return inputs\n",
+        f"{LAYERS}/test_srm.py",
+        "check_float16",
+    ),
+    Fault(
+        "ops/precision.py",
+        "inputs = ops.clip(inputs, -LARGEST_FLOAT16, LARGEST_FLOAT16)",
+        "pass",
+        f"{LAYERS}/test_feature_act.py",
+        "check_saturation",
+    ),
+    Fault(
+        "layers/base.py",
+        "return precision.narrow(inputs, self.compute_dtype)",
+        "return inputs",
+        f"{LAYERS}/test_gct.py",
+        "check_dtype_policy",
+    ),
+    Fault(
+        "layers/attention_to_scale.py",
+        "seed=self.seed",
+        "seed=None",
+        f"{LAYERS}/test_attention_to_scale.py",
+        "check_randomness",
+    ),
+    Fault(
+        "layers/eca.py",
+        "ops.cast(ops.reshape(self.kernel, (-1,)), z.dtype)",
+        "ops.stop_gradient(\n            ops.cast(ops.reshape(self.kernel, (-1,)), z.dtype)\n"
+        "        )",
+        f"{LAYERS}/test_eca.py",
+        "check_compiled_fit",
+    ),
+    Fault(
+        "layers/gct.py",
+        "        x = self.widen(inputs)\n",
+        "        x = self.x = self.widen(inputs)\n",
+        f"{LAYERS}/test_gct.py",
+        "check_keeps_no_tensor",
+    ),
+    Fault(
+        "layers/srm.py",
+        "height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)",
+        "x = ops.reshape(x, (2, *x.shape[1:]))\n"
+        "        height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)",
+        f"{LAYERS}/test_srm.py",
+        "check_onnx_export",
+    ),
+    Fault(
+        "layers/srm.py",
+        "        super().__init__(identity_start, **kwargs)\n",
+        "        super().__init__(identity_start, **kwargs)\n"
+        "        self.supports_masking = True\n",
+        f"{LAYERS}/test_srm.py",
+        "check_masking",
+    ),
+    Fault(
+        "layers/gct.py",
+        "energy = self.mean(ops.square(x))",
+        "energy = self.mean(ops.square(ops.square(x))) ** 0.5",
+        f"{LAYERS}/test_gct.py",
+        "check_large_gradients",
+    ),
+    Fault(
+        "layers/eca.py",
+        "channels, size = z.shape[1], self.kernel.shape[0]",
+        "z = z - ops.max(z)\n"
+        "        channels, size = z.shape[1], self.kernel.shape[0]",
+        f"{LAYERS}/test_eca.py",
+        "check_empty_batch",
+    ),
+    Fault(
+        "ops/precision.py",
+        'return ops.cast(inputs, "float32")',
+        'return inputs if "int" in dtype else ops.cast(inputs, "float32")',
+        f"{LAYERS}/test_se.py",
+        "check_integers",
+    ),
+    # What else the project promises.
+    Fault(
+        "weights/archives.py",
+        "",
+        "",
+        "tests/keras_attn/weights",
+        "",
+    ),
+)
