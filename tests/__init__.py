@@ -10,3 +10,9 @@ os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 # On a CPU, TensorFlow convolves channels first by oneDNN only, which it
 # switches on by itself on some processors and not on others.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# What JAX compiles with in `make test`; TensorFlow's XLA knows other flags.
+if os.environ.get("KERAS_BACKEND") == "jax":
+    flags = [os.environ.get(f"{name}XLA_FLAGS") for name in ("", "KERAS_ATTN_")]
+    if flags[1] and flags[1] not in (flags[0] or ""):
+        os.environ["XLA_FLAGS"] = " ".join(filter(None, flags))
