@@ -9,6 +9,8 @@ from applications.feature_visualization import evaluate
 from applications.feature_visualization.model import load_model
 from applications.feature_visualization.predicting import probabilities
 
+pytestmark = pytest.mark.once
+
 
 def scores(folder):
     return json.loads((folder / "scores.json").read_text())

@@ -16,7 +16,10 @@ from tests.applications.image_classification.tiny import make_classifier
 from tests.contracts import devices
 
 # Those of random networks may be.
-pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.filterwarnings("ignore:Some maps of the layers"),
+]
 
 
 def drawn(path):

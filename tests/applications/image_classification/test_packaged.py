@@ -9,6 +9,8 @@ from applications.image_classification import packaged, sections
 from applications.image_classification.explaining import explain_images
 from applications.image_classification.loading import load_classifier
 
+pytestmark = pytest.mark.once
+
 # What shows the whole bull mastiff but for its tail, as shares of height and
 # width: top, bottom, left, right. Beside it are grass and the legs of a man.
 DOG = (0.11, 0.90, 0.23, 0.61)

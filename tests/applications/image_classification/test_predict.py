@@ -4,6 +4,8 @@ from applications.image_classification import predict
 from applications.image_classification.loading import load_classifier
 from tests.applications.image_classification.tiny import make_classifier
 
+pytestmark = pytest.mark.once
+
 
 def lines_of(capsys):
     out = capsys.readouterr().out.splitlines()

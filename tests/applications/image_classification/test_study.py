@@ -5,6 +5,8 @@ import pytest
 from applications.image_classification import study, training
 from applications.image_classification.evaluate import confusion
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def run(fashion, tmp_path):

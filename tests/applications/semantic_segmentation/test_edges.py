@@ -11,6 +11,8 @@ from applications.semantic_segmentation import edges, vgg16
 from keras_attn.applications import DeepLabLargeFOV
 from tests.goldens import load_golden
 
+pytestmark = pytest.mark.once
+
 
 def missing():
     """Says which package has to be installed, if one has to."""

@@ -8,6 +8,8 @@ from applications.semantic_segmentation.palette import overlay
 from applications.semantic_segmentation.predicting import predict_mask
 from tests.applications.semantic_segmentation.conftest import draw_scene
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def picture(tmp_path):

@@ -13,6 +13,8 @@ from applications.semantic_segmentation.predicting import (
 from applications.semantic_segmentation.scenes import Scene
 from tests.contracts.devices import FORMATS, format_error
 
+pytestmark = pytest.mark.once
+
 MEANS = np.array([103.939, 116.779, 123.68], "float32")
 
 

@@ -8,6 +8,8 @@ from applications.semantic_segmentation import vgg16
 from keras_attn.applications import DeepLabASC, DeepLabLargeFOV
 from keras_attn.weights import convert
 
+pytestmark = pytest.mark.once
+
 KERNEL = "block3/layers/conv2d_1/vars/0"
 SIDE = "dsn2/vars/0"
 
