@@ -5,8 +5,6 @@ import re
 import keras
 import pytest
 
-pytestmark = pytest.mark.once
-
 pytest.importorskip("sphinx", reason="only the docs extra brings it")
 facts = pytest.importorskip("block_facts")
 

@@ -13,8 +13,6 @@ import pytest
 from keras_attn.extras import how_to_install
 from tests.docs.test_pages import examples
 
-pytestmark = pytest.mark.once
-
 ROOT = pathlib.Path(__file__).parents[2]
 README, QUICKSTART = ROOT / "README.md", ROOT / "docs" / "quickstart.md"
 BACKENDS = {"jax", "torch", "tensorflow"}
