@@ -13,10 +13,6 @@ status=0
 # threads each slow each other eightfold.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
-# Half of the time on JAX is compilation, of the same things again and again.
-export JAX_COMPILATION_CACHE_DIR="${JAX_COMPILATION_CACHE_DIR:-build/jax-cache}"
-export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
-export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 step() { # step NAME COMMAND...: runs a command and keeps its result
     name=$1

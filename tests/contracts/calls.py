@@ -22,14 +22,19 @@ def outputs(subject, inputs, training=False):
     Returns:
         A flat list of arrays.
     """
+    return to_numpy(tensors(subject, inputs, training))
+
+
+def tensors(subject, inputs, training=False):
+    """Does the same, and returns tensors."""
     if not COMPILED:
-        return to_numpy(subject(inputs, training=training))
+        return keras.tree.flatten(subject(inputs, training=training))
     values = backend.state(subject.variables)
     found, changed = _forward(subject, training)(values, _tensors(inputs))
     for variable, value in zip(subject.variables, changed, strict=True):
         if not variable.trainable:
             variable.assign(value)
-    return to_numpy(found)
+    return found
 
 
 def stateless(subject, inputs, training):
@@ -81,7 +86,7 @@ def _tensors(inputs):
 
 
 # Some, since a function keeps its subject, and no subject is used for long.
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=12)
 def _forward(subject, training):
     variables = subject.variables
 
@@ -95,7 +100,7 @@ def _forward(subject, training):
     return backend.inference(function)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=12)
 def _differentiated(subject, training, data_format):
     weights = subject.trainable_variables
     others = subject.non_trainable_variables

@@ -1,6 +1,7 @@
 """What is tested: a layer or a model, and the numbers it is tested with."""
 
 import contextlib
+import functools
 import re
 import warnings
 import zlib
@@ -123,6 +124,19 @@ class Case:
         seed = zlib.crc32(str(self).encode())
         draw_weights(subject, np.random.default_rng(seed))
         return subject
+
+    def shared(self, data_format="channels_last", dtype=None, size=None):
+        """Returns a subject for checks that change nothing.
+
+        They get the same one, and what is compiled for it.
+        """
+        return _shared(self, data_format, dtype, size)
+
+
+# As many as one case has; the cases come one after the other.
+@functools.lru_cache(maxsize=6)
+def _shared(case, data_format, dtype, size):
+    return case.subject(data_format, dtype, size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ def check_extremes(case, tmp_path):
         "one pixel": case.inputs(batch=1, size=(1, 1)),
     }
     for dtype in ("mixed_float16", "mixed_bfloat16"):
-        layer = case.subject(dtype=dtype)
+        layer = case.shared(dtype=dtype)
         for what, x in inputs.items():
             if what == "one pixel" and dtype == "mixed_bfloat16":
                 continue  # Its range is that of float32.
@@ -64,14 +64,14 @@ def check_saturation(case, tmp_path):
 
 def check_large_gradients(case, tmp_path):
     """In float32, at inputs of 1e8, all gradients are finite."""
-    found = gradients(case.subject(), _scaled(case.inputs(), 1e8))
+    found = gradients(case.shared(), _scaled(case.inputs(), 1e8))
     for name, array in found.items():
         assert np.isfinite(array).all(), f"{name} is not finite"
 
 
 def check_empty_batch(case, tmp_path):
     """No image gives no output, and changes no statistics."""
-    layer = case.subject()
+    layer = case.shared()
     shapes = [tuple(y.shape) for y in _flat(layer(case.symbolic_inputs()))]
     before = to_numpy(layer.variables)
     for training in (False, True):
@@ -92,7 +92,7 @@ def check_integers(case, tmp_path):
         lambda x: np.round(3 * x).astype("int32"), case.inputs()
     )
     floats = keras.tree.map_structure(lambda x: x.astype("float32"), inputs)
-    layer = case.subject()
+    layer = case.shared()
     outputs, expected = (
         stateless(layer, x, training=False)[0] for x in (inputs, floats)
     )

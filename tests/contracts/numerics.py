@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tests.contracts.calls import gradients, outputs
+from tests.contracts.calls import gradients, outputs, tensors
 from tests.contracts.cases import LayerCase
 from tests.contracts.devices import assert_close
 from tests.contracts.walk import layers_of
@@ -14,18 +14,18 @@ _LARGEST_FLOAT16 = 65504.0
 def check_gradients(case, tmp_path):
     """All are finite, for flat images too, and none is always zero."""
     for data_format in case.runnable_formats():
-        subject = case.subject(data_format)
+        subject = case.shared(data_format)
         found = gradients(subject, case.inputs(data_format))
         for name, array in found.items():
             assert np.any(array != 0.0), f"{data_format}: {name} has none"
         _assert_finite(found, f"random images, {data_format}")
-    subject = case.subject()
+    subject = case.shared()
     for training in (False, True):
         for fill in (None, 0.0, 1.0):
             found = gradients(subject, case.inputs(fill=fill), training)
             _assert_finite(found, f"images of {fill}, training={training}")
     if case.smallest is not None:
-        subject = case.subject(size=case.smallest)
+        subject = case.shared(size=case.smallest)
         for fill in (None, 0.0):
             inputs = case.inputs(batch=1, size=case.smallest, fill=fill)
             _assert_finite(
@@ -40,7 +40,7 @@ def _assert_finite(found, what):
 
 def check_float16(case, tmp_path):
     """Inputs of 100 give what they give in float32, where float16 holds it."""
-    exact = case.subject()
+    exact = case.shared()
     for fill in (None, 1.0):
         inputs = keras.tree.map_structure(
             lambda x: np.float32(100) * np.float32(x), case.inputs(fill=fill)
@@ -66,7 +66,7 @@ def check_float16(case, tmp_path):
 
 def check_dtype_policy(case, tmp_path):
     """Mixed precision reaches the children, and leaves weights in float32."""
-    subject = case.subject(dtype="mixed_bfloat16")
+    subject = case.shared(dtype="mixed_bfloat16")
     inside = [
         layer
         for layer in layers_of(subject)
@@ -82,7 +82,7 @@ def check_dtype_policy(case, tmp_path):
         if keras.backend.is_float_dtype(dtype):
             assert dtype == "float32", f"`{variable.path}` is {dtype}"
     last = subject if isinstance(case, LayerCase) else subject.layers[-1]
-    for y in keras.tree.flatten(subject(case.inputs(), training=False)):
+    for y in tensors(subject, case.inputs()):
         dtype = keras.backend.standardize_dtype(y.dtype)
         assert dtype == last.compute_dtype, f"the output is {dtype}"
     for y in keras.tree.flatten(subject(case.symbolic_inputs())):

@@ -86,10 +86,9 @@ def check_saved_and_loaded(case, tmp_path):
 
     That other backends do so is for `tests.compare_backends`.
     """
-    subject, inputs = case.subject(), case.inputs()
-    model = case.as_model(subject)
-    expected = outputs(model, inputs)
-    model.save(tmp_path / "model.keras")
+    subject, inputs = case.shared(), case.inputs()
+    expected = outputs(subject, inputs)
+    case.as_model(subject).save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_close(outputs(loaded, inputs), expected, what="outputs, loaded")
     # As a checkpoint is used: weights only, into a new subject.
@@ -97,7 +96,7 @@ def check_saved_and_loaded(case, tmp_path):
     case.build(target)
     target.set_weights(subject.get_weights())
     assert_close(
-        outputs(case.as_model(target), inputs),
+        outputs(target, inputs),
         expected,
         what="outputs, with the same weights",
     )
@@ -112,7 +111,7 @@ def check_onnx_export(case, tmp_path):
             pytest.skip("jax2onnx, with which Keras exports, is not installed")
     elif keras.backend.backend() == "tensorflow":
         pytest.importorskip("tf2onnx")
-    model = case.as_model(case.subject())
+    model = case.as_model(case.shared())
     model(case.inputs())
     path = str(tmp_path / "model.onnx")
     with warnings.catch_warnings():

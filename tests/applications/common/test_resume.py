@@ -12,6 +12,8 @@ import pytest
 from applications.common import resume
 from tests.applications.common import tiny_run
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):

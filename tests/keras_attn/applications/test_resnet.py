@@ -88,6 +88,7 @@ class TestReference:
         assert away < 2e-2 * np.linalg.norm(golden["gradient"])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("attention", "more"),
     # 25,557,032 is torchvision's; more by the blocks' own formulas, of which
@@ -181,7 +182,19 @@ def test_the_state_of_dia_goes_from_block_to_block():
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [None, "dia", "fca", "gct", "gsop", "cbam"])
+# Each layer has this by itself; here, what the network does to it.
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        "dia",
+        "fca",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("gct", "gsop", "cbam")
+        ),
+    ],
+)
 def test_takes_images_of_any_size(name):
     kwargs = {"depth": 8, "attention": name, "classes": 3}
     any_size = ResNetCIFAR(**kwargs, input_shape=(None, None, 3))
@@ -258,6 +271,7 @@ def test_attention_is_called_as_others_call_it(attribute):
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kwargs", "convolutions"),
     [
