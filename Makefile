@@ -25,7 +25,7 @@ RUN := $(BIN)/python -m
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo gallery climate docs docs-test test test-all check test-gpu \
+.PHONY: help demo gallery climate docs docs-test test test-all check faults test-gpu \
 	install lint format bench exports clean
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make test      the suite on $(BACKENDS), then their results compared"
 	@echo "make test-all  the same with all that is slow or thorough"
 	@echo "make check     tests on one backend: BACKEND=torch K=CBAM"
+	@echo "make faults    plant faults in a copy, and see each one caught"
 	@echo "make test-gpu  the suite on a GPU, which must be there"
 	@echo "make install   the wheel, in an environment for each backend alone"
 	@echo "make lint      ruff: format and rules (make format mends)"
@@ -117,6 +118,9 @@ $(VENV)-%/.check: pyproject.toml Makefile
 check: $(VENV)-$(BACKEND)/.check
 	KERAS_BACKEND=$(BACKEND) $(VENV)-$(BACKEND)/bin/python -m pytest tests \
 		$(if $(K),-k "$(K)") -n 2 --dist loadscope $(PYTEST)
+
+faults: $(VENV)/.test
+	@$(RUN) tests.faults
 
 test-gpu: $(VENV)-gpu/.test
 	@BIN=$(VENV)-gpu/bin BACKENDS="$(BACKENDS)" \

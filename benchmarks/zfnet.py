@@ -137,7 +137,7 @@ def pooling(with_indices, mode):
     """Returns a pooling of maps, in inference or with its gradient."""
     from benchmarks import steps
     from keras_attn.layers import MaxPooling2DWithIndices
-    from keras_attn.layers.max_pooling2d import MaxPooling2D
+    from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 
     maps = np.random.default_rng(0).normal(size=MAPS).astype("float32")
     kind = MaxPooling2DWithIndices if with_indices else MaxPooling2D

@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_attn.layers.batch_normalization import BatchNormalization
-from keras_attn.layers.initializers import FanInUniform
+from keras_attn.layers.parts.batch_normalization import BatchNormalization
+from keras_attn.layers.parts.initializers import FanInUniform
 
 
 def dense(x, units, name):

@@ -5,9 +5,9 @@ import itertools
 import keras
 
 from keras_attn.layers import BilinearResizing
-from keras_attn.layers.conv2d import Conv2D
-from keras_attn.layers.initializers import FanOutNormal, Normal
-from keras_attn.layers.max_pooling2d import MaxPooling2D
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.initializers import FanOutNormal, Normal
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 
 # Channels and number of the convolutions of VGG16's stages.
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))

@@ -4,11 +4,11 @@ import keras
 
 from keras_attn.applications import _arguments as arguments
 from keras_attn.applications import _blocks as blocks
-from keras_attn.layers.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.covariance_pooling import CovariancePooling
-from keras_attn.layers.initializers import FanOutNormal
-from keras_attn.layers.max_pooling2d import MaxPooling2D
-from keras_attn.layers.residual_add import ResidualAdd
+from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
+from keras_attn.layers.parts.initializers import FanOutNormal
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
+from keras_attn.layers.parts.residual_add import ResidualAdd
 
 
 def build(

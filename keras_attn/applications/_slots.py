@@ -1,15 +1,11 @@
 """Where attention goes in a network of stages, and which."""
 
-from keras_attn.layers.registry import get
-
-PLACEMENTS = ("block", "last", "convolution", "shared")
-# Of classes whose paper puts them elsewhere than at the end of each branch.
-_PLACES = {"DIA": "shared", "GCT": "convolution", "GSoP": "last"}
-# Arguments that the official models give by stage.
-_OF_STAGE = {
-    "fca": [{"dct_size": size} for size in (56, 28, 14, 7)],
-    "gsop": [{"strides": 2}, {}, {}, {}],
-}
+from keras_attn.layers.registry import (
+    PLACEMENTS,
+    arguments_of_stage,
+    get,
+    placement_of,
+)
 
 
 class Slots:
@@ -41,8 +37,7 @@ class Slots:
         self.attention = attention
         self.placement = placement
         if attention is not None and placement is None:
-            example = self._make(1, "example")
-            self.placement = _PLACES.get(type(example).__name__, "block")
+            self.placement = placement_of(self._make(1, "example"))
         if self.placement == "shared":
             self._check_state()
         self._shared = self._state = None
@@ -61,8 +56,7 @@ class Slots:
         attention = self.attention
         if isinstance(attention, (list, tuple)):
             attention = attention[stage - 1]
-        if isinstance(attention, str) and attention in _OF_STAGE:
-            kwargs = {**_OF_STAGE[attention][stage - 1], **kwargs}
+        kwargs = {**arguments_of_stage(attention, stage), **kwargs}
         return get(attention, name=name, **kwargs)
 
     def before_convolution(self, x, stage, name):

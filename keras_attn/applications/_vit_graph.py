@@ -6,14 +6,14 @@ import itertools
 import keras
 
 from keras_attn.applications import _arguments as arguments
-from keras_attn.layers.class_token import ClassToken
-from keras_attn.layers.conv2d import Conv2D
-from keras_attn.layers.dense import Dense
-from keras_attn.layers.gelu import gelu, gelu_tanh
-from keras_attn.layers.initializers import FanInUniform, Normal
-from keras_attn.layers.layer_normalization import LayerNormalization
 from keras_attn.layers.multi_head_self_attention import MultiHeadSelfAttention
-from keras_attn.layers.position_embedding import PositionEmbedding
+from keras_attn.layers.parts.class_token import ClassToken
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.dense import Dense
+from keras_attn.layers.parts.gelu import gelu, gelu_tanh
+from keras_attn.layers.parts.initializers import FanInUniform, Normal
+from keras_attn.layers.parts.layer_normalization import LayerNormalization
+from keras_attn.layers.parts.position_embedding import PositionEmbedding
 
 # What a form stands for, where an argument is `None`.
 _FORMS = {

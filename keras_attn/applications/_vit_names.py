@@ -8,8 +8,8 @@ from math import isqrt
 import keras
 import numpy as np
 
-from keras_attn.layers.gelu import gelu_tanh
-from keras_attn.layers.position_embedding import interpolated
+from keras_attn.layers.parts.gelu import gelu_tanh
+from keras_attn.layers.parts.position_embedding import interpolated
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import Layout
 from keras_attn.weights.refusals import register_refusal

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attn.layers.ten_crop import TenCrop
+from keras_attn.layers.historic.ten_crop import TenCrop
 
 # Zeros are divided by it, and stay zeros.
 _TINY = 1e-30

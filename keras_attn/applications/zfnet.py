@@ -19,9 +19,9 @@ from keras_attn.applications._zfnet_recipe import (
     predict_ten_crops as predict_ten_crops,
 )
 from keras_attn.layers import LocalResponseNormalization
-from keras_attn.layers.conv2d import Conv2D
-from keras_attn.layers.initializers import Normal
-from keras_attn.layers.max_pooling2d import MaxPooling2D
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.initializers import Normal
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import flattened
 

@@ -3,8 +3,8 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers.base import FeatureMapLayer, check_share
-from keras_attn.layers.conv2d import Conv2D
-from keras_attn.layers.initializers import FanOutNormal, Normal
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.initializers import FanOutNormal, Normal
 from keras_attn.ops.interpolation import resize
 
 _MERGES = ("attention", "average", "maximum")

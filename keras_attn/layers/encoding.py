@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_attn.layers.base import FeatureMapLayer
-from keras_attn.layers.initializers import FanInUniform
+from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.ops import encoding
 
 

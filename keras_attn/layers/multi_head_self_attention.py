@@ -3,7 +3,7 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers.base import check_share
-from keras_attn.layers.dense import Dense
+from keras_attn.layers.parts.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")

@@ -1,34 +1,62 @@
 """Attention blocks by name, for whoever has a slot for one."""
 
+from dataclasses import dataclass
+
 import keras
 
-from keras_attn.layers.bilinear_attention import BilinearAttention
-from keras_attn.layers.cbam import CBAM
-from keras_attn.layers.context_encoding import ContextEncoding
-from keras_attn.layers.dia import DIA
-from keras_attn.layers.eca import ECA
-from keras_attn.layers.fca import FCA
-from keras_attn.layers.feature_act import FeatureAct
-from keras_attn.layers.gct import GCT
-from keras_attn.layers.gsop import GSoP
-from keras_attn.layers.se import SE
-from keras_attn.layers.soca import SOCA
-from keras_attn.layers.srm import SRM
+# Where a block can stand in a network of stages: at the end of each branch or
+# of the last one of a stage, before each convolution, or as one layer with a
+# state that all blocks of a stage share.
+PLACEMENTS = ("block", "last", "convolution", "shared")
 
-_CLASSES = {
-    "bilinear_attention": BilinearAttention,
-    "cbam": CBAM,
-    "context_encoding": ContextEncoding,
-    "dia": DIA,
-    "eca": ECA,
-    "fca": FCA,
-    "feature_act": FeatureAct,
-    "gct": GCT,
-    "gsop": GSoP,
-    "se": SE,
-    "soca": SOCA,
-    "srm": SRM,
-}
+
+@dataclass(frozen=True)
+class Block:
+    """A class of attention blocks, and where it belongs.
+
+    Args:
+        cls: The class.
+        placement: One of `PLACEMENTS`, where its paper puts it.
+        of_stages: Arguments that its official models give by stage, from the
+            first one, or nothing.
+    """
+
+    cls: type
+    placement: str = "block"
+    of_stages: tuple = ()
+
+
+_BLOCKS = {}
+
+
+def attention_block(name, placement="block", of_stages=()):
+    """Returns a decorator that makes a class a block of this name.
+
+    It registers the class with Keras, too. For the arguments see `Block`.
+    """
+
+    def register(cls):
+        cls = keras.saving.register_keras_serializable("keras_attn")(cls)
+        _BLOCKS[name] = Block(cls, placement, of_stages)
+        return cls
+
+    return register
+
+
+def placement_of(layer):
+    """Returns where the paper of a block puts it; `"block"` for others."""
+    for block in _BLOCKS.values():
+        if type(layer) is block.cls:
+            return block.placement
+    return "block"
+
+
+def arguments_of_stage(identifier, stage):
+    """Returns what the official models of a name give it in a stage, from 1."""
+    if isinstance(identifier, str) and identifier in _BLOCKS:
+        of_stages = _BLOCKS[identifier].of_stages
+        return of_stages[stage - 1] if of_stages else {}
+    return {}
 
 
 def names():
@@ -44,7 +72,7 @@ def names():
     >>> "eca" in keras_attn.layers.names()
     True
     """
-    return sorted(_CLASSES)
+    return sorted(_BLOCKS)
 
 
 def get(identifier, **kwargs):
@@ -72,8 +100,8 @@ def get(identifier, **kwargs):
     >>> keras_attn.layers.get(config).ratio
     8
     """
-    if isinstance(identifier, str) and identifier in _CLASSES:
-        return _CLASSES[identifier](**kwargs)
+    if isinstance(identifier, str) and identifier in _BLOCKS:
+        return _BLOCKS[identifier].cls(**kwargs)
     if isinstance(identifier, dict) and "class_name" in identifier:
         config = {**identifier.get("config", {}), **kwargs}
         return keras.layers.deserialize({**identifier, "config": config})

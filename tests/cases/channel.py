@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from keras_attn.layers.cbam import CBAM
-from keras_attn.layers.eca import ECA
-from keras_attn.layers.fca import FCA
-from keras_attn.layers.gct import GCT
-from keras_attn.layers.se import SE
-from keras_attn.layers.srm import SRM
+from keras_attn.layers.blocks.cbam import CBAM
+from keras_attn.layers.blocks.eca import ECA
+from keras_attn.layers.blocks.fca import FCA
+from keras_attn.layers.blocks.gct import GCT
+from keras_attn.layers.blocks.se import SE
+from keras_attn.layers.blocks.srm import SRM
 from tests.cases.equations import excitation, normalized, sigmoid
 from tests.contracts import LayerCase
 

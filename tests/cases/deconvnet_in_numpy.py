@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers
 
 from keras_attn.layers import LocalResponseNormalization
-from keras_attn.layers.max_pooling2d import MaxPooling2D
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 from tests.cases.switches import local_response, pool, unpool
 from tests.contracts.cases import draw_weights, keras_setting
 

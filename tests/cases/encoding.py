@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_attn.layers.context_encoding import ContextEncoding
-from keras_attn.layers.dia import DIA
+from keras_attn.layers.blocks.context_encoding import ContextEncoding
+from keras_attn.layers.blocks.dia import DIA
 from keras_attn.layers.encoding import Encoding
 from tests.cases.equations import normalized, relu, sigmoid
 from tests.contracts import LayerCase

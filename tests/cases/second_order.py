@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from keras_attn.layers.bilinear_attention import BilinearAttention
+from keras_attn.layers.blocks.bilinear_attention import BilinearAttention
+from keras_attn.layers.blocks.gsop import GSoP
+from keras_attn.layers.blocks.soca import SOCA
 from keras_attn.layers.covariance_pooling import CovariancePooling
-from keras_attn.layers.gsop import GSoP
-from keras_attn.layers.soca import SOCA
 from tests.cases.equations import excitation, normalized, relu, sigmoid
 from tests.contracts import LayerCase
 

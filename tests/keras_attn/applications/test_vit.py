@@ -15,7 +15,7 @@ from keras_attn.applications import (
     vit,
 )
 from keras_attn.explain import GradCAM, attention_maps
-from keras_attn.layers.position_embedding import (
+from keras_attn.layers.parts.position_embedding import (
     PositionEmbedding,
     interpolated,
 )

@@ -1,6 +1,7 @@
 import inspect
 
 import keras
+import numpy as np
 import pytest
 
 import keras_attn
@@ -58,3 +59,31 @@ def test_refuses_a_layer_that_is_one_already():
 def test_refuses_a_function_that_gives_no_layer():
     with pytest.raises(ValueError, match="must return a Keras layer"):
         get(lambda: "se")
+
+
+# Where the classes were when files of 0.1.0.dev were saved.
+MOVED = [
+    cls
+    for _, cls in inspect.getmembers(keras_attn.layers, inspect.isclass)
+    if cls.__module__.count(".") == 3
+]
+
+
+@pytest.mark.parametrize("cls", MOVED)
+def test_a_config_of_where_a_class_was_is_read(cls):
+    room = cls.__module__.split(".")[-2]
+    assert room in ("blocks", "historic")
+    arguments = {"TenCrop": (2, 2)}.get(cls.__name__, ())
+    config = keras.saving.serialize_keras_object(cls(*arguments))
+    config["module"] = config["module"].replace(f".{room}", "")
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is cls
+
+
+def test_a_class_of_the_same_name_is_no_block():
+    class DIA(keras.layers.Layer):
+        """Named like ours, without a state."""
+
+    images = np.ones((2, 8, 8, 3), "float32")
+    model = keras_attn.applications.ResNetCIFAR(depth=8, attention=DIA)
+    assert model(images).shape == (2, 10)

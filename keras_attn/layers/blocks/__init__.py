@@ -1,0 +1,1 @@
+"""The attention blocks: a feature map in, one of the same shape out."""

@@ -1,0 +1,112 @@
+import math
+
+from keras import ops
+
+from keras_attn.layers.parts.channel_attention import ChannelAttention
+from keras_attn.layers.parts.initializers import FanInUniform
+from keras_attn.layers.registry import attention_block
+
+
+@attention_block("eca")
+class ECA(ChannelAttention):
+    """Efficient channel attention: gates a channel by its neighbours' means.
+
+    `z = mean_hw(x)`, `s[c] = sigmoid(sum_j w[j] * z[c + j - k // 2])`,
+    `y = x * s`: one kernel of `k` numbers for all channels, with zeros beyond
+    the ends. Nearly as good as SE in its paper, for a handful of parameters;
+    which channels are neighbours is something that the network learns.
+
+    Reference: Wang et al., "ECA-Net", CVPR 2020
+    (https://arxiv.org/abs/1910.03151), equation 12 and figure 3. The rule of
+    the paper takes `t = int(abs((log2(channels) + 1) / 2))` and `k = t`, or
+    `t + 1` if `t` is even; it is not the "nearest odd number" of the text, and
+    it does not give the kernels of the released models, which are 3, 5, 5, 7
+    for the stages of a ResNet-50, so these must be given. timm takes at least
+    3; its `CecaModule` is `circular=True`. The pooling and the gates are
+    computed in float32.
+
+    Args:
+        kernel_size: Odd positive integer, or `None` for the paper's rule.
+            Defaults to `None`.
+        circular: Whether the first and last channels are neighbours, instead
+            of zeros beyond them. Defaults to `False`.
+        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
+            that the layer can be put into a trained network. Defaults to
+            `False`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `kernel_size` is not an odd positive integer, if it is
+            larger than twice the channels of a circular layer, or if the
+            number of channels is unknown.
+
+    Example:
+
+    >>> layer = keras_attn.layers.ECA(kernel_size=3)
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 6, 6, 16), (2, 16))
+    """
+
+    torch_names = {"conv.weight": ("kernel", "conv1d")}
+
+    def __init__(
+        self,
+        kernel_size=None,
+        circular=False,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
+        if kernel_size is not None:
+            self.check_positive("kernel_size", kernel_size)
+            if kernel_size % 2 == 0:
+                raise ValueError(
+                    "`kernel_size` must be odd, so that a channel is in the "
+                    f"middle. Received: kernel_size={kernel_size}"
+                )
+        self.kernel_size = kernel_size
+        self.circular = circular
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        size = self.kernel_size or _rule(channels)
+        if self.circular and size // 2 > channels:
+            raise ValueError(
+                "A circular `kernel_size` must not reach around more than "
+                f"once. Received: kernel_size={size}, channels={channels}"
+            )
+        # In the shape of a convolution from one channel to one.
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(size, 1, 1),
+            initializer="zeros" if self.identity_start else FanInUniform(size),
+            autocast=False,
+        )
+
+    def logits(self, inputs, training):
+        z = self.mean(inputs)
+        channels, size = z.shape[1], self.kernel.shape[0]
+        reach = size // 2
+        if self.circular and reach:
+            z = ops.concatenate([z[:, -reach:], z, z[:, :reach]], axis=1)
+        else:
+            z = ops.pad(z, ((0, 0), (reach, reach)))
+        # A sum of shifted vectors, which compilers fuse: no convolution.
+        kernel = ops.unstack(ops.cast(ops.reshape(self.kernel, (-1,)), z.dtype))
+        return sum(w * z[:, j : j + channels] for j, w in enumerate(kernel))
+
+    def get_config(self):
+        config = {"kernel_size": self.kernel_size, "circular": self.circular}
+        return {**super().get_config(), **config}
+
+
+def _rule(channels):
+    """Returns the kernel size of the paper's equation 12."""
+    size = int(abs((math.log2(channels) + 1) / 2))
+    return size if size % 2 else size + 1

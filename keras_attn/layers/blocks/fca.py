@@ -1,0 +1,165 @@
+from keras import ops
+
+from keras_attn.layers.parts.channel_attention import ChannelAttention
+from keras_attn.layers.parts.excitation import Excitation
+from keras_attn.layers.registry import attention_block
+from keras_attn.ops.dct import waves
+
+# Table of the official code, on a grid of 7 x 7: down and across, the best
+# single frequencies first, the lowest first, and the worst first.
+_FREQUENCIES = {
+    "top": (
+        "00600114513000324635526553342261",
+        "01052020060463526333511242113053",
+    ),
+    "low": (
+        "00110221203401301234501234561234",
+        "01012012230043154321065432106543",
+    ),
+    "bot": (
+        "61332412445146256162243355625536",
+        "64466314456522514350311242115333",
+    ),
+}
+_GRID = 7
+_COUNTS = (1, 2, 4, 8, 16, 32)
+_NAMES = [f"{kind}{n}" for kind in _FREQUENCIES for n in _COUNTS]
+
+
+@attention_block(
+    "fca",
+    # The sides of the stages' feature maps, of images of 224 pixels.
+    of_stages=tuple({"dct_size": size} for size in (56, 28, 14, 7)),
+)
+class FCA(ChannelAttention):
+    """Frequency channel attention: SE that looks at frequencies, not at means.
+
+    The channels are divided into `k` groups in their order, and each group has
+    one frequency `(u, v)` of the discrete cosine transform:
+    `z[c] = sum_hw x[h, w, c] * b(h, u) * b(w, v)` with
+    `b(p, f) = cos(pi f (p + 1/2) / P) * sqrt((1 if f == 0 else 2) / P)`, then
+    `y = x * sigmoid(W2 relu(W1 z))`. No more weights than SE has; frequency 0
+    is the mean times `sqrt(height * width)`.
+
+    Reference: Qin et al., "FcaNet: Frequency Channel Attention Networks", ICCV
+    2021 (https://arxiv.org/abs/2012.11879). The lists of frequencies are those
+    of the official code, indices on a 7 x 7 grid that are multiplied by
+    `dct_size // 7`. A map of another size than `dct_size` is pooled to it for
+    the transform, as there; both are one matrix here. Below 7 the official
+    code falls back to frequency 0 in silence, and this layer refuses. The
+    transform and the gates are computed in float32.
+
+    Args:
+        ratio: Positive integer, the reduction of channels, to 1 at least.
+            Defaults to `16`.
+        frequencies: `"top"`, `"low"` or `"bot"`, followed by 1, 2, 4, 8, 16 or
+            32, the number of groups. Defaults to `"top16"`.
+        dct_size: Integer, 7 at least. The official ResNets have 56, 28, 14 and
+            7 in their stages. Defaults to `7`.
+        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
+            that the layer can be put into a trained network. Defaults to
+            `False`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `frequencies` is another name, `ratio` not a positive
+            integer, `dct_size` below 7, or if the number of channels is
+            unknown or not a multiple of the number of groups.
+
+    Example:
+
+    >>> layer = keras_attn.layers.FCA(ratio=4, frequencies="low8")
+    >>> x = np.ones((2, 9, 9, 16), "float32")
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 9, 9, 16), (2, 16))
+    """
+
+    def __init__(
+        self,
+        ratio=16,
+        frequencies="top16",
+        dct_size=_GRID,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
+        self.ratio = self.check_positive("ratio", ratio)
+        if frequencies not in _NAMES:
+            raise ValueError(
+                f"`frequencies` must be one of {_NAMES}. "
+                f"Received: frequencies={frequencies!r}"
+            )
+        self.check_positive("dct_size", dct_size)
+        if dct_size < _GRID:
+            raise ValueError(
+                f"`dct_size` must be {_GRID} at least: the frequencies are "
+                f"those of a {_GRID} x {_GRID} grid. "
+                f"Received: dct_size={dct_size}"
+            )
+        self.frequencies = frequencies
+        self.dct_size = dct_size
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        groups = len(self._indices())
+        if channels % groups:
+            raise ValueError(
+                f"`frequencies={self.frequencies!r}` divides the channels into "
+                f"{groups} groups of one size. Received: channels={channels}. "
+                "Take fewer frequencies"
+            )
+        self.excitation = Excitation(
+            max(1, channels // self.ratio),
+            use_bias=False,
+            zero_start=self.identity_start,
+            dtype=self.dtype_policy,
+            name="excitation",
+        )
+        self.excitation.build((None, channels))
+
+    def _indices(self):
+        """Returns the pairs of frequencies, on the grid of the transform."""
+        kind, count = self.frequencies[:3], int(self.frequencies[3:])
+        step = self.dct_size // _GRID
+        pairs = zip(*_FREQUENCIES[kind], strict=True)
+        return [(int(u) * step, int(v) * step) for u, v in pairs][:count]
+
+    def logits(self, inputs, training):
+        x = self.widen(inputs)
+        frequencies = zip(*self._indices(), strict=True)
+        down, across = map(
+            self._weights, [x, x], self.spatial_axes, frequencies
+        )
+        z = ops.sum(x * (down * across), axis=self.spatial_axes)
+        return self.excitation.excite(z)
+
+    def _weights(self, x, axis, frequencies):
+        """Returns what an axis adds to the weight of each position."""
+        side = ops.shape(x)[axis]
+        group = x.shape[self.channel_axis] // len(frequencies)
+        vectors = waves(frequencies, self.dct_size, side, group)
+        vectors = ops.cast(vectors, x.dtype)
+        if self.channel_axis == 1:
+            vectors = ops.transpose(vectors)
+        shape = [1, 1, 1, 1]
+        shape[axis], shape[self.channel_axis] = -1, x.shape[self.channel_axis]
+        return ops.reshape(vectors, shape)
+
+    @property
+    def torch_names(self):
+        names = self.excitation.names("fc.0", "fc.2", "linear")
+        # Released checkpoints hold the transform too, which is no weight.
+        return names, {**names, "dct_layer.weight": None}
+
+    def get_config(self):
+        config = {
+            "ratio": self.ratio,
+            "frequencies": self.frequencies,
+            "dct_size": self.dct_size,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,207 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.parts.initializers import FanInUniform
+from keras_attn.layers.registry import attention_block
+from keras_attn.ops import correlation
+
+
+@attention_block("feature_act")
+class FeatureAct(FeatureMapLayer):
+    """FeatureAct: adds what the correlations of channels tell each position.
+
+    Three projections of each position `q` to `dim = channels // ratio` values,
+    source `s`, target `t` and main `m = relu(.)`, are correlated over all
+    `n = height * width` positions by a learned matrix `W`:
+
+    `a[q, i, k] = act(sum_p W[q, p] * s[p, i] * t[p, k] / sqrt(n) + b[q])`,
+    `f[q, k] = sum_i m[q, i] * a[q, i, k]`, `y[q] = x[q] + relu(U f[q] + u)`.
+
+    Use it after a pooling, where `n` is small: `W` has `n * n` entries, and
+    ties the layer to the height and width that it was built with.
+
+    Reference: the facial expression network "FeatureAct v4", published as
+    code only. Two choices differ in print: no activation on the correlation
+    (as in the code; the sigmoid that its notes try makes the maps noisier),
+    and the divisor is `sqrt(n)`, not `sqrt(dim)`. All weights start uniform
+    within `+-1 / sqrt(fan_in)`, as in the code: with Glorot's the product of
+    three maps does not learn. Everything is computed in float32, since the
+    product overflows float16; where the output does, it is 65504.
+
+    Args:
+        ratio: Positive integer, the reduction of channels; `dim` is at least
+            1. Defaults to `4`.
+        activation: Name of a Keras activation or a callable, put on the
+            correlation, or `None`. Defaults to `None`, which is also cheaper:
+            the sums can be exchanged, and are where that saves memory.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first; static but for
+        the batch.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `ratio` is not a positive integer, if height, width or
+            channels are unknown, or if the layer meets another size than the
+            one it was built with.
+
+    Example:
+
+    >>> layer = keras_attn.layers.FeatureAct(ratio=4)
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape)
+    (2, 6, 6, 16)
+    >>> maps = layer.attention(x)
+    >>> tuple(maps["correlation"].shape), tuple(maps["feature"].shape)
+    ((2, 6, 6, 4, 4), (2, 6, 6, 16))
+    """
+
+    # The names of the published code, and how its arrays lie in memory.
+    torch_names = {
+        "src_conv.weight": ("source_kernel", "pointwise"),
+        "src_conv.bias": ("source_bias", "same"),
+        "target_conv.weight": ("target_kernel", "pointwise"),
+        "target_conv.bias": ("target_bias", "same"),
+        "down_depth.0.weight": ("main_kernel", "pointwise"),
+        "down_depth.0.bias": ("main_bias", "same"),
+        "att_act.weight": ("mixing", "position"),
+        "att_act.bias": ("mixing_bias", "same"),
+        "up_depth.0.weight": ("up_kernel", "pointwise"),
+        "up_depth.0.bias": ("up_bias", "same"),
+    }
+
+    def __init__(self, ratio=4, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.ratio = self.check_positive("ratio", ratio)
+        self.activation = (
+            None if activation is None else keras.activations.get(activation)
+        )
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        size = tuple(input_shape[axis] for axis in self.spatial_axes)
+        if None in size:
+            raise ValueError(
+                "`FeatureAct` needs a static height and width, because it "
+                "mixes positions by a matrix of their number. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        dim = max(1, channels // self.ratio)
+        positions = size[0] * size[1]
+        for name in ("source", "target", "main"):
+            self._add_affine(name, "kernel", (channels, dim), channels)
+        self._add_affine("mixing", "", (positions, positions), positions)
+        self._add_affine("up", "kernel", (dim, channels), dim)
+        axes = {self.channel_axis: channels}
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
+        self.size = size
+        self.dim = dim
+        # What a form holds decides: where memory is even, so is time.
+        self.factors = self.activation is None and positions <= dim**2
+
+    def _add_affine(self, name, suffix, shape, fan_in):
+        """Adds a matrix and its bias, both drawn as the source draws them."""
+        # Not autocast: TensorFlow refuses to multiply bfloat16 by float32.
+        kernel = self.add_weight(
+            name=f"{name}_{suffix}" if suffix else name,
+            shape=shape,
+            initializer=FanInUniform(fan_in),
+            autocast=False,
+        )
+        bias = self.add_weight(
+            name=f"{name}_bias",
+            shape=shape[-1:],
+            initializer=FanInUniform(fan_in),
+            autocast=False,
+        )
+        setattr(self, kernel.name, kernel)
+        setattr(self, bias.name, bias)
+
+    def call(self, inputs):
+        feature = self._feature(*self._project(inputs))
+        return self.narrow(self.widen(inputs) + feature)
+
+    def compute_output_shape(self, input_shape):
+        self._check_size(input_shape)
+        return super().compute_output_shape(input_shape)
+
+    def attention(self, inputs):
+        """Returns the correlation and the feature which `call` adds.
+
+        The correlation is `(batch, height, width, dim, dim)` in either data
+        format: per position, source channel and target channel. The feature
+        has the shape of the input.
+        """
+        inputs = self.receive(inputs)
+        source, target, main = self._project(inputs)
+        maps = correlation.correlation(
+            source, target, *self._mixing(source), self.activation
+        )
+        maps = ops.transpose(maps, (0, 3, 1, 2))
+        shape = (-1, *self.size, self.dim, self.dim)
+        return {
+            "correlation": ops.reshape(maps, shape),
+            "feature": self.narrow(self._feature(source, target, main)),
+        }
+
+    def _project(self, inputs):
+        """Returns source, target and main as `(batch, dim, positions)`."""
+        self._check_size(inputs.shape)
+        x = self.widen(inputs)
+        # One product for the three: each reads all of the input.
+        kernel = [self.source_kernel, self.target_kernel, self.main_kernel]
+        bias = [self.source_bias, self.target_bias, self.main_bias]
+        x = self._pointwise(
+            x, ops.concatenate(kernel, axis=1), ops.concatenate(bias, axis=0)
+        )
+        tokens = backend.contiguous(self.to_tokens(x))
+        source, target, main = ops.split(tokens, 3, axis=1)
+        return source, target, ops.relu(main)
+
+    def _feature(self, source, target, main):
+        """Returns what is added to the input, in its shape and in float32."""
+        tensors = source, target, main, *self._mixing(source)
+        if self.factors:
+            feature = correlation.factored(*tensors)
+        elif self.activation is None:
+            feature = correlation.explicit(*tensors)
+        else:
+            feature = correlation.streamed(*tensors, self.activation)
+        feature = self.from_tokens(feature, *self.size)
+        feature = self._pointwise(feature, self.up_kernel, self.up_bias)
+        return backend.rectify(feature)
+
+    def _mixing(self, like):
+        """Returns the mixing matrix and its bias, in the dtype of a tensor."""
+        return [
+            ops.cast(w, like.dtype) for w in (self.mixing, self.mixing_bias)
+        ]
+
+    def _pointwise(self, x, kernel, bias):
+        """Applies a matrix to the channels of each position."""
+        first = self.data_format == "channels_first"
+        equation = "bchw,cd->bdhw" if first else "bhwc,cd->bhwd"
+        y = ops.einsum(equation, x, ops.cast(kernel, x.dtype))
+        bias = ops.cast(bias, x.dtype)
+        return y + (ops.reshape(bias, (-1, 1, 1)) if first else bias)
+
+    def _check_size(self, shape):
+        size = tuple(shape[axis] for axis in self.spatial_axes)
+        if self.built and size != self.size:
+            raise ValueError(
+                f"`FeatureAct` was built for maps of {self.size[0]} x "
+                f"{self.size[1]} positions, each pair of which has its own "
+                f"weight. Received: input_shape={tuple(shape)}. Resize the "
+                "input, or build another layer"
+            )
+
+    def get_config(self):
+        activation = self.activation
+        if activation is not None:
+            activation = keras.activations.serialize(activation)
+        config = {"ratio": self.ratio, "activation": activation}
+        return {**super().get_config(), **config}

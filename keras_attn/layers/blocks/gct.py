@@ -1,0 +1,107 @@
+from keras import ops
+
+from keras_attn.layers.base import FeatureMapLayer, is_number
+from keras_attn.layers.registry import attention_block
+
+
+@attention_block("gct", placement="convolution")
+class GCT(FeatureMapLayer):
+    """Gated channel transformation: channels compete or cooperate by energy.
+
+    With `n = height * width`, `e[c] = alpha[c] * sqrt(sum_hw(x**2) + epsilon)`
+    (`norm="l2"`), `y = x * (1 + tanh(gamma * e / norm(e) + beta))`, where
+    `norm(e) = sqrt(mean_c(e**2) + epsilon)`. With `norm="l1"`,
+    `e[c] = alpha[c] * sum_hw(abs(x))` and `norm(e) = mean_c(abs(e)) + epsilon`.
+    Three numbers a channel. It starts as the identity (`gamma` and `beta` are
+    0), so that it can be put into a trained network as it is. The paper puts
+    it before every convolution, and exempts `beta` from weight decay.
+
+    Reference: Yang et al., "Gated Channel Transformation for Visual
+    Recognition", CVPR 2020 (https://arxiv.org/abs/1909.11519). Computed by
+    means in place of sums and `epsilon / n` in place of `epsilon`, in both
+    places, which is the same number and does not overflow; in float32. Not to
+    be mixed up with the Gaussian Context Transformer.
+
+    Args:
+        norm: `"l2"` or `"l1"`. Defaults to `"l2"`.
+        epsilon: Float, above 0. Defaults to `1e-5`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `norm` is another name, if `epsilon` is not above 0, or
+            if the number of channels is unknown.
+
+    Example:
+
+    >>> layer = keras_attn.layers.GCT()
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 6, 6, 16), (2, 16))
+    """
+
+    torch_names = {
+        "alpha": ("alpha", "channels"),
+        "gamma": ("gamma", "channels"),
+        "beta": ("beta", "channels"),
+    }
+
+    def __init__(self, norm="l2", epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        if norm not in ("l1", "l2"):
+            raise ValueError(
+                f"`norm` must be 'l1' or 'l2'. Received: norm={norm!r}"
+            )
+        if not is_number(epsilon) or epsilon <= 0:
+            raise ValueError(
+                "`epsilon` must be above 0: it is all that a flat image is "
+                f"divided by. Received: epsilon={epsilon!r}"
+            )
+        self.norm = norm
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        self.alpha = self._add_vector("alpha", channels, "ones")
+        self.gamma = self._add_vector("gamma", channels, "zeros")
+        self.beta = self._add_vector("beta", channels, "zeros")
+
+    def _add_vector(self, name, channels, initializer):
+        return self.add_weight(
+            name=name,
+            shape=(channels,),
+            initializer=initializer,
+            autocast=False,
+        )
+
+    def call(self, inputs):
+        return self.scale(inputs, self._gates(inputs))
+
+    def attention(self, inputs):
+        """Returns the gates, `(batch, channels)`, between 0 and 2."""
+        return self._gates(self.receive(inputs))
+
+    def _gates(self, inputs):
+        x = self.widen(inputs)
+        alpha, gamma, beta = (
+            ops.cast(w, x.dtype) for w in (self.alpha, self.gamma, self.beta)
+        )
+        height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)
+        epsilon = self.epsilon / ops.cast(height * width, x.dtype)
+        if self.norm == "l2":
+            energy = self.mean(ops.square(x))
+            e = alpha * ops.sqrt(energy + epsilon)
+            norm = ops.mean(ops.square(e), axis=1, keepdims=True)
+            norm = ops.sqrt(norm + epsilon)
+        else:
+            e = alpha * self.mean(ops.abs(x))
+            norm = ops.mean(ops.abs(e), axis=1, keepdims=True) + epsilon
+        return 1.0 + ops.tanh(gamma * e / norm + beta)
+
+    def get_config(self):
+        config = {"norm": self.norm, "epsilon": self.epsilon}
+        return {**super().get_config(), **config}

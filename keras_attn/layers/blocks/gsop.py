@@ -1,0 +1,233 @@
+import keras
+from keras import ops
+
+from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.layers.parts.batch_normalization import normalization_names
+from keras_attn.layers.parts.initializers import FanInUniform
+from keras_attn.layers.parts.projection import Projection, float32_normalization
+from keras_attn.layers.registry import attention_block
+from keras_attn.ops.adaptive_pooling import average_pool
+from keras_attn.ops.covariance import covariance
+
+
+@attention_block(
+    "gsop",
+    placement="last",
+    # The official code halves the sides in the first stage.
+    of_stages=({"strides": 2}, {}, {}, {}),
+)
+class GSoP(FeatureMapLayer):
+    """Global second-order pooling: gates by the rows of a covariance.
+
+    `p = batch_norm(W relu(x) + b)` with `dim` channels, `S` a covariance,
+    `r = batch_norm(S)` by rows, `o[i, j] = sum_k R[i, j, k] r[i, k] + c[i, j]`
+    with four `j` a row, `s = sigmoid(U o + u)`, `y = x * s`. By `mode`,
+    `"channel"`: `S` is of the channels of `relu(p)`, over positions, and there
+    is one gate for each channel of `x`;
+    `"position"`: `p` is averaged to `grid x grid` positions, `S` is of these,
+    over channels, `relu(o)` takes the place of `o`, and there is one gate for
+    each position of the grid, which is averaged to the size of `x`.
+
+    The channel mode is the usual one, at the end of a stage, before the
+    residual is added: SE sees means, this sees which channels go together.
+
+    Reference: Gao et al., "Global Second-order Pooling Convolutional
+    Networks", CVPR 2019 (https://arxiv.org/abs/1811.12006). The official code
+    differs in position mode. It centres by a matrix that does so only where
+    `dim` is `grid * grid`; with 128 and 8, an eigenvalue of what it takes for
+    a covariance can be negative. Here it is centred, and divided by `dim`. It
+    takes a ReLU of `x * s`: put one behind the layer, if it is to be there.
+    It has no strides there, and its grid is always 8.
+    Kernels start normal with `2 / fan_out` for the variance, biases as PyTorch
+    draws them. Everything but the last product is computed in float32.
+
+    Args:
+        dim: Positive integer, the channels after the reduction. Defaults to
+            `128`.
+        mode: `"channel"` or `"position"`. Defaults to `"channel"`.
+        strides: Positive integer: of so many rows and columns, one is looked
+            at. The official networks have 2 in the first stage. Defaults to
+            `1`.
+        grid: Positive integer, the height and width of the positions that
+            are compared in position mode. Defaults to `8`.
+        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
+            that the layer can be put into a trained network. Defaults to
+            `False`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `dim`, `strides` or `grid` is not a positive integer, if
+            `mode` is neither of the two, or if the number of channels is
+            unknown.
+
+    Example:
+
+    >>> layer = keras_attn.layers.GSoP(dim=8)
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 6, 6, 16), (2, 16))
+    >>> layer = keras_attn.layers.GSoP(dim=8, mode="position", grid=3)
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 6, 6, 16), (2, 6, 6, 1))
+    """
+
+    def __init__(
+        self,
+        dim=128,
+        mode="channel",
+        strides=1,
+        grid=8,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if mode not in ("channel", "position"):
+            raise ValueError(
+                "`mode` must be 'channel' or 'position'. "
+                f"Received: mode={mode!r}"
+            )
+        self.dim = self.check_positive("dim", dim)
+        self.mode = mode
+        self.strides = self.check_positive("strides", strides)
+        self.grid = self.check_positive("grid", grid)
+        self.identity_start = identity_start
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        of_channels = self.mode == "channel"
+        rows = self.dim if of_channels else self.grid**2
+        outputs = channels if of_channels else rows
+        self.projection = Projection(
+            self.dim,
+            rectified=of_channels,
+            kernel_initializer=_normal(self.dim),
+            dtype=self.dtype_policy,
+            name="projection",
+        )
+        self.projection.build((None, channels, None))
+        self.row_normalization = float32_normalization(
+            "row_normalization", self.compute_dtype
+        )
+        self.row_normalization.build((None, rows, rows))
+        # In the shape of the depthwise convolution that it is in PyTorch.
+        self._add("row_kernel", (rows, 1, rows, 4), _normal(4 * rows**2))
+        self._add("row_bias", (4 * rows,), FanInUniform(rows))
+        starts = _normal(outputs), FanInUniform(4 * rows)
+        if self.identity_start:
+            starts = "zeros", "zeros"
+        self._add("gate_kernel", (4 * rows, outputs), starts[0])
+        self._add("gate_bias", (outputs,), starts[1])
+
+    def _add(self, name, shape, initializer):
+        weight = self.add_weight(
+            name=name, shape=shape, initializer=initializer, autocast=False
+        )
+        setattr(self, name, weight)
+
+    def call(self, inputs, training=False):
+        gates = self._gates(inputs, training)
+        if self.mode == "channel":
+            return self.scale(inputs, gates)
+        gates = ops.expand_dims(gates, self.channel_axis)
+        return self.narrow(self.widen(inputs) * gates)
+
+    def attention(self, inputs):
+        """Returns the gates in inference.
+
+        In channel mode `(batch, channels)`, in position mode
+        `(batch, height, width, 1)` in either data format.
+        """
+        gates = self._gates(self.receive(inputs), training=False)
+        return gates if self.mode == "channel" else ops.expand_dims(gates, 3)
+
+    def _gates(self, inputs, training):
+        steps = [slice(None)] * 4
+        for axis in self.spatial_axes:
+            steps[axis] = slice(None, None, self.strides)
+        x = inputs[tuple(steps)] if self.strides > 1 else inputs
+        tokens = self.to_tokens(ops.relu(self.widen(x)))
+        tokens = self.projection(tokens, training=training)
+        if self.mode == "position":
+            tokens = self._to_grid(tokens, x)
+        gates = ops.sigmoid(self._logits(covariance(tokens), training))
+        if self.identity_start:
+            # Exactly 0 at first, so that the averages are too.
+            gates = 2.0 * gates - 1.0
+        if self.mode == "position":
+            gates = self._from_grid(gates, inputs)
+        return 1.0 + gates if self.identity_start else gates
+
+    def _logits(self, covariances, training):
+        """Returns a logit for each output, from a covariance."""
+        r = self.row_normalization(covariances, training=training)
+        row_kernel, row_bias, gate_kernel, gate_bias = (
+            ops.cast(weight, r.dtype)
+            for weight in (
+                self.row_kernel,
+                self.row_bias,
+                self.gate_kernel,
+                self.gate_bias,
+            )
+        )
+        o = ops.einsum("bik,kij->bij", r, ops.squeeze(row_kernel, 1))
+        o = ops.reshape(o, (-1, gate_kernel.shape[0])) + row_bias
+        o = ops.relu(o) if self.mode == "position" else o
+        return ops.matmul(o, gate_kernel) + gate_bias
+
+    def _to_grid(self, tokens, image):
+        """Averages to the grid; returns `(batch, grid * grid, dim)`."""
+        height, width = (ops.shape(image)[axis] for axis in self.spatial_axes)
+        maps = ops.reshape(tokens, (-1, self.dim, height, width))
+        maps = average_pool(maps, (height, width), (self.grid, self.grid))
+        tokens = ops.reshape(maps, (-1, self.dim, self.grid**2))
+        return ops.transpose(tokens, (0, 2, 1))
+
+    def _from_grid(self, gates, image):
+        """Averages to the size of an image; `(batch, height, width)`."""
+        size = tuple(ops.shape(image)[axis] for axis in self.spatial_axes)
+        gates = ops.reshape(gates, (-1, self.grid, self.grid))
+        return average_pool(gates, (self.grid, self.grid), size)
+
+    @property
+    def torch_names(self):
+        position = self.mode == "position"
+        short, long = ("_spatial", "_for_spatial") if position else ("", "")
+        official = (
+            f"conv_for_DR{short}",
+            f"bn_for_DR{short}",
+            f"row_bn{long}",
+            f"row_conv_group{long}",
+            f"fc_adapt_channels{long}",
+        )
+        plain = "conv", "bn", "row_bn", "row_conv", "fc"
+        return self._names(*official), self._names(*plain)
+
+    def _names(self, conv, bn, row_bn, row_conv, fc):
+        return {
+            **self.projection.names(conv, bn),
+            **normalization_names(row_bn, "row_normalization"),
+            f"{row_conv}.weight": ("row_kernel", "depthwise"),
+            f"{row_conv}.bias": ("row_bias", "same"),
+            f"{fc}.weight": ("gate_kernel", "pointwise"),
+            f"{fc}.bias": ("gate_bias", "same"),
+        }
+
+    def get_config(self):
+        config = {
+            "dim": self.dim,
+            "mode": self.mode,
+            "strides": self.strides,
+            "grid": self.grid,
+            "identity_start": self.identity_start,
+        }
+        return {**super().get_config(), **config}
+
+
+def _normal(fan_out):
+    """Returns the official initialiser, He's for outputs, not truncated."""
+    return keras.initializers.RandomNormal(stddev=(2.0 / fan_out) ** 0.5)

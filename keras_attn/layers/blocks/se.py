@@ -1,0 +1,98 @@
+from keras_attn.layers.parts.channel_attention import ChannelAttention
+from keras_attn.layers.parts.excitation import Excitation
+from keras_attn.layers.registry import attention_block
+
+
+@attention_block("se")
+class SE(ChannelAttention):
+    """Squeeze-and-excitation: gates each channel by what all channels average.
+
+    `z = mean_hw(x)`, `s = sigmoid(W2 relu(W1 z + b1) + b2)`, `y = x * s`.
+    `W1` reduces `channels` to `channels // ratio` (at least 1), `W2` expands
+    again. The common choice when in doubt: about 10% more parameters for a
+    ResNet-50, and hardly more time. After a normalisation over height and
+    width all means are equal, and it has nothing to look at.
+
+    Reference: Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018
+    (https://arxiv.org/abs/1709.01507), equations 2 to 4. The published models
+    have biases, FcaNet's and other PyTorch ports have none, timm's round the
+    hidden units to multiples of 8 (`divisor=8`); RCAN's channel attention is
+    this layer. The pooling and the gates are computed in float32.
+
+    Args:
+        ratio: Positive integer, the reduction of channels. Defaults to `16`.
+        use_bias: Whether the linear layers have biases. Defaults to `True`.
+        divisor: Positive integer, of which the hidden units are a multiple:
+            the nearest to `channels / ratio`, at least one. Defaults to `1`,
+            which rounds down.
+        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
+            that the layer can be put into a trained network. Defaults to
+            `False`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+
+    Input shape: `(batch, height, width, channels)`, or
+        `(batch, channels, height, width)` if channels first.
+    Output shape: Same as input.
+
+    Raises:
+        ValueError: If `ratio` or `divisor` is not a positive integer, or if
+            the number of channels is unknown.
+
+    Example:
+
+    >>> layer = keras_attn.layers.SE(ratio=4)
+    >>> x = np.ones((2, 6, 6, 16), "float32")
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((2, 6, 6, 16), (2, 16))
+    """
+
+    def __init__(
+        self,
+        ratio=16,
+        use_bias=True,
+        divisor=1,
+        identity_start=False,
+        **kwargs,
+    ):
+        super().__init__(identity_start, **kwargs)
+        self.ratio = self.check_positive("ratio", ratio)
+        self.divisor = self.check_positive("divisor", divisor)
+        self.use_bias = use_bias
+
+    def build(self, input_shape):
+        channels = self.static_channels(input_shape)
+        self.excitation = Excitation(
+            self._hidden(channels),
+            self.use_bias,
+            zero_start=self.identity_start,
+            dtype=self.dtype_policy,
+            name="excitation",
+        )
+        self.excitation.build((None, channels))
+
+    def _hidden(self, channels):
+        if self.divisor == 1:
+            return max(1, channels // self.ratio)
+        nearest = int(channels / self.ratio / self.divisor + 0.5)
+        return max(1, nearest) * self.divisor
+
+    def logits(self, inputs, training):
+        return self.excitation.excite(self.mean(inputs))
+
+    @property
+    def torch_names(self):
+        names = self.excitation.names
+        return (
+            names("fc1", "fc2", "pointwise"),  # timm
+            names("fc.0", "fc.2", "linear"),
+            names("conv_du.0", "conv_du.2", "pointwise"),  # RCAN
+        )
+
+    def get_config(self):
+        config = {
+            "ratio": self.ratio,
+            "use_bias": self.use_bias,
+            "divisor": self.divisor,
+        }
+        return {**super().get_config(), **config}

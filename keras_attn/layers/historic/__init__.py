@@ -1,0 +1,1 @@
+"""Layers of the first convolutional networks, for ZF-Net and its kin."""

@@ -1,0 +1,1 @@
+"""What the blocks and the models are made of; not public."""

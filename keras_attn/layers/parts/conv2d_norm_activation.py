@@ -1,0 +1,145 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.layers.parts.batch_normalization import BatchNormalization
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.initializers import FanInUniform
+from keras_attn.ops.precision import narrow
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Conv2DNormActivation(keras.layers.Layer):
+    """Convolution, batch normalisation and activation, as one layer.
+
+    `y = act(gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta)`.
+    In inference the normalisation is folded into kernel and bias, which is
+    exact up to rounding and saves a pass; and a functional model keeps every
+    layer's output until it is done, so one layer in place of three also keeps
+    a third of the memory busy. Momentum 0.9, epsilon 1e-5 and the initial
+    weights are PyTorch's, which the models of this package assume.
+
+    Args:
+        filters: Positive integer, the number of output channels.
+        kernel_size: Integer or pair of integers.
+        strides: Integer or pair of integers. Defaults to `1`.
+        padding: `"same"`, `"valid"`, or an integer, the pixels of zeros on
+            each side. Defaults to `"same"`.
+        activation: Name of a Keras activation, a callable, or `None`.
+            Defaults to `"relu"`.
+        use_bias: Whether the convolution has a bias. Defaults to `True`.
+        kernel_initializer: A Keras initializer, or `None` for PyTorch's,
+            uniform within `+-1 / sqrt(fan_in)`. Defaults to `None`.
+        **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
+            defaults to the Keras setting) and `keras.layers.Layer` arguments.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="same",
+        activation="relu",
+        use_bias=True,
+        kernel_initializer=None,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.convolution = Conv2D(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            use_bias=use_bias,
+            dtype=self.dtype_policy,
+            name="convolution",
+        )
+        self.data_format = self.convolution.data_format
+        self.channel_axis = 1 if self.data_format == "channels_first" else 3
+        self.normalization = BatchNormalization(
+            axis=self.channel_axis,
+            momentum=0.9,
+            epsilon=1e-5,
+            dtype=self.dtype_policy,
+            name="normalization",
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def build(self, input_shape):
+        channels = input_shape[self.channel_axis]
+        if channels is None:
+            raise ValueError(
+                "`Conv2DNormActivation` needs a static number of channels. "
+                f"Received: input_shape={tuple(input_shape)}"
+            )
+        height, width = self.convolution.kernel_size
+        fan_in = height * width * channels
+        self.convolution.kernel_initializer = (
+            self.kernel_initializer or FanInUniform(fan_in)
+        )
+        self.convolution.bias_initializer = FanInUniform(fan_in)
+        self.convolution.build(input_shape)
+        shape = self.convolution.compute_output_shape(input_shape)
+        self.normalization.build(shape)
+
+    def call(self, inputs, training=None):
+        if training and self.normalization.trainable:
+            outputs = self.convolution(inputs)
+            outputs = self.normalization(outputs, training=True)
+        else:
+            outputs = self._convolve_normalized(inputs)
+        if self.activation is keras.activations.relu:
+            return backend.rectify(outputs)
+        return self.activation(outputs)
+
+    def _convolve_normalized(self, inputs):
+        """Convolves with the normalisation folded into kernel and bias."""
+        convolution, norm = self.convolution, self.normalization
+        # Epsilon is close to nothing in float16.
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        gamma, beta, mean, variance, kernel = (
+            ops.cast(weight, dtype)
+            for weight in (
+                norm.gamma,
+                norm.beta,
+                norm.moving_mean,
+                norm.moving_variance,
+                convolution.kernel,
+            )
+        )
+        scale = gamma / ops.sqrt(variance + norm.epsilon)
+        bias = -mean
+        if convolution.use_bias:
+            bias = bias + ops.cast(convolution.bias, dtype)
+        bias = beta + bias * scale
+        # The kernel's last axis is that of the filters in either format.
+        kernel = kernel * scale
+        return convolution.convolve(
+            inputs,
+            narrow(kernel, self.compute_dtype),
+            narrow(bias, self.compute_dtype),
+        )
+
+    def compute_output_shape(self, input_shape):
+        return self.convolution.compute_output_shape(input_shape)
+
+    def get_config(self):
+        convolution = self.convolution
+        config = {
+            "filters": convolution.filters,
+            "kernel_size": convolution.kernel_size,
+            "strides": convolution.strides,
+            "padding": convolution.get_config()["padding"],
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": convolution.use_bias,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+            "data_format": self.data_format,
+        }
+        return {**super().get_config(), **config}

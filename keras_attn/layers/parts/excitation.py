@@ -1,0 +1,69 @@
+import keras
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.layers.parts.linear import add_linear, linear
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Excitation(keras.layers.Layer):
+    """The bottleneck of two linear layers that SE ends in, and others after it.
+
+    `z = sum_v (W2 relu(W1 v + b1) + b2)` over the vectors `v` that it is
+    given, each `(batch, channels)`. `W2` is linear, so that it is applied to
+    the sum. Computes in the dtype of the vectors.
+
+    Args:
+        hidden: Positive integer, the units between.
+        use_bias: Whether there are `b1` and `b2`. Defaults to `True`.
+        zero_start: Whether `W2` and `b2` start at zero. Defaults to `False`.
+        **kwargs: `keras.layers.Layer` arguments.
+    """
+
+    def __init__(self, hidden, use_bias=True, zero_start=False, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.hidden = hidden
+        self.use_bias = use_bias
+        self.zero_start = zero_start
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        bias = {"use_bias": self.use_bias}
+        add_linear(self, "reduce", channels, self.hidden, **bias)
+        start = "zeros" if self.zero_start else None
+        add_linear(self, "expand", self.hidden, channels, start, **bias)
+
+    def call(self, *vectors):
+        return self.excite(*vectors)
+
+    def excite(self, *vectors):
+        """Does what `call` does, without what Keras does around a layer."""
+        hidden = sum(ops.relu(linear(self, "reduce", v)) for v in vectors)
+        kernel = ops.cast(self.expand_kernel, hidden.dtype)
+        bias = None
+        if self.use_bias:
+            bias = len(vectors) * ops.cast(self.expand_bias, hidden.dtype)
+        return backend.linear(hidden, kernel, bias)
+
+    def names(self, reduce, expand, layout, path="excitation"):
+        """Returns the names in PyTorch, for the layer that holds this one.
+
+        `reduce` and `expand` are what stands before `.weight` and `.bias`,
+        `path` is the attribute that the holder calls this layer by.
+        """
+        table = {
+            f"{reduce}.weight": (f"{path}.reduce_kernel", layout),
+            f"{expand}.weight": (f"{path}.expand_kernel", layout),
+        }
+        if self.use_bias:
+            table[f"{reduce}.bias"] = (f"{path}.reduce_bias", "same")
+            table[f"{expand}.bias"] = (f"{path}.expand_bias", "same")
+        return table
+
+    def get_config(self):
+        config = {
+            "hidden": self.hidden,
+            "use_bias": self.use_bias,
+            "zero_start": self.zero_start,
+        }
+        return {**super().get_config(), **config}

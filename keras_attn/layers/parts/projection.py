@@ -1,0 +1,108 @@
+import keras
+from keras import ops
+
+from keras_attn.layers.parts.batch_normalization import (
+    BatchNormalization,
+    normalization_names,
+)
+from keras_attn.layers.parts.initializers import FanInUniform
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class Projection(keras.layers.Layer):
+    """The 1x1 convolution and normalisation that second-order blocks begin by.
+
+    `batch_norm(W x + b)` of each position of `(batch, channels, positions)`
+    tokens, and a ReLU of it if asked for. The products that follow square
+    what comes out, so that it stays in float32 or wider in any policy.
+
+    Args:
+        dim: Positive integer, the number of outputs.
+        use_bias: Whether there is `b`. Defaults to `True`.
+        rectified: Whether a ReLU comes last. Defaults to `True`.
+        kernel_initializer: Initialiser of `W`, `None` for `FanInUniform`.
+            Defaults to `None`.
+        **kwargs: `keras.layers.Layer` arguments.
+    """
+
+    def __init__(
+        self,
+        dim,
+        use_bias=True,
+        rectified=True,
+        kernel_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.dim = dim
+        self.use_bias = use_bias
+        self.rectified = rectified
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        channels = input_shape[1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(channels, self.dim),
+            initializer=self.kernel_initializer or FanInUniform(channels),
+            autocast=False,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.dim,),
+                initializer=FanInUniform(channels),
+                autocast=False,
+            )
+        self.normalization = float32_normalization(
+            "normalization", self.compute_dtype
+        )
+        self.normalization.build((None, self.dim, None))
+
+    def call(self, tokens, training=False):
+        kernel = ops.cast(self.kernel, tokens.dtype)
+        y = ops.matmul(ops.transpose(kernel), tokens)
+        if self.use_bias:
+            y = y + ops.expand_dims(ops.cast(self.bias, y.dtype), 1)
+        y = self.normalization(y, training=training)
+        return ops.relu(y) if self.rectified else y
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.dim, *input_shape[2:])
+
+    def names(self, convolution, normalization, path="projection"):
+        """Returns the names in PyTorch, for the layer that holds this one."""
+        bias = {f"{convolution}.bias": (f"{path}.bias", "same")}
+        return {
+            f"{convolution}.weight": (f"{path}.kernel", "pointwise"),
+            **(bias if self.use_bias else {}),
+            **normalization_names(normalization, f"{path}.normalization"),
+        }
+
+    def get_config(self):
+        config = {
+            "dim": self.dim,
+            "use_bias": self.use_bias,
+            "rectified": self.rectified,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+        }
+        return {**super().get_config(), **config}
+
+
+def float32_normalization(name, dtype):
+    """Returns a batch normalisation of axis 1 that does not leave float32.
+
+    The squares that it takes in, or that are taken of what it gives, need not
+    fit into float16.
+    """
+    return BatchNormalization(
+        axis=1,
+        momentum=0.9,
+        epsilon=1e-5,
+        autocast=False,
+        dtype=keras.backend.result_type(dtype, "float32"),
+        name=name,
+    )

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers.blocks.bilinear_attention import BilinearAttention
+from keras_attn.weights import load_torch, to_torch
+from tests.cases.second_order import SECOND_ORDER
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
+from tests.contracts.devices import FORMATS, to_format
+from tests.contracts.extremes import check_extremes
+
+CASES = [case for case in SECOND_ORDER if case.cls is BilinearAttention]
+
+
+# The reference of a case is the equation, in NumPy: there is no golden.
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
+
+
+def test_says_that_it_is_a_reimplementation():
+    text = " ".join(BilinearAttention.__doc__.split())
+    assert "There is no public code. This is a reimplementation" in text
+
+
+def image():
+    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
+
+
+def test_is_the_identity_at_first_if_asked():
+    x = image()
+    y = BilinearAttention(identity_start=True)(x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
+
+
+def test_learns_from_the_identity():
+    layer = BilinearAttention(identity_start=True)
+    layer.build((None, 5, 4, 16))
+    found = gradients(layer, image(), training=True)
+    assert any(np.any(g) for name, g in found.items() if "weight" in name)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_attention_is_what_call_multiplies_by(data_format):
+    x = image()
+    layer = BilinearAttention(data_format=data_format)
+    inputs = to_format(x, data_format)
+    gates = ops.convert_to_numpy(layer.attention(inputs))
+    assert gates.shape == x.shape
+    assert gates.std((0, 1, 2)).min() > 0 and gates.std(3).min() > 0
+    y = ops.convert_to_numpy(layer(inputs))
+    np.testing.assert_allclose(y, to_format(x * gates, data_format), rtol=1e-5)
+
+
+def test_products_are_local():
+    """But for the inner gate, which is of the mean over positions."""
+    x = image()
+    layer = BilinearAttention(data_format="channels_last")
+    moved = np.roll(x, (1, 2), (1, 2))
+    gates, others = (
+        ops.convert_to_numpy(layer.attention(i)) for i in (x, moved)
+    )
+    expected = np.roll(gates, (1, 2), (1, 2))
+    np.testing.assert_allclose(others, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("channels", "dim", "expected"),
+    [(16, None, 8), (256, None, 16), (16, 3, 3)],
+)
+def test_width(channels, dim, expected):
+    layer = BilinearAttention(dim)
+    layer.build((None, 4, 4, channels))
+    assert layer.projection.dim == expected
+    pairs = expected * (expected + 1) // 2
+    assert tuple(layer.outer_kernel.shape) == (pairs, channels)
+
+
+def test_weights_go_out_and_come_back():
+    layer, other = BilinearAttention(), BilinearAttention()
+    for each in (layer, other):
+        each.build((None, 4, 4, 16))
+    arrays = to_torch(layer)
+    assert arrays["phi.0.weight"].shape == (8, 16, 1, 1)
+    assert arrays["varphi.weight"].shape == (16, 36, 1, 1)
+    load_torch(other, arrays)
+    for a, b in zip(layer.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(a), ops.convert_to_numpy(b)
+        )
+
+
+@pytest.mark.parametrize("argument", ["dim", "ratio"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True])
+def test_refuses_what_is_no_positive_integer(argument, value):
+    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
+        BilinearAttention(**{argument: value})
+
+
+def test_refuses_an_unknown_number_of_channels():
+    layer = BilinearAttention(data_format="channels_last")
+    with pytest.raises(ValueError, match="static number of channels"):
+        layer.build((None, 4, 4, None))

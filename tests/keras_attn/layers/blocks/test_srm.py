@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn.layers.blocks.srm import SRM
+from tests.cases import cases_of
+from tests.contracts import LAYER_CHECKS, contract
+from tests.contracts.calls import gradients
+from tests.contracts.devices import FORMATS
+from tests.contracts.extremes import check_extremes
+from tests.goldens.checks import check_golden
+
+
+@contract(cases_of(SRM), (*LAYER_CHECKS, check_extremes))
+def test_keeps_the_contract(case, check, tmp_path):
+    check(case, tmp_path)
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+def test_golden(data_format):
+    # The reference, a port, has no epsilon; this one is below its rounding.
+    def make(golden, data_format):
+        return SRM(epsilon=1e-9, data_format=data_format)
+
+    check_golden("srm", make, data_format)
+
+
+def test_starts_at_one_half():
+    gates = SRM().attention(image())
+    np.testing.assert_array_equal(ops.convert_to_numpy(gates), 0.5)
+
+
+def image():
+    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
+
+
+def test_is_the_identity_at_first_if_asked():
+    x = image()
+    y = SRM(identity_start=True)(x)
+    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
+
+
+def test_learns_from_the_identity():
+    layer = SRM(identity_start=True)
+    layer.build((None, 5, 4, 16))
+    found = gradients(layer, image(), training=True)
+    assert any(np.any(g) for name, g in found.items() if "weight" in name)
+
+
+def test_refuses_an_identity_drawn_at_random():
+    with pytest.raises(ValueError, match="`identity_start=True` needs"):
+        SRM(zero_start=False, identity_start=True)
+
+
+@pytest.mark.parametrize("value", [0.0, -1e-5])
+def test_refuses_an_epsilon_that_is_none(value):
+    with pytest.raises(ValueError, match="`epsilon` must be above 0"):
+        SRM(epsilon=value)

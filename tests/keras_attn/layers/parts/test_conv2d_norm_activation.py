@@ -1,0 +1,118 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attn import backend
+from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
+
+FORMATS = ("channels_last", "channels_first")
+
+
+def randomized(data_format, **kwargs):
+    """A block whose normalisation has seen something, and its input."""
+    first = data_format == "channels_first"
+    random = np.random.default_rng(0)
+    shape = (4, 3, 8, 7) if first else (4, 8, 7, 3)
+    layer = Conv2DNormActivation(6, 3, data_format=data_format, **kwargs)
+    layer.build(shape)
+    layer.set_weights(
+        [random.uniform(0.5, 1.5, w.shape) for w in layer.weights]
+    )
+    return layer, random.normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_is_keras_three_layers(data_format, use_bias, strides):
+    layer, x = randomized(data_format, use_bias=use_bias, strides=strides)
+    plain = keras.Sequential(
+        [
+            keras.layers.Conv2D(
+                6,
+                3,
+                strides,
+                "same",
+                data_format,
+                use_bias=use_bias,
+            ),
+            keras.layers.BatchNormalization(
+                axis=layer.channel_axis, momentum=0.9, epsilon=1e-5
+            ),
+            keras.layers.ReLU(),
+        ]
+    )
+    plain.build(x.shape)
+    plain.set_weights(layer.get_weights())
+    for training in (False, True, False):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(layer(x, training=training)),
+            ops.convert_to_numpy(plain(x, training=training)),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+    # The training call moved the statistics of both alike.
+    for ours, theirs in zip(layer.weights, plain.weights, strict=True):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(ours.value),
+            ops.convert_to_numpy(theirs.value),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+
+def test_a_frozen_normalization_stays_as_it_is_in_training():
+    layer, x = randomized("channels_last")
+    layer.normalization.trainable = False
+    before = layer.get_weights()
+    frozen = ops.convert_to_numpy(layer(x, training=True))
+    np.testing.assert_array_equal(
+        frozen, ops.convert_to_numpy(layer(x, training=False))
+    )
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_gradients_flow_through_the_folded_normalization():
+    layer, x = randomized("channels_last", activation=None)
+    variables = layer.trainable_variables
+
+    def function(values):
+        state = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=state):
+            return ops.sum(layer(x, training=False))
+
+    _, gradients = backend.value_and_gradient(
+        function, [v.value for v in variables]
+    )
+    gradients = {
+        v.path.split("/")[-1]: ops.convert_to_numpy(g)
+        for v, g in zip(variables, gradients, strict=True)
+    }
+    # By hand: beta is added once at each of 4 * 8 * 7 positions, and the
+    # bias too, but scaled by gamma / sqrt(variance + epsilon).
+    norm = layer.normalization
+    scale = ops.convert_to_numpy(norm.gamma.value) / np.sqrt(
+        ops.convert_to_numpy(norm.moving_variance.value) + 1e-5
+    )
+    np.testing.assert_allclose(gradients["beta"], 224.0, rtol=1e-5)
+    np.testing.assert_allclose(gradients["bias"], 224.0 * scale, rtol=1e-4)
+    assert np.abs(gradients["kernel"]).min() > 0
+
+
+def test_round_trips_its_configuration():
+    layer = Conv2DNormActivation(
+        6, (3, 5), strides=2, padding="valid", activation=None, use_bias=False
+    )
+    config = layer.get_config()
+    again = Conv2DNormActivation.from_config(config)
+    assert again.get_config() == config
+    assert (config["kernel_size"], config["use_bias"]) == ((3, 5), False)
+
+
+def test_needs_to_know_the_channels():
+    with pytest.raises(ValueError, match="static number of channels"):
+        Conv2DNormActivation(2, 3, data_format="channels_last")(
+            keras.Input((8, 8, None))
+        )
