@@ -84,6 +84,9 @@ def test_a_class_of_the_same_name_is_no_block():
     class DIA(keras.layers.Layer):
         """Named like ours, without a state."""
 
+        def call(self, inputs):
+            return inputs
+
     images = np.ones((2, 8, 8, 3), "float32")
     model = keras_attn.applications.ResNetCIFAR(depth=8, attention=DIA)
     assert model(images).shape == (2, 10)
