@@ -88,5 +88,7 @@ def test_a_class_of_the_same_name_is_no_block():
             return inputs
 
     images = np.ones((2, 8, 8, 3), "float32")
-    model = keras_attn.applications.ResNetCIFAR(depth=8, attention=DIA)
+    model = keras_attn.applications.ResNetCIFAR(
+        depth=8, attention=DIA, input_shape=(8, 8, 3)
+    )
     assert model(images).shape == (2, 10)
