@@ -9,13 +9,14 @@ relative to the largest magnitude of an array.
 import argparse
 import itertools
 import json
-import os
 import pathlib
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+
+from tests import alone
 
 BACKENDS = ("jax", "tensorflow", "torch")
 RTOL = 1e-4
@@ -133,7 +134,7 @@ def load_elsewhere(folder, backend, others):
             *(str(pathlib.Path(folder).absolute()), "--load", *others),
         ],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env=alone(backend),
         capture_output=True,
         text=True,
     )

@@ -83,12 +83,15 @@ def documented():
     yield keras_attn.export, FUNCTION
 
 
+# They take seconds to make, as a smaller network of the family does not.
+LARGE = {"ViTBase16", "ViTBase32", "ViTLarge16", "ResNet101", "ResNet152"}
 DOCUMENTED = [
     pytest.param(
         subject,
         sections,
         id=f"{subject.__module__.removeprefix('keras_attn.')}"
         f".{subject.__name__}",
+        marks=[pytest.mark.thorough] if subject.__name__ in LARGE else [],
     )
     for subject, sections in documented()
 ]

@@ -52,6 +52,7 @@ def test_shapes_and_configs_agree_of_many(cls, data):
     check(data.draw(EXAMPLES[cls]))
 
 
+@pytest.mark.once
 @every_layer
 def test_has_a_strategy(cls):
     assert cls in EXAMPLES and cls in REFUSED
@@ -168,6 +169,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("cls", "name", "value"),
     REFUSALS,
@@ -182,6 +184,7 @@ def test_refuses_what_is_not_allowed(cls, name, value, data):
         cls(**{**kwargs, name: value})
 
 
+@pytest.mark.once
 @every_layer
 @drawn(2)
 def test_refuses_another_data_format(cls, data):

@@ -38,5 +38,5 @@ def pictures(tmp_path_factory):
 def resumed(request, command, tmp_path_factory):
     """A `TrainingContract`'s run: killed after an epoch, and gone on with."""
     run = tmp_path_factory.mktemp("resumed")
-    request.cls.kill_and_go_on(command, run)
+    request.cls.stop_and_go_on(command, run)
     return run

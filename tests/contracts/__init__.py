@@ -84,14 +84,13 @@ OF_ARGUMENTS = (
 def contract(cases, checks):
     """Parametrizes a test by `case` and `check`.
 
-    The first case of a class, or of a function, takes all checks. Of the
+    The cases are of one code, and the first one takes all checks. Of the
     others, those that are not `OF_ARGUMENTS` are marked `thorough`.
     """
-    params, seen = [], set()
-    for case in cases:
-        subject = getattr(case, "cls", None) or case.function
+    params = []
+    for count, case in enumerate(cases):
         for check in checks:
-            spared = subject in seen and check not in OF_ARGUMENTS
+            spared = count > 0 and check not in OF_ARGUMENTS
             params.append(
                 pytest.param(
                     case,
@@ -100,5 +99,4 @@ def contract(cases, checks):
                     marks=[pytest.mark.thorough] if spared else [],
                 )
             )
-        seen.add(subject)
     return pytest.mark.parametrize(("case", "check"), params)

@@ -1,5 +1,4 @@
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from applications.common import resume
+from tests import alone
 from tests.applications.common import tiny_run
 
 pytestmark = pytest.mark.once
@@ -25,7 +25,7 @@ def kill(folder, moment):
     """Runs in another process until it kills itself."""
     done = subprocess.run(
         [sys.executable, "-m", tiny_run.__name__, str(folder), moment],
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        env=alone(keras.backend.backend()),
         capture_output=True,
         text=True,
     )

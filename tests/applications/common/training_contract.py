@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 
 from applications.common import locks, resume
+from tests import alone
 from tests.contracts import devices
 
 
@@ -99,10 +100,13 @@ class TrainingContract:
 
     Attributes:
         train: The module of the task with `main`.
+        killed: Whether the run that goes on was a process that was killed, as
+            one task's is enough to be; the others stop with an exception.
         columns: Of the log, besides those that every log has.
     """
 
     train = None
+    killed = False
     columns = frozenset({"accuracy", "val_accuracy"})
 
     @staticmethod
@@ -117,23 +121,33 @@ class TrainingContract:
             return cls.train.main([str(each) for each in argv])
 
     @classmethod
-    def kill_and_go_on(cls, command, run):
-        """Trains in a process that dies after an epoch, and then in this."""
+    def stop_and_go_on(cls, command, run):
+        """Trains for an epoch, and then the rest in another call."""
         argv = [*command, "--output", str(run)]
-        child = [sys.executable, "-m", TrainingContract.__module__]
-        done = subprocess.run(
-            [*child, cls.__module__, cls.__name__, *argv],
-            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        if cls.killed:
+            cls._kill(argv)
+        else:
+            with pytest.MonkeyPatch.context() as patch:
+                stop_after_an_epoch(patch, _raise)
+                with pytest.raises(Stopped):
+                    cls.main(*argv)
         assert len(read(run, "state.json")["history"]) == 1
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             assert cls.main(*argv) == 0
         # Else the same numbers could be those of a run begun anew.
         assert "going on after epoch 1 of " in out.getvalue()
+
+    @classmethod
+    def _kill(cls, argv):
+        child = [sys.executable, "-m", TrainingContract.__module__]
+        done = subprocess.run(
+            [*child, cls.__module__, cls.__name__, *argv],
+            env=alone(keras.backend.backend()),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
 
     def test_writes_log_model_and_state(self, trained):
         names = {path.name for path in trained.iterdir()}
@@ -158,7 +172,7 @@ class TrainingContract:
         names = [field.name for field in dataclasses.fields(kind)]
         assert list(facts["settings"]) == names
 
-    def test_killed_and_started_again_it_ends_the_same(self, trained, resumed):
+    def test_stopped_and_started_again_it_ends_the_same(self, trained, resumed):
         check_same_run(resumed, trained)
 
     def test_a_finished_run_says_so_and_is_left_alone(
@@ -237,17 +251,27 @@ class TrainingContract:
         assert not run.exists()
 
 
-def die_after_an_epoch(module, name, *argv):
-    """Trains as a test class does, but for the end of the first epoch."""
+class Stopped(BaseException):
+    """Ends a run from inside, past whoever catches exceptions."""
+
+
+def _raise():
+    raise Stopped
+
+
+def stop_after_an_epoch(patch, stop):
+    """Lets the end of an epoch call `stop`, when all is written."""
     end = resume.ResumableTraining.on_epoch_end
 
-    def end_and_die(self, epoch, logs=None):
+    def end_and_stop(self, epoch, logs=None):
         end(self, epoch, logs)
-        os.kill(os.getpid(), signal.SIGKILL)
+        stop()
 
-    resume.ResumableTraining.on_epoch_end = end_and_die
-    getattr(importlib.import_module(module), name).main(*argv)
+    patch.setattr(resume.ResumableTraining, "on_epoch_end", end_and_stop)
 
 
 if __name__ == "__main__":
-    die_after_an_epoch(*sys.argv[1:])
+    module, name, *argv = sys.argv[1:]
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after_an_epoch(patch, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        getattr(importlib.import_module(module), name).main(*argv)

@@ -8,6 +8,7 @@ from tests.applications.facial_expression.conftest import shrink
 class TestTraining(TrainingContract):
     train = train
     shrink = staticmethod(shrink)
+    killed = True
 
 
 def test_early_stopping_needs_validation_images(tmp_path, capsys):

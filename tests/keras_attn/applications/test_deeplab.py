@@ -33,7 +33,7 @@ CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 SIZE = (33, 41)
 
 
-@contract([LARGEFOV, ASC], CHECKS)
+@contract([ASC, LARGEFOV], CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 
@@ -200,6 +200,7 @@ def _paper_names():
     return named
 
 
+@pytest.mark.once
 def test_counts_the_parameters_of_the_paper():
     model = DeepLabLargeFOV(include_top=False)
     assert model.count_params() == 20_483_904
@@ -441,6 +442,7 @@ def vgg16(random):
     return arrays
 
 
+@pytest.mark.once
 class TestVGG16:
     """Checkpoints of other networks, whose linear layers are larger."""
 
@@ -592,6 +594,7 @@ class TestPreprocessInput:
             deeplab.preprocess_input(np.zeros((1, 2, 2, 1)), "channels_last")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
@@ -633,6 +636,7 @@ def test_without_top_has_the_features_of_each_scale(pooling):
     assert shapes == expected
 
 
+@pytest.mark.once
 def test_is_public():
     assert keras_attn.applications.DeepLabASC is DeepLabASC
     assert keras_attn.applications.deeplab is deeplab

@@ -160,6 +160,7 @@ class TestReference:
             np.testing.assert_array_equal(state[name], array, err_msg=name)
 
 
+@pytest.mark.once
 class TestFERNet:
     def test_has_the_parameters_of_the_reference(self):
         model = FERNet()
@@ -272,6 +273,7 @@ class TestFERNet:
         ]
 
 
+@pytest.mark.once
 class TestErrors:
     @pytest.mark.parametrize(
         ("kwargs", "message"),
@@ -322,6 +324,7 @@ class TestPreprocessInput:
         np.testing.assert_allclose(ops.convert_to_numpy(y), [0.2], rtol=1e-6)
 
 
+@pytest.mark.once
 class TestDecodePredictions:
     def test_names_the_best_first(self):
         preds = np.array([[0.1, 0, 0, 0.7, 0, 0.2, 0], [0, 0, 0, 0, 0, 0, 1.0]])

@@ -112,6 +112,7 @@ def test_parameters_of_resnet50(attention, more):
     assert trainable(model) == 25_557_032 + more
 
 
+@pytest.mark.once
 def test_parameters_of_resnet18():
     assert trainable(ResNet18()) == 11_689_512
 
@@ -120,12 +121,14 @@ def attention_layers(model):
     return [la.name for la in model.layers if "attention" in la.name]
 
 
+@pytest.mark.once
 def test_attention_ends_each_branch():
     assert attention_layers(ResNetCIFAR(depth=14, attention="eca")) == [
         f"stage{s}_block{b}_attention" for s in (1, 2, 3) for b in (1, 2)
     ]
 
 
+@pytest.mark.once
 def test_attention_ends_each_stage():
     model = ResNetCIFAR(depth=14, attention="eca", placement="last")
     assert attention_layers(model) == [
@@ -133,6 +136,7 @@ def test_attention_ends_each_stage():
     ]
 
 
+@pytest.mark.once
 def test_gct_goes_before_each_convolution():
     model = ResNetCIFAR(depth=8, attention="gct")
     convolutions = [
@@ -157,6 +161,7 @@ def test_loads_with_each_attention(name, tmp_path):
     check_saved_and_loaded(case, tmp_path)
 
 
+@pytest.mark.once
 def test_dia_is_one_cell_a_stage():
     model = ResNetCIFAR(depth=14, attention="dia")
     found = [layer for layer in model.layers if isinstance(layer, DIA)]
@@ -237,6 +242,7 @@ def test_covariance_head():
         )
 
 
+@pytest.mark.once
 def test_features_instead_of_classes():
     kwargs = {"depth": 8, "include_top": False}
     assert ResNetCIFAR(**kwargs).output.shape == (None, 8, 8, 64)
@@ -289,6 +295,7 @@ def test_depth(kwargs, convolutions):
     assert len(found) == convolutions
 
 
+@pytest.mark.once
 def test_takes_the_names_of_dianet():
     model = ResNetCIFAR(depth=29, attention="dia")
     arrays = {k: array + 1 for k, array in to_torch(model).items()}
@@ -308,6 +315,7 @@ def test_takes_the_names_of_dianet():
             np.testing.assert_array_equal(again[name], array, err_msg=name)
 
 
+@pytest.mark.once
 def test_says_which_names_of_a_checkpoint_do_not_fit():
     arrays = to_torch(ResNetCIFAR(depth=8))
     arrays["conv1.0.weight"] = arrays.pop("conv1.weight")
@@ -315,6 +323,7 @@ def test_says_which_names_of_a_checkpoint_do_not_fit():
         load_torch(ResNetCIFAR(depth=8), arrays)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kwargs", [{}, {"include_top": False}])
 @pytest.mark.parametrize("strict", [True, False])
 def test_refuses_mpn_cov_whose_stride_is_another(kwargs, strict):
@@ -333,6 +342,7 @@ def test_refuses_mpn_cov_whose_stride_is_another(kwargs, strict):
         load_torch(model, theirs, strict=strict)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("architecture", "fine"),
     [
@@ -361,6 +371,7 @@ def arrays():
     return to_torch(ResNetCIFAR(depth=8, classes=7))
 
 
+@pytest.mark.once
 class TestFineTuning:
     """What a checkpoint of other classes or another head says."""
 
@@ -450,6 +461,7 @@ class TestFineTuning:
             load_torch(model, path, key="model_ema")
 
 
+@pytest.mark.once
 def test_refuses_timms_form_d_in_a_few_lines():
     """Three 3x3 convolutions at first, a pooling in the shortcut: as timm."""
     model = ResNet18(attention="eca")
@@ -471,6 +483,7 @@ def test_refuses_timms_form_d_in_a_few_lines():
     assert len(str(caught.value)) < 2000
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [

@@ -184,6 +184,7 @@ def of_timm(**kwargs):
     return arrays
 
 
+@pytest.mark.once
 class TestOtherNetworks:
     """Names and shapes fit, and what is computed is something else."""
 
@@ -357,6 +358,7 @@ class TestResolution:
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.once
 class TestArguments:
     def test_forms_are_their_arguments(self):
         """A form stands for arguments, each of which can be given alone."""
@@ -462,6 +464,7 @@ class TestArguments:
             ViT(**kwargs)
 
 
+@pytest.mark.once
 class TestLooks:
     def test_where_the_class_token_looks(self):
         golden, model = loaded("timm_vit")

@@ -113,6 +113,7 @@ class TestReference:
         )
 
 
+@pytest.mark.once
 def test_counts_the_parameters_of_the_paper():
     model = ZFNet(include_top=False)
     assert model.count_params() == 3_726_464
@@ -129,6 +130,7 @@ def test_counts_the_parameters_of_the_paper():
     ]
 
 
+@pytest.mark.once
 def test_counts_the_parameters_of_the_whole():
     top = 9216 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
     assert 3_726_464 + top == 62_357_608
@@ -153,6 +155,7 @@ def test_small_images_end_as_three_pixels():
     assert sizes == [28, 14, 14, 7, 3]
 
 
+@pytest.mark.once
 def test_starts_from_a_normal_distribution():
     model = ZFNet(include_top=False)
     for name in ("stage1_conv", "stage3"):
@@ -161,6 +164,7 @@ def test_starts_from_a_normal_distribution():
         assert not bias.any()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("constant", [True, False])
 def test_from_a_constant_all_filters_stay_the_same(constant):
     """What a known code does with "all weights initialized to 1e-2"."""
@@ -238,6 +242,7 @@ def test_preprocessing_subtracts_the_mean_colour(data_format):
         assert y.dtype == "float32"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [

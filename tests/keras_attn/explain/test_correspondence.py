@@ -10,6 +10,8 @@ from keras_attn.explain.network import Network
 from tests.cases.explained import Telling, assert_same, snapshot
 from tests.contracts.devices import FORMATS, format_error, to_format
 
+pytestmark = pytest.mark.once
+
 # Of four pixels in each image: +, 0 or -.
 SIGNS = [[1, 0, -1, 1], [1, 1, -1, 0], [1, -1, 0, 0]]
 

@@ -17,6 +17,8 @@ from keras_attn.explain.targets import MaskedMean
 from tests.cases import explained
 from tests.cases.linear import linear_model
 
+pytestmark = pytest.mark.once
+
 SIZE, CHANNELS, CLASSES = (4, 5), 2, 3
 MEASURES = pytest.mark.parametrize("measure", [average_drop, average_increase])
 

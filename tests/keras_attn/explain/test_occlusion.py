@@ -11,6 +11,8 @@ from tests.cases.explained import assert_same, snapshot
 from tests.cases.linear import linear_model
 from tests.contracts.devices import FORMATS, format_error, to_format
 
+pytestmark = pytest.mark.once
+
 SIZE, CHANNELS, CLASSES = (5, 7), 2, 3
 
 

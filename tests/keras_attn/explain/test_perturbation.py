@@ -10,6 +10,8 @@ from keras_attn.explain.perturbation import deletion, insertion
 from keras_attn.explain.targets import MaskedMean
 from tests.cases.linear import linear_model
 
+pytestmark = pytest.mark.once
+
 SIZE, CHANNELS, CLASSES = (3, 4), 2, 3
 BOTH = pytest.mark.parametrize("function", [deletion, insertion])
 

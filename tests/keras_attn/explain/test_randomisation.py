@@ -16,6 +16,8 @@ from keras_attn.explain.randomisation import (
 )
 from keras_attn.explain.score_cam import ScoreCAM
 
+pytestmark = pytest.mark.once
+
 
 def some(count=4):
     """Makes images, each of another colour."""

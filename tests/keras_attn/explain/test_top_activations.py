@@ -7,6 +7,8 @@ from keras_attn.explain import top_activations
 from tests.cases import deconvnet_in_numpy as in_numpy
 from tests.contracts.devices import FORMATS, format_error, to_format
 
+pytestmark = pytest.mark.once
+
 COUNT = 23
 
 

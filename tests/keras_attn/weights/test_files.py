@@ -9,6 +9,8 @@ from keras_attn.weights import archives, files
 from keras_attn.weights.wrappers import find_weights
 from tests.keras_attn.weights.crafted import import_torch, write_safetensors
 
+pytestmark = pytest.mark.once
+
 ARRAYS = {
     "a.weight": np.arange(6, dtype="float32").reshape(2, 3),
     "a.bias": np.array([0.5, -0.5]),

@@ -12,6 +12,8 @@ from keras_attn.weights.files import to_numpy
 from keras_attn.weights.keras_files import load_keras
 from tests.keras_attn.weights.crafted import Peak, entries_of, write_zip
 
+pytestmark = pytest.mark.once
+
 LITTLE = 16 * 2**20
 SUFFIXES = [".weights.h5", ".h5", ".keras"]
 KERNEL = {

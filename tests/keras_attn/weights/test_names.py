@@ -6,6 +6,8 @@ from keras_attn.weights import load_torch, names, register_names, to_torch
 from keras_attn.weights.files import to_numpy
 from keras_attn.weights.layouts import Layout, flattened
 
+pytestmark = pytest.mark.once
+
 
 class Conv(keras.layers.Conv2D):
     """A subclass, as there are in `keras_attn.layers`."""
