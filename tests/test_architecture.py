@@ -195,6 +195,15 @@ def test_imports_go_down(path):
     assert misplaced_imports(relative(path), path.read_text()) == []
 
 
+@pytest.mark.parametrize(
+    "path", files_of("keras_attn/layers/parts"), ids=relative
+)
+def test_what_blocks_are_made_of_knows_no_block(path):
+    above = ("keras_attn.layers.blocks", "keras_attn.layers.historic")
+    found = [name for name, _ in imports(path.read_text())]
+    assert [name for name in found if name.startswith(above)] == []
+
+
 @pytest.mark.parametrize("path", ALL_CODE, ids=relative)
 def test_nothing_private_and_nothing_that_runs_code_from_files(path):
     found = forbidden(path.read_text())
