@@ -18,9 +18,27 @@ if os.environ.get("KERAS_BACKEND") == "jax":
     if flags[1] and flags[1] not in (flags[0] or ""):
         os.environ["XLA_FLAGS"] = " ".join(filter(None, flags))
 
+
+class _Without:
+    """Finds what others do, but for modules of some names.
+
+    Not `None` in `sys.modules`: Keras asks for the name only, and takes the
+    module for imported.
+    """
+
+    def __init__(self, finders, names):
+        self.finders, self.names = finders, names
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in self.names:
+            return None
+        specs = (each.find_spec(name, path, target) for each in self.finders)
+        return next(filter(None, specs), None)
+
+
 # What a process that a test starts does not need, and Keras would import.
-for name in os.environ.get("KERAS_ATTN_WITHOUT", "").split():
-    sys.modules[name] = None
+if names := os.environ.get("KERAS_ATTN_WITHOUT", "").split():
+    sys.meta_path[:] = [_Without(sys.meta_path[:], names)]
 
 
 def alone(backend):

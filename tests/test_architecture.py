@@ -319,8 +319,9 @@ ABSTRACT = {"base", "channel_attention"}
 def own_layers():
     """Returns all classes of layers in the room, public or not."""
     found = set()
-    for module in pkgutil.iter_modules([str(PACKAGE / "layers")]):
-        module = importlib.import_module(f"keras_attn.layers.{module.name}")
+    folder, prefix = str(PACKAGE / "layers"), "keras_attn.layers."
+    for module in pkgutil.walk_packages([folder], prefix):
+        module = importlib.import_module(module.name)
         found |= {
             cls
             for _, cls in inspect.getmembers(module, inspect.isclass)
