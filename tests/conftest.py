@@ -1,5 +1,6 @@
 """The same start for each test, on whichever backend is running."""
 
+import gc
 import importlib.util
 
 import tests  # noqa: F401 - before a backend, as it sets their environment
@@ -44,6 +45,13 @@ def pytest_sessionstart(session):
         reporter.write_line(
             f"Keras {keras.__version__}, {_backend()}, on {devices.device()}"
         )
+
+
+def pytest_collection_finish(session):
+    # A million objects that live to the end, and that each full collection
+    # of garbage would look through.
+    gc.collect()
+    gc.freeze()
 
 
 def _backend():

@@ -79,24 +79,50 @@ OF_ARGUMENTS = (
     check_matches_reference,
     check_gradients,
 )
+# What computes nothing, so that one backend tells of all.
+OF_ANY_BACKEND = (
+    check_number_of_weights,
+    check_config_round_trip,
+    check_registered_name,
+    check_masking,
+)
+# Of a model, the layers have passed the others on each backend.
+OF_A_MODEL_ON_EACH = (
+    check_data_formats_agree,
+    check_matches_reference,
+    check_gradients,
+    check_dtype_policy,
+    check_compiled_fit,
+)
 
 
 def contract(cases, checks):
     """Parametrizes a test by `case` and `check`.
 
     The cases are of one code, and the first one takes all checks. Of the
-    others, those that are not `OF_ARGUMENTS` are marked `thorough`.
+    others, those that are not `OF_ARGUMENTS` are marked `thorough`. What one
+    backend tells of all is marked `once`.
     """
-    params = []
-    for count, case in enumerate(cases):
-        for check in checks:
-            spared = count > 0 and check not in OF_ARGUMENTS
-            params.append(
-                pytest.param(
-                    case,
-                    check,
-                    id=f"{case}-{check.__name__}",
-                    marks=[pytest.mark.thorough] if spared else [],
-                )
+    return pytest.mark.parametrize(
+        ("case", "check"),
+        [
+            pytest.param(
+                case,
+                check,
+                id=f"{case}-{check.__name__}",
+                marks=_marks(case, check, first=count == 0),
             )
-    return pytest.mark.parametrize(("case", "check"), params)
+            for count, case in enumerate(cases)
+            for check in checks
+        ],
+    )
+
+
+def _marks(case, check, first):
+    marks = []
+    if not first and check not in OF_ARGUMENTS:
+        marks.append(pytest.mark.thorough)
+    model = isinstance(case, ModelCase)
+    if check in OF_ANY_BACKEND or (model and check not in OF_A_MODEL_ON_EACH):
+        marks.append(pytest.mark.once)
+    return marks

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -34,6 +36,12 @@ def drawn(**kwargs):
     return model
 
 
+@functools.cache
+def kept():
+    """Returns one for all tests that only look at it."""
+    return drawn()
+
+
 def rollout_in_numpy(maps, fusion, ratio):
     """Multiplies whole matrices, in float64, one image after the other."""
     results = []
@@ -54,7 +62,7 @@ def rollout_in_numpy(maps, fusion, ratio):
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.9])
 @pytest.mark.parametrize("fusion", ["mean", "max", "min"])
 def test_is_the_row_of_the_product_of_matrices(fusion, ratio):
-    model = drawn()
+    model = kept()
     maps = list(attention_maps(model, images()).values())
     expected = rollout_in_numpy(maps, fusion, ratio)[:, 0]
     rollout = AttentionRollout(model, fusion, ratio)
@@ -64,7 +72,7 @@ def test_is_the_row_of_the_product_of_matrices(fusion, ratio):
 
 
 def test_map_is_the_row_at_the_places_over_its_maximum():
-    model = drawn()
+    model = kept()
     rollout = AttentionRollout(model)
     found = rollout(images())
     assert found.shape == (3, 24, 32) and found.dtype == "float32"
