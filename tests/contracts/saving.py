@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests import alone
 from tests.contracts.calls import outputs
 from tests.contracts.cases import LayerCase
 from tests.contracts.devices import assert_close
@@ -65,8 +66,7 @@ def run_python(*arguments, backend=None):
     """Runs Python in a new process at the root of the repository."""
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend or keras.backend.backend(),
+        **alone(backend or keras.backend.backend()),
         "PYTHONPATH": os.pathsep.join(path),
         # What TensorFlow tells on each start would hide a message of ours.
         "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -254,8 +254,15 @@ def images(*size, batch=2):
 class TestSizes:
     """Height and width may be known at run time only."""
 
-    @pytest.mark.parametrize("function", [DeepLabLargeFOV, DeepLabASC])
-    @pytest.mark.parametrize("resolution", ["feature", "input"])
+    @pytest.mark.parametrize(
+        ("function", "resolution"),
+        [
+            (DeepLabASC, "input"),
+            pytest.param(DeepLabLargeFOV, "feature", marks=pytest.mark.once),
+            pytest.param(DeepLabASC, "feature", marks=pytest.mark.thorough),
+            pytest.param(DeepLabLargeFOV, "input", marks=pytest.mark.thorough),
+        ],
+    )
     def test_the_same_numbers_as_with_known_ones(self, function, resolution):
         options = {"output_resolution": resolution}
         unknown = drawn(function, **options)
@@ -306,6 +313,7 @@ def test_a_seed_is_that_of_all_dropout():
     assert np.abs(first[0] - first[1]).max() > 1e-4
 
 
+@pytest.mark.once
 class TestExtraSupervision:
     def test_one_loss_trains_all_outputs(self):
         keras.utils.set_random_seed(0)
@@ -343,6 +351,7 @@ class TestExtraSupervision:
         )
 
 
+@pytest.mark.once
 class TestMerge:
     def test_attention_can_be_seen(self):
         options = {"classifier_activation": None, "extra_supervision": True}
@@ -374,6 +383,7 @@ class TestMerge:
 SKIPS = ("image", "stage1", "stage2", "stage3", "stage4")
 
 
+@pytest.mark.once
 class TestSkips:
     """DeepLab-MSc-LargeFOV."""
 

@@ -118,6 +118,7 @@ class TestSizes:
         )
         assert model.count_params() == 53_599_234
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("function", "parameters"),
         [
