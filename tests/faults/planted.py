@@ -190,8 +190,8 @@ PLANTED = (
     ),
     Fault(
         "backend/compiled.py",
-        "outputs + bias",
-        "outputs - bias",
+        "\n    return outputs + bias\n\n\ndef max_pool(",
+        "\n    return outputs - bias\n\n\ndef max_pool(",
         f"{LAYERS}/parts/test_conv2d.py",
         "test_",
         backend="jax",
