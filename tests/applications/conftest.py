@@ -36,7 +36,7 @@ def pictures(tmp_path_factory):
 # Not a method of it: those of a class's scope are deprecated in pytest.
 @pytest.fixture(scope="class")
 def resumed(request, command, tmp_path_factory):
-    """A `TrainingContract`'s run: killed after an epoch, and gone on with."""
+    """A `TrainingContract`'s run: stopped after an epoch, then finished."""
     run = tmp_path_factory.mktemp("resumed")
     request.cls.stop_and_go_on(command, run)
     return run

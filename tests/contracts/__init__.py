@@ -84,7 +84,6 @@ OF_ANY_BACKEND = (
     check_number_of_weights,
     check_config_round_trip,
     check_registered_name,
-    check_masking,
 )
 # Of a model, the layers have passed the others on each backend.
 OF_A_MODEL_ON_EACH = (

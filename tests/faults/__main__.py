@@ -39,12 +39,21 @@ def main(arguments=None):
 
 
 def _report(fault):
-    caught = plant(fault)
+    changed = [
+        line.strip()
+        for line in fault.wrong.splitlines()
+        if line not in fault.right.splitlines()
+    ]
+    try:
+        caught = plant(fault)
+    except RuntimeError as error:
+        # It is for the list to be mended, and for the others to go on.
+        caught = []
+        print(f"NO TEST RAN in {fault.path}: {error}", flush=True)
     right = any(fault.check in name for name in caught)
     word = "caught  " if right else "SURVIVED"
     tests = ", ".join(caught) or "no test"
-    line = fault.wrong.strip().splitlines()[0]
-    print(f"{word} {fault.path}: `{line}`, by {tests}", flush=True)
+    print(f"{word} {fault.path}: `{changed[0]}`, by {tests}", flush=True)
     return not right
 
 

@@ -44,9 +44,9 @@ PLANTED = (
         "check_config_round_trip",
     ),
     Fault(
-        "layers/blocks/srm.py",
-        '@attention_block("srm")',
-        '@keras.saving.register_keras_serializable("attn")',
+        "layers/registry.py",
+        'register_keras_serializable("keras_attn")',
+        'register_keras_serializable("attn")',
         f"{LAYERS}/blocks/test_srm.py",
         "check_registered_name",
     ),

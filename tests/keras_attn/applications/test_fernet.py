@@ -118,10 +118,11 @@ class TestReference:
     def test_input_gradients_in_inference(self, data_format):
         expected = load_golden("fernet")["inference_gradient"]
         gradient = input_gradient(trained(), training=False)
-        # A ReLU that rounding flips moves the gradient of its image only. With
-        # oneDNN two of six are moved, by 4e-3 and 2e-2; otherwise none is.
+        # A ReLU that rounding flips moves the gradient of its image only. In
+        # TensorFlow with oneDNN that is two images of six, by 4e-3 and 2e-2.
+        moved = 2 if keras.backend.backend() == "tensorflow" else 1
         away = distances(gradient, expected)
-        assert away[-3] < 1e-5
+        assert away[-1 - moved] < 1e-5
         assert away[-1] < 5e-2
 
     def test_input_gradients_in_training(self, data_format):

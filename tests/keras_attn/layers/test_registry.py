@@ -61,7 +61,7 @@ def test_refuses_a_function_that_gives_no_layer():
         get(lambda: "se")
 
 
-# Where the classes were when files of 0.1.0.dev were saved.
+# Files saved before say that these classes are in `keras_attn.layers.<name>`.
 MOVED = [
     cls
     for _, cls in inspect.getmembers(keras_attn.layers, inspect.isclass)
