@@ -5,7 +5,12 @@ import pytest
 
 import keras_attn
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    # PyTorch's own compiler imports what PyTorch warns of.
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script_method"),
+]
 
 
 def run(name):

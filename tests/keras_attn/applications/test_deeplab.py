@@ -69,6 +69,7 @@ def check_close(actual, expected, data_format, tolerance=1e-4):
     )
 
 
+@pytest.mark.once
 class TestReference:
     """Plain PyTorch with the same random weights."""
 
@@ -125,6 +126,7 @@ class TestReference:
         assert len(report.entries) == 4
 
 
+@pytest.mark.once
 class TestPaper:
     """The paper's form, against plain PyTorch of our own."""
 
@@ -209,6 +211,7 @@ def test_counts_the_parameters_of_the_paper():
     assert ends == [161, 81, 41, 41, 41]
 
 
+@pytest.mark.once
 def test_all_scales_share_all_weights():
     model = DeepLabASC()
     head = 9 * 3 * 1024 * 512 + 512 + 512 * 3 + 3
@@ -227,6 +230,7 @@ def test_average_pooling_counts_the_border():
     np.testing.assert_allclose(y[0, ..., 0], by_hand, rtol=1e-6)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("function", [DeepLabLargeFOV, DeepLabASC])
 def test_fc6_sees_twelve_places_far(function):
     """The recorded images are too small to tell."""
@@ -276,6 +280,7 @@ class TestSizes:
             y, known.predict(images(*size), verbose=0), rtol=0, atol=1e-6
         )
 
+    @pytest.mark.once
     def test_scores_are_upsampled_before_the_activation(self):
         small = drawn(DeepLabASC, classifier_activation=None)
         large = drawn(DeepLabASC, output_resolution="input")
@@ -285,11 +290,13 @@ class TestSizes:
         y = large.predict(x, verbose=0)
         np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5)
 
+    @pytest.mark.once
     def test_the_reference_form_needs_a_known_size(self):
         with pytest.raises(ValueError, match="needs a known height and width"):
             narrow(DeepLabASC)(input_shape=(None, None, 3), form="reference")
 
 
+@pytest.mark.once
 def test_a_seed_is_that_of_all_dropout():
     kwargs = {"input_shape": (17, 17, 3), "skips": ("image",), "seed": 3}
     merging = narrow(DeepLabASC)(**kwargs)
@@ -630,6 +637,7 @@ def test_refuses(kwargs, message):
         DeepLabASC(filters=4, **kwargs)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("pooling", [None, "avg", "max"])
 def test_without_top_has_the_features_of_each_scale(pooling):
     model = narrow(DeepLabASC)(

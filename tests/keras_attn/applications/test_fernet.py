@@ -107,6 +107,7 @@ def distances(actual, expected):
     return np.sort(away / norm)
 
 
+@pytest.mark.once
 class TestReference:
     """The reference network with the same random weights, in PyTorch."""
 

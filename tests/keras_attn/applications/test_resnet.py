@@ -36,6 +36,7 @@ def trainable(model):
     return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "bottleneck", "attention"),
     [
@@ -148,6 +149,7 @@ def test_gct_goes_before_each_convolution():
     assert len(attention_layers(model)) == len(convolutions) == 9
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["dia", "gsop", "fca"])
 def test_loads_with_each_attention(name, tmp_path):
     attention = {"fca": functools.partial(FCA, frequencies="top4")}
@@ -171,6 +173,7 @@ def test_dia_is_one_cell_a_stage():
     assert sum(isinstance(layer, DIA) for layer in alone.layers) == 6
 
 
+@pytest.mark.once
 def test_the_state_of_dia_goes_from_block_to_block():
     model = ResNetCIFAR(depth=14, attention="dia")
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
@@ -215,6 +218,7 @@ def test_takes_images_of_any_size(name):
         )
 
 
+@pytest.mark.once
 def test_covariance_head():
     kwargs = {"depth": 8, "classes": 3, "classifier_activation": None}
     model = ResNetCIFAR(**kwargs, head="covariance")
@@ -250,6 +254,7 @@ def test_features_instead_of_classes():
     assert model.output.shape == (None, 64)
 
 
+@pytest.mark.once
 def test_starts_as_the_network_without_attention():
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     plain = ResNetCIFAR(depth=8)
@@ -261,6 +266,7 @@ def test_starts_as_the_network_without_attention():
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("attribute", ["se", "eca", "attention"])
 def test_attention_is_called_as_others_call_it(attribute):
     model = ResNetCIFAR(depth=8, attention="eca")

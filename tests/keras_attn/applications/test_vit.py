@@ -81,6 +81,7 @@ def loaded(name, data_format="channels_last"):
     return golden, model
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", RECORDED)
 class TestReference:
     def test_logits(self, name, data_format):
@@ -103,6 +104,7 @@ class TestReference:
             np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.once
 class TestSizes:
     def test_of_the_reference(self):
         model = ViT(
@@ -118,7 +120,6 @@ class TestSizes:
         )
         assert model.count_params() == 53_599_234
 
-    @pytest.mark.once
     @pytest.mark.parametrize(
         ("function", "parameters"),
         [
@@ -133,6 +134,7 @@ class TestSizes:
         assert function().count_params() == parameters
 
 
+@pytest.mark.once
 class TestTorchvision:
     def test_its_names(self):
         golden, model = loaded("timm_vit")
@@ -280,6 +282,7 @@ class TestOtherNetworks:
             np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.once
 class TestResolution:
     """Position embeddings of another grid."""
 

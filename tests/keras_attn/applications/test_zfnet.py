@@ -51,6 +51,7 @@ def data_format(request):
     return request.param
 
 
+@pytest.mark.once
 class TestReference:
     """The published network with random weights."""
 
@@ -147,6 +148,7 @@ def small(**kwargs):
     return ZFNet(**{**defaults, **kwargs})
 
 
+@pytest.mark.once
 def test_small_images_end_as_three_pixels():
     model = small()
     assert model.input_shape == (None, 28, 28, 1)
@@ -200,6 +202,7 @@ def test_the_constants_of_the_normalisation():
     assert constants(normalization=own) == expected
 
 
+@pytest.mark.once
 def test_dropouts_draw_differently_and_by_the_seed():
     layers = [
         small(seed=7).get_layer(f"fc{i}_dropout").get_config()["seed"]
@@ -208,6 +211,7 @@ def test_dropouts_draw_differently_and_by_the_seed():
     assert layers == [7, 8]
 
 
+@pytest.mark.once
 def test_the_constraint_reaches_the_convolutions():
     model = small(kernel_constraint=zfnet.FilterRMSConstraint(0.1))
     for name in ("stage1_conv", "stage3", "stage5_conv"):
