@@ -69,14 +69,16 @@ def start(row, arguments):
 
 def wait_and_measure(options):
     """Imports what takes long, and measures after a line of input."""
-    import keras
+    # Before the other backend: imported after it, PyTorch can crash.
     import torch._inductor.config
+
+    # Choices of kernels made while others use the GPU are not kept.
+    torch._inductor.config.autotune_local_cache = False
+    import keras
 
     import keras_attn  # noqa: F401
     from benchmarks.gpu.rows import measure
 
-    # Choices of kernels made while others use the GPU are not kept.
-    torch._inductor.config.autotune_local_cache = False
     sys.stdin.readline()
     torch.backends.cudnn.benchmark = True
     measure(options.row, keras.backend.backend(), options)

@@ -5,8 +5,8 @@ class Growth:
     """By how much a subject makes the GPU's memory grow at most, in MiB.
 
     It begins before the subject is made, since weights count. JAX's highest
-    mark never falls: a subject has to need more each time. Without a GPU there
-    is nothing to tell.
+    mark never falls: it is right for what needs more each time, and includes
+    what XLA tried. Without a GPU there is nothing to tell.
     """
 
     def __init__(self, jax):
@@ -20,9 +20,10 @@ class Growth:
 
     def of(self, function):
         """Runs a function twice, and returns the MiB; `None` without a GPU."""
-        before, _ = self._marks(anew=True)
-        # The first run may compile.
+        before, _ = self._marks()
+        # The first run may try which kernels are fast, which takes more.
         function()
+        self._marks(anew=True)
         function()
         _, highest = self._marks()
         return (highest - before + self._held) / 2**20 if highest else None

@@ -1,10 +1,12 @@
 """The networks that are measured, ours and those of others.
 
-Each is made when it is needed, since who only lists them needs no backend.
+What they are made of is imported when they are made, since who only lists them
+needs no backend.
 """
 
 import dataclasses
 from collections.abc import Callable
+from importlib import import_module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,96 +47,71 @@ class Network:
         return names
 
 
+def _ours(name, side, channels=3, **arguments):
+    return getattr(import_module("keras_attn.applications"), name)(
+        input_shape=(side, side, channels),
+        classifier_activation=None,
+        **arguments,
+    )
+
+
+def _plain(module):
+    return import_module(f"benchmarks.plain.{module}")
+
+
+def _timm(name, **arguments):
+    return import_module("timm").create_model(name, **arguments)
+
+
 def _resnet(attention=None, **settings):
-    def ours(side):
-        from keras_attn.applications import ResNet50
-
-        return ResNet50(
-            input_shape=(side, side, 3),
-            attention=attention,
-            classifier_activation=None,
-        )
+    """Returns ResNet-50 with a block."""
 
     def plain(side):
-        from benchmarks.plain import first_order
-        from benchmarks.plain.resnet import ResNet50
+        name = attention and attention.upper()
+        block = name and getattr(_plain("first_order"), name)
+        return _plain("resnet").ResNet50(attention=block)
 
-        blocks = {"se": "SE", "eca": "ECA", "cbam": "CBAM"}
-        block = attention and getattr(first_order, blocks[attention])
-        return ResNet50(attention=block)
-
-    def from_timm(side):
-        import timm
-
-        block = {"attn_layer": attention}
-        return timm.create_model("resnet50", block_args=block)
-
-    return Network(ours, plain, **{"timm": from_timm, **settings})
-
-
-def _vit():
-    def ours(side):
-        from keras_attn.applications import ViT
-
-        return ViT(
-            input_shape=(side, side, 3),
-            classifier_activation=None,
-            hidden_dim=384,
-            num_heads=6,
-            mlp_dim=1536,
-        )
-
-    def plain(side):
-        from benchmarks.plain.vit import ViT
-
-        return ViT(side, 16, 384, 12, 6, 1536, 1000)
-
-    def from_timm(side):
-        import timm
-
-        return timm.create_model("vit_small_patch16_224", img_size=side)
-
-    return Network(ours, plain, from_timm, compiled="timm")
-
-
-def _fernet():
-    def ours(side):
-        from keras_attn.applications import FERNet
-
-        return FERNet(classifier_activation=None)
-
-    def plain(side):
-        from benchmarks.plain.fernet import FERNet
-
-        # The published loop would only show what it costs to launch kernels.
-        return FERNet(loop=False)
-
-    return Network(ours, plain, side=48, channels=1, classes=7, any_side=False)
-
-
-def _deeplab():
-    def ours(side):
-        from keras_attn.applications import DeepLabASC
-
-        shape = (side, side, 3)
-        return DeepLabASC(input_shape=shape, classifier_activation=None)
-
-    def plain(side):
-        from benchmarks.plain.deeplab import PaperAttentionToScale
-
-        return PaperAttentionToScale()
-
-    return Network(ours, plain, side=321, classes=21, stride=8, share=8)
+    defaults = {
+        "ours": lambda side: _ours("ResNet50", side, attention=attention),
+        "plain": plain,
+        "timm": lambda side: _timm(
+            "resnet50", block_args={"attn_layer": attention}
+        ),
+        "compiled": None,
+    }
+    return Network(**defaults | settings)
 
 
 # In the order in which they are measured, as time may run out.
 NETWORKS = {
     "ResNet-50": _resnet(compiled="timm"),
-    "ViT-S/16": _vit(),
-    "Grad-CAM": _resnet(timm=None, compiled=None, modes=("maps",)),
-    "ResNet-50 SE": _resnet("se", compiled="timm"),
-    "FERNet": _fernet(),
-    "DeepLab-ASC": _deeplab(),
-    "ResNet-50 CBAM": _resnet("cbam", compiled=None),
-    "ResNet-50 ECA": _resnet("eca", compiled=None),
+    "ViT-S/16": Network(
+        ours=lambda side: _ours(
+            *("ViT", side), hidden_dim=384, num_heads=6, mlp_dim=1536
+        ),
+        plain=lambda side: _plain("vit").ViT(side, 16, 384, 12, 6, 1536, 1000),
+        timm=lambda side: _timm("vit_small_patch16_224", img_size=side),
+        compiled="timm",
+    ),
+    "Grad-CAM": _resnet(timm=None, modes=("maps",)),
+    "SE-ResNet-50": _resnet("se", compiled="timm"),
+    "FERNet": Network(
+        ours=lambda side: _ours("FERNet", side, channels=1),
+        # The published loop would show what it costs to launch kernels.
+        plain=lambda side: _plain("fernet").FERNet(loop=False),
+        side=48,
+        channels=1,
+        classes=7,
+        any_side=False,
+    ),
+    "DeepLab-ASC": Network(
+        ours=lambda side: _ours("DeepLabASC", side),
+        plain=lambda side: _plain("deeplab").PaperAttentionToScale(),
+        side=321,
+        classes=21,
+        stride=8,
+        share=8,
+    ),
+    "CBAM-ResNet-50": _resnet("cbam"),
+    "ECA-ResNet-50": _resnet("eca"),
 }
