@@ -12,8 +12,8 @@
 #       --implementation cp --platform manylinux_2_28_x86_64 -d WHEELS \
 #       keras==3.15.1 namex optree hatchling pathspec tomlkit trove-classifiers \
 #       pytest-timeout
-# Without timm only its rows are missing. STEPS are "tests compare bench"; for what
-# had no time: STEPS=bench BENCH="--rows FERNet ViT-S/16". To try it on a CPU:
+# Without timm only its figures are missing. STEPS are "tests compare bench"; for
+# what had no time: STEPS=bench BENCH="--rows FERNet ViT-S/16". To try it on a CPU:
 # REQUIRE= PYTEST_SELECT=tests/test_parity.py TORCH_WORKERS=1 JAX_WORKERS=1
 # BENCH="--batch 2 --size 32 --rounds 1 --eager".
 set -u
@@ -79,7 +79,8 @@ case $steps in *" tests "*)
     suite jax "${JAX_WORKERS:-11}" "$quicker and not once" "$@" &
     case $steps in *" bench "*)
         # What PyTorch compiles lies in its cache then.
-        step prepare "$((TESTS_SECONDS + 30))" "$PYTHON" -m benchmarks.gpu ${BENCH:-} \
+        step prepare "$((TESTS_SECONDS + 30))" \
+            "$PYTHON" -m benchmarks.gpu ${BENCH:-} \
             --backends torch --rounds 0 --results "$work/prepared" \
             --seconds "$TESTS_SECONDS" --limit 150 &
         ;;
