@@ -44,7 +44,7 @@ class FeatureAct(nn.Module):
 class FERNet(nn.Sequential):
     """Four stages of convolutions, then linear layers; ends in logits."""
 
-    def __init__(self, channels=1, classes=7):
+    def __init__(self, channels=1, classes=7, loop=True):
         layers, size = [], 48
         for filters in (32, 64, 128, 256):
             for _ in range(2):
@@ -55,7 +55,7 @@ class FERNet(nn.Sequential):
                 ]
                 channels = filters
             size //= 2
-            layers += [nn.MaxPool2d(2), FeatureAct(filters, size)]
+            layers += [nn.MaxPool2d(2), FeatureAct(filters, size, loop=loop)]
         layers.append(nn.Flatten())
         units = channels * size * size
         for width in (256, 128, classes):

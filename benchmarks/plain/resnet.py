@@ -5,9 +5,9 @@ from torch import nn
 
 
 class Bottleneck(nn.Module):
-    """Three convolutions, the stride in the second."""
+    """Three convolutions, the stride in the second, then attention."""
 
-    def __init__(self, inputs, filters, stride):
+    def __init__(self, inputs, filters, stride, attention=None):
         super().__init__()
         outputs = 4 * filters
         self.conv1 = nn.Conv2d(inputs, filters, 1, bias=False)
@@ -16,6 +16,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(filters)
         self.conv3 = nn.Conv2d(filters, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
+        self.attention = attention(outputs, None) if attention else None
         self.downsample = None
         if inputs != outputs:
             self.downsample = nn.Sequential(
@@ -27,14 +28,16 @@ class Bottleneck(nn.Module):
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
         y = F.relu(self.bn2(self.conv2(y)), inplace=True)
         y = self.bn3(self.conv3(y))
+        if self.attention is not None:
+            y = self.attention(y)
         y += x if self.downsample is None else self.downsample(x)
         return F.relu(y, inplace=True)
 
 
 class ResNet50(nn.Module):
-    """Ends in logits."""
+    """Ends in logits; `attention` is a class that ignores the map's size."""
 
-    def __init__(self, classes=1000):
+    def __init__(self, classes=1000, attention=None):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -43,7 +46,8 @@ class ResNet50(nn.Module):
             filters, blocks = 64 << stage, []
             for i in range(count):
                 stride = 2 if i == 0 and stage else 1
-                blocks.append(Bottleneck(inputs, filters, stride))
+                block = Bottleneck(inputs, filters, stride, attention)
+                blocks.append(block)
                 inputs = 4 * filters
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(inputs, classes)
