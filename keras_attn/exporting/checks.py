@@ -8,15 +8,6 @@ import keras
 _FILES = (".onnx", ".tflite", ".keras", ".h5", ".pb", ".pt2")
 
 
-def check_tolerance(tolerance):
-    """Raises unless the tolerance is a positive number."""
-    if not 0 < tolerance < float("inf"):
-        raise ValueError(
-            "`tolerance` must be a positive number. Received: "
-            f"tolerance={tolerance}"
-        )
-
-
 def check_packages(target):
     """Raises if a package is missing, and says what to install."""
     missing = [

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_attn import backend
+from keras_attn.checks import number
 from keras_attn.exporting import checks, naming, runners
 from keras_attn.exporting.formats import find_format
 from keras_attn.exporting.quiet import quiet, shortened
@@ -80,7 +81,7 @@ def export(
     """
     path = pathlib.Path(path)
     target = find_format(format)
-    checks.check_tolerance(tolerance)
+    number("tolerance", tolerance, above=0)
     checks.check_packages(target)
     checks.check_path(path, target)
     checks.check_model(model)
