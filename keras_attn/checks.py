@@ -65,9 +65,11 @@ def number(
     """Returns an argument that must be a finite number within bounds."""
     if optional and value is None:
         return None
-    is_real = isinstance(value, Real) and not isinstance(value, bool)
     # What is infinite or NaN fails the first of these.
-    if not (is_real and above < value < below and least <= value <= most):
+    is_within = (
+        _is_a(Real, value) and above < value < below and least <= value <= most
+    )
+    if not is_within:
         low = f"({above}" if least == -inf else f"[{least}"
         high = f"{below})" if most == inf else f"{most}]"
         rule = f"a number in {low}, {high}"
@@ -97,8 +99,11 @@ def one_of(
 
 
 def _is_integer(value: Any, least: int) -> bool:
-    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return is_integer and value >= least
+    return _is_a(Integral, value) and value >= least
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _integers(least: int) -> str:

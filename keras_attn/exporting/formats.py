@@ -69,7 +69,7 @@ _LIMITS = {
 }
 
 
-def find_format(name):
+def find_format(name: str) -> Format:
     """Returns a format on the backend that runs; raises where there is none."""
     backend = keras.backend.backend()
     one_of("format", name, ENDINGS)
