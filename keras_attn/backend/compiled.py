@@ -4,29 +4,40 @@ XLA chooses the memory layout and fuses what can be fused by itself.
 """
 
 import contextlib
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_attn.backend.protocol import Function, Padding, Pair, Tensor
+
 FUSES = True
 
 
-def no_gradient():
+def no_gradient() -> AbstractContextManager[Any]:
     """Does nothing: what is not asked for a gradient keeps nothing for one."""
     return contextlib.nullcontext()
 
 
-def contiguous(inputs):
+def contiguous(inputs: Tensor) -> Tensor:
     """Returns the inputs: their layout is XLA's business."""
     return inputs
 
 
-def multiply(inputs, kernel):
+def multiply(inputs: Tensor, kernel: Tensor) -> Tensor:
     """Multiplies the channels at each position of images by a matrix."""
     return ops.einsum("bhwc,cd->bhwd", inputs, kernel)
 
 
-def convolution(inputs, kernel, strides, padding, dilation_rate, data_format):
+def convolution(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Pair,
+    padding: Padding,
+    dilation_rate: Pair,
+    data_format: str,
+) -> Tensor:
     """Convolves images."""
     return ops.conv(
         inputs,
@@ -38,7 +49,13 @@ def convolution(inputs, kernel, strides, padding, dilation_rate, data_format):
     )
 
 
-def convolve_pixels(inputs, kernel, strides, data_format, product=multiply):
+def convolve_pixels(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Pair,
+    data_format: str,
+    product: Function = multiply,
+) -> Tensor:
     """Convolves images with a kernel of one pixel.
 
     `product` is what does the work of `multiply`.
@@ -50,15 +67,15 @@ def convolve_pixels(inputs, kernel, strides, data_format, product=multiply):
 
 
 def convolve(
-    inputs,
-    kernel,
-    bias,
-    strides,
-    padding,
-    dilation_rate,
-    data_format,
-    convolution,
-):
+    convolution: Function,
+    inputs: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    strides: Pair,
+    padding: Padding,
+    dilation_rate: Pair,
+    data_format: str,
+) -> Tensor:
     """Convolves images, and adds the bias unless it is `None`.
 
     `convolution` does it where neither bias nor a number of pixels is left.
@@ -85,7 +102,13 @@ def convolve(
     return outputs + bias
 
 
-def max_pool(inputs, pool_size, strides, padding, data_format):
+def max_pool(
+    inputs: Tensor,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Padding,
+    data_format: str,
+) -> Tensor:
     """Takes the maximum of each window."""
     if isinstance(padding, int):
         lowest = float("-inf")
@@ -93,7 +116,13 @@ def max_pool(inputs, pool_size, strides, padding, data_format):
     return ops.max_pool(inputs, pool_size, strides, padding, data_format)
 
 
-def max_pool_with_indices(inputs, pool_size, strides, padding, data_format):
+def max_pool_with_indices(
+    inputs: Tensor,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Pair,
+    data_format: str,
+) -> tuple[Tensor, Tensor]:
     """Takes the maximum of each window, and where the first one is.
 
     Compares slices, columns first: of equal values in a window, the one in
@@ -108,7 +137,9 @@ def max_pool_with_indices(inputs, pool_size, strides, padding, data_format):
     return largest, row * ops.shape(inputs)[axes[1]] + column
 
 
-def _first_largest(arrays, axis, size, stride, pixels):
+def _first_largest(
+    arrays: list[Tensor], axis: int, size: int, stride: int, pixels: int
+) -> list[Tensor]:
     """Takes the maximum along an axis of the first of some arrays.
 
     Returns it, where it is, and the others at that place. Not by padding with
@@ -139,14 +170,28 @@ def _first_largest(arrays, axis, size, stride, pixels):
     return [best[0], place, *best[1:]]
 
 
-def normalize(inputs, mean, variance, gamma, beta, axis, epsilon):
+def normalize(
+    inputs: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    axis: int,
+    epsilon: float,
+) -> Tensor:
     """Normalises by given statistics."""
     return ops.batch_normalization(
         inputs, mean, variance, axis, offset=beta, scale=gamma, epsilon=epsilon
     )
 
 
-def normalize_batch(inputs, gamma, beta, axis, epsilon):
+def normalize_batch(
+    inputs: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    axis: int,
+    epsilon: float,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Normalises by the statistics of the batch, and returns these too."""
     axes = [i for i in range(len(inputs.shape)) if i != axis % inputs.ndim]
     mean, variance = keras.ops.moments(inputs, axes)
@@ -154,7 +199,9 @@ def normalize_batch(inputs, gamma, beta, axis, epsilon):
     return outputs, mean, variance
 
 
-def attend(query, key, value, mask, scale):
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+) -> Tensor:
     """Weighs values by softmax(scale query key), where the mask is true.
 
     Products of matrices that lie one after the other, which both compilers
@@ -177,39 +224,43 @@ def attend(query, key, value, mask, scale):
     return ops.transpose(ops.matmul(scores, value), (0, 2, 1, 3))
 
 
-def normalize_last(inputs, gamma, beta, epsilon):
+def normalize_last(
+    inputs: Tensor, gamma: Tensor, beta: Tensor, epsilon: float
+) -> Tensor:
     """Normalises over the last axis."""
     gamma, beta = (ops.cast(each, inputs.dtype) for each in (gamma, beta))
     return ops.layer_normalization(inputs, gamma, beta, -1, epsilon)
 
 
-def largest(inputs, axes):
+def largest(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Takes the maximum over axes."""
     return ops.max(inputs, axis=axes)
 
 
-def linear(inputs, kernel, bias):
+def linear(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     """Multiplies vectors by a matrix, and adds the bias unless it is `None`."""
     outputs = ops.matmul(inputs, kernel)
     return outputs if bias is None else outputs + bias
 
 
-def mean(inputs, axes):
+def mean(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Averages over axes."""
     return ops.mean(inputs, axis=axes)
 
 
-def gelu(inputs):
+def gelu(inputs: Tensor) -> Tensor:
     """Returns `x / 2 (1 + erf(x / sqrt(2)))`."""
     return 0.5 * inputs * (1.0 + ops.erf(inputs * 0.5**0.5))
 
 
-def rectify(inputs):
+def rectify(inputs: Tensor) -> Tensor:
     """Returns the inputs where they are positive, 0 elsewhere."""
     return ops.relu(inputs)
 
 
-def _padded(inputs, pixels, value, data_format):
+def _padded(
+    inputs: Tensor, pixels: int, value: float, data_format: str
+) -> Tensor:
     """Puts pixels of a value around each image."""
     sides, others = (pixels, pixels), (0, 0)
     if data_format == "channels_last":
@@ -219,7 +270,7 @@ def _padded(inputs, pixels, value, data_format):
     return ops.pad(inputs, widths, constant_values=value) if pixels else inputs
 
 
-def _every(inputs, strides, data_format):
+def _every(inputs: Tensor, strides: Pair, data_format: str) -> Tensor:
     """Takes every so many-th row and column of images."""
     if tuple(strides) == (1, 1):
         return inputs
@@ -229,7 +280,9 @@ def _every(inputs, strides, data_format):
     return inputs[:, :, rows, columns]
 
 
-def _slice(images, axis, start, count, stride):
+def _slice(
+    images: Tensor, axis: int, start: int, count: Any, stride: int
+) -> Tensor:
     """Takes every so many-th row or column, `count` of them."""
     stop = start + (count - 1) * stride + 1
     return images[(slice(None),) * axis + (slice(start, stop, stride),)]

@@ -1,7 +1,15 @@
 """How much padding the name of one stands for."""
 
+from keras_attn.backend.protocol import Padding, Pair
 
-def pixels(padding, size, kernel_size, stride, dilation=1):
+
+def pixels(
+    padding: Padding,
+    size: int,
+    kernel_size: int,
+    stride: int,
+    dilation: int = 1,
+) -> Pair:
     """Returns how many pixels come before and after an axis.
 
     `padding` is `"valid"`, `"same"`, of which an odd one comes after, or the
@@ -9,7 +17,7 @@ def pixels(padding, size, kernel_size, stride, dilation=1):
     """
     if padding == "valid":
         return 0, 0
-    if padding != "same":
+    if isinstance(padding, int):
         return padding, padding
     outputs = -(-size // stride)
     total = (outputs - 1) * stride + (kernel_size - 1) * dilation + 1 - size

@@ -1,7 +1,9 @@
 """TensorFlow."""
 
 import functools
+from collections.abc import Sequence
 from concurrent import futures
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,19 +24,29 @@ from keras_attn.backend.compiled import normalize as normalize
 from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import normalize_last as normalize_last
 from keras_attn.backend.compiled import rectify as rectify
+from keras_attn.backend.protocol import (
+    Function,
+    Nest,
+    Padding,
+    Pair,
+    Tensor,
+    Variable,
+)
 
 COMPILES = True
 
 
-def value_and_gradient(function, tensors):
+def value_and_gradient(
+    function: Function, tensors: Nest
+) -> tuple[Tensor, Nest]:
     """Returns a scalar function's value and gradient, zero where constant."""
     tensors = keras.tree.map_structure(tf.convert_to_tensor, tensors)
     (value, _), gradients = _taped(lambda x: (function(x), ()))(tensors)
     return value, gradients
 
 
-def _taped(function):
-    def run(tensors, *others):
+def _taped(function: Function) -> Function:
+    def run(tensors: Nest, *others: Nest) -> Any:
         # What belongs to the variables would be computed, and thrown away.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tensors)
@@ -47,12 +59,12 @@ def _taped(function):
     return run
 
 
-def differentiate(function):
+def differentiate(function: Function) -> Function:
     """Compiles a scalar function that returns something besides."""
     return tf.function(_taped(function), autograph=False)
 
 
-def inference(function):
+def inference(function: Function) -> Function:
     """Compiles a function, once for each set of shapes.
 
     Without XLA, which is no faster here and does not know every operation.
@@ -60,33 +72,33 @@ def inference(function):
     return tf.function(function, autograph=False)
 
 
-def trace(function, *arguments):
+def trace(function: Function, *arguments: Any) -> None:
     """Runs a function on shapes."""
     tf.function(function, autograph=False).get_concrete_function(*arguments)
 
 
-def state(variables):
+def state(variables: Sequence[Variable]) -> list[Tensor]:
     """Returns the tensors that variables hold."""
     return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
-def on_state(variables, function):
+def on_state(variables: Sequence[Variable], function: Function) -> Any:
     """Calls a function of these tensors, which training does not write into."""
     return function(state(variables))
 
 
-def constant(variable):
+def constant(variable: Variable) -> Tensor | None:
     """Returns `None`: a graph refers to the variable itself."""
 
 
-def apart(function):
+def apart(function: Function) -> Function:
     """Lets a function run outside of the graphs that are being built.
 
     In a thread of its own: `tf.init_scope` would stop its gradient tapes.
     """
 
     @functools.wraps(function)
-    def run(*args, **kwargs):
+    def run(*args: Any, **kwargs: Any) -> Any:
         if tf.executing_eagerly():
             return function(*args, **kwargs)
         with futures.ThreadPoolExecutor(1) as pool:
@@ -95,19 +107,19 @@ def apart(function):
     return run
 
 
-def largest(inputs, axes):
+def largest(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Takes the maximum over axes."""
     # Keras' own refuses an empty batch.
     return tf.reduce_max(inputs, axes)
 
 
-def convolve(*arguments):
+def convolve(*arguments: Any) -> Tensor:
     """Convolves images, and adds the bias unless it is `None`."""
-    return compiled.convolve(*arguments, _convolution())
+    return compiled.convolve(_convolution(), *arguments)
 
 
 @functools.cache
-def _convolution():
+def _convolution() -> Function:
     """Returns what is fastest here.
 
     On CPU, a product is twice as fast as XLA's convolution by one pixel. On a
@@ -119,8 +131,13 @@ def _convolution():
 
 
 def _convolve_on_cpu(
-    inputs, kernel, strides, padding, dilation_rate, data_format
-):
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Pair,
+    padding: Padding,
+    dilation_rate: Pair,
+    data_format: str,
+) -> Tensor:
     if tuple(kernel.shape[:2]) == (1, 1):
         return compiled.convolve_pixels(inputs, kernel, strides, data_format)
     plain = padding == "valid" and data_format == "channels_last"
@@ -140,7 +157,7 @@ def _convolve_on_cpu(
 
 
 @functools.cache
-def _convolve_colors(stride):
+def _convolve_colors(stride: int) -> Function:
     """Returns a convolution of images with few channels.
 
     TensorFlow's gradient by such an image takes up to fourteen times as long
@@ -150,8 +167,8 @@ def _convolve_colors(stride):
     strides = [1, stride, stride, 1]
 
     @tf.custom_gradient
-    def convolve(inputs, kernel):
-        def gradient(upstream):
+    def convolve(inputs: Tensor, kernel: Tensor) -> Any:
+        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
             of_kernel = tf.raw_ops.Conv2DBackpropFilter(
                 input=inputs,
                 filter_sizes=kernel.shape,
@@ -167,7 +184,9 @@ def _convolve_colors(stride):
     return convolve
 
 
-def _to_pixels(gradient, kernel, stride, size):
+def _to_pixels(
+    gradient: Tensor, kernel: Tensor, stride: int, size: Tensor
+) -> Tensor:
     """Pulls the gradient of a convolution with a stride back to its images."""
     *sides, channels, filters = kernel.shape
     rows, columns = (-(-side // stride) for side in sides)

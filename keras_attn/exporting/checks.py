@@ -1,23 +1,20 @@
 """What must be right before anything is written."""
 
 import importlib.util
+import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
+
+from keras_attn.exporting.formats import Format
+from keras_attn.exporting.signature import Signature
 
 # Endings of files: a SavedModel is a folder.
 _FILES = (".onnx", ".tflite", ".keras", ".h5", ".pb", ".pt2")
 
 
-def check_tolerance(tolerance):
-    """Raises unless the tolerance is a positive number."""
-    if not 0 < tolerance < float("inf"):
-        raise ValueError(
-            "`tolerance` must be a positive number. Received: "
-            f"tolerance={tolerance}"
-        )
-
-
-def check_packages(target):
+def check_packages(target: Format) -> None:
     """Raises if a package is missing, and says what to install."""
     missing = [
         package
@@ -32,7 +29,7 @@ def check_packages(target):
         )
 
 
-def check_path(path, target):
+def check_path(path: pathlib.Path, target: Format) -> None:
     """Raises unless the path is one for the format, and free for it."""
     if target.ending and path.suffix != target.ending:
         raise ValueError(
@@ -68,7 +65,7 @@ def check_path(path, target):
         )
 
 
-def check_model(model):
+def check_model(model: Any) -> None:
     """Raises unless it is a model, built, that computes in float32."""
     if not isinstance(model, keras.Model):
         advice = ""
@@ -106,7 +103,7 @@ def check_model(model):
         )
 
 
-def _layers(layer):
+def _layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     """Yields a model's layers, those of models in it too."""
     inner = getattr(layer, "layers", None) or []
     if not inner:
@@ -115,7 +112,7 @@ def _layers(layer):
         yield from _layers(each)
 
 
-def check_signature(signature, target):
+def check_signature(signature: Signature, target: Format) -> None:
     """Raises unless all inputs are float32, of known size where needed."""
     wrong = [s for s in signature.specs if s.dtype != "float32"]
     if wrong:

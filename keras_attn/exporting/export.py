@@ -7,10 +7,12 @@ import keras
 import numpy as np
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Nest
+from keras_attn.checks import number
 from keras_attn.exporting import checks, naming, runners
-from keras_attn.exporting.formats import find_format
+from keras_attn.exporting.formats import Format, find_format
 from keras_attn.exporting.quiet import quiet, shortened
-from keras_attn.exporting.signature import read_signature
+from keras_attn.exporting.signature import Signature, read_signature
 from keras_attn.exporting.swap import new_neighbor
 
 BATCHES = (1, 3)
@@ -80,7 +82,7 @@ def export(
     """
     path = pathlib.Path(path)
     target = find_format(format)
-    checks.check_tolerance(tolerance)
+    number("tolerance", tolerance, above=0)
     checks.check_packages(target)
     checks.check_path(path, target)
     checks.check_model(model)
@@ -110,7 +112,13 @@ def export(
     return largest
 
 
-def _write(model, path, target, signature, names):
+def _write(
+    model: keras.Model,
+    path: pathlib.Path,
+    target: Format,
+    signature: Signature,
+    names: list[str],
+) -> None:
     """Lets Keras write, without what its exporters print."""
     try:
         # What a gradient needs is nothing that exporters know.
@@ -136,11 +144,17 @@ def _write(model, path, target, signature, names):
         raise ValueError(message) from error if _is_short(error) else None
 
 
-def _is_short(error):
+def _is_short(error: Exception) -> bool:
     return len(str(error)) < 10_000
 
 
-def _difference(path, target, signature, inputs, expected):
+def _difference(
+    path: pathlib.Path,
+    target: Format,
+    signature: Signature,
+    inputs: Nest,
+    expected: list[np.ndarray],
+) -> float:
     """Runs the written model, and returns its largest difference."""
     batch = len(signature.arrays(inputs)[0])
     run = getattr(runners, f"run_{target.name}")
@@ -163,7 +177,7 @@ def _difference(path, target, signature, inputs, expected):
     return max(_relative(y, e) for y, e in zip(outputs, expected, strict=True))
 
 
-def _relative(y, expected):
+def _relative(y: np.ndarray, expected: np.ndarray) -> float:
     """Returns the largest difference, over the largest expected number."""
     y, expected = y.astype("float64"), expected.astype("float64")
     largest = np.abs(expected).max() or 1.0

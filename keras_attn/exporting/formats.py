@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import keras
 
+from keras_attn.checks import one_of
+
 
 @dataclass(frozen=True)
 class Format:
@@ -67,14 +69,10 @@ _LIMITS = {
 }
 
 
-def find_format(name):
+def find_format(name: str) -> Format:
     """Returns a format on the backend that runs; raises where there is none."""
     backend = keras.backend.backend()
-    if name not in ENDINGS:
-        raise ValueError(
-            f"`format` must be one of {list(ENDINGS)}. Received: "
-            f"format={name!r}"
-        )
+    one_of("format", name, ENDINGS)
     if (backend, name) not in _TABLE:
         others = [b for b, format in _TABLE if format == name]
         formats = [format for b, format in _TABLE if b == backend]

@@ -1,9 +1,13 @@
 """Names of inputs and outputs in an ONNX file: those of the model."""
 
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 
 
-def output_names(model, count):
+def output_names(model: keras.Model, count: int) -> list[str]:
     """Returns a name for each output, in the order of the flat outputs.
 
     The keys where outputs are a dict, else those of the layers that they come
@@ -21,7 +25,9 @@ def output_names(model, count):
     return names
 
 
-def name_onnx(path, inputs, outputs):
+def name_onnx(
+    path: pathlib.Path, inputs: list[str], outputs: list[str]
+) -> None:
     """Names what goes into an ONNX file and what comes out.
 
     Args:
@@ -56,13 +62,13 @@ def name_onnx(path, inputs, outputs):
     onnx.save(model, str(path))
 
 
-def _unlike(name, others):
+def _unlike(name: str, others: set[str]) -> str:
     """Returns the name, or the first with a number that is not among others."""
     names = (f"{name}_{i}" if i else name for i in range(len(others) + 1))
     return next(each for each in names if each not in others)
 
 
-def _rename(graph, names):
+def _rename(graph: Any, names: dict[str, str]) -> None:
     """Renames values; another one that has a new name already gets its own."""
     used = set(_values(graph))
     names = dict(names)
@@ -76,13 +82,13 @@ def _rename(graph, names):
             values[:] = [names.get(value, value) for value in values]
 
 
-def _values(graph):
+def _values(graph: Any) -> Iterator[str]:
     """Yields all names of values."""
     for owner, field in _places(graph):
         yield from [owner.name] if field is None else getattr(owner, field)
 
 
-def _places(graph):
+def _places(graph: Any) -> Iterator[tuple[Any, str | None]]:
     """Yields what holds names of values, in graphs within the graph too."""
     for values in (
         graph.input,

@@ -5,10 +5,11 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet():
+def quiet() -> Iterator[None]:
     """Drops warnings, log records and what Python prints, for a while."""
     disabled = logging.root.manager.disable
     with (
@@ -24,7 +25,7 @@ def quiet():
             logging.disable(disabled)
 
 
-def shortened(error, length=300):
+def shortened(error: Exception, length: int = 300) -> str:
     """Returns the beginning of a message, on one line and without colours."""
     text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
     return text if len(text) <= length else f"{text[:length]}..."

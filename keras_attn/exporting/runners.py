@@ -4,13 +4,20 @@ Each function takes a path, the inputs as the model takes them and their
 signature, and returns a list of arrays, in the order of the model's outputs.
 """
 
+import pathlib
 import re
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_attn.backend.protocol import Nest
+from keras_attn.exporting.signature import Signature
 
-def run_onnx(path, inputs, signature):
+
+def run_onnx(
+    path: pathlib.Path, inputs: Nest, signature: Signature
+) -> list[np.ndarray]:
     """Runs a model in ONNX Runtime, on the CPU."""
     import onnxruntime
 
@@ -20,10 +27,13 @@ def run_onnx(path, inputs, signature):
         str(path), options, providers=["CPUExecutionProvider"]
     )
     names = [node.name for node in session.get_inputs()]
-    return session.run(None, _feed(names, inputs, signature))
+    outputs = session.run(None, _feed(names, inputs, signature))
+    return [np.asarray(y) for y in outputs]
 
 
-def run_tf_saved_model(path, inputs, signature):
+def run_tf_saved_model(
+    path: pathlib.Path, inputs: Nest, signature: Signature
+) -> list[np.ndarray]:
     """Runs a model in TensorFlow."""
     import tensorflow as tf
 
@@ -33,23 +43,26 @@ def run_tf_saved_model(path, inputs, signature):
     return [np.asarray(y) for y in keras.tree.flatten(outputs)]
 
 
-def run_litert(path, inputs, signature):
+def run_litert(
+    path: pathlib.Path, inputs: Nest, signature: Signature
+) -> list[np.ndarray]:
     """Runs a model in LiteRT, one by one if that is what it takes."""
     run = _interpreter(str(path)).get_signature_runner()
     details = run.get_input_details()
     feed = _feed(sorted(details, key=_natural), inputs, signature)
     batch = len(next(iter(feed.values())))
     one_by_one = all(d["shape_signature"][0] == 1 for d in details.values())
-    steps = range(batch) if one_by_one else [slice(None)]
+    steps = [slice(None)]
+    if one_by_one:
+        steps = [slice(i, i + 1) for i in range(batch)]
     parts = []
     for step in steps:
-        step = slice(step, step + 1) if one_by_one else step
         found = run(**{name: array[step] for name, array in feed.items()})
         parts.append([found[name] for name in sorted(found, key=_natural)])
     return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
 
-def _interpreter(path):
+def _interpreter(path: str) -> Any:
     """Returns the interpreter of LiteRT, or its elder in TensorFlow."""
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -60,7 +73,9 @@ def _interpreter(path):
     return Interpreter(model_path=path)
 
 
-def _feed(names, inputs, signature):
+def _feed(
+    names: list[str], inputs: Nest, signature: Signature
+) -> dict[str, np.ndarray]:
     """Returns the array for each name that a file has for its inputs.
 
     Those of the model where all of them are, since an input of which only the
@@ -73,7 +88,7 @@ def _feed(names, inputs, signature):
     return dict(zip(names, arrays, strict=True))
 
 
-def _natural(name):
+def _natural(name: str) -> list[int | str]:
     """Returns a key that sorts `output_2` before `output_10`."""
     return [
         int(part) if part.isdigit() else part

@@ -1,11 +1,13 @@
 """What a model takes, and examples of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_attn.backend.protocol import Nest
 from keras_attn.exporting.quiet import quiet
 
 # Where a size is open: tried in this order, until the model can run.
@@ -23,37 +25,41 @@ class Signature:
     structure: Any
 
     @property
-    def specs(self):
+    def specs(self) -> list[keras.InputSpec]:
         """The inputs in their order."""
         return keras.tree.flatten(self.structure)
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """What the inputs are called, in their order."""
         return [s.name or f"input_{i}" for i, s in enumerate(self.specs)]
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         """Whether a size but that of the batch is unknown."""
         return any(None in spec.shape[1:] for spec in self.specs)
 
-    def arrays(self, inputs):
+    def arrays(self, inputs: Nest) -> list[np.ndarray]:
         """Returns the arrays of a nest of inputs, in the order of `specs`."""
         return keras.tree.flatten(inputs)
 
-    def run(self, model, batch):
+    def run(
+        self, model: keras.Model, batch: int
+    ) -> tuple[Nest, list[np.ndarray]]:
         """Runs a model on random numbers.
 
         Returns:
             The inputs, as the model takes them, and a list of its outputs.
         """
-        for size in _SIZES if self.is_open else (None,):
+        sizes = _SIZES if self.is_open else _SIZES[:1]
+        inputs = None
+        for size in sizes:
             inputs = self._draw(batch, size)
             try:
                 with quiet():
                     outputs = model.predict_on_batch(inputs)
             except Exception as error:
-                if not self.is_open or size == _SIZES[-1]:
+                if size == sizes[-1]:
                     raise ValueError(
                         "The model must run to be exported. Received: "
                         f"model={model.name!r}, which failed on inputs of "
@@ -69,11 +75,11 @@ class Signature:
             f"none, for random inputs of shape {self._shapes(inputs)}."
         )
 
-    def _draw(self, batch, size):
+    def _draw(self, batch: int, size: int) -> Nest:
         """Draws inputs; other batches have another height and width."""
         random = np.random.default_rng(batch)
 
-        def draw(spec):
+        def draw(spec: keras.InputSpec) -> np.ndarray:
             count = 0
             shape = [batch]
             for side in spec.shape[1:]:
@@ -86,12 +92,12 @@ class Signature:
 
         return keras.tree.map_structure(draw, self.structure)
 
-    def _shapes(self, inputs):
+    def _shapes(self, inputs: Nest) -> str:
         shapes = [array.shape for array in keras.tree.flatten(inputs)]
         return ", ".join(map(str, shapes))
 
 
-def read_signature(model):
+def read_signature(model: keras.Model) -> Signature:
     """Returns the signature of a built model."""
     if isinstance(model, keras.Sequential):
         structure = model.inputs[0]
@@ -109,7 +115,7 @@ def read_signature(model):
     )
 
 
-def _of_subclass(model):
+def _of_subclass(model: keras.Model) -> Nest:
     """Returns the structure of inputs that a subclass was built with."""
     config = model.get_build_config() or {}
     if "input_shape" not in config or config["input_shape"] is None:
@@ -120,7 +126,7 @@ def _of_subclass(model):
             "it on an example first: model(inputs)."
         )
 
-    def convert(shape):
+    def convert(shape: Any) -> Nest:
         if isinstance(shape, dict):
             return {key: convert(each) for key, each in shape.items()}
         if all(side is None or isinstance(side, int) for side in shape):
@@ -130,5 +136,7 @@ def _of_subclass(model):
     return convert(config["input_shape"])
 
 
-def _spec(shape, dtype, name):
+def _spec(
+    shape: Sequence[int | None], dtype: Any, name: str | None
+) -> keras.InputSpec:
     return keras.InputSpec(dtype, (None, *shape[1:]), name=name)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -21,7 +22,7 @@ class Neighbor:
     path: pathlib.Path
     target: pathlib.Path
 
-    def replace(self):
+    def replace(self) -> None:
         """Puts all that was written in the place of what was there."""
         others = set(self.path.parent.iterdir()) - {self.path}
         # The weights of a large model, before what names them.
@@ -42,7 +43,7 @@ class Neighbor:
 
 
 @contextlib.contextmanager
-def new_neighbor(target):
+def new_neighbor(target: pathlib.Path) -> Iterator[Neighbor]:
     """Makes an empty place in the same folder, and clears it at the end."""
     target = target.absolute()
     folder = pathlib.Path(

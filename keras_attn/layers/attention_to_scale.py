@@ -1,8 +1,8 @@
 import keras
 from keras import ops
 
-from keras_attn import backend
-from keras_attn.layers.base import FeatureMapLayer, check_share
+from keras_attn import backend, checks
+from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import FanOutNormal, Normal
 from keras_attn.ops.interpolation import resize
@@ -72,13 +72,9 @@ class AttentionToScale(FeatureMapLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if merge not in _MERGES:
-            raise ValueError(
-                f"`merge` must be one of {_MERGES}. Received: merge={merge!r}"
-            )
-        self.merge = merge
-        self.filters = self.check_positive("filters", filters)
-        self.dropout = check_share("dropout", dropout)
+        self.merge = checks.one_of("merge", merge, _MERGES)
+        self.filters = checks.positive("filters", filters)
+        self.dropout = checks.share("dropout", dropout)
         self.seed = seed
         self.input_spec = None
         if merge == "attention":

@@ -1,28 +1,8 @@
-import math
-
 import keras
 from keras import ops
 
-from keras_attn import backend
+from keras_attn import backend, checks
 from keras_attn.ops import precision
-
-
-def is_number(value):
-    """Returns whether a value is a number, and neither infinite nor a bool."""
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
-
-
-def check_share(name, value):
-    """Returns an argument that must be a number in [0, 1)."""
-    if not is_number(value) or not 0 <= value < 1:
-        raise ValueError(
-            f"`{name}` must be in [0, 1). Received: {name}={value!r}"
-        )
-    return value
 
 
 class FeatureMapLayer(keras.layers.Layer):
@@ -37,41 +17,13 @@ class FeatureMapLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         if data_format is None:
             data_format = keras.config.image_data_format()
-        if data_format not in ("channels_first", "channels_last"):
-            raise ValueError(
-                "`data_format` must be 'channels_first' or 'channels_last'. "
-                f"Received: data_format={data_format!r}"
-            )
-        self.data_format = data_format
+        self.data_format = checks.one_of(
+            "data_format", data_format, ("channels_first", "channels_last")
+        )
         first = data_format == "channels_first"
         self.channel_axis = 1 if first else 3
         self.spatial_axes = (2, 3) if first else (1, 2)
         self.input_spec = keras.layers.InputSpec(ndim=4)
-
-    @staticmethod
-    def check_positive(name, value):
-        """Returns an argument that must be a positive integer."""
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}"
-            )
-        return value
-
-    @staticmethod
-    def check_pair(name, value, least):
-        """Returns an argument for two sides as a pair, of integers."""
-        pair = (value, value) if isinstance(value, int) else value
-        if (
-            not isinstance(pair, (list, tuple))
-            or len(pair) != 2
-            or not all(type(side) is int and side >= least for side in pair)
-        ):
-            raise ValueError(
-                f"`{name}` must be an integer from {least}, or a pair of them. "
-                f"Received: {name}={value!r}"
-            )
-        return tuple(pair)
 
     def static_channels(self, input_shape):
         """Returns the number of channels, which weights need to know."""

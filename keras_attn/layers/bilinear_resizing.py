@@ -3,7 +3,8 @@ import fractions
 import keras
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer, is_number
+from keras_attn import checks
+from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.ops.interpolation import resize
 
 
@@ -76,26 +77,18 @@ class BilinearResizing(FeatureMapLayer):
                 "`height` and `width` must both be given, or neither. "
                 f"Received: height={height}, width={width}"
             )
-        if height is not None:
-            self.check_positive("height", height)
-            self.check_positive("width", width)
-        if scale_factor is not None and (
-            not is_number(scale_factor) or scale_factor <= 0
-        ):
-            raise ValueError(
-                "`scale_factor` must be a positive number. "
-                f"Received: scale_factor={scale_factor!r}"
-            )
         if scale_factor is not None and height is not None:
             raise ValueError(
                 "Pass either `height` and `width`, or `scale_factor`. "
                 f"Received: height={height}, width={width}, "
                 f"scale_factor={scale_factor}"
             )
-        self.height = height
-        self.width = width
+        self.height = checks.positive("height", height, optional=True)
+        self.width = checks.positive("width", width, optional=True)
         self.align_corners = align_corners
-        self.scale_factor = scale_factor
+        self.scale_factor = checks.number(
+            "scale_factor", scale_factor, above=0, optional=True
+        )
 
     def call(self, inputs, like=None):
         shape = None if like is None else ops.shape(like)

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.ops.covariance import covariance
 from keras_attn.ops.matrix_sqrt import matrix_sqrt
@@ -54,13 +55,8 @@ class CovariancePooling(FeatureMapLayer):
 
     def __init__(self, iterations=5, triangle="row", **kwargs):
         super().__init__(**kwargs)
-        self.iterations = self.check_positive("iterations", iterations)
-        if triangle not in ("row", "column"):
-            raise ValueError(
-                "`triangle` must be 'row' or 'column'. "
-                f"Received: triangle={triangle!r}"
-            )
-        self.triangle = triangle
+        self.iterations = checks.positive("iterations", iterations)
+        self.triangle = checks.one_of("triangle", triangle, ("row", "column"))
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

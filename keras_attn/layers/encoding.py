@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.ops import encoding
@@ -57,7 +58,7 @@ class Encoding(FeatureMapLayer):
 
     def __init__(self, num_codes=32, **kwargs):
         super().__init__(**kwargs)
-        self.num_codes = self.check_positive("num_codes", num_codes)
+        self.num_codes = checks.positive("num_codes", num_codes)
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

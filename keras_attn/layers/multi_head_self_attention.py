@@ -1,8 +1,7 @@
 import keras
 from keras import ops
 
-from keras_attn import backend
-from keras_attn.layers.base import check_share
+from keras_attn import backend, checks
 from keras_attn.layers.parts.dense import Dense
 
 
@@ -102,20 +101,11 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        sizes = {"num_heads": num_heads}
-        if head_dim is not None:
-            sizes["head_dim"] = head_dim
-        for name, value in sizes.items():
-            if type(value) is not int or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value!r}"
-                )
-        self.num_heads = num_heads
-        self.head_dim = head_dim
+        self.num_heads = checks.positive("num_heads", num_heads)
+        self.head_dim = checks.positive("head_dim", head_dim, optional=True)
         self.qkv_bias = qkv_bias
         self.project = project
-        self.dropout = check_share("dropout", dropout)
+        self.dropout = checks.share("dropout", dropout)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.seed = seed

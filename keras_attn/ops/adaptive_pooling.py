@@ -3,8 +3,12 @@
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Sides, Tensor
 
-def pooling_matrix(inputs, outputs):
+
+def pooling_matrix(
+    inputs: int | Tensor, outputs: int | Tensor
+) -> np.ndarray | Tensor:
     """Returns the averages of adaptive pooling as a matrix, float32.
 
     Output `i` is the mean of the inputs from `floor(i * inputs / outputs)`
@@ -32,7 +36,7 @@ def pooling_matrix(inputs, outputs):
     return matrix.astype("float32") if static else ops.cast(matrix, "float32")
 
 
-def average_pool(maps, inputs, outputs):
+def average_pool(maps: Tensor, inputs: Sides, outputs: Sides) -> Tensor:
     """Averages the last two axes from one size to another.
 
     Args:

@@ -9,8 +9,12 @@ Conceptors", https://arxiv.org/abs/1403.3369).
 
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
 
-def filter_evidence(positive, negative, aperture):
+
+def filter_evidence(
+    positive: Tensor, negative: Tensor, aperture: float
+) -> Tensor:
     """Returns `(C and not B) X`, summed over the channels.
 
     `C` is the conceptor of the vectors `X`, `B` that of the vectors `Y`. From
@@ -50,5 +54,5 @@ def filter_evidence(positive, negative, aperture):
     return ops.matmul(_transposed(total), positive)[:, 0]
 
 
-def _transposed(matrices):
+def _transposed(matrices: Tensor) -> Tensor:
     return ops.transpose(matrices, (0, 2, 1))

@@ -14,9 +14,16 @@ positions^2, `streamed` positions * dim. `factored` needs `act` to be linear.
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Function, Tensor
 
 
-def correlation(source, target, mixing, bias, activation=None):
+def correlation(
+    source: Tensor,
+    target: Tensor,
+    mixing: Tensor,
+    bias: Tensor,
+    activation: Function | None = None,
+) -> Tensor:
     """Returns `A` as `(batch, dim, dim, positions)`; axis 2 is the target's."""
     source = source / source.shape[2] ** 0.5
     pairs = ops.expand_dims(source, 2) * ops.expand_dims(target, 1)
@@ -24,7 +31,9 @@ def correlation(source, target, mixing, bias, activation=None):
     return mixed if activation is None else activation(mixed)
 
 
-def explicit(source, target, main, mixing, bias):
+def explicit(
+    source: Tensor, target: Tensor, main: Tensor, mixing: Tensor, bias: Tensor
+) -> Tensor:
     """Holds the correlation of every pair of channels.
 
     Where operations are fused, each target channel has its own part of the
@@ -46,7 +55,9 @@ def explicit(source, target, main, mixing, bias):
     return features + _biased(main, bias)
 
 
-def factored(source, target, main, mixing, bias):
+def factored(
+    source: Tensor, target: Tensor, main: Tensor, mixing: Tensor, bias: Tensor
+) -> Tensor:
     """Sums over channels first: linear attention, masked by the mixing."""
     # scores[p, q]: what position q takes from position p.
     scores = ops.matmul(ops.transpose(source, (0, 2, 1)), main)
@@ -54,20 +65,32 @@ def factored(source, target, main, mixing, bias):
     return ops.matmul(target, scores) + _biased(main, bias)
 
 
-def streamed(source, target, main, mixing, bias, activation):
+def streamed(
+    source: Tensor,
+    target: Tensor,
+    main: Tensor,
+    mixing: Tensor,
+    bias: Tensor,
+    activation: Function,
+) -> Tensor:
     """Takes one target channel at a time, in a loop."""
     feature = _feature(source, main, mixing, lambda x: activation(x + bias))
     features = ops.map(feature, ops.transpose(target, (1, 0, 2)))
     return ops.transpose(features, (1, 0, 2))
 
 
-def _feature(source, main, mixing, activation=None):
+def _feature(
+    source: Tensor,
+    main: Tensor,
+    mixing: Tensor,
+    activation: Function | None = None,
+) -> Function:
     """Returns the function from a target channel to its feature."""
     dim, positions = source.shape[1:]
     source = source / positions**0.5
     mixing = ops.transpose(mixing)
 
-    def feature(channel):
+    def feature(channel: Tensor) -> Tensor:
         pairs = source * ops.expand_dims(channel, 1)
         # One matrix product for all images: a product per image, or a
         # convolution over positions, takes 1.3 to 2 times as long on PyTorch.
@@ -80,6 +103,6 @@ def _feature(source, main, mixing, activation=None):
     return feature
 
 
-def _biased(main, bias):
+def _biased(main: Tensor, bias: Tensor) -> Tensor:
     """Returns what the bias adds to every target channel."""
     return ops.sum(main, axis=1, keepdims=True) * bias

@@ -2,8 +2,10 @@
 
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
 
-def covariance(tokens):
+
+def covariance(tokens: Tensor) -> Tensor:
     """Returns how the rows of each image vary together.
 
     `S = (X - m) (X - m)^T / positions`, where `m` is the mean over positions.

@@ -5,10 +5,11 @@ import functools
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
 from keras_attn.ops.adaptive_pooling import pooling_matrix
 
 
-def basis(frequency, size):
+def basis(frequency: int, size: int) -> np.ndarray:
     """Returns one vector of the orthonormal DCT-II, in float64.
 
     `cos(pi * frequency * (p + 0.5) / size) * sqrt(2 / size)` for positions
@@ -19,7 +20,9 @@ def basis(frequency, size):
     return wave * ((1 if frequency == 0 else 2) / size) ** 0.5
 
 
-def waves(frequencies, dct_size, side, group):
+def waves(
+    frequencies: tuple[int, ...], dct_size: int, side: int | Tensor, group: int
+) -> np.ndarray | Tensor:
     """Returns the vector that each channel weighs an axis of images by.
 
     The channels are in groups, one for each frequency.
@@ -45,7 +48,9 @@ def waves(frequencies, dct_size, side, group):
 
 
 @functools.lru_cache(maxsize=256)
-def _known_waves(frequencies, dct_size, side, group):
+def _known_waves(
+    frequencies: tuple[int, ...], dct_size: int, side: int, group: int
+) -> np.ndarray:
     """Returns them for a side that is known; many layers ask for the same."""
     vectors = np.stack([basis(f, dct_size) for f in frequencies], axis=1)
     vectors = np.repeat(vectors, group, axis=1)

@@ -13,10 +13,12 @@ an image, are never held. Vectors are tokens, `(batch, dim, positions)`.
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
+
 _LARGEST = float(np.finfo("float32").max)
 
 
-def assignments(tokens, codewords, scale):
+def assignments(tokens: Tensor, codewords: Tensor, scale: Tensor) -> Tensor:
     """Returns `A`, `(batch, codes, positions)`; over codes it sums to 1.
 
     Needs float32: the distance is a difference of large numbers. Where
@@ -33,7 +35,7 @@ def assignments(tokens, codewords, scale):
     return ops.softmax(ops.clip(logits, -_LARGEST, _LARGEST), axis=1)
 
 
-def encode(tokens, codewords, scale):
+def encode(tokens: Tensor, codewords: Tensor, scale: Tensor) -> Tensor:
     """Returns `E`, `(batch, codes, dim)`."""
     weights = assignments(tokens, codewords, scale)
     sums = ops.matmul(weights, ops.transpose(tokens, (0, 2, 1)))

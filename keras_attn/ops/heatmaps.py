@@ -2,8 +2,10 @@
 
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
 
-def normalize(maps, epsilon=1e-7):
+
+def normalize(maps: Tensor, epsilon: float = 1e-7) -> Tensor:
     """Moves and scales each map to [0, 1]; one without contrast becomes 0.
 
     `(m - min m) / (max m - min m + epsilon)`

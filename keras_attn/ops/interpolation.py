@@ -1,12 +1,17 @@
 """Bilinear interpolation in both of the conventions in use."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Pair, Sides, Tensor
 
-def bilinear_matrix(source, target, align_corners=False):
+
+def bilinear_matrix(
+    source: int | Tensor, target: int | Tensor, align_corners: bool = False
+) -> np.ndarray | Tensor:
     """Returns the matrix `(target, source)` that resizes one axis.
 
     Row `i` mixes the two pixels beside the place `p(i)`, linearly. Without
@@ -40,7 +45,9 @@ def bilinear_matrix(source, target, align_corners=False):
     )
 
 
-def resize(maps, size, align_corners=False, axes=(1, 2)):
+def resize(
+    maps: Tensor, size: Sides, align_corners: bool = False, axes: Pair = (1, 2)
+) -> Tensor:
     """Resizes maps to a `size`, the numbers of rows and columns.
 
     `axes` are those of the rows and the columns, in this order. The sizes may
@@ -58,7 +65,7 @@ def resize(maps, size, align_corners=False, axes=(1, 2)):
     return maps
 
 
-def nearest(labels, size):
+def nearest(labels: Tensor, size: Sides) -> Tensor:
     """Picks `size`, rows and columns, out of labels `(n, height, width)`.
 
     The place of row `i` is `p = i (height - 1) / (rows - 1)`, as with
@@ -76,11 +83,11 @@ def nearest(labels, size):
     return labels
 
 
-def _float32(math, x):
+def _float32(math: Any, x: Tensor) -> Tensor:
     return np.float32(x) if math is np else ops.cast(x, "float32")
 
 
-def _multiply(matrix, maps, axis):
+def _multiply(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
     """Multiplies by a matrix from the left along an axis."""
     shape = list(ops.shape(maps))
     axis = axis % len(shape)

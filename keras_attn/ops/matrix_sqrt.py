@@ -2,12 +2,14 @@
 
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
+
 # Added to each variance where these are summed up: the root of a covariance
 # of 0 is 0, and not 0 / 0.
 EPSILON = 1e-8
 
 
-def matrix_sqrt(covariance, iterations):
+def matrix_sqrt(covariance: Tensor, iterations: int) -> Tensor:
     """Returns an approximate square root by coupled Newton-Schulz iterations.
 
     The covariance is divided by its trace `t`, so that they converge, and the
@@ -27,7 +29,7 @@ def matrix_sqrt(covariance, iterations):
     return ops.matmul(before, step) * size
 
 
-def mean_of_matrix_sqrt(covariance, iterations):
+def mean_of_matrix_sqrt(covariance: Tensor, iterations: int) -> Tensor:
     """Returns the mean of its rows, `(batch, dim)`.
 
     The mean of a product is that of its first factor, times the second: that
@@ -38,7 +40,9 @@ def mean_of_matrix_sqrt(covariance, iterations):
     return ops.squeeze(ops.matmul(mean, step) * size, axis=1)
 
 
-def _last_step(covariance, iterations):
+def _last_step(
+    covariance: Tensor, iterations: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the two factors of the root, and what it is multiplied by."""
     # A tensor, where PyTorch traces.
     dim = int(covariance.shape[-1])

@@ -4,20 +4,24 @@ The rule of every layer that does both: a result in float32 that does not fit
 into float16 becomes the largest number of its sign that does.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
+
 LARGEST_FLOAT16 = float(np.finfo("float16").max)
 
 
-def is_float(tensor):
+def is_float(tensor: Tensor) -> bool:
     """Returns whether a tensor holds floats, of any width."""
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return keras.backend.is_float_dtype(dtype)
 
 
-def widen(inputs):
+def widen(inputs: Tensor) -> Tensor:
     """Casts to float32, in which statistics neither overflow nor vanish.
 
     Integers too. Wider stays as it is where Keras computes so, which is on
@@ -29,7 +33,7 @@ def widen(inputs):
     return ops.cast(inputs, "float32")
 
 
-def narrow(inputs, dtype):
+def narrow(inputs: Tensor, dtype: Any) -> Tensor:
     """Casts back to a dtype. In float16, numbers beyond 65504 become 65504.
 
     Of those the gradient is 0, as of any constant; NaN stays NaN. In bfloat16
@@ -40,7 +44,7 @@ def narrow(inputs, dtype):
     return ops.cast(inputs, dtype)
 
 
-def as_floats(inputs, dtype):
+def as_floats(inputs: Tensor, dtype: Any) -> Tensor:
     """Casts integers to a dtype, and leaves floats as they are.
 
     Keras casts floats only; PyTorch multiplies no integers by floats.

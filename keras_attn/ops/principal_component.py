@@ -3,8 +3,10 @@
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Tensor
 
-def project(features):
+
+def project(features: Tensor) -> Tensor:
     """Projects feature maps onto their first principal component.
 
     With `R` the positions times channels of one image, each channel less its
@@ -49,7 +51,7 @@ def project(features):
     return ops.reshape(map_, (-1, height, width))
 
 
-def project_by_numpy(features):
+def project_by_numpy(features: Tensor) -> Tensor:
     """Does the same, with the sign that NumPy's SVD happens to return.
 
     Outside of compiled code only.

@@ -6,6 +6,8 @@ from math import prod
 
 import numpy as np
 
+from keras_attn import checks
+
 Shape = tuple[int, ...]
 
 
@@ -163,12 +165,7 @@ def get_layout(identifier: str | Layout) -> Layout:
     """Returns a layout by name, or the layout itself."""
     if isinstance(identifier, Layout):
         return identifier
-    if identifier not in LAYOUTS:
-        raise ValueError(
-            f"A layout must be a `Layout` or one of {sorted(LAYOUTS)}. "
-            f"Received: layout={identifier!r}"
-        )
-    return LAYOUTS[identifier]
+    return LAYOUTS[checks.one_of("layout", identifier, sorted(LAYOUTS))]
 
 
 def same_but_for_ones(shape: Shape, expected: Shape) -> bool:

@@ -189,6 +189,7 @@ def test_convolves_by_one_pixel_with_and_without_a_product(
     x = image(5, 4, 3)
     kernel = np.random.default_rng(1).normal(size=(1, 1, 3, 6))
     y = compiled.convolve(
+        product if by_product else compiled.convolution,
         ops.convert_to_tensor(to_format(x, data_format)),
         ops.convert_to_tensor(kernel.astype("float32")),
         None,
@@ -196,7 +197,6 @@ def test_convolves_by_one_pixel_with_and_without_a_product(
         0,
         (1, 1),
         data_format,
-        product if by_product else compiled.convolution,
     )
     expected = x[:, ::2, ::2] @ kernel[0, 0]
     y = channels_last(y, data_format)

@@ -1,5 +1,6 @@
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.batch_normalization import normalization_names
 from keras_attn.layers.parts.linear import add_linear, linear
@@ -72,8 +73,8 @@ class BilinearAttention(FeatureMapLayer):
 
     def __init__(self, dim=None, ratio=16, identity_start=False, **kwargs):
         super().__init__(**kwargs)
-        self.dim = dim if dim is None else self.check_positive("dim", dim)
-        self.ratio = self.check_positive("ratio", ratio)
+        self.dim = checks.positive("dim", dim, optional=True)
+        self.ratio = checks.positive("ratio", ratio)
         self.identity_start = identity_start
 
     def build(self, input_shape):

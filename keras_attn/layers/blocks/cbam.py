@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_attn import backend
+from keras_attn import backend, checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.batch_normalization import (
     BatchNormalization,
@@ -68,8 +68,8 @@ class CBAM(FeatureMapLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.ratio = self.check_positive("ratio", ratio)
-        self.kernel_size = self.check_positive("kernel_size", kernel_size)
+        self.ratio = checks.positive("ratio", ratio)
+        self.kernel_size = checks.positive("kernel_size", kernel_size)
         if kernel_size % 2 == 0:
             raise ValueError(
                 "`kernel_size` must be odd, so that a position is in the "

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_attn import backend
+from keras_attn import backend, checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.encoding import Encoding
 from keras_attn.layers.parts.batch_normalization import (
@@ -60,10 +60,10 @@ class ContextEncoding(FeatureMapLayer):
 
     def __init__(self, num_codes=32, num_classes=None, **kwargs):
         super().__init__(**kwargs)
-        self.num_codes = self.check_positive("num_codes", num_codes)
-        if num_classes is not None:
-            self.check_positive("num_classes", num_classes)
-        self.num_classes = num_classes
+        self.num_codes = checks.positive("num_codes", num_codes)
+        self.num_classes = checks.positive(
+            "num_classes", num_classes, optional=True
+        )
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.linear import add_linear, linear
 from keras_attn.layers.registry import attention_block
@@ -77,7 +78,7 @@ class DIA(FeatureMapLayer):
     ):
         # Not autocast: a state in half precision would forget.
         super().__init__(autocast=False, **kwargs)
-        self.ratio = self.check_positive("ratio", ratio)
+        self.ratio = checks.positive("ratio", ratio)
         self.return_state = return_state
         self.identity_start = identity_start
 

@@ -2,6 +2,7 @@ import math
 
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.layers.registry import attention_block
@@ -63,14 +64,14 @@ class ECA(ChannelAttention):
         **kwargs,
     ):
         super().__init__(identity_start, **kwargs)
-        if kernel_size is not None:
-            self.check_positive("kernel_size", kernel_size)
-            if kernel_size % 2 == 0:
-                raise ValueError(
-                    "`kernel_size` must be odd, so that a channel is in the "
-                    f"middle. Received: kernel_size={kernel_size}"
-                )
-        self.kernel_size = kernel_size
+        self.kernel_size = checks.positive(
+            "kernel_size", kernel_size, optional=True
+        )
+        if kernel_size is not None and kernel_size % 2 == 0:
+            raise ValueError(
+                "`kernel_size` must be odd, so that a channel is in the "
+                f"middle. Received: kernel_size={kernel_size}"
+            )
         self.circular = circular
 
     def build(self, input_shape):

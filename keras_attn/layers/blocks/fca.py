@@ -1,5 +1,6 @@
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
@@ -88,21 +89,14 @@ class FCA(ChannelAttention):
         **kwargs,
     ):
         super().__init__(identity_start, **kwargs)
-        self.ratio = self.check_positive("ratio", ratio)
-        if frequencies not in _NAMES:
-            raise ValueError(
-                f"`frequencies` must be one of {_NAMES}. "
-                f"Received: frequencies={frequencies!r}"
-            )
-        self.check_positive("dct_size", dct_size)
-        if dct_size < _GRID:
-            raise ValueError(
-                f"`dct_size` must be {_GRID} at least: the frequencies are "
-                f"those of a {_GRID} x {_GRID} grid. "
-                f"Received: dct_size={dct_size}"
-            )
-        self.frequencies = frequencies
-        self.dct_size = dct_size
+        self.ratio = checks.positive("ratio", ratio)
+        self.frequencies = checks.one_of("frequencies", frequencies, _NAMES)
+        self.dct_size = checks.integer(
+            "dct_size",
+            dct_size,
+            _GRID,
+            fix=f"The frequencies are those of a {_GRID} x {_GRID} grid.",
+        )
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

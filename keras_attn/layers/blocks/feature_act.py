@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_attn import backend
+from keras_attn import backend, checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.layers.registry import attention_block
@@ -76,7 +76,7 @@ class FeatureAct(FeatureMapLayer):
 
     def __init__(self, ratio=4, activation=None, **kwargs):
         super().__init__(**kwargs)
-        self.ratio = self.check_positive("ratio", ratio)
+        self.ratio = checks.positive("ratio", ratio)
         self.activation = (
             None if activation is None else keras.activations.get(activation)
         )

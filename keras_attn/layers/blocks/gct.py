@@ -1,6 +1,7 @@
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer, is_number
+from keras_attn import checks
+from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.registry import attention_block
 
 
@@ -52,17 +53,9 @@ class GCT(FeatureMapLayer):
 
     def __init__(self, norm="l2", epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
-        if norm not in ("l1", "l2"):
-            raise ValueError(
-                f"`norm` must be 'l1' or 'l2'. Received: norm={norm!r}"
-            )
-        if not is_number(epsilon) or epsilon <= 0:
-            raise ValueError(
-                "`epsilon` must be above 0: it is all that a flat image is "
-                f"divided by. Received: epsilon={epsilon!r}"
-            )
-        self.norm = norm
-        self.epsilon = epsilon
+        self.norm = checks.one_of("norm", norm, ("l1", "l2"))
+        # It is all that a flat image is divided by.
+        self.epsilon = checks.number("epsilon", epsilon, above=0)
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 from keras_attn.layers.parts.batch_normalization import normalization_names
 from keras_attn.layers.parts.initializers import FanInUniform
@@ -86,15 +87,10 @@ class GSoP(FeatureMapLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if mode not in ("channel", "position"):
-            raise ValueError(
-                "`mode` must be 'channel' or 'position'. "
-                f"Received: mode={mode!r}"
-            )
-        self.dim = self.check_positive("dim", dim)
-        self.mode = mode
-        self.strides = self.check_positive("strides", strides)
-        self.grid = self.check_positive("grid", grid)
+        self.dim = checks.positive("dim", dim)
+        self.mode = checks.one_of("mode", mode, ("channel", "position"))
+        self.strides = checks.positive("strides", strides)
+        self.grid = checks.positive("grid", grid)
         self.identity_start = identity_start
 
     def build(self, input_shape):

@@ -1,3 +1,4 @@
+from keras_attn import checks
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
@@ -56,8 +57,8 @@ class SE(ChannelAttention):
         **kwargs,
     ):
         super().__init__(identity_start, **kwargs)
-        self.ratio = self.check_positive("ratio", ratio)
-        self.divisor = self.check_positive("divisor", divisor)
+        self.ratio = checks.positive("ratio", ratio)
+        self.divisor = checks.positive("divisor", divisor)
         self.use_bias = use_bias
 
     def build(self, input_shape):

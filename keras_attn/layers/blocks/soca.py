@@ -1,5 +1,6 @@
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
@@ -68,9 +69,9 @@ class SOCA(ChannelAttention):
         **kwargs,
     ):
         super().__init__(identity_start, **kwargs)
-        self.ratio = self.check_positive("ratio", ratio)
-        self.iterations = self.check_positive("iterations", iterations)
-        self.max_size = self.check_positive("max_size", max_size)
+        self.ratio = checks.positive("ratio", ratio)
+        self.iterations = checks.positive("iterations", iterations)
+        self.max_size = checks.positive("max_size", max_size)
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_attn.layers.base import is_number
+from keras_attn import checks
 from keras_attn.layers.parts.batch_normalization import (
     BatchNormalization,
     normalization_names,
@@ -67,17 +67,13 @@ class SRM(ChannelAttention):
         **kwargs,
     ):
         super().__init__(identity_start, **kwargs)
-        if not is_number(epsilon) or epsilon <= 0:
-            raise ValueError(
-                "`epsilon` must be above 0: the root of a variance of 0 has "
-                f"no gradient. Received: epsilon={epsilon!r}"
-            )
         if self.identity_start and not zero_start:
             raise ValueError(
                 "`identity_start=True` needs `zero_start=True`. "
                 f"Received: zero_start={zero_start!r}"
             )
-        self.epsilon = epsilon
+        # The root of a variance of 0 has no gradient.
+        self.epsilon = checks.number("epsilon", epsilon, above=0)
         self.zero_start = zero_start
 
     def build(self, input_shape):

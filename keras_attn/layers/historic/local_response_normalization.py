@@ -2,7 +2,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer, is_number
+from keras_attn import checks
+from keras_attn.layers.base import FeatureMapLayer
 
 CONVENTIONS = ("tensorflow", "torch")
 
@@ -61,28 +62,12 @@ class LocalResponseNormalization(FeatureMapLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.check_positive("size", size)
-        for name, value in {"alpha": alpha, "beta": beta}.items():
-            if not is_number(value) or value < 0:
-                raise ValueError(
-                    f"`{name}` must be a number from 0. "
-                    f"Received: {name}={value!r}"
-                )
-        if not is_number(k) or k <= 0:
-            raise ValueError(
-                "`k` must be a positive number, or zeros would be divided by "
-                f"zero. Received: k={k!r}"
-            )
-        if convention not in CONVENTIONS:
-            raise ValueError(
-                f"`convention` must be one of {CONVENTIONS}. "
-                f"Received: convention={convention!r}"
-            )
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
-        self.convention = convention
+        self.size = checks.positive("size", size)
+        self.alpha = checks.number("alpha", alpha, least=0)
+        self.beta = checks.number("beta", beta, least=0)
+        # Zeros are divided by it.
+        self.k = checks.number("k", k, above=0)
+        self.convention = checks.one_of("convention", convention, CONVENTIONS)
 
     def build(self, input_shape):
         self.static_channels(input_shape)

@@ -1,6 +1,6 @@
 import keras
 
-from keras_attn import backend
+from keras_attn import backend, checks
 from keras_attn.layers.base import FeatureMapLayer
 
 
@@ -51,10 +51,10 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
 
     def __init__(self, pool_size=2, strides=None, padding=0, **kwargs):
         super().__init__(**kwargs)
-        self.pool_size = self.check_pair("pool_size", pool_size, 1)
+        self.pool_size = checks.pair("pool_size", pool_size)
         strides = self.pool_size if strides is None else strides
-        self.strides = self.check_pair("strides", strides, 1)
-        self.padding = self.check_pair("padding", padding, 0)
+        self.strides = checks.pair("strides", strides)
+        self.padding = checks.pair("padding", padding, 0)
         sides = zip(self.padding, self.pool_size, strict=True)
         if any(2 * pixels > size for pixels, size in sides):
             raise ValueError(

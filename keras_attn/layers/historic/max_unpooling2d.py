@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 
 COLLISIONS = ("add", "overwrite")
@@ -54,15 +55,10 @@ class MaxUnpooling2D(FeatureMapLayer):
 
     def __init__(self, output_size=None, collisions="add", **kwargs):
         super().__init__(**kwargs)
-        if output_size is not None:
-            output_size = self.check_pair("output_size", output_size, 1)
-        if collisions not in COLLISIONS:
-            raise ValueError(
-                f"`collisions` must be one of {COLLISIONS}. "
-                f"Received: collisions={collisions!r}"
-            )
-        self.output_size = output_size
-        self.collisions = collisions
+        self.output_size = checks.pair(
+            "output_size", output_size, optional=True
+        )
+        self.collisions = checks.one_of("collisions", collisions, COLLISIONS)
         self.input_spec = None
 
     def build(self, inputs_shape, like_shape=None):

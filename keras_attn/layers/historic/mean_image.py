@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 
 
@@ -154,9 +155,9 @@ def _batches(data, batch_size):
         for index in range(data.num_batches):
             yield data[index]
         return
-    if batch_size is None:
-        batch_size = 32
-    FeatureMapLayer.check_positive("batch_size", batch_size)
+    batch_size = checks.positive(
+        "batch_size", 32 if batch_size is None else batch_size
+    )
     for start in range(0, data.shape[0], batch_size):
         yield data[start : start + batch_size]
 

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.layers.base import FeatureMapLayer
 
 
@@ -55,8 +56,8 @@ class TenCrop(FeatureMapLayer):
 
     def __init__(self, height, width, data_format=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
-        self.height = self.check_positive("height", height)
-        self.width = self.check_positive("width", width)
+        self.height = checks.positive("height", height)
+        self.width = checks.positive("width", width)
 
     def build(self, input_shape):
         self._check_size(input_shape)

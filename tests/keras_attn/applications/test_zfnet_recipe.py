@@ -328,7 +328,7 @@ class TestPredictTenCrops:
         ("kwargs", "message"),
         [
             ({"batch_size": 0}, "`batch_size` must be a positive integer"),
-            ({"size": 0}, "`size` must be an integer from 1, or a pair"),
+            ({"size": 0}, "`size` must be a positive integer or a pair"),
             ({"size": (8, 3)}, "as large as a crop, 8 x 3 pixels"),
             ({"images": random(7, 6, 2)}, r"four axes. .* shape \(7, 6, 2\)"),
             ({"images": random(0, 7, 6, 2)}, "at least one image"),

@@ -147,9 +147,9 @@ def test_dropout_acts_in_training_only():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"merge": "sum"}, "`merge` must be one of .'attention', 'average'"),
+        ({"merge": "sum"}, "`merge` must be one of 'attention', 'average'"),
         ({"filters": 0}, "`filters` must be a positive integer"),
-        ({"dropout": 2.0}, "`dropout` must be in"),
+        ({"dropout": 2.0}, r"`dropout` must be a number in \[0, 1\)"),
     ],
 )
 def test_refuses(kwargs, message):

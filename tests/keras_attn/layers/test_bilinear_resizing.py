@@ -133,9 +133,15 @@ def test_a_large_size_is_as_exact_as_a_small_one():
         ({"width": 3}, "must both be given, or neither"),
         ({"height": 0, "width": 3}, "`height` must be a positive integer"),
         ({"height": 3, "width": 2.5}, "`width` must be a positive integer"),
-        ({"scale_factor": 0}, "`scale_factor` must be a positive number"),
-        ({"scale_factor": "1"}, "`scale_factor` must be a positive number"),
-        ({"scale_factor": True}, "`scale_factor` must be a positive number"),
+        ({"scale_factor": 0}, r"`scale_factor` must be a number in \(0, inf\)"),
+        (
+            {"scale_factor": "1"},
+            r"`scale_factor` must be a number in \(0, inf\)",
+        ),
+        (
+            {"scale_factor": True},
+            r"`scale_factor` must be a number in \(0, inf\)",
+        ),
         (
             {"height": 3, "width": 3, "scale_factor": 2},
             "either `height` and `width`, or `scale_factor`",

@@ -72,7 +72,7 @@ def test_refuses_what_is_no_positive_integer(value):
 
 @pytest.mark.parametrize("value", ["upper", None])
 def test_refuses_another_triangle(value):
-    message = "`triangle` must be 'row' or 'column'. Received: triangle="
+    message = "`triangle` must be one of 'row', 'column'. Received: triangle="
     with pytest.raises(ValueError, match=message):
         CovariancePooling(triangle=value)
 

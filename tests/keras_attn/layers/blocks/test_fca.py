@@ -75,7 +75,9 @@ def test_refuses_other_frequencies(value):
 
 
 def test_refuses_a_transform_below_the_grid():
-    with pytest.raises(ValueError, match="`dct_size` must be 7 at least"):
+    with pytest.raises(
+        ValueError, match="`dct_size` must be an integer from 7"
+    ):
         FCA(dct_size=6)
 
 

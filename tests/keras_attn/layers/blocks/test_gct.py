@@ -38,5 +38,5 @@ def test_refuses_another_norm():
 
 @pytest.mark.parametrize("value", [0.0, -1e-5])
 def test_refuses_an_epsilon_that_is_none(value):
-    with pytest.raises(ValueError, match="`epsilon` must be above 0"):
+    with pytest.raises(ValueError, match=r"`epsilon` must be a number in \(0,"):
         GCT(epsilon=value)

@@ -161,7 +161,7 @@ def test_refuses_what_is_no_positive_integer(argument, value):
 
 @pytest.mark.parametrize("mode", ["spatial", None])
 def test_refuses_another_mode(mode):
-    message = "`mode` must be 'channel' or 'position'. Received: mode="
+    message = "`mode` must be one of 'channel', 'position'. Received: mode="
     with pytest.raises(ValueError, match=message):
         GSoP(mode=mode)
 

@@ -51,9 +51,9 @@ def test_the_paper_does_not_divide_by_the_size():
     ("kwargs", "message"),
     [
         ({"size": 0}, "`size` must be a positive integer"),
-        ({"alpha": -1.0}, "`alpha` must be a number from 0"),
-        ({"beta": float("nan")}, "`beta` must be a number from 0"),
-        ({"k": 0.0}, "`k` must be a positive number"),
+        ({"alpha": -1.0}, r"`alpha` must be a number in \[0, inf\)"),
+        ({"beta": float("nan")}, r"`beta` must be a number in \[0, inf\)"),
+        ({"k": 0.0}, r"`k` must be a number in \(0, inf\)"),
         ({"convention": "caffe"}, "`convention` must be one of"),
     ],
 )

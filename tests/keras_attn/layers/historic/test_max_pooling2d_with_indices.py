@@ -138,9 +138,9 @@ def test_half_precision_keeps_the_indices(dtype):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0,), "`pool_size` must be an integer from 1"),
-        (((2, 2, 2),), "`pool_size` must be an integer from 1"),
-        ((2, 0), "`strides` must be an integer from 1"),
+        ((0,), "`pool_size` must be a positive integer or a pair"),
+        (((2, 2, 2),), "`pool_size` must be a positive integer or a pair"),
+        ((2, 0), "`strides` must be a positive integer or a pair"),
         ((2, 2, -1), "`padding` must be an integer from 0"),
         ((2, 2, "same"), "`padding` must be an integer from 0"),
         ((3, 2, 2), "at most half of `pool_size`"),

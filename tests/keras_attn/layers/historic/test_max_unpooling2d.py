@@ -93,7 +93,10 @@ def test_leaves_out_what_belongs_nowhere():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"output_size": 0}, "`output_size` must be an integer from 1"),
+        (
+            {"output_size": 0},
+            "`output_size` must be a positive integer or a pair",
+        ),
         ({"collisions": "max"}, "`collisions` must be one of"),
     ],
 )

@@ -215,7 +215,7 @@ def test_keeps_no_tensor():
         ((0, 3), "`height` must be a positive integer. Received: height=0"),
         ((3, 2.5), "`width` must be a positive integer. Received: width=2.5"),
         ((3, True), "`width` must be a positive integer"),
-        ((3, 3, "last"), "`data_format` must be 'channels_first' or"),
+        ((3, 3, "last"), "`data_format` must be one of 'channels_first', "),
     ],
 )
 def test_refuses(arguments, message):
