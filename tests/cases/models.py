@@ -10,7 +10,7 @@ from keras_attn.applications import (
     ViT,
     ZFNet,
 )
-from keras_attn.applications import _deeplab_graph as deeplab_graph
+from keras_attn.applications.deeplab import graph as deeplab_graph
 from tests.contracts import ModelCase
 
 FERNET = ModelCase(

@@ -5,7 +5,7 @@ from importlib import resources
 import keras
 import numpy as np
 
-from keras_attn.applications._classes import most_probable
+from keras_attn.applications.common.classes import most_probable
 
 # Mean and standard deviation of ImageNet's colours, for images in [0, 1].
 MEAN = (0.485, 0.456, 0.406)

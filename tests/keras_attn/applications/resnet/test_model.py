@@ -53,7 +53,7 @@ class TestReference:
     def model(self, name, bottleneck, attention):
         """Returns few blocks a stage, with the golden's weights."""
         blocks = (2 if "timm" in name else 1, 1, 1, 1)
-        model = resnet._resnet(0, bottleneck, blocks, 0)(
+        model = resnet.model._resnet(0, bottleneck, blocks, 0)(
             input_shape=(64, 63, 3),
             classes=5,
             classifier_activation=None,

@@ -1,6 +1,6 @@
 """What the weights of DeepLab and VGG16 are called in PyTorch."""
 
-from keras_attn.applications._deeplab_graph import SKIPS, STAGES
+from keras_attn.applications.deeplab.graph import SKIPS, STAGES
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import subsampled, subsampled_units
 

@@ -2,8 +2,7 @@
 
 import keras
 
-from keras_attn.applications import _arguments as arguments
-from keras_attn.applications import _blocks as blocks
+from keras_attn.applications.common import arguments, blocks
 from keras_attn.layers.covariance_pooling import CovariancePooling
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.parts.initializers import FanOutNormal

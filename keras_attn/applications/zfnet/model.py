@@ -6,16 +6,15 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from keras_attn.applications import _arguments as arguments
-from keras_attn.applications import _blocks as blocks
-from keras_attn.applications._imagenet import MEAN, centered
-from keras_attn.applications._imagenet import (
+from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.common.imagenet import MEAN, centered
+from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,
 )
-from keras_attn.applications._zfnet_recipe import (
+from keras_attn.applications.zfnet.recipe import (
     FilterRMSConstraint as FilterRMSConstraint,
 )
-from keras_attn.applications._zfnet_recipe import (
+from keras_attn.applications.zfnet.recipe import (
     predict_ten_crops as predict_ten_crops,
 )
 from keras_attn.layers import LocalResponseNormalization

@@ -1,12 +1,12 @@
 """Vision Transformers, in the form of Google and timm, or of lucidrains."""
 
-from keras_attn.applications import _vit_graph as graph
-from keras_attn.applications._imagenet import centered
-from keras_attn.applications._imagenet import (
+from keras_attn.applications.common.imagenet import centered
+from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,
 )
-from keras_attn.applications._vit_layout import layout_map as layout_map
-from keras_attn.applications._vit_names import torch_names as torch_names
+from keras_attn.applications.vit import graph
+from keras_attn.applications.vit.layout import layout_map as layout_map
+from keras_attn.applications.vit.names import torch_names as torch_names
 
 
 def ViT(

@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 
-from keras_attn.applications import _arguments as arguments
-from keras_attn.applications import _blocks as blocks
-from keras_attn.applications._classes import most_probable
+from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.common.classes import most_probable
 from keras_attn.layers import FeatureAct
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D

@@ -5,7 +5,7 @@ import itertools
 
 import keras
 
-from keras_attn.applications import _arguments as arguments
+from keras_attn.applications.common import arguments
 from keras_attn.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_attn.layers.parts.class_token import ClassToken
 from keras_attn.layers.parts.conv2d import Conv2D

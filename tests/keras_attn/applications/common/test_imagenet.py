@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attn.applications import _imagenet, resnet
+from keras_attn.applications import resnet
+from keras_attn.applications.common import imagenet
 
 
 class TestPreprocessInput:
     def test_normalises_each_colour(self):
         x = np.arange(24, dtype="uint8").reshape(1, 2, 4, 3)
         y = resnet.preprocess_input(x, "channels_last")
-        expected = (x / 255.0 - _imagenet.MEAN) / _imagenet.STD
+        expected = (x / 255.0 - imagenet.MEAN) / imagenet.STD
         assert y.dtype == "float32"
         np.testing.assert_allclose(y, expected, rtol=1e-5)
         first = resnet.preprocess_input(
@@ -39,7 +40,7 @@ class TestDecodePredictions:
         assert best == [[(wordnet, name, 1.0)]]
 
     def test_the_classes_are_in_the_order_of_their_ids(self):
-        ids, names = _imagenet._classes()
+        ids, names = imagenet._classes()
         assert len(ids) == len(names) == 1000
         assert list(ids) == sorted(set(ids))
         assert all(i[0] == "n" and len(i) == 9 for i in ids)

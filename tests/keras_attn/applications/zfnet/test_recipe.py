@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attn.applications._zfnet_recipe import (
+from keras_attn.applications.zfnet.recipe import (
     FilterRMSConstraint,
     predict_ten_crops,
 )

@@ -3,13 +3,12 @@
 import keras
 import numpy as np
 
-from keras_attn.applications import _arguments as arguments
-from keras_attn.applications import _blocks as blocks
-from keras_attn.applications import _deeplab_graph as graph
-from keras_attn.applications._deeplab_names import torch_names as torch_names
-from keras_attn.applications._multipliers import SGD as SGD
-from keras_attn.applications._segmentation import MeanIoU as MeanIoU
-from keras_attn.applications._segmentation import (
+from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.deeplab import graph
+from keras_attn.applications.deeplab.multipliers import SGD as SGD
+from keras_attn.applications.deeplab.names import torch_names as torch_names
+from keras_attn.applications.deeplab.segmentation import MeanIoU as MeanIoU
+from keras_attn.applications.deeplab.segmentation import (
     SegmentationCrossentropy as SegmentationCrossentropy,
 )
 from keras_attn.layers import AttentionToScale, BilinearResizing

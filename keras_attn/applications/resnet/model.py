@@ -1,14 +1,14 @@
 """ResNets with a slot for attention, in torchvision's form."""
 
-from keras_attn.applications import _resnet_graph as graph
-from keras_attn.applications._imagenet import (
+from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,
 )
-from keras_attn.applications._imagenet import (
+from keras_attn.applications.common.imagenet import (
     preprocess_input as preprocess_input,
 )
-from keras_attn.applications._resnet_names import torch_names as torch_names
-from keras_attn.applications._slots import Slots
+from keras_attn.applications.resnet import graph
+from keras_attn.applications.resnet.names import torch_names as torch_names
+from keras_attn.applications.resnet.slots import Slots
 
 _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
 
