@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "exporting": {"backend"},
 }
 # Modules of the root that know no room, and that each room may import.
-GROUND = {"extras"}
+GROUND = {"checks", "extras"}
 BACKENDS = {"tensorflow", "torch", "jax"}
 REQUIRED = {"keras", "numpy", "keras_attn"}
 # Imported inside of functions only, by who needs them; the first is the one

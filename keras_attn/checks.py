@@ -1,0 +1,113 @@
+"""Checks of arguments: each returns the argument, or raises a ValueError.
+
+The message has the rule, what was received, and `fix`, if there is one. A
+boolean is no number. Numbers of NumPy are returned as Python's, so that they
+can be saved in a configuration.
+"""
+
+import difflib
+from collections.abc import Iterable
+from math import inf
+from numbers import Integral, Real
+from typing import Any
+
+
+def integer(
+    name: str, value: Any, least: int, *, optional: bool = False, fix: str = ""
+) -> Any:
+    """Returns an argument that must be an integer, at least `least`.
+
+    If it is `optional`, it may be `None`. This holds for each check.
+    """
+    if optional and value is None:
+        return None
+    if not _is_integer(value, least):
+        raise _error(name, value, _integers(least), optional, fix)
+    return int(value)
+
+
+def positive(
+    name: str, value: Any, *, optional: bool = False, fix: str = ""
+) -> Any:
+    """Returns an argument that must be a positive integer."""
+    return integer(name, value, 1, optional=optional, fix=fix)
+
+
+def pair(
+    name: str,
+    value: Any,
+    least: int = 1,
+    *,
+    optional: bool = False,
+    fix: str = "",
+) -> Any:
+    """Returns an argument that must be an integer or two, as a tuple of two."""
+    if optional and value is None:
+        return None
+    sides = value if isinstance(value, (list, tuple)) else (value, value)
+    if len(sides) != 2 or not all(_is_integer(side, least) for side in sides):
+        rule = f"{_integers(least)} or a pair of them"
+        raise _error(name, value, rule, optional, fix)
+    return tuple(int(side) for side in sides)
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    above: float = -inf,
+    least: float = -inf,
+    below: float = inf,
+    most: float = inf,
+    optional: bool = False,
+    fix: str = "",
+) -> Any:
+    """Returns an argument that must be a finite number within bounds."""
+    if optional and value is None:
+        return None
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    # What is infinite or NaN fails the first of these.
+    if not (is_real and above < value < below and least <= value <= most):
+        low = f"({above}" if least == -inf else f"[{least}"
+        high = f"{below})" if most == inf else f"{most}]"
+        rule = f"a number in {low}, {high}"
+        raise _error(name, value, rule, optional, fix)
+    return value if isinstance(value, (int, float)) else float(value)
+
+
+def share(
+    name: str, value: Any, *, optional: bool = False, fix: str = ""
+) -> Any:
+    """Returns an argument that must be a number in [0, 1)."""
+    return number(name, value, least=0, below=1, optional=optional, fix=fix)
+
+
+def one_of(
+    name: str, value: Any, allowed: Iterable[str | None], *, fix: str = ""
+) -> Any:
+    """Returns an argument that must be one of some strings, or `None`."""
+    allowed = list(allowed)
+    if isinstance(value, str | None) and value in allowed:
+        return value
+    known = {each.lower(): each for each in allowed if each is not None}
+    near = difflib.get_close_matches(str(value).lower(), known, 1)
+    meant = f"Did you mean {known[near[0]]!r}?" if near else ""
+    rule = f"one of {', '.join(map(repr, allowed))}"
+    raise _error(name, value, rule, False, f"{meant} {fix}".strip())
+
+
+def _is_integer(value: Any, least: int) -> bool:
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_integer and value >= least
+
+
+def _integers(least: int) -> str:
+    return "a positive integer" if least == 1 else f"an integer from {least}"
+
+
+def _error(
+    name: str, value: Any, rule: str, optional: bool, fix: str
+) -> ValueError:
+    rule += " or None" if optional else ""
+    message = f"`{name}` must be {rule}. Received: {name}={value!r}"
+    return ValueError(f"{message}. {fix}" if fix else message)
