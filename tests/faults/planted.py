@@ -228,7 +228,7 @@ PLANTED = (
         "applications/deeplab/graph.py",
         "(256, 3), (512, 3), (512, 3))",
         "(256, 3), (512, 3), (512, 2))",
-        "tests/keras_attn/applications/deeplab/test_model.py",
+        "tests/keras_attn/applications/deeplab/test_graph.py",
         "test_",
     ),
     Fault(

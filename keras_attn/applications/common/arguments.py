@@ -1,9 +1,14 @@
 """The eight arguments that every model takes, checked in one place."""
 
+import dataclasses
 import os
+from numbers import Integral
+from typing import Any
 
 import keras
 
+from keras_attn import checks
+from keras_attn.applications.common.images import channel_axis
 from keras_attn.weights.convert import load
 from keras_attn.weights.files import SUFFIXES
 from keras_attn.weights.keras_files import load_keras
@@ -11,25 +16,27 @@ from keras_attn.weights.keras_files import load_keras
 _KERAS_FILES = (".weights.h5", ".h5", ".keras")
 
 
-def check_top(include_top, pooling, classes, classifier_activation):
-    """Checks what concerns the end of a model."""
-    if pooling not in (None, "avg", "max"):
-        raise ValueError(
-            "`pooling` must be None, 'avg' or 'max'. "
-            f"Received: pooling={pooling!r}"
-        )
-    if include_top and pooling is not None:
-        raise ValueError(
-            "`pooling` takes the place of the classifier: pass "
-            f"`include_top=False` with it. Received: pooling={pooling!r}, "
-            f"include_top={include_top}"
-        )
-    if include_top and (not isinstance(classes, int) or classes < 1):
-        raise ValueError(
-            f"`classes` must be a positive integer. Received: classes={classes}"
-        )
-    # Raises for names that Keras does not know.
-    keras.activations.get(classifier_activation)
+@dataclasses.dataclass
+class Top:
+    """What a model ends in: four of the arguments, checked."""
+
+    include_top: bool
+    pooling: str | None
+    classes: int
+    classifier_activation: Any
+
+    def __post_init__(self):
+        checks.one_of("pooling", self.pooling, (None, "avg", "max"))
+        if self.include_top and self.pooling is not None:
+            raise ValueError(
+                "`pooling` takes the place of the classifier: pass "
+                "`include_top=False` with it. Received: "
+                f"pooling={self.pooling!r}, include_top={self.include_top}"
+            )
+        if self.include_top:
+            self.classes = checks.positive("classes", self.classes)
+        # Raises for names that Keras does not know.
+        keras.activations.get(self.classifier_activation)
 
 
 def image_input(input_tensor, input_shape, default_shape, multiple=None):
@@ -43,7 +50,7 @@ def image_input(input_tensor, input_shape, default_shape, multiple=None):
         multiple: Integer that height and width must be multiples of, or
             `None` if they may be any, and unknown.
     """
-    first = keras.config.image_data_format() == "channels_first"
+    first = channel_axis() == 1
     if input_tensor is not None:
         if not keras.utils.is_keras_tensor(input_tensor):
             raise ValueError(
@@ -73,12 +80,10 @@ def image_input(input_tensor, input_shape, default_shape, multiple=None):
     sides = shape[1:] if first else shape[:2]
     if multiple is None:
         rule = "positive integers or None"
-        wrong = any(side is not None and side < 1 for side in sides)
+        wrong = any(side is not None and not _counts(side) for side in sides)
     else:
         rule = f"multiples of {multiple}"
-        wrong = any(
-            side is None or side < 1 or side % multiple for side in sides
-        )
+        wrong = any(not _counts(side) or side % multiple for side in sides)
     if wrong:
         raise ValueError(
             f"Height and width must be {rule}: "
@@ -87,7 +92,7 @@ def image_input(input_tensor, input_shape, default_shape, multiple=None):
             f"Received: input_shape={shape}"
         )
     channels = shape[0] if first else shape[2]
-    if channels is None or channels < 1:
+    if not _counts(channels):
         raise ValueError(
             "The number of channels must be a positive integer; "
             f"`input_shape` is {names}. Received: input_shape={shape}"
@@ -95,9 +100,14 @@ def image_input(input_tensor, input_shape, default_shape, multiple=None):
     return keras.Input(shape) if input_tensor is None else input_tensor
 
 
+def _counts(value):
+    """Whether a value is a number of pixels or channels."""
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_integer and value >= 1
+
+
 def finish(input_tensor, outputs, name, weights):
     """Builds the model, and loads its weights if a file is given."""
-    check_weights(weights)
     inputs = keras.utils.get_source_inputs(input_tensor)
     inputs = inputs[0] if len(inputs) == 1 else inputs
     model = keras.Model(inputs, outputs, name=name)

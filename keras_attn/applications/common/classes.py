@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_attn import checks
+
 # As many names as an error message shows of a long list.
 _SHOWN = 7
 
@@ -16,6 +18,7 @@ def most_probable(preds, names, top, ids=None):
         top: How many classes to return.
         ids: What identifies each class, or `None` for its index.
     """
+    top = checks.positive("top", top)
     ids = range(len(names)) if ids is None else ids
     preds = np.asarray(keras.ops.convert_to_numpy(preds))
     if preds.ndim != 2 or preds.shape[1] != len(names):

@@ -2,10 +2,8 @@
 
 from importlib import resources
 
-import keras
-import numpy as np
-
 from keras_attn.applications.common.classes import most_probable
+from keras_attn.applications.common.images import normalized
 
 # Mean and standard deviation of ImageNet's colours, for images in [0, 1].
 MEAN = (0.485, 0.456, 0.406)
@@ -19,7 +17,8 @@ def preprocess_input(x, data_format=None):
     `std` (0.229, 0.224, 0.225) of ImageNet's red, green and blue.
 
     Args:
-        x: NumPy array or tensor of RGB images, values in [0, 255].
+        x: NumPy array or tensor of an RGB image, or of a batch of them,
+            values in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
 
@@ -27,7 +26,8 @@ def preprocess_input(x, data_format=None):
         The normalised images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If there are not three channels.
+        ValueError: If there are not three or four axes, three channels, or
+            if `data_format` is neither.
 
     Example:
 
@@ -36,29 +36,7 @@ def preprocess_input(x, data_format=None):
     >>> y[0, 0, 0].round(3).tolist()
     [2.249000072479248, 2.428999900817871, 2.640000104904175]
     """
-    return centered(x, data_format, 255.0, MEAN, STD)
-
-
-def centered(x, data_format, scale, mean, std):
-    """Returns `(x / scale - mean) / std`, of each colour its own."""
-    first = (data_format or keras.config.image_data_format()) == (
-        "channels_first"
-    )
-    axis = 1 if first else 3
-    if len(x.shape) != 4 or x.shape[axis] != 3:
-        raise ValueError(
-            "`x` must be a batch of RGB images, three channels at axis "
-            f"{axis}. Received: x.shape={tuple(x.shape)}"
-        )
-    shape = (3, 1, 1) if first else (3,)
-    mean, std = (
-        np.reshape(np.asarray(values, "float32"), shape)
-        for values in (mean, std)
-    )
-    if isinstance(x, np.ndarray):
-        return (x.astype("float32") / np.float32(scale) - mean) / std
-    mean, std = (keras.ops.convert_to_tensor(a) for a in (mean, std))
-    return (keras.ops.cast(x, "float32") / scale - mean) / std
+    return normalized(x, data_format, 255.0, MEAN, STD)
 
 
 def decode_predictions(preds, top=5, class_names=None):

@@ -1,16 +1,16 @@
 """DeepLab-LargeFOV, and attention to scale on top of it."""
 
-from keras_attn.applications.deeplab.model import CLASS_NAMES as CLASS_NAMES
-from keras_attn.applications.deeplab.model import SGD as SGD
-from keras_attn.applications.deeplab.model import DeepLabASC as DeepLabASC
-from keras_attn.applications.deeplab.model import (
-    DeepLabLargeFOV as DeepLabLargeFOV,
-)
-from keras_attn.applications.deeplab.model import MeanIoU as MeanIoU
-from keras_attn.applications.deeplab.model import (
-    SegmentationCrossentropy as SegmentationCrossentropy,
-)
-from keras_attn.applications.deeplab.model import (
+from keras_attn.applications.deeplab.asc import DeepLabASC as DeepLabASC
+from keras_attn.applications.deeplab.images import CLASS_NAMES as CLASS_NAMES
+from keras_attn.applications.deeplab.images import (
     preprocess_input as preprocess_input,
 )
-from keras_attn.applications.deeplab.model import torch_names as torch_names
+from keras_attn.applications.deeplab.large_fov import (
+    DeepLabLargeFOV as DeepLabLargeFOV,
+)
+from keras_attn.applications.deeplab.multipliers import SGD as SGD
+from keras_attn.applications.deeplab.names import torch_names as torch_names
+from keras_attn.applications.deeplab.segmentation import MeanIoU as MeanIoU
+from keras_attn.applications.deeplab.segmentation import (
+    SegmentationCrossentropy as SegmentationCrossentropy,
+)

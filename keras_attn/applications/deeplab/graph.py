@@ -1,9 +1,10 @@
 """The parts that networks of the DeepLab family are built of."""
 
-import itertools
-
 import keras
 
+from keras_attn import checks
+from keras_attn.applications.common import blocks
+from keras_attn.applications.common.images import channel_axis, size_of
 from keras_attn.layers import BilinearResizing
 from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import FanOutNormal, Normal
@@ -16,31 +17,23 @@ STAGE_NAMES = tuple(f"stage{i}" for i in range(1, 6))
 SKIPS = {"image": 8, "stage1": 4, "stage2": 2, "stage3": 1, "stage4": 1}
 SKIP_FILTERS = 128
 SIZES = ("feature", "input")
-FORMS = ("paper", "reference")
-
-
-def check_choice(name, value, allowed):
-    """Checks an argument that is one of some words."""
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {allowed}. Received: {name}={value!r}"
-        )
 
 
 def scale_names(scales):
     """Returns what the outputs of the scales are called, and checks them."""
-    is_list = isinstance(scales, (list, tuple)) and len(scales) > 1
-    if (
-        not is_list
-        or not all(isinstance(s, (int, float)) and 0 < s <= 1 for s in scales)
-        or list(scales) != sorted(set(scales), reverse=True)
-    ):
+    try:
+        values = [
+            checks.number("scales", scale, above=0, most=1) for scale in scales
+        ]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) < 2 or values != sorted(set(values), reverse=True):
         raise ValueError(
             "`scales` must be two or more numbers in (0, 1], from the largest "
             f"to the smallest. Received: scales={scales!r}"
         )
     # Without the dot, which PyTorch has a use of its own for.
-    return [f"scale_{scale:g}".replace(".", "_") for scale in scales]
+    return [f"scale_{scale:g}".replace(".", "_") for scale in values]
 
 
 class Backbone:
@@ -56,12 +49,16 @@ class Backbone:
     """
 
     def __init__(self, filters, dropout, average_pooling, skips, form, seed):
-        seeds = itertools.count(1)
+        filters = checks.positive("filters", filters)
+        dropout = checks.share("dropout", dropout)
+        _check_skips(skips)
+        checks.one_of("form", form, ("paper", "reference"))
+        seed = checks.integer("seed", seed, 0, optional=True)
+        # The first is that of the attention.
+        seeds = blocks.seeds_from(None if seed is None else seed + 1)
 
         def drop(name):
-            # Each has another one, or all would drop the same places.
-            own = None if seed is None else seed + next(seeds)
-            return keras.layers.Dropout(dropout, seed=own, name=name)
+            return keras.layers.Dropout(dropout, seed=next(seeds), name=name)
 
         self.stages = [
             _stage(number, *stage) for number, stage in enumerate(STAGES, 1)
@@ -79,8 +76,7 @@ class Backbone:
             drop("fc7_dropout"),
         ]
         self.skips = {source: _skip(source, drop) for source in skips}
-        first = keras.config.image_data_format() == "channels_first"
-        self.join = keras.layers.Concatenate(1 if first else 3, name="features")
+        self.join = keras.layers.Concatenate(channel_axis(), name="features")
 
     def __call__(self, image, scale=None):
         """Returns the features of an image.
@@ -109,7 +105,7 @@ def run(layers, x):
     return x
 
 
-def check_skips(skips):
+def _check_skips(skips):
     """Checks what is to join `fc7`."""
     if (
         not isinstance(skips, (list, tuple))
@@ -157,8 +153,7 @@ def resized(image, scale, name, form):
     name = f"image_{name}"
     if form == "paper":
         return BilinearResizing(scale_factor=scale, name=name)(image)
-    first = keras.config.image_data_format() == "channels_first"
-    sides = image.shape[2:] if first else image.shape[1:3]
+    sides = size_of(image)
     if None in sides:
         raise ValueError(
             "`form='reference'` needs a known height and width; with "
@@ -166,15 +161,6 @@ def resized(image, scale, name, form):
             f"Received: input_shape={tuple(image.shape[1:])}"
         )
     return BilinearResizing(*(int(n * scale) for n in sides), name=name)(image)
-
-
-def activate(x, activation, name):
-    """Applies the activation at the end, over the classes."""
-    if activation == "softmax":
-        axis = 1 if keras.config.image_data_format() == "channels_first" else -1
-        return keras.layers.Softmax(axis, dtype="float32", name=name)(x)
-    # float32, so that probabilities sum to 1 in mixed precision.
-    return keras.layers.Activation(activation, dtype="float32", name=name)(x)
 
 
 def _stage(number, filters, count):

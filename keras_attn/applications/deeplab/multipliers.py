@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_attn import checks
+
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class SGD(keras.optimizers.SGD):
@@ -63,16 +65,16 @@ class SGD(keras.optimizers.SGD):
         if multipliers is None:
             multipliers = {"classifier": 10}
         if not isinstance(multipliers, dict) or not all(
-            isinstance(name, str)
-            and isinstance(value, (int, float))
-            and value >= 0
-            for name, value in multipliers.items()
+            isinstance(name, str) for name in multipliers
         ):
             raise ValueError(
                 "`multipliers` must be a dict of names of layers to "
                 f"non-negative numbers. Received: multipliers={multipliers!r}"
             )
-        self.multipliers = dict(multipliers)
+        self.multipliers = {
+            name: checks.number(f"multipliers[{name!r}]", value, least=0)
+            for name, value in multipliers.items()
+        }
         self._factors = None
 
     def build(self, variables):

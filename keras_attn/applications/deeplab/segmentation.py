@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attn import checks
 from keras_attn.ops.interpolation import nearest
 
 
@@ -69,9 +70,12 @@ class SegmentationCrossentropy(keras.losses.Loss):
             )
         self.from_logits = from_logits
         self.ignore_label = ignore_label
-        self.class_weights = (
-            None if class_weights is None else [float(w) for w in class_weights]
-        )
+        if class_weights is not None:
+            class_weights = [
+                checks.number("class_weights", weight, least=0)
+                for weight in class_weights
+            ]
+        self.class_weights = class_weights
         self.data_format = data_format or keras.config.image_data_format()
 
     def call(self, y_true, y_pred):
@@ -160,7 +164,7 @@ class MeanIoU(keras.metrics.MeanIoU):
         dtype=None,
     ):
         super().__init__(
-            num_classes,
+            checks.positive("num_classes", num_classes),
             name=name,
             dtype=dtype,
             ignore_class=ignore_label,

@@ -9,4 +9,4 @@ from keras_attn.applications.fernet.model import (
 from keras_attn.applications.fernet.model import (
     preprocess_input as preprocess_input,
 )
-from keras_attn.applications.fernet.model import torch_names as torch_names
+from keras_attn.applications.fernet.names import torch_names as torch_names

@@ -1,15 +1,14 @@
 """FERNet: facial expressions, by convolutions and FeatureAct blocks."""
 
 import keras
-import numpy as np
 
+from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
 from keras_attn.applications.common.classes import most_probable
+from keras_attn.applications.common.images import normalized
 from keras_attn.layers import FeatureAct
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
-from keras_attn.weights import register_names
-from keras_attn.weights.layouts import flattened
 
 # The order of the labels 0 to 6 in the FER2013 data set.
 CLASS_NAMES = (
@@ -92,8 +91,9 @@ def FERNet(
     >>> tuple(model.predict(np.zeros((2, 48, 48, 1)), verbose=0).shape)
     (2, 7)
     """
-    arguments.check_top(include_top, pooling, classes, classifier_activation)
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
     arguments.check_weights(weights)
+    ratio = checks.positive("ratio", ratio)
     if embeddings and not include_top:
         raise ValueError(
             "`embeddings` are taken inside the top: pass `include_top=True`. "
@@ -106,7 +106,7 @@ def FERNet(
     for stage, filters in enumerate(STAGES, start=1):
         x = _stage(x, filters, f"stage{stage}", ratio, attention_activation)
     if include_top:
-        x = _top(x, embeddings, classes, classifier_activation)
+        x = _top(x, top, embeddings)
     else:
         x = blocks.pool_features(x, pooling)
     return arguments.finish(input_tensor, x, name, weights)
@@ -120,7 +120,7 @@ def _stage(x, filters, name, ratio, activation):
     return FeatureAct(ratio, activation, name=name)(x)
 
 
-def _top(x, embeddings, classes, activation):
+def _top(x, top, embeddings):
     """Linear layers with batch normalisation, on the logits too."""
     x = keras.layers.Flatten(name="flatten")(x)
     for units, name in ((256, "hidden"), (128, "embedding")):
@@ -129,12 +129,9 @@ def _top(x, embeddings, classes, activation):
         if embeddings and name == "embedding":
             return x
         x = keras.layers.ReLU(name=f"{name}_relu")(x)
-    x = blocks.dense(x, classes, "classifier")
+    x = blocks.dense(x, top.classes, "classifier")
     x = blocks.batch_norm(x, "logits")
-    # float32, so that probabilities sum to 1 in mixed precision.
-    return keras.layers.Activation(
-        activation, dtype="float32", name="predictions"
-    )(x)
+    return blocks.activate(x, top.classifier_activation)
 
 
 def preprocess_input(x, data_format=None):
@@ -144,11 +141,17 @@ def preprocess_input(x, data_format=None):
     one of grey images in PyTorch.
 
     Args:
-        x: NumPy array or tensor of images, values in [0, 255].
-        data_format: Accepted as in `keras.applications`; has no effect.
+        x: NumPy array or tensor of an image, or of a batch of them, with any
+            number of channels, values in [0, 255].
+        data_format: `"channels_last"` or `"channels_first"`. Has no effect,
+            as all channels are scaled alike.
 
     Returns:
         The scaled images; a new float32 array for NumPy input.
+
+    Raises:
+        ValueError: If there are not three or four axes, or if `data_format`
+            is neither.
 
     Example:
 
@@ -156,10 +159,7 @@ def preprocess_input(x, data_format=None):
     >>> float(keras_attn.applications.fernet.preprocess_input(x)[0, 0, 0, 0])
     0.20000000298023224
     """
-    del data_format
-    if isinstance(x, np.ndarray):
-        return x.astype("float32") / np.float32(255)
-    return keras.ops.cast(x, "float32") / 255.0
+    return normalized(x, data_format, 255.0)
 
 
 def decode_predictions(preds, top=5, class_names=None):
@@ -185,29 +185,3 @@ def decode_predictions(preds, top=5, class_names=None):
     """
     names = CLASS_NAMES if class_names is None else tuple(class_names)
     return most_probable(preds, names, top)
-
-
-@register_names
-def torch_names(model):
-    """Returns the reference network's names, if the model is a FERNet."""
-    layers = {layer.name: layer for layer in model.layers}
-    last = layers.get(f"stage{len(STAGES)}")
-    if not isinstance(last, FeatureAct):
-        return None
-    names = []
-    for stage in range(len(STAGES)):
-        for i, suffix in ((1, ""), (2, "b")):
-            block = layers[f"stage{stage + 1}_conv{i}"]
-            names.append((f"conv{stage}{suffix}", block.convolution))
-            names.append((f"bn{stage}{suffix}", block.normalization))
-        names.append((f"fact{stage}", layers[f"stage{stage + 1}"]))
-    if "hidden" in layers:
-        rows = flattened(*last.size, STAGES[-1])
-        names.append(("classifier.1", layers["hidden"], {"weight": rows}))
-    else:
-        names.append(("classifier.1", None))
-    # Between these, the reference counts its activations.
-    top = {2: "hidden_bn", 4: "embedding", 5: "embedding_bn"}
-    for index, name in {**top, 7: "classifier", 8: "logits"}.items():
-        names.append((f"classifier.{index}", layers.get(name)))
-    return names

@@ -1,8 +1,11 @@
 """The graph that all ResNets are, of stages of residual blocks."""
 
-import keras
+import dataclasses
+from collections.abc import Sequence
 
+from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.common.images import channel_axis
 from keras_attn.layers.covariance_pooling import CovariancePooling
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.parts.initializers import FanOutNormal
@@ -10,43 +13,52 @@ from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 from keras_attn.layers.parts.residual_add import ResidualAdd
 
 
-def build(
-    input_tensor,
-    input_shape,
-    default_shape,
-    *,
-    stem,
-    filters,
-    counts,
-    bottleneck,
-    slots,
-    top,
-    name,
-    weights,
-):
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """What a ResNet is made of.
+
+    Attributes:
+        side: Height and width of an image, unless they are given.
+        kernel_size: Of the first convolution; a pooling follows one of 7.
+        filters: Of the 3x3 convolutions of each stage.
+        blocks: How many each stage has.
+        bottleneck: Whether these are 1x1, 3x3 and 1x1.
+        head: `"average"` or `"covariance"`.
+    """
+
+    side: int
+    kernel_size: int
+    filters: Sequence[int]
+    blocks: Sequence[int]
+    bottleneck: bool
+    head: str
+
+    def __post_init__(self):
+        checks.one_of("head", self.head, ("average", "covariance"))
+
+
+def build(input_tensor, input_shape, architecture, slots, top, name, weights):
     """Returns a model, after all arguments were checked."""
-    include_top, pooling, classes, classifier_activation, head = top
-    arguments.check_top(include_top, pooling, classes, classifier_activation)
     arguments.check_weights(weights)
-    _check_head(head)
+    side, size = architecture.side, architecture.kernel_size
     input_tensor = arguments.image_input(
-        input_tensor, input_shape, default_shape
+        input_tensor, input_shape, (side, side, 3)
     )
-    units, size = stem
     x = slots.before_convolution(input_tensor, 1, "stem")
+    filters = architecture.filters
     if size == 7:
-        x = _convolution(x, units, size, 2, "stem_conv")
+        x = _convolution(x, filters[0], size, 2, "stem_conv")
         x = MaxPooling2D(3, 2, padding=1, name="stem")(x)
     else:
-        x = _convolution(x, units, size, 1, "stem")
+        x = _convolution(x, filters[0], size, 1, "stem")
     for stage, (units, count) in enumerate(
-        zip(filters, counts, strict=True), start=1
+        zip(filters, architecture.blocks, strict=True), start=1
     ):
-        x = _stage(x, units, count, stage, bottleneck, slots)
-    if include_top:
-        x = _top(x, head, classes, classifier_activation)
+        x = _stage(x, units, count, stage, architecture.bottleneck, slots)
+    if top.include_top:
+        x = _top(x, architecture.head, top)
     else:
-        x = blocks.pool_features(x, pooling)
+        x = blocks.pool_features(x, top.pooling)
     return arguments.finish(input_tensor, x, name, weights)
 
 
@@ -82,8 +94,7 @@ def _stage(x, filters, count, stage, bottleneck, slots):
                 y, units, size, step, f"{name}_conv{j}", activation
             )
         y = slots.end_branch(y, stage, name, last=i == count)
-        axis = 1 if keras.config.image_data_format() == "channels_first" else 3
-        if strides > 1 or x.shape[axis] != outputs:
+        if strides > 1 or x.shape[channel_axis()] != outputs:
             x = slots.before_convolution(x, stage, f"{name}_shortcut")
             x = _convolution(x, outputs, 1, strides, f"{name}_shortcut", None)
         end = f"stage{stage}" if i == count else name
@@ -91,22 +102,12 @@ def _stage(x, filters, count, stage, bottleneck, slots):
     return x
 
 
-def _check_head(head):
-    if head not in ("average", "covariance"):
-        raise ValueError(
-            f"`head` must be 'average' or 'covariance'. Received: head={head!r}"
-        )
-
-
-def _top(x, head, classes, activation):
+def _top(x, head, top):
     """Pools, and classifies."""
     if head == "covariance":
         x = _convolution(x, 256, 1, 1, "head_conv")
         x = CovariancePooling(name="head")(x)
     else:
         x = blocks.pool_features(x, "avg")
-    x = blocks.dense(x, classes, "classifier")
-    # float32, so that probabilities sum to 1 in mixed precision.
-    return keras.layers.Activation(
-        activation, dtype="float32", name="predictions"
-    )(x)
+    x = blocks.dense(x, top.classes, "classifier")
+    return blocks.activate(x, top.classifier_activation)

@@ -1,13 +1,8 @@
-"""ResNets with a slot for attention, in torchvision's form."""
+"""The ResNets: those of ImageNet by their depth, and those for small images."""
 
-from keras_attn.applications.common.imagenet import (
-    decode_predictions as decode_predictions,
-)
-from keras_attn.applications.common.imagenet import (
-    preprocess_input as preprocess_input,
-)
+from keras_attn.applications.common import arguments
+from keras_attn.applications.common.sizes import sized
 from keras_attn.applications.resnet import graph
-from keras_attn.applications.resnet.names import torch_names as torch_names
 from keras_attn.applications.resnet.slots import Slots
 
 _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
@@ -77,9 +72,18 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
     """
 
 
-def _resnet(depth, bottleneck, blocks_of_stages, parameters):
+def _resnet(depth, *, bottleneck, blocks, parameters):
     """Returns the function that makes one size of ResNet."""
 
+    @sized(
+        f"ResNet{depth}",
+        _DOCUMENTATION,
+        depth=depth,
+        blocks=", ".join(map(str, blocks)),
+        branch="1x1, 3x3 and 1x1" if bottleneck else "two 3x3",
+        parameters=parameters,
+        name=f"resnet{depth}",
+    )
     def function(
         include_top=True,
         weights=None,
@@ -94,37 +98,40 @@ def _resnet(depth, bottleneck, blocks_of_stages, parameters):
         placement=None,
         head="average",
     ):
-        return graph.build(
-            input_tensor,
-            input_shape,
-            (224, 224, 3),
-            stem=(64, 7),
+        top = arguments.Top(
+            include_top, pooling, classes, classifier_activation
+        )
+        architecture = graph.Architecture(
+            side=224,
+            kernel_size=7,
             filters=(64, 128, 256, 512),
-            counts=blocks_of_stages,
+            blocks=blocks,
             bottleneck=bottleneck,
-            slots=Slots(attention, placement, stages=4),
-            top=(include_top, pooling, classes, classifier_activation, head),
-            name=name,
-            weights=weights,
+            head=head,
+        )
+        slots = Slots(attention, placement, stages=4)
+        return graph.build(
+            input_tensor, input_shape, architecture, slots, top, name, weights
         )
 
-    function.__name__ = function.__qualname__ = f"ResNet{depth}"
-    function.__doc__ = _DOCUMENTATION.format(
-        depth=depth,
-        blocks=", ".join(map(str, blocks_of_stages)),
-        branch="1x1, 3x3 and 1x1" if bottleneck else "two 3x3",
-        parameters=parameters,
-        name=f"resnet{depth}",
-        function=f"ResNet{depth}",
-    )
     return function
 
 
-ResNet18 = _resnet(18, False, (2, 2, 2, 2), 11_689_512)
-ResNet34 = _resnet(34, False, (3, 4, 6, 3), 21_797_672)
-ResNet50 = _resnet(50, True, (3, 4, 6, 3), 25_557_032)
-ResNet101 = _resnet(101, True, (3, 4, 23, 3), 44_549_160)
-ResNet152 = _resnet(152, True, (3, 8, 36, 3), 60_192_808)
+ResNet18 = _resnet(
+    18, bottleneck=False, blocks=(2, 2, 2, 2), parameters=11_689_512
+)
+ResNet34 = _resnet(
+    34, bottleneck=False, blocks=(3, 4, 6, 3), parameters=21_797_672
+)
+ResNet50 = _resnet(
+    50, bottleneck=True, blocks=(3, 4, 6, 3), parameters=25_557_032
+)
+ResNet101 = _resnet(
+    101, bottleneck=True, blocks=(3, 4, 23, 3), parameters=44_549_160
+)
+ResNet152 = _resnet(
+    152, bottleneck=True, blocks=(3, 8, 36, 3), parameters=60_192_808
+)
 
 
 def ResNetCIFAR(
@@ -207,16 +214,16 @@ def ResNetCIFAR(
             "as 29 or 164, which is with `bottleneck`. "
             f"Received: depth={depth!r}, bottleneck={bottleneck}"
         )
-    return graph.build(
-        input_tensor,
-        input_shape,
-        (32, 32, 3),
-        stem=(16, 3),
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    architecture = graph.Architecture(
+        side=32,
+        kernel_size=3,
         filters=(16, 32, 64),
-        counts=[(depth - 2) // layers] * 3,
+        blocks=[(depth - 2) // layers] * 3,
         bottleneck=bottleneck,
-        slots=Slots(attention, placement, stages=3),
-        top=(include_top, pooling, classes, classifier_activation, head),
-        name=name,
-        weights=weights,
+        head=head,
+    )
+    slots = Slots(attention, placement, stages=3)
+    return graph.build(
+        input_tensor, input_shape, architecture, slots, top, name, weights
     )

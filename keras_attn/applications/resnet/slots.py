@@ -1,5 +1,6 @@
 """Where attention goes in a network of stages, and which."""
 
+from keras_attn import checks
 from keras_attn.layers.registry import (
     PLACEMENTS,
     arguments_of_stage,
@@ -19,11 +20,7 @@ class Slots:
     """
 
     def __init__(self, attention, placement, stages):
-        if placement is not None and placement not in PLACEMENTS:
-            raise ValueError(
-                f"`placement` must be None or one of {PLACEMENTS}. "
-                f"Received: placement={placement!r}"
-            )
+        checks.one_of("placement", placement, (None, *PLACEMENTS))
         if placement is not None and attention is None:
             raise ValueError(
                 "`placement` says where `attention` goes: pass this too. "

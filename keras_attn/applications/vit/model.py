@@ -1,12 +1,9 @@
 """Vision Transformers, in the form of Google and timm, or of lucidrains."""
 
-from keras_attn.applications.common.imagenet import centered
-from keras_attn.applications.common.imagenet import (
-    decode_predictions as decode_predictions,
-)
+from keras_attn.applications.common import arguments
+from keras_attn.applications.common.images import normalized
 from keras_attn.applications.vit import graph
-from keras_attn.applications.vit.layout import layout_map as layout_map
-from keras_attn.applications.vit.names import torch_names as torch_names
+from keras_attn.applications.vit.options import Options
 
 
 def ViT(
@@ -132,7 +129,8 @@ def ViT(
     >>> {name: scores.shape for name, scores in maps.items()}
     {'block1_attention': (1, 3, 13, 13), 'block2_attention': (1, 3, 13, 13)}
     """
-    options = graph.Options(
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    options = Options(
         patch_size=patch_size,
         hidden_dim=hidden_dim,
         num_layers=num_layers,
@@ -151,123 +149,7 @@ def ViT(
         attention_dropout=attention_dropout,
         seed=seed,
     )
-    return graph.build(
-        input_tensor,
-        input_shape,
-        options,
-        (include_top, pooling, classes, classifier_activation),
-        name,
-        weights,
-    )
-
-
-_DOCUMENTATION = """Vision Transformer {title}/{patch}.
-
-    {layers} blocks of {heads} heads, tokens of {patch} x {patch} pixels and
-    {hidden} numbers, {mlp} inside of a block; {parameters:,} parameters as
-    called here. No weights come with it: `weights` takes a checkpoint of timm
-    or torchvision.
-
-    Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
-    (https://arxiv.org/abs/2010.11929), table 1, and for the smaller ones
-    Steiner et al., "How to train your ViT?" (https://arxiv.org/abs/2106.10270),
-    table 2. In the form that `ViT` calls `"google"`.
-
-    Args:
-        include_top: As of `ViT`, like all arguments.
-        weights: `None` or the path of a file.
-        input_tensor: Keras tensor to start from, or `None`.
-        input_shape: Shape of an image, multiples of {patch} high and wide.
-            Defaults to `(224, 224, 3)`. See `preprocess_input` for its values.
-        pooling: Without top: `None` for all tokens, or `"avg"` or `"max"`.
-        classes: Number of classes. Defaults to `1000`.
-        classifier_activation: Activation of the top; `None` returns logits.
-            Defaults to `"softmax"`.
-        name: Name of the model. Defaults to `"{name}"`.
-        token_pooling: `"cls"` or `"mean"`. Defaults to `"cls"`.
-        dropout: As of `ViT`. Defaults to `0.0`.
-        attention_dropout: As of `ViT`. Defaults to `0.0`.
-        seed: Integer, of dropout; `None` to follow
-            `keras.utils.set_random_seed`.
-
-    Returns:
-        A functional `keras.Model`: class probabilities `(batch, classes)`, or
-        features.
-
-    Raises:
-        ValueError: For any argument outside of the above.
-
-    Example:
-
-    >>> model = keras_attn.applications.{function}(
-    ...     input_shape=({side}, {side}, 3), include_top=False
-    ... )
-    >>> tuple(model.output.shape)
-    (None, 5, {hidden})
-    """
-
-
-def _vit(title, patch, hidden_dim, mlp_dim, num_heads, num_layers, parameters):
-    """Returns the function that makes one size."""
-    function_name = f"ViT{title}{patch}"
-    model_name = f"vit_{title.lower()}{patch}"
-
-    def function(
-        include_top=True,
-        weights=None,
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=model_name,
-        *,
-        token_pooling="cls",
-        dropout=0.0,
-        attention_dropout=0.0,
-        seed=None,
-    ):
-        return ViT(
-            include_top,
-            weights,
-            input_tensor,
-            input_shape,
-            pooling,
-            classes,
-            classifier_activation,
-            name,
-            patch_size=patch,
-            hidden_dim=hidden_dim,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            mlp_dim=mlp_dim,
-            token_pooling=token_pooling,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            seed=seed,
-        )
-
-    function.__name__ = function.__qualname__ = function_name
-    function.__doc__ = _DOCUMENTATION.format(
-        title=title,
-        patch=patch,
-        layers=num_layers,
-        heads=num_heads,
-        hidden=hidden_dim,
-        mlp=mlp_dim,
-        parameters=parameters,
-        name=model_name,
-        function=function_name,
-        side=2 * patch,
-    )
-    return function
-
-
-ViTTiny16 = _vit("Tiny", 16, 192, 768, 3, 12, 5_717_416)
-ViTSmall16 = _vit("Small", 16, 384, 1536, 6, 12, 22_050_664)
-ViTBase16 = _vit("Base", 16, 768, 3072, 12, 12, 86_567_656)
-ViTBase32 = _vit("Base", 32, 768, 3072, 12, 12, 88_224_232)
-ViTLarge16 = _vit("Large", 16, 1024, 4096, 16, 24, 304_326_632)
+    return graph.build(input_tensor, input_shape, options, top, name, weights)
 
 
 def preprocess_input(x, data_format=None):
@@ -277,7 +159,8 @@ def preprocess_input(x, data_format=None):
     `keras_attn.applications.resnet.preprocess_input`.
 
     Args:
-        x: NumPy array or tensor of RGB images, values in [0, 255].
+        x: NumPy array or tensor of an RGB image, or of a batch of them,
+            values in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
 
@@ -285,7 +168,8 @@ def preprocess_input(x, data_format=None):
         The images in [-1, 1]; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If there are not three channels.
+        ValueError: If there are not three or four axes, three channels, or
+            if `data_format` is neither.
 
     Example:
 
@@ -295,4 +179,4 @@ def preprocess_input(x, data_format=None):
     [-1.0, -0.6000000238418579, 1.0]
     """
     half = (0.5, 0.5, 0.5)
-    return centered(x, data_format, 255.0, half, half)
+    return normalized(x, data_format, 255.0, half, half)

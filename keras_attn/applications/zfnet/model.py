@@ -1,28 +1,18 @@
 """ZF-Net: the network that DeconvNet was made to look into."""
 
-import itertools
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 
+from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
-from keras_attn.applications.common.imagenet import MEAN, centered
-from keras_attn.applications.common.imagenet import (
-    decode_predictions as decode_predictions,
-)
-from keras_attn.applications.zfnet.recipe import (
-    FilterRMSConstraint as FilterRMSConstraint,
-)
-from keras_attn.applications.zfnet.recipe import (
-    predict_ten_crops as predict_ten_crops,
-)
+from keras_attn.applications.common.imagenet import MEAN
+from keras_attn.applications.common.images import normalized, size_of
 from keras_attn.layers import LocalResponseNormalization
 from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import Normal
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
-from keras_attn.weights import register_names
-from keras_attn.weights.layouts import flattened
 
 FILTERS = (96, 256, 384, 384, 256)
 # Kernel, stride and padding of the first two convolutions, and the least
@@ -127,9 +117,13 @@ def ZFNet(
     >>> tuple(narrow.predict(np.zeros((2, 28, 28, 1)), verbose=0).shape)
     (2, 10)
     """
-    arguments.check_top(include_top, pooling, classes, classifier_activation)
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
     arguments.check_weights(weights)
-    _check(filters, units, dropout, normalization)
+    filters = _check_filters(filters)
+    units = checks.positive("units", units)
+    dropout = checks.share("dropout", dropout)
+    _check_normalization(normalization)
+    seed = checks.integer("seed", seed, 0, optional=True)
     *stem, least = _STEMS[bool(small_images)]
     default = (28, 28, 1) if small_images else (224, 224, 3)
     input_tensor = arguments.image_input(input_tensor, input_shape, default)
@@ -157,7 +151,7 @@ def ZFNet(
     x = convolve(x, 5, 3, 1, 1, "stage5_conv")
     x = MaxPooling2D(3, 2, padding=0, name="stage5")(x)
     if include_top:
-        x = _top(x, units, dropout, classes, classifier_activation, seed)
+        x = _top(x, top, units, dropout, seed)
     else:
         x = blocks.pool_features(x, pooling)
     return arguments.finish(input_tensor, x, name, weights)
@@ -173,10 +167,9 @@ def _normalize(x, channels, normalization, name):
     return LocalResponseNormalization(**constants, name=name)(x)
 
 
-def _top(x, units, dropout, classes, activation, seed):
+def _top(x, top, units, dropout, seed):
     """Two linear layers with dropout, and the classifier."""
-    # Each dropout has another one, or both would drop the same units.
-    seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
+    seeds = blocks.seeds_from(seed)
     x = keras.layers.Flatten(name="flatten")(x)
     for name in ("fc6", "fc7"):
         x = keras.layers.Dense(
@@ -189,31 +182,25 @@ def _top(x, units, dropout, classes, activation, seed):
             dropout, seed=next(seeds), name=f"{name}_dropout"
         )(x)
     x = keras.layers.Dense(
-        classes, kernel_initializer=Normal(0.01), name="classifier"
+        top.classes, kernel_initializer=Normal(0.01), name="classifier"
     )(x)
-    # float32, so that probabilities sum to 1 in mixed precision.
-    return keras.layers.Activation(
-        activation, dtype="float32", name="predictions"
-    )(x)
+    return blocks.activate(x, top.classifier_activation)
 
 
-def _check(filters, units, dropout, normalization):
-    """Checks the model's own arguments."""
-    if len(filters) != 5 or not all(
-        isinstance(each, int) and each > 0 for each in filters
-    ):
+def _check_filters(filters):
+    try:
+        found = tuple(checks.positive("filters", each) for each in filters)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != 5:
         raise ValueError(
             "`filters` must be five positive integers. "
-            f"Received: filters={filters}"
+            f"Received: filters={filters!r}"
         )
-    if not isinstance(units, int) or units < 1:
-        raise ValueError(
-            f"`units` must be a positive integer. Received: units={units}"
-        )
-    if not 0 <= dropout < 1:
-        raise ValueError(
-            f"`dropout` must be in [0, 1). Received: dropout={dropout}"
-        )
+    return found
+
+
+def _check_normalization(normalization):
     if normalization not in _NORMALIZATIONS and not isinstance(
         normalization, Mapping
     ):
@@ -225,8 +212,7 @@ def _check(filters, units, dropout, normalization):
 
 
 def _check_size(image, include_top, least):
-    first = keras.config.image_data_format() == "channels_first"
-    size = tuple(image.shape[2:] if first else image.shape[1:3])
+    size = size_of(image)
     if include_top and None in size:
         raise ValueError(
             "Height and width must be known where linear layers follow: pass "
@@ -248,7 +234,8 @@ def preprocess_input(x, data_format=None):
     `keras_attn.layers.MeanImage` finds in a data set; it is about the same.
 
     Args:
-        x: NumPy array or tensor of RGB images, values in [0, 255].
+        x: NumPy array or tensor of an RGB image, or of a batch of them,
+            values in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
 
@@ -256,7 +243,8 @@ def preprocess_input(x, data_format=None):
         The images around 0; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If there are not three channels.
+        ValueError: If there are not three or four axes, three channels, or
+            if `data_format` is neither.
 
     Example:
 
@@ -265,29 +253,4 @@ def preprocess_input(x, data_format=None):
     >>> [round(float(value), 1) for value in y[0, 0, 0]]
     [4.3, 11.7, 24.5]
     """
-    mean = 255 * np.array(MEAN)
-    return centered(x, data_format, 1.0, mean, (1.0, 1.0, 1.0))
-
-
-@register_names
-def torch_names(model):
-    """Returns the known PyTorch code's names, if the model is a ZFNet."""
-    layers = {layer.name: layer for layer in model.layers}
-    if "stage5_conv" not in layers or "stage3" not in layers:
-        return None
-    convolutions = ("stage1_conv", "stage2_conv", "stage3", "stage4")
-    names = [
-        (f"layer{i}", layers[name])
-        for i, name in enumerate((*convolutions, "stage5_conv"), start=1)
-    ]
-    if "fc6" in layers:
-        stage5 = layers["stage5"]
-        shape = stage5.output.shape[1:]
-        if stage5.data_format == "channels_first":
-            shape = *shape[1:], shape[0]
-        names.append(("layer6", layers["fc6"], {"weight": flattened(*shape)}))
-    else:
-        names.append(("layer6", None))
-    for name, layer in {"layer7": "fc7", "output": "classifier"}.items():
-        names.append((name, layers.get(layer)))
-    return names
+    return normalized(x, data_format, 1.0, 255 * np.array(MEAN), np.ones(3))

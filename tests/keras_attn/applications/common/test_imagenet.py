@@ -20,7 +20,7 @@ class TestPreprocessInput:
         np.testing.assert_allclose(first, expected, rtol=1e-4, atol=1e-5)
 
     def test_refuses_what_is_not_rgb(self):
-        with pytest.raises(ValueError, match="three channels at axis 3"):
+        with pytest.raises(ValueError, match="three channels at axis -1"):
             resnet.preprocess_input(np.zeros((1, 4, 4, 1)), "channels_last")
 
 
@@ -57,6 +57,11 @@ class TestDecodePredictions:
         assert [score for _, _, score in best[0]] == [0.7, 0.2, 0.1, 0.0, 0.0]
         # Of equals the first.
         assert best[1][0][:2] == ("n01440764", "tench")
+
+    @pytest.mark.parametrize("top", [0, -1, True, 2.0, None])
+    def test_refuses_a_number_of_classes(self, top):
+        with pytest.raises(ValueError, match="`top` must be a positive int"):
+            resnet.decode_predictions(np.zeros((1, 1000)), top=top)
 
     def test_takes_other_names(self):
         preds = np.array([[0.25, 0.75]])

@@ -126,9 +126,12 @@ def test_a_model_is_saved_with_it_and_goes_on(tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-@pytest.mark.parametrize("value", [3, {"a": -1}, {"a": "1"}, {1: 1}])
+@pytest.mark.parametrize(
+    "value",
+    [3, {"a": -1}, {"a": "1"}, {"a": True}, {"a": float("nan")}, {1: 1}],
+)
 def test_refuses(value):
-    with pytest.raises(ValueError, match="`multipliers` must be a dict"):
+    with pytest.raises(ValueError, match="`multipliers.* must be a"):
         SGD(multipliers=value)
 
 

@@ -3,10 +3,13 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_attn.applications import DeepLabASC
 from keras_attn.applications.deeplab import (
+    SGD,
     MeanIoU,
     SegmentationCrossentropy,
 )
+from tests.cases.models import narrow, noise
 from tests.contracts.devices import FORMATS, to_format
 
 # Two images of 3 x 4 pixels; a label at the end and one of the others do not
@@ -131,6 +134,9 @@ class TestCrossentropy:
     def test_refuses(self):
         with pytest.raises(ValueError, match="`reduction` must be"):
             SegmentationCrossentropy(reduction="sum")
+        for weight in (-1, True, float("nan"), "1"):
+            with pytest.raises(ValueError, match="`class_weights` must be a"):
+                SegmentationCrossentropy(class_weights=[1, weight])
         loss = SegmentationCrossentropy(True, class_weights=[1, 2])
         with pytest.raises(ValueError, match="one for each of 3 classes"):
             loss(LABELS, logits())
@@ -198,3 +204,45 @@ class TestMeanIoU:
         again = keras.saving.deserialize_keras_object(config)
         assert again.get_config() == metric.get_config()
         assert again.ignore_class == 9
+
+
+@pytest.mark.once
+def test_one_loss_trains_all_outputs():
+    keras.utils.set_random_seed(0)
+    model = narrow(DeepLabASC)(
+        input_shape=(25, 33, 3),
+        scales=(1, 0.5),
+        attention_filters=4,
+        extra_supervision=True,
+        classifier_activation=None,
+    )
+    names = ["merged", "scale_1", "scale_0_5"]
+    assert sorted(model.output) == sorted(names)
+    model.compile(
+        SGD(),
+        SegmentationCrossentropy(from_logits=True),
+        metrics={"merged": [MeanIoU(3)]},
+    )
+    masks = np.random.default_rng(0).integers(0, 3, (2, 25, 33))
+    labels = dict.fromkeys(model.output, masks.astype("uint8"))
+    logs = model.fit(noise(25, 33), labels, verbose=0).history
+    parts = [logs[f"{name}_loss"][0] for name in names]
+    np.testing.assert_allclose(logs["loss"][0], sum(parts), rtol=1e-5)
+    assert all(0.9 < part < 1.3 for part in parts)
+    assert 0 <= logs["merged_mean_iou"][0] <= 1
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("value", "module"),
+    [
+        (SGD(), "_multipliers"),
+        (SegmentationCrossentropy(), "_segmentation"),
+        (MeanIoU(3), "_segmentation"),
+    ],
+)
+def test_a_config_of_where_a_class_was_is_read(value, module):
+    config = keras.saving.serialize_keras_object(value)
+    config["module"] = f"keras_attn.applications.{module}"
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(value)

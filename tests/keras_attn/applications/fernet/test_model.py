@@ -12,7 +12,6 @@ from keras_attn.layers import FeatureAct
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import FERNET
 from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
-from tests.contracts.devices import FORMATS, format_error
 from tests.goldens import (
     cotangent,
     fernet_images,
@@ -78,15 +77,6 @@ def input_gradient(model, training):
     return gradient[:, ::3, ::3]
 
 
-@pytest.fixture(params=FORMATS)
-def data_format(request):
-    reason = format_error(request.param)
-    if reason is not None:
-        pytest.skip(reason)
-    keras.config.set_image_data_format(request.param)
-    return request.param
-
-
 @pytest.fixture
 def float64():
     keras.config.set_dtype_policy("float64")
@@ -112,11 +102,11 @@ class TestReference:
     """The reference network with the same random weights, in PyTorch."""
 
     @pytest.mark.parametrize("mode", ["inference", "training"])
-    def test_logits(self, mode, data_format):
+    def test_logits(self, mode, keras_format):
         y = forward(trained(), training=mode == "training")
         close(y, load_golden("fernet")[f"{mode}_logits"])
 
-    def test_input_gradients_in_inference(self, data_format):
+    def test_input_gradients_in_inference(self, keras_format):
         expected = load_golden("fernet")["inference_gradient"]
         gradient = input_gradient(trained(), training=False)
         # A ReLU that rounding flips moves the gradient of its image only. In
@@ -126,7 +116,7 @@ class TestReference:
         assert away[-1 - moved] < 1e-5
         assert away[-1] < 5e-2
 
-    def test_input_gradients_in_training(self, data_format):
+    def test_input_gradients_in_training(self, keras_format):
         """To what float32 can say.
 
         Of two million ReLUs a few are so close to 0 that rounding flips them,
@@ -151,11 +141,11 @@ class TestReference:
         gradient = input_gradient(trained(), training)
         close(gradient, golden[f"{mode}_gradient"], 1e-6)
 
-    def test_embeddings(self, data_format):
+    def test_embeddings(self, keras_format):
         y = forward(trained(embeddings=True))
         close(y, load_golden("fernet")["embeddings"])
 
-    def test_checkpoints_go_back_as_they_came(self, data_format):
+    def test_checkpoints_go_back_as_they_came(self, keras_format):
         state = to_torch(trained())
         shapes = {name: array.shape for name, array in state.items()}
         for name, array in random_weights(shapes).items():
@@ -275,55 +265,18 @@ class TestFERNet:
         ]
 
 
-@pytest.mark.once
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("kwargs", "message"),
-        [
-            ({"pooling": "sum"}, "None, 'avg' or 'max'. Received: pooling='su"),
-            ({"pooling": "avg"}, "pass `include_top=False` with it"),
-            ({"classes": 0}, "positive integer. Received: classes=0"),
-            ({"classes": 2.5}, "positive integer. Received: classes=2.5"),
-            ({"classifier_activation": "softest"}, "softest"),
-            ({"input_shape": (48, 48)}, r"\(height, width, channels\)"),
-            ({"input_shape": (48, 40, 1)}, r"multiples of 16.*\(48, 40, 1\)"),
-            ({"input_shape": (None, 48, 1)}, "multiples of 16"),
-            ({"input_shape": (0, 48, 1)}, "multiples of 16"),
-            ({"input_shape": (48, 48, None)}, "number of channels"),
-            ({"input_tensor": np.zeros((1, 48, 48, 1))}, "a Keras tensor"),
-            ({"weights": "imagenet"}, "None .random weights. or the path"),
-            ({"weights": 3}, "weights=3, which is not a path"),
-            ({"weights": "no.keras"}, "which does not exist"),
-            ({"embeddings": True, "include_top": False}, "inside the top"),
-        ],
-    )
-    def test_says_what_is_wrong(self, kwargs, message):
-        with pytest.raises(ValueError, match=message):
-            FERNet(**kwargs)
-
-    def test_two_input_shapes(self):
-        with pytest.raises(ValueError, match="that of `input_tensor`"):
-            FERNet(
-                input_tensor=keras.Input((48, 48, 1)), input_shape=(48, 48, 3)
-            )
-
-    def test_a_file_of_another_network_changes_nothing(self, tmp_path):
-        np.savez(tmp_path / "other.npz", **{"conv.weight": np.ones((2, 2))})
-        with pytest.raises(ValueError, match="conv.weight"):
-            FERNet(weights=tmp_path / "other.npz")
-
-
 class TestPreprocessInput:
     def test_scales_by_255_into_a_new_array(self):
-        x = np.array([0, 51, 255], "uint8")
+        x = np.array([[[0, 51, 255]]], "uint8")
         y = fernet.preprocess_input(x)
         assert y.dtype == "float32"
-        np.testing.assert_allclose(y, [0.0, 0.2, 1.0], rtol=1e-6)
-        np.testing.assert_array_equal(x, [0, 51, 255])
+        np.testing.assert_allclose(y, [[[0.0, 0.2, 1.0]]], rtol=1e-6)
+        np.testing.assert_array_equal(x, [[[0, 51, 255]]])
 
     def test_takes_tensors(self):
-        y = fernet.preprocess_input(ops.convert_to_tensor([51], "uint8"))
-        np.testing.assert_allclose(ops.convert_to_numpy(y), [0.2], rtol=1e-6)
+        x = ops.convert_to_tensor([[[51]]], "uint8")
+        y = ops.convert_to_numpy(fernet.preprocess_input(x))
+        np.testing.assert_allclose(y, [[[0.2]]], rtol=1e-6)
 
 
 @pytest.mark.once
