@@ -87,7 +87,7 @@ def DeepLabASC(
             to the size of the image before the activation. Defaults to
             `"feature"`.
         form: `"paper"` or `"reference"`. Defaults to `"paper"`.
-        seed: Integer for the dropout, or `None`, see `DeepLabLargeFOV`.
+        seed: Integer from 0 for the dropout, or `None`, see `DeepLabLargeFOV`.
             Defaults to `None`.
 
     Returns:

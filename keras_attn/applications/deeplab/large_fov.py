@@ -79,7 +79,7 @@ def DeepLabLargeFOV(
         form: `"paper"`, or `"reference"` for a known PyTorch implementation,
             which has no ReLU after `fc7`, and a classifier by 3x3 with ReLU.
             Defaults to `"paper"`.
-        seed: Integer for the dropout, or `None` to follow
+        seed: Integer from 0 for the dropout, or `None` to follow
             `keras.utils.set_random_seed`. A saved model draws on where it was
             with an integer only. Defaults to `None`.
 

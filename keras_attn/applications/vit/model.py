@@ -102,7 +102,7 @@ def ViT(
         embedding_dropout: The same of the tokens before the first block;
             `None` for `dropout`.
         attention_dropout: The same of the scores. Defaults to `0.0`.
-        seed: Integer, of dropout; `None` to follow
+        seed: Integer from 0, of dropout; `None` to follow
             `keras.utils.set_random_seed`.
 
     Returns:

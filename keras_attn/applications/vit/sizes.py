@@ -29,7 +29,7 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
         token_pooling: `"cls"` or `"mean"`. Defaults to `"cls"`.
         dropout: As of `ViT`. Defaults to `0.0`.
         attention_dropout: As of `ViT`. Defaults to `0.0`.
-        seed: Integer, of dropout; `None` to follow
+        seed: Integer from 0, of dropout; `None` to follow
             `keras.utils.set_random_seed`.
 
     Returns:

@@ -93,7 +93,7 @@ def ZFNet(
             are; or a mapping of that layer's arguments.
         kernel_constraint: Of the convolutions' kernels, such as
             `FilterRMSConstraint(0.1)`, the paper's. Defaults to `None`.
-        seed: Integer, of dropout; `None` to follow
+        seed: Integer from 0, of dropout; `None` to follow
             `keras.utils.set_random_seed`.
 
     Returns:
