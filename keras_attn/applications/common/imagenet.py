@@ -17,8 +17,7 @@ def preprocess_input(x, data_format=None):
     `std` (0.229, 0.224, 0.225) of ImageNet's red, green and blue.
 
     Args:
-        x: NumPy array or tensor of an RGB image, or of a batch of them,
-            values in [0, 255].
+        x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
 
@@ -26,8 +25,7 @@ def preprocess_input(x, data_format=None):
         The normalised images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If there are not three or four axes, three channels, or
-            if `data_format` is neither.
+        ValueError: If an argument is none of these.
 
     Example:
 

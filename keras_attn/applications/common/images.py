@@ -39,14 +39,11 @@ def normalized(x, data_format, scale, mean=0.0, std=1.0):
             "`x` must be an image, of three axes, or a batch of images, of "
             f"four{channels}. Received: x.shape={shape}"
         )
-    if is_rgb:
-        shape = (3, 1, 1) if axis == -3 else (3,)
-        mean, std = (
-            np.asarray(values, "float32").reshape(shape)
-            for values in (mean, std)
-        )
+    shape = (-1, 1, 1) if axis == -3 else (-1,)
+    mean, std = (
+        np.asarray(each, "float32").reshape(shape) for each in (mean, std)
+    )
     if isinstance(x, np.ndarray):
         return (x.astype("float32") / np.float32(scale) - mean) / std
-    if is_rgb:
-        mean, std = (keras.ops.convert_to_tensor(a) for a in (mean, std))
+    mean, std = (keras.ops.convert_to_tensor(each) for each in (mean, std))
     return (keras.ops.cast(x, "float32") / scale - mean) / std

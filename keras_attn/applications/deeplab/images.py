@@ -25,8 +25,7 @@ def preprocess_input(x, data_format=None, mode="caffe"):
     `(x / 255 - mean) / std` of red, green and blue, for torchvision's VGG16.
 
     Args:
-        x: NumPy array or tensor of an RGB image, or of a batch of them,
-            values in [0, 255].
+        x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
         mode: `"caffe"` or `"torch"`. Defaults to `"caffe"`.
@@ -35,8 +34,7 @@ def preprocess_input(x, data_format=None, mode="caffe"):
         The images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If `mode` or `data_format` is none of these, or if there
-            are not three or four axes, three channels.
+        ValueError: If an argument is none of these.
 
     Example:
 

@@ -141,8 +141,8 @@ def preprocess_input(x, data_format=None):
     one of grey images in PyTorch.
 
     Args:
-        x: NumPy array or tensor of an image, or of a batch of them, with any
-            number of channels, values in [0, 255].
+        x: NumPy array or tensor: an image or a batch, of any number of
+            channels, in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Has no effect,
             as all channels are scaled alike.
 
@@ -150,8 +150,7 @@ def preprocess_input(x, data_format=None):
         The scaled images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If there are not three or four axes, or if `data_format`
-            is neither.
+        ValueError: If an argument is none of these.
 
     Example:
 

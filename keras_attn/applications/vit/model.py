@@ -159,8 +159,7 @@ def preprocess_input(x, data_format=None):
     `keras_attn.applications.resnet.preprocess_input`.
 
     Args:
-        x: NumPy array or tensor of an RGB image, or of a batch of them,
-            values in [0, 255].
+        x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
 
@@ -168,8 +167,7 @@ def preprocess_input(x, data_format=None):
         The images in [-1, 1]; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If there are not three or four axes, three channels, or
-            if `data_format` is neither.
+        ValueError: If an argument is none of these.
 
     Example:
 
