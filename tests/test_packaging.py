@@ -99,7 +99,7 @@ def metadata(files):
 
 def test_the_wheel_holds_the_package_and_nothing_else(built, files):
     expected = {name for name in tracked() if name.startswith("keras_attn/")}
-    assert "keras_attn/applications/imagenet_classes.txt" in expected
+    assert "keras_attn/applications/common/imagenet_classes.txt" in expected
     about = {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"}
     expected |= {f"{NAME}.dist-info/{name}" for name in about}
     assert set(files["wheel"]) == expected

@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from benchmarks.layers import BATCH
 from benchmarks.report import MARKS
 from keras_attn import layers
-from keras_attn.applications._slots import Slots
+from keras_attn.applications.resnet.slots import Slots
 
 DOCS = pathlib.Path(__file__).parent.parent
 CATALOGUE = DOCS / "layers" / "index.md"

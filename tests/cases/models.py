@@ -2,6 +2,8 @@
 
 from unittest import mock
 
+import numpy as np
+
 from keras_attn.applications import (
     DeepLabASC,
     DeepLabLargeFOV,
@@ -10,8 +12,9 @@ from keras_attn.applications import (
     ViT,
     ZFNet,
 )
-from keras_attn.applications import _deeplab_graph as deeplab_graph
+from keras_attn.applications.deeplab import graph as deeplab_graph
 from tests.contracts import ModelCase
+from tests.contracts.cases import draw_weights
 
 FERNET = ModelCase(
     function=FERNet,
@@ -43,6 +46,19 @@ def narrow(function):
 
     make.__name__ = function.__name__
     return make
+
+
+def drawn(function, **kwargs):
+    """Returns such a model for images of any size, with random weights."""
+    model = narrow(function)(**{"input_shape": (None, None, 3)} | kwargs)
+    draw_weights(model, np.random.default_rng(0))
+    return model
+
+
+def noise(height, width):
+    """Returns two random images."""
+    random = np.random.default_rng(1)
+    return random.normal(size=(2, height, width, 3)).astype("float32")
 
 
 LARGEFOV = ModelCase(

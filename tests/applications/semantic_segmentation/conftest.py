@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from applications.semantic_segmentation import train
-from keras_attn.applications import _deeplab_graph as graph
+from keras_attn.applications.deeplab import graph
 
 OPTIONS = (
     *("--tile", "33", "--scales", "1,0.5", "--filters", "8"),

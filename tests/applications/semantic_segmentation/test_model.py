@@ -6,7 +6,7 @@ import pytest
 
 from applications.semantic_segmentation import model as networks
 from applications.semantic_segmentation.config import Config
-from keras_attn.applications import _deeplab_graph as graph
+from keras_attn.applications.deeplab import graph
 from keras_attn.weights import to_torch
 
 WHOLE = graph.STAGES

@@ -1,0 +1,1 @@
+"""What models of all families share; not public."""

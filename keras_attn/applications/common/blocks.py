@@ -1,0 +1,49 @@
+"""Pieces that models share, from a tensor to a tensor."""
+
+import itertools
+
+import keras
+
+from keras_attn.applications.common.images import channel_axis
+from keras_attn.layers.parts.batch_normalization import BatchNormalization
+from keras_attn.layers.parts.initializers import FanInUniform
+
+
+def dense(x, units, name):
+    """Applies a linear layer, with PyTorch's initial weights."""
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=FanInUniform(x.shape[-1]),
+        bias_initializer=FanInUniform(x.shape[-1]),
+        name=name,
+    )(x)
+
+
+def batch_norm(x, name):
+    """Normalises vectors over the batch, with PyTorch's momentum, epsilon."""
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+
+
+def pool_features(x, pooling, suffix=""):
+    """Pools a feature map to a vector; `None` leaves it a map."""
+    if pooling == "avg":
+        return keras.layers.GlobalAveragePooling2D(name=f"avg_pool{suffix}")(x)
+    if pooling == "max":
+        return keras.layers.GlobalMaxPooling2D(name=f"max_pool{suffix}")(x)
+    return x
+
+
+def activate(x, activation, name="predictions"):
+    """Applies the activation at the end of a model, over the classes.
+
+    In float32, so that probabilities sum to 1 in mixed precision.
+    """
+    if activation == "softmax" and len(x.shape) == 4:
+        axis = 1 if channel_axis() == 1 else -1
+        return keras.layers.Softmax(axis, dtype="float32", name=name)(x)
+    return keras.layers.Activation(activation, dtype="float32", name=name)(x)
+
+
+def seeds_from(seed):
+    """Returns a seed for each dropout, or all would drop the same units."""
+    return itertools.repeat(None) if seed is None else itertools.count(seed)

@@ -1,0 +1,75 @@
+"""What models of ImageNet's thousand classes share, before and after."""
+
+from importlib import resources
+
+from keras_attn.applications.common.classes import most_probable
+from keras_attn.applications.common.images import normalized
+
+# Mean and standard deviation of ImageNet's colours, for images in [0, 1].
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def preprocess_input(x, data_format=None):
+    """Normalises colours from [0, 255] as torchvision's and timm's models do.
+
+    `y = (x / 255 - mean) / std` with the `mean` (0.485, 0.456, 0.406) and
+    `std` (0.229, 0.224, 0.225) of ImageNet's red, green and blue.
+
+    Args:
+        x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to the
+            Keras setting.
+
+    Returns:
+        The normalised images; a new float32 array for NumPy input.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Example:
+
+    >>> x = np.full((1, 2, 2, 3), 255, "uint8")
+    >>> y = keras_attn.applications.resnet.preprocess_input(x, "channels_last")
+    >>> y[0, 0, 0].round(3).tolist()
+    [2.249000072479248, 2.428999900817871, 2.640000104904175]
+    """
+    return normalized(x, data_format, 255.0, MEAN, STD)
+
+
+def decode_predictions(preds, top=5, class_names=None):
+    """Names the most probable classes of each image.
+
+    Args:
+        preds: Array `(batch, classes)` of probabilities or logits.
+        top: How many classes to return. Defaults to `5`.
+        class_names: Names in the order of the classes. Defaults to the
+            thousand classes of ImageNet, in the order of torchvision, timm
+            and `keras.applications`.
+
+    Returns:
+        A list per image of tuples `(class id, name, score)`, best first. The
+        id is that of WordNet, such as `"n02123045"`, and tells the two cranes
+        and the two maillots apart; with `class_names` it is the index.
+
+    Raises:
+        ValueError: If `preds` is not `(batch, len(class_names))`.
+
+    Example:
+
+    >>> preds = np.zeros((1, 1000))
+    >>> preds[0, 281:283] = 0.75, 0.25
+    >>> keras_attn.applications.resnet.decode_predictions(preds, top=2)
+    [[('n02123045', 'tabby', 0.75), ('n02123159', 'tiger cat', 0.25)]]
+    """
+    if class_names is not None:
+        return most_probable(preds, tuple(class_names), top)
+    ids, names = _classes()
+    return most_probable(preds, names, top, ids)
+
+
+def _classes():
+    """Returns WordNet's ids and first names of the classes, in their order."""
+    file = resources.files(__package__).joinpath("imagenet_classes.txt")
+    lines = file.read_text("utf-8").splitlines()
+    return zip(*(line.split(" ", 1) for line in lines), strict=True)

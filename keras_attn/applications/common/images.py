@@ -1,0 +1,49 @@
+"""Where images have their channels, and what is done to them at first."""
+
+import keras
+import numpy as np
+
+from keras_attn import checks
+
+
+def channel_axis(data_format=None):
+    """Returns the axis of a batch's channels, by default of Keras' setting."""
+    data_format = data_format or keras.config.image_data_format()
+    formats = ("channels_last", "channels_first")
+    checks.one_of("data_format", data_format, formats)
+    return 1 if data_format == "channels_first" else 3
+
+
+def size_of(images):
+    """Returns height and width of a batch, of which some may be `None`."""
+    first = channel_axis() == 1
+    return tuple(images.shape[2:] if first else images.shape[1:3])
+
+
+def normalized(x, data_format, scale, mean=0.0, std=1.0):
+    """Returns `(x / scale - mean) / std`, in float32.
+
+    Args:
+        x: NumPy array or tensor, one image or a batch of them.
+        data_format: `"channels_last"`, `"channels_first"` or `None`.
+        scale: Number.
+        mean: Number for all channels, or three for those of RGB images.
+        std: The same.
+    """
+    axis = channel_axis(data_format) - 4
+    is_rgb = np.ndim(mean) == 1
+    shape = tuple(x.shape)
+    if len(shape) not in (3, 4) or (is_rgb and shape[axis] != 3):
+        channels = f", with three channels at axis {axis}" if is_rgb else ""
+        raise ValueError(
+            "`x` must be an image, of three axes, or a batch of images, of "
+            f"four{channels}. Received: x.shape={shape}"
+        )
+    shape = (-1, 1, 1) if axis == -3 else (-1,)
+    mean, std = (
+        np.asarray(each, "float32").reshape(shape) for each in (mean, std)
+    )
+    if isinstance(x, np.ndarray):
+        return (x.astype("float32") / np.float32(scale) - mean) / std
+    mean, std = (keras.ops.convert_to_tensor(each) for each in (mean, std))
+    return (keras.ops.cast(x, "float32") / scale - mean) / std

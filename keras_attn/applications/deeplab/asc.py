@@ -1,0 +1,169 @@
+"""DeepLab with attention to scale."""
+
+from keras_attn import checks
+from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.deeplab import graph
+from keras_attn.layers import AttentionToScale, BilinearResizing
+
+
+def DeepLabASC(
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=21,
+    classifier_activation="softmax",
+    name="deeplab_asc",
+    *,
+    scales=(1, 0.75, 0.5),
+    merge="attention",
+    extra_supervision=False,
+    attention_resolution="feature",
+    attention_filters=512,
+    filters=1024,
+    dropout=0.5,
+    average_pooling=False,
+    skips=(),
+    output_resolution="feature",
+    form="paper",
+    seed=None,
+):
+    """DeepLab with attention to scale.
+
+    The image is resized to each scale, `(n - 1) s + 1` of `n` pixels, and one
+    `DeepLabLargeFOV` scores the classes at each. An `AttentionToScale` layer,
+    named `attention`, weighs the scores of the scales at each position, by the
+    features `fc7` of all of them, and the sum is the output. Of the layers
+    that all scales share, the feature maps of each scale are named
+    `stage5_scale_1` and so on. What the attention weighs with is
+    `keras_attn.explain.attention_maps(model, images)["attention"]`.
+
+    Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
+    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). As there, all
+    scales share all weights, and merge at the size of the finest one's
+    scores, an eighth of the image's. `form="reference"` is a known PyTorch
+    implementation instead: no ReLU after `fc7`; for each scale its own
+    classifier, by 3x3 and with ReLU; sizes `floor(n s)`. With
+    `attention_resolution="input"` besides it merges as that does, at the size
+    of the image, for 61 times the arithmetic of the attention.
+
+    Args:
+        include_top: Whether to end in the merged scores. Without, there is a
+            dict of the features of each scale. Defaults to `True`.
+        weights: See `DeepLabLargeFOV`.
+        input_tensor: Keras tensor to start from, such as the output of
+            augmentation layers, or `None`.
+        input_shape: Shape of an image in the order of
+            `keras.config.image_data_format()`; any height and width, also
+            `None` but for the form `"reference"`. Defaults to
+            `(321, 321, 3)`. See `preprocess_input` for its values.
+        pooling: Without top: `None` for feature maps, `"avg"` or `"max"` for
+            vectors.
+        classes: Number of classes. Defaults to `21`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"deeplab_asc"`.
+        scales: Two or more numbers in (0, 1], from the largest to the
+            smallest. Defaults to `(1, 0.75, 0.5)`.
+        merge: How scores are merged: `"attention"`, `"average"` or
+            `"maximum"`. Defaults to `"attention"`.
+        extra_supervision: Whether the model has the scores of each scale as
+            further outputs, so that each is trained. The output is then a
+            dict of `"merged"` and one name for each scale, as `"scale_0_5"`.
+            Defaults to `False`.
+        attention_resolution: Where attention and merging happen:
+            `"feature"`, or `"input"` for the size of the image. Defaults to
+            `"feature"`.
+        attention_filters: Number of channels inside of the attention.
+            Defaults to `512`.
+        filters: Number of channels of `fc6` and `fc7`. Defaults to `1024`.
+        dropout: Share of outputs that training sets to 0, after `fc6`, `fc7`
+            and inside of the attention. Defaults to `0.5`.
+        average_pooling: Whether a 3x3 average pooling follows `stage5`.
+            Defaults to `False`.
+        skips: What joins `fc7`, see `DeepLabLargeFOV`. Defaults to `()`.
+        output_resolution: `"feature"`, or `"input"`: merged scores are brought
+            to the size of the image before the activation. Defaults to
+            `"feature"`.
+        form: `"paper"` or `"reference"`. Defaults to `"paper"`.
+        seed: Integer from 0 for the dropout, or `None`, see `DeepLabLargeFOV`.
+            Defaults to `None`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities
+        `(batch, height, width, classes)`, the channels second if they are
+        first, or a dict of these.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.DeepLabASC(
+    ...     input_shape=(33, 33, 3), classes=3, filters=64,
+    ...     attention_filters=16, extra_supervision=True,
+    ... )
+    >>> outputs = model.predict(np.zeros((1, 33, 33, 3)), verbose=0)
+    >>> {name: tuple(y.shape) for name, y in sorted(outputs.items())}
+    {'merged': (1, 5, 5, 3), 'scale_0_5': (1, 3, 3, 3), \
+'scale_0_75': (1, 4, 4, 3), 'scale_1': (1, 5, 5, 3)}
+    >>> loss = keras_attn.applications.deeplab.SegmentationCrossentropy()
+    >>> model.compile(keras_attn.applications.deeplab.SGD(), loss)
+    >>> masks = np.zeros((1, 33, 33), "uint8")
+    >>> labels = dict.fromkeys(model.output, masks)
+    >>> history = model.fit(np.zeros((1, 33, 33, 3)), labels, verbose=0)
+    """
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    arguments.check_weights(weights)
+    checks.one_of("output_resolution", output_resolution, graph.SIZES)
+    checks.one_of("attention_resolution", attention_resolution, graph.SIZES)
+    attention_filters = checks.positive("attention_filters", attention_filters)
+    names = graph.scale_names(scales)
+    input_tensor = arguments.image_input(
+        input_tensor, input_shape, (321, 321, 3)
+    )
+    backbone = graph.Backbone(
+        filters, dropout, average_pooling, skips, form, seed
+    )
+    features = [
+        backbone(graph.resized(input_tensor, scale, each, form), each)
+        for scale, each in zip(scales, names, strict=True)
+    ]
+    if not include_top:
+        outputs = {
+            scale: blocks.pool_features(x, pooling, f"_{scale}")
+            for scale, x in zip(names, features, strict=True)
+        }
+        return arguments.finish(input_tensor, outputs, name, weights)
+    scores = graph.scores(features, names, top.classes, form)
+    merged = _merge(
+        AttentionToScale(
+            merge, attention_filters, dropout, seed, name="attention"
+        ),
+        scores,
+        features,
+        input_tensor if attention_resolution == "input" else None,
+    )
+    if output_resolution == "input" and attention_resolution == "feature":
+        merged = BilinearResizing(name="upsampled")(merged, like=input_tensor)
+    activation = classifier_activation
+    if not extra_supervision:
+        outputs = blocks.activate(merged, activation)
+        return arguments.finish(input_tensor, outputs, name, weights)
+    outputs = {
+        output: blocks.activate(x, activation, output)
+        for output, x in zip(("merged", *names), (merged, *scores), strict=True)
+    }
+    return arguments.finish(input_tensor, outputs, name, weights)
+
+
+def _merge(layer, scores, features, like):
+    """Merges scores at their own size, or at that of an image."""
+    if like is not None:
+        resizing = BilinearResizing(name="resized_to_input")
+        scores = [resizing(x, like=like) for x in scores]
+        features = [resizing(x, like=like) for x in features]
+    if layer.merge != "attention":
+        return layer(scores)
+    return layer(scores, features=features)

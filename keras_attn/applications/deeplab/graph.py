@@ -1,0 +1,207 @@
+"""The parts that networks of the DeepLab family are built of."""
+
+import keras
+
+from keras_attn import checks
+from keras_attn.applications.common import blocks
+from keras_attn.applications.common.images import channel_axis, size_of
+from keras_attn.layers import BilinearResizing
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.initializers import FanOutNormal, Normal
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
+
+# Channels and number of the convolutions of VGG16's stages.
+STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+STAGE_NAMES = tuple(f"stage{i}" for i in range(1, 6))
+# What may join `fc7`, and how many of its pixels there are for one of `fc7`.
+SKIPS = {"image": 8, "stage1": 4, "stage2": 2, "stage3": 1, "stage4": 1}
+SKIP_FILTERS = 128
+SIZES = ("feature", "input")
+
+
+def scale_names(scales):
+    """Returns what the outputs of the scales are called, and checks them."""
+    try:
+        values = [
+            checks.number("scales", scale, above=0, most=1) for scale in scales
+        ]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) < 2 or values != sorted(set(values), reverse=True):
+        raise ValueError(
+            "`scales` must be two or more numbers in (0, 1], from the largest "
+            f"to the smallest. Received: scales={scales!r}"
+        )
+    # Without the dot, which PyTorch has a use of its own for.
+    return [f"scale_{scale:g}".replace(".", "_") for scale in values]
+
+
+class Backbone:
+    """The layers from an image to the features, which all scales share.
+
+    Args:
+        filters: Number of channels of `fc6` and `fc7`.
+        dropout: Share of their outputs that training sets to 0.
+        average_pooling: Whether an average pooling follows `stage5`.
+        skips: Names out of `SKIPS`, of what joins `fc7`.
+        form: `"paper"` or `"reference"`.
+        seed: Integer, or `None`.
+    """
+
+    def __init__(self, filters, dropout, average_pooling, skips, form, seed):
+        filters = checks.positive("filters", filters)
+        dropout = checks.share("dropout", dropout)
+        _check_skips(skips)
+        checks.one_of("form", form, ("paper", "reference"))
+        seed = checks.integer("seed", seed, 0, optional=True)
+        # The first is that of the attention.
+        seeds = blocks.seeds_from(None if seed is None else seed + 1)
+
+        def drop(name):
+            return keras.layers.Dropout(dropout, seed=next(seeds), name=name)
+
+        self.stages = [
+            _stage(number, *stage) for number, stage in enumerate(STAGES, 1)
+        ]
+        self.top = [
+            *(_average_pooling() if average_pooling else ()),
+            _convolution(filters, 3, "fc6", rate=12),
+            drop("fc6_dropout"),
+            _convolution(
+                filters,
+                1,
+                "fc7",
+                activation="relu" if form == "paper" else None,
+            ),
+            drop("fc7_dropout"),
+        ]
+        self.skips = {source: _skip(source, drop) for source in skips}
+        self.join = keras.layers.Concatenate(channel_axis(), name="features")
+
+    def __call__(self, image, scale=None):
+        """Returns the features of an image.
+
+        A shared layer has an output for each scale: with `scale`, its name,
+        the ends of the stages are `stage1_<scale>` and so on.
+        """
+        joined = []
+        for source, layers in zip(
+            ("image", *STAGE_NAMES), ([], *self.stages), strict=True
+        ):
+            image = run(layers, image)
+            if scale is not None and source != "image":
+                name = f"{source}_{scale}"
+                image = keras.layers.Identity(name=name)(image)
+            if source in self.skips:
+                joined.append(run(self.skips[source], image))
+        features = run(self.top, image)
+        return self.join([features, *joined]) if joined else features
+
+
+def run(layers, x):
+    """Applies layers one after the other."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _check_skips(skips):
+    """Checks what is to join `fc7`."""
+    if (
+        not isinstance(skips, (list, tuple))
+        or len(set(skips)) < len(skips)
+        or not set(skips) <= set(SKIPS)
+    ):
+        raise ValueError(
+            f"`skips` must be some of {tuple(SKIPS)}, each once. "
+            f"Received: skips={skips!r}"
+        )
+
+
+def classifier(classes, form, name="classifier"):
+    """Returns the layer that scores classes."""
+    is_paper = form == "paper"
+    return Conv2D(
+        classes,
+        1 if is_paper else 3,
+        padding="same",
+        activation=None if is_paper else "relu",
+        kernel_initializer=Normal(0.01),
+        name=name,
+    )
+
+
+def scores(features, names, classes, form):
+    """Returns the score maps of the scales.
+
+    By one classifier, before any resizing: with 1x1 weights that is the same
+    as after it, of fewer pixels.
+    """
+    if form == "paper":
+        shared = classifier(classes, form)
+        return [shared(x) for x in features]
+    return [
+        classifier(classes, form, f"classifier_{name}")(x)
+        for name, x in zip(names, features, strict=True)
+    ]
+
+
+def resized(image, scale, name, form):
+    """Returns the image at a scale."""
+    if scale == 1:
+        return image
+    name = f"image_{name}"
+    if form == "paper":
+        return BilinearResizing(scale_factor=scale, name=name)(image)
+    sides = size_of(image)
+    if None in sides:
+        raise ValueError(
+            "`form='reference'` needs a known height and width; with "
+            "`form='paper'` they may be None. "
+            f"Received: input_shape={tuple(image.shape[1:])}"
+        )
+    return BilinearResizing(*(int(n * scale) for n in sides), name=name)(image)
+
+
+def _stage(number, filters, count):
+    """Returns convolutions and the pooling at their end."""
+    rate = 2 if number == 5 else 1
+    convolutions = [
+        _convolution(filters, 3, f"stage{number}_conv{i}", rate=rate)
+        for i in range(1, count + 1)
+    ]
+    strides = 2 if number < 4 else 1
+    name = STAGE_NAMES[number - 1]
+    return [*convolutions, MaxPooling2D(3, strides, padding=1, name=name)]
+
+
+def _average_pooling():
+    # Not padding="same", which would leave the zeros out of the average.
+    return [
+        keras.layers.ZeroPadding2D(1, name="average_padding"),
+        keras.layers.AveragePooling2D(3, 1, name="average_pool"),
+    ]
+
+
+def _skip(source, drop):
+    """Returns the two layers on what joins `fc7`, and their dropout."""
+    filters, strides = SKIP_FILTERS, SKIPS[source]
+    return [
+        _convolution(filters, 3, f"skip_{source}_conv1", strides=strides),
+        drop(f"skip_{source}_dropout1"),
+        _convolution(filters, 1, f"skip_{source}_conv2"),
+        drop(f"skip_{source}_dropout2"),
+    ]
+
+
+def _convolution(filters, size, name, *, rate=1, strides=1, activation="relu"):
+    return Conv2D(
+        filters,
+        size,
+        strides,
+        padding=rate * (size // 2),
+        dilation_rate=rate,
+        activation=activation,
+        kernel_initializer=FanOutNormal(),
+        name=name,
+    )

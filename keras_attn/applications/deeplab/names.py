@@ -1,0 +1,126 @@
+"""What the weights of DeepLab and VGG16 are called in PyTorch."""
+
+from keras_attn.applications.deeplab.graph import SKIPS, STAGES
+from keras_attn.weights import register_names
+from keras_attn.weights.layouts import subsampled, subsampled_units
+
+# Of VGG16's linear layers.
+_UNITS = 4096
+
+
+@register_names
+def torch_names(model):
+    """Returns the names, if the model is a DeepLab."""
+    layers = {layer.name: layer for layer in model.layers}
+    if "stage5_conv3" not in layers or "fc7" not in layers:
+        return None
+    heads = [name for name in layers if name.startswith("classifier_scale_")]
+    if heads:
+        backbones = [_lists(len(heads))]
+    elif "attention" in layers:
+        backbones = [["backbone."]]
+    else:
+        # Features, of several scales too: of a network of one scale, or of
+        # one that has the same weights in each of its lists.
+        backbones = [[""], _lists(len(model.outputs))]
+    return [
+        *(_reference(layers, heads, prefixes) for prefixes in backbones),
+        _caffe(layers),
+        _torchvision(layers),
+    ]
+
+
+def _lists(count):
+    """Returns what stands before the names of each scale."""
+    return [f"backbones.{i}." for i in range(count)]
+
+
+def _convolutions():
+    return [
+        (stage, i)
+        for stage, (_, count) in enumerate(STAGES, start=1)
+        for i in range(1, count + 1)
+    ]
+
+
+def _reference(layers, heads, backbones):
+    """Returns the names of the reference code.
+
+    Its lists, of the backbone for each scale, which is one, and of the
+    classifiers, are not registered there: this is what they are called when
+    they are.
+    """
+    names = []
+    for backbone in backbones:
+        for stage, i in _convolutions():
+            name = f"{backbone}features{stage}.{i - 1}.0"
+            names.append((name, layers[f"stage{stage}_conv{i}"]))
+        names.append((f"{backbone}fc6.0.0", layers["fc6"]))
+        names.append((f"{backbone}fc7.0", layers["fc7"]))
+        names += _skips(layers, backbone)
+    for i, head in enumerate(heads):
+        names.append((f"score_map1.{i}.0.0", layers[head]))
+    if not heads:
+        names.append(("score_map1", None))
+    names.append(("fc8", layers.get("classifier")))
+    names.append(("score_map2", layers.get("attention")))
+    return names
+
+
+def _skips(layers, prefix=""):
+    """Returns names of what joins fc7, which is in neither's code."""
+    return [
+        (f"{prefix}skip_{source}.{i}", layers[f"skip_{source}_conv{i + 1}"])
+        for source in SKIPS
+        for i in range(2)
+        if f"skip_{source}_conv{i + 1}" in layers
+    ]
+
+
+def _caffe(layers):
+    """Returns the names of Caffe's VGG16 and DeepLab."""
+    names = [
+        (f"conv{stage}_{i}", layers[f"stage{stage}_conv{i}"])
+        for stage, i in _convolutions()
+    ]
+    return [*names, *_linear(layers, "fc6", "fc7", "fc8")]
+
+
+def _torchvision(layers):
+    """Returns the names of torchvision's VGG16."""
+    names, index = [], 0
+    for stage, i in _convolutions():
+        names.append((f"features.{index}", layers[f"stage{stage}_conv{i}"]))
+        # Then comes a ReLU and, at the end of a stage, the pooling.
+        index += 3 if i == STAGES[stage - 1][1] else 2
+    return [
+        *names,
+        *_linear(layers, "classifier.0", "classifier.3", "classifier.6"),
+    ]
+
+
+def _linear(layers, fc6, fc7, fc8):
+    """Returns the names of what has linear layers as its source."""
+    bias = {"bias": subsampled_units(_UNITS)}
+    channels = STAGES[-1][0]
+    names = [
+        (
+            fc6,
+            layers["fc6"],
+            {"weight": subsampled(7, 7, channels, _UNITS), **bias},
+        ),
+        (
+            fc7,
+            layers["fc7"],
+            {"weight": subsampled(1, 1, _UNITS, _UNITS), **bias},
+        ),
+        # ImageNet's classes, which are others.
+        (fc8, None),
+        *_skips(layers),
+    ]
+    names.append(("fc8_voc12", layers.get("classifier")))
+    for name, layer in layers.items():
+        if name.startswith("classifier_scale_"):
+            names.append((name.replace("classifier", "fc8"), layer))
+    names.append(("attention", layers.get("attention")))
+    return names

@@ -1,0 +1,221 @@
+"""Loss and metric of networks that label pixels."""
+
+import keras
+from keras import ops
+
+from keras_attn import checks
+from keras_attn.ops.interpolation import nearest
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class SegmentationCrossentropy(keras.losses.Loss):
+    """Cross-entropy of labelled pixels, at the resolution of the scores.
+
+    `sum_i w_c(i) (-log p_i,c(i)) / sum_i w_c(i)`, over the pixels `i` of the
+    batch that have a label `c(i)`. Labels of another size than the scores are
+    brought to theirs, each pixel by its nearest label with aligned corners:
+    each eighth one, of 321 pixels and scores of 41. One loss trains all
+    outputs of a model with extra supervision:
+    `model.compile(loss=SegmentationCrossentropy())`, with the labels
+    `dict.fromkeys(model.output, masks)`.
+
+    Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
+    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). Normalised
+    as PyTorch's `CrossEntropyLoss` is.
+
+    Args:
+        from_logits: Whether the scores are logits. Defaults to `False`.
+        ignore_label: Integer, the label of pixels that do not count. Defaults
+            to `255`.
+        class_weights: Sequence of the weight `w` of each class, or `None` for
+            ones. Defaults to `None`.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to the
+            Keras setting.
+        name: Name of the loss. Defaults to `"segmentation_crossentropy"`.
+        **kwargs: Arguments of `keras.losses.Loss`; `reduction` stays what it
+            is, since only a mean is normalised so.
+
+    Raises:
+        ValueError: If another `reduction` is asked for.
+
+    Call arguments:
+        y_true: Labels `(batch, height, width)`, or with an axis for one
+            channel. A label that is neither a class nor `ignore_label` makes
+            the loss NaN.
+        y_pred: Scores `(batch, height, width, classes)`, or
+            `(batch, classes, height, width)` if channels first.
+
+    Example:
+
+    >>> loss = keras_attn.applications.deeplab.SegmentationCrossentropy()
+    >>> scores = np.full((1, 1, 2, 4), 0.25)
+    >>> round(float(loss(np.array([[[3, 255]]]), scores)), 4)
+    1.3863
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        ignore_label=255,
+        class_weights=None,
+        data_format=None,
+        name="segmentation_crossentropy",
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        if self.reduction != "sum_over_batch_size":
+            raise ValueError(
+                "`reduction` must be 'sum_over_batch_size', the mean over the "
+                f"pixels that count. Received: reduction={self.reduction!r}"
+            )
+        self.from_logits = from_logits
+        self.ignore_label = ignore_label
+        if class_weights is not None:
+            class_weights = [
+                checks.number("class_weights", weight, least=0)
+                for weight in class_weights
+            ]
+        self.class_weights = class_weights
+        self.data_format = data_format or keras.config.image_data_format()
+
+    def call(self, y_true, y_pred):
+        scores = ops.cast(y_pred, "float32")
+        if self.data_format == "channels_first":
+            scores = ops.transpose(scores, (0, 2, 3, 1))
+        labels = _labels_like(y_true, scores, self.data_format)
+        classes = scores.shape[3]
+        if self.from_logits:
+            logs = ops.log_softmax(scores, axis=3)
+        else:
+            epsilon = keras.config.epsilon()
+            logs = ops.log(ops.clip(scores, epsilon, 1.0))
+        counts = ops.not_equal(labels, self.ignore_label)
+        known = ops.logical_and(labels >= 0, labels < classes)
+        chosen = ops.one_hot(ops.where(known, labels, 0), classes)
+        losses = -ops.sum(chosen * logs, axis=3)
+        weights = ops.cast(counts, "float32")
+        if self.class_weights is not None:
+            weights = weights * ops.sum(chosen * self._weights(classes), axis=3)
+        wrong = ops.logical_and(counts, ops.logical_not(known))
+        losses = ops.where(wrong, float("nan"), losses) * weights
+        # Keras averages over all pixels: the sum over these that count, then.
+        pixels = ops.cast(ops.size(weights), "float32")
+        total = ops.sum(weights)
+        return losses * (pixels / ops.where(total > 0, total, 1.0))
+
+    def _weights(self, classes):
+        if len(self.class_weights) != classes:
+            raise ValueError(
+                f"`class_weights` must have one for each of {classes} classes. "
+                f"Received: class_weights={self.class_weights}"
+            )
+        return ops.convert_to_tensor(self.class_weights, "float32")
+
+    def get_config(self):
+        config = {
+            "from_logits": self.from_logits,
+            "ignore_label": self.ignore_label,
+            "class_weights": self.class_weights,
+            "data_format": self.data_format,
+        }
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="keras_attn")
+class MeanIoU(keras.metrics.MeanIoU):
+    """Mean intersection over union, at the resolution of the scores.
+
+    `mean_c TP_c / (TP_c + FP_c + FN_c)` of all pixels seen so far, over the
+    classes that occur among labels or predictions: `keras.metrics.MeanIoU`,
+    for labels that may be larger than the scores, which are sampled as
+    `SegmentationCrossentropy` does it. To measure at the size of the labels,
+    as benchmarks do, give it a model with `output_resolution="input"`.
+
+    Args:
+        num_classes: Positive integer.
+        ignore_label: Integer, the label of pixels that do not count. Defaults
+            to `255`.
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to the
+            Keras setting.
+        name: Name of the metric. Defaults to `"mean_iou"`.
+        dtype: Type of its results, or `None` for Keras' setting.
+
+    Call arguments:
+        y_true: Labels `(batch, height, width)`, or with an axis for one
+            channel.
+        y_pred: Scores `(batch, height, width, classes)`, or
+            `(batch, classes, height, width)` if channels first.
+
+    Example:
+
+    >>> metric = keras_attn.applications.deeplab.MeanIoU(num_classes=2)
+    >>> scores = np.array([[[[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]]])
+    >>> metric.update_state(np.array([[[0, 1, 0]]]), scores)
+    >>> float(metric.result())
+    0.5
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        ignore_label=255,
+        data_format=None,
+        name="mean_iou",
+        dtype=None,
+    ):
+        super().__init__(
+            checks.positive("num_classes", num_classes),
+            name=name,
+            dtype=dtype,
+            ignore_class=ignore_label,
+            sparse_y_pred=True,
+        )
+        self.ignore_label = ignore_label
+        self.data_format = data_format or keras.config.image_data_format()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if self.data_format == "channels_first":
+            y_pred = ops.transpose(y_pred, (0, 2, 3, 1))
+        labels = _labels_like(y_true, y_pred, self.data_format)
+        known = ops.logical_and(labels >= 0, labels < self.num_classes)
+        counts = ops.logical_and(known, labels != self.ignore_label)
+        labels = ops.where(counts, labels, 0)
+        weights = ops.cast(counts, "float32")
+        if sample_weight is not None:
+            sample_weight = ops.cast(sample_weight, "float32")
+            missing = 3 - len(sample_weight.shape)
+            axes = tuple(range(-missing, 0))
+            weights = weights * ops.expand_dims(sample_weight, axes)
+        # Keras' own counting asks JAX for 64 bits, which warns each user.
+        classes = self.num_classes
+        true = ops.one_hot(ops.reshape(labels, (-1,)), classes)
+        predicted = ops.reshape(ops.argmax(y_pred, axis=3), (-1,))
+        predicted = ops.one_hot(predicted, classes)
+        true = true * ops.reshape(weights, (-1, 1))
+        matrix = ops.matmul(ops.transpose(true), predicted)
+        self.total_cm.assign_add(ops.cast(matrix, self.total_cm.dtype))
+
+    def get_config(self):
+        config = keras.metrics.Metric.get_config(self)
+        return {
+            **config,
+            "num_classes": self.num_classes,
+            "ignore_label": self.ignore_label,
+            "data_format": self.data_format,
+        }
+
+
+def _labels_like(labels, scores, data_format):
+    """Returns labels `(batch, height, width)` of the size of the scores."""
+    labels = ops.cast(labels, "int32")
+    if len(labels.shape) == 4:
+        labels = ops.squeeze(
+            labels, 1 if data_format == "channels_first" else 3
+        )
+    if len(labels.shape) != 3 or len(scores.shape) != 4:
+        raise ValueError(
+            "Labels must be (batch, height, width), and scores have an axis "
+            f"more. Received: y_true of shape {tuple(labels.shape)}, y_pred "
+            f"of shape {tuple(scores.shape)}"
+        )
+    return nearest(labels, ops.shape(scores)[1:3])

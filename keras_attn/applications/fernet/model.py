@@ -1,0 +1,186 @@
+"""FERNet: facial expressions, by convolutions and FeatureAct blocks."""
+
+import keras
+
+from keras_attn import checks
+from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.common.classes import most_probable
+from keras_attn.applications.common.images import normalized
+from keras_attn.layers import FeatureAct
+from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
+
+# The order of the labels 0 to 6 in the FER2013 data set.
+CLASS_NAMES = (
+    "angry",
+    "disgust",
+    "fear",
+    "happy",
+    "sad",
+    "surprise",
+    "neutral",
+)
+STAGES = (32, 64, 128, 256)
+
+
+def FERNet(
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=7,
+    classifier_activation="softmax",
+    name="fernet",
+    *,
+    embeddings=False,
+    ratio=4,
+    attention_activation=None,
+):
+    """Facial expression network with FeatureAct blocks.
+
+    Four stages of 32, 64, 128 and 256 channels, each
+    `2 x [Conv 3x3 -> BatchNorm -> ReLU] -> MaxPool 2x2 -> FeatureAct`, named
+    `stage1` to `stage4` by their ends; then linear layers of 256, 128 and
+    `classes` units, each followed by batch normalisation, the last one's being
+    the logits. It has 2,240,795 parameters as called here, besides the moving
+    statistics. There are no published weights: it starts untrained.
+
+    Reference: the network "BaselineFeatureAct", published as code only and
+    without a measured accuracy. As there, batch normalisation is applied to
+    the logits, has momentum 0.9 and epsilon 1e-5, and all weights start
+    uniform within `+-1 / sqrt(fan_in)`. The softmax at the end is added here.
+
+    Args:
+        include_top: Whether to end in the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file: Keras'
+            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the reference
+            network (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
+            `.bin`, `.npz`).
+        input_tensor: Keras tensor to start from, such as the output of
+            augmentation layers, or `None`.
+        input_shape: Shape of an image in the order of
+            `keras.config.image_data_format()`; height and width are multiples
+            of 16, any number of channels. Defaults to `(48, 48, 1)`. Images
+            are expected in [0, 1]; see `preprocess_input`.
+        pooling: Without top: `None` for the last feature map, `"avg"` or
+            `"max"` for a vector.
+        classes: Number of classes. Defaults to `7`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"fernet"`.
+        embeddings: Whether to end at the normalised vector of 128 values
+            below the classifier. Defaults to `False`.
+        ratio: Reduction of channels in FeatureAct. Defaults to `4`.
+        attention_activation: Activation on FeatureAct's correlation, such as
+            `"sigmoid"`. Defaults to `None`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities `(batch, classes)`, an
+        embedding `(batch, 128)`, or features. The batch must be 2 or larger
+        in training, because batch normalisation meets vectors.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.FERNet()
+    >>> sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    2240795
+    >>> tuple(model.predict(np.zeros((2, 48, 48, 1)), verbose=0).shape)
+    (2, 7)
+    """
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    arguments.check_weights(weights)
+    ratio = checks.positive("ratio", ratio)
+    if embeddings and not include_top:
+        raise ValueError(
+            "`embeddings` are taken inside the top: pass `include_top=True`. "
+            f"Received: embeddings={embeddings}, include_top={include_top}"
+        )
+    input_tensor = arguments.image_input(
+        input_tensor, input_shape, (48, 48, 1), multiple=16
+    )
+    x = input_tensor
+    for stage, filters in enumerate(STAGES, start=1):
+        x = _stage(x, filters, f"stage{stage}", ratio, attention_activation)
+    if include_top:
+        x = _top(x, top, embeddings)
+    else:
+        x = blocks.pool_features(x, pooling)
+    return arguments.finish(input_tensor, x, name, weights)
+
+
+def _stage(x, filters, name, ratio, activation):
+    """Two convolutions, a pooling and a FeatureAct block."""
+    for i in (1, 2):
+        x = Conv2DNormActivation(filters, 3, name=f"{name}_conv{i}")(x)
+    x = MaxPooling2D(2, name=f"{name}_pool")(x)
+    return FeatureAct(ratio, activation, name=name)(x)
+
+
+def _top(x, top, embeddings):
+    """Linear layers with batch normalisation, on the logits too."""
+    x = keras.layers.Flatten(name="flatten")(x)
+    for units, name in ((256, "hidden"), (128, "embedding")):
+        x = blocks.dense(x, units, name)
+        x = blocks.batch_norm(x, f"{name}_bn")
+        if embeddings and name == "embedding":
+            return x
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = blocks.dense(x, top.classes, "classifier")
+    x = blocks.batch_norm(x, "logits")
+    return blocks.activate(x, top.classifier_activation)
+
+
+def preprocess_input(x, data_format=None):
+    """Scales images from [0, 255] to the [0, 1] that `FERNet` expects.
+
+    `y = x / 255`. The reference publishes no preprocessing; this is the usual
+    one of grey images in PyTorch.
+
+    Args:
+        x: NumPy array or tensor: an image or a batch, of any number of
+            channels, in [0, 255].
+        data_format: `"channels_last"` or `"channels_first"`. Has no effect,
+            as all channels are scaled alike.
+
+    Returns:
+        The scaled images; a new float32 array for NumPy input.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Example:
+
+    >>> x = np.full((1, 48, 48, 1), 51, "uint8")
+    >>> float(keras_attn.applications.fernet.preprocess_input(x)[0, 0, 0, 0])
+    0.20000000298023224
+    """
+    return normalized(x, data_format, 255.0)
+
+
+def decode_predictions(preds, top=5, class_names=None):
+    """Names the most probable classes of each image.
+
+    Args:
+        preds: Array `(batch, classes)` of probabilities or logits.
+        top: How many classes to return. Defaults to `5`.
+        class_names: Names in the order of the classes. Defaults to the seven
+            expressions of FER2013 (`CLASS_NAMES`).
+
+    Returns:
+        A list per image of tuples `(class index, name, score)`, best first.
+
+    Raises:
+        ValueError: If `preds` is not `(batch, len(class_names))`.
+
+    Example:
+
+    >>> preds = np.array([[0.1, 0.0, 0.0, 0.7, 0.0, 0.2, 0.0]])
+    >>> keras_attn.applications.fernet.decode_predictions(preds, top=2)
+    [[(3, 'happy', 0.7), (5, 'surprise', 0.2)]]
+    """
+    names = CLASS_NAMES if class_names is None else tuple(class_names)
+    return most_probable(preds, names, top)

@@ -1,0 +1,88 @@
+"""What a Vision Transformer is made of."""
+
+import dataclasses
+
+from keras_attn import checks
+
+# What a form stands for, where an argument is `None`.
+_FORMS = {
+    "google": {
+        "qkv_bias": True,
+        "epsilon": 1e-6,
+        "norm_after_pooling": False,
+    },
+    "lucidrains": {
+        "qkv_bias": False,
+        "epsilon": 1e-5,
+        "norm_after_pooling": True,
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """All that a Vision Transformer is made of; see `ViT`."""
+
+    patch_size: int | tuple[int, int]
+    hidden_dim: int
+    num_layers: int
+    num_heads: int
+    mlp_dim: int
+    head_dim: int | None = None
+    token_pooling: str = "cls"
+    form: str = "google"
+    class_token: bool | None = None
+    qkv_bias: bool | None = None
+    epsilon: float | None = None
+    norm_after_pooling: bool | None = None
+    approximate_gelu: bool = False
+    dropout: float = 0.0
+    embedding_dropout: float | None = None
+    attention_dropout: float = 0.0
+    seed: int | None = None
+
+    def __post_init__(self):
+        for name in ("hidden_dim", "num_layers", "num_heads", "mlp_dim"):
+            self._set(name, checks.positive(name, getattr(self, name)))
+        for name, least in {"head_dim": 1, "seed": 0}.items():
+            value = getattr(self, name)
+            self._set(name, checks.integer(name, value, least, optional=True))
+        if self.head_dim is None and self.hidden_dim % self.num_heads:
+            raise ValueError(
+                "`hidden_dim` must be a multiple of `num_heads`, or `head_dim` "
+                f"be given. Received: hidden_dim={self.hidden_dim}, "
+                f"num_heads={self.num_heads}"
+            )
+        self._set("patch_size", checks.pair("patch_size", self.patch_size))
+        checks.one_of("token_pooling", self.token_pooling, ("cls", "mean"))
+        checks.one_of("form", self.form, _FORMS)
+        checks.number("epsilon", self.epsilon, least=0, optional=True)
+        if self.embedding_dropout is None:
+            self._set("embedding_dropout", self.dropout)
+        for name in ("dropout", "embedding_dropout", "attention_dropout"):
+            self._set(name, checks.share(name, getattr(self, name)))
+        for name, value in _FORMS[self.form].items():
+            if getattr(self, name) is None:
+                self._set(name, value)
+        if self.class_token is None:
+            needed = self.token_pooling == "cls" or self.form == "lucidrains"
+            self._set("class_token", needed)
+        if self.token_pooling == "cls" and not self.class_token:
+            raise ValueError(
+                "`token_pooling='cls'` needs the class token. "
+                "Received: class_token=False"
+            )
+
+    def _set(self, name, value):
+        object.__setattr__(self, name, value)
+
+    @property
+    def by_google(self):
+        """Whether weights start as in Google's code, else as in PyTorch."""
+        return self.form == "google"
+
+    @property
+    def projects(self):
+        """Whether the heads are mixed; lucidrains leaves out the identity."""
+        same = self.num_heads == 1 and self.head_dim in (None, self.hidden_dim)
+        return self.by_google or not same

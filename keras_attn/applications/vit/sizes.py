@@ -1,0 +1,126 @@
+"""The sizes of Vision Transformers that have names."""
+
+from keras_attn.applications.common.sizes import sized
+from keras_attn.applications.vit.model import ViT
+
+_DOCUMENTATION = """Vision Transformer {title}/{patch}.
+
+    {layers} blocks of {heads} heads, tokens of {patch} x {patch} pixels and
+    {hidden} numbers, {mlp} inside of a block; {parameters:,} parameters as
+    called here. No weights come with it: `weights` takes a checkpoint of timm
+    or torchvision.
+
+    Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
+    (https://arxiv.org/abs/2010.11929), table 1, and for the smaller ones
+    Steiner et al., "How to train your ViT?" (https://arxiv.org/abs/2106.10270),
+    table 2. In the form that `ViT` calls `"google"`.
+
+    Args:
+        include_top: As of `ViT`, like all arguments.
+        weights: `None` or the path of a file.
+        input_tensor: Keras tensor to start from, or `None`.
+        input_shape: Shape of an image, multiples of {patch} high and wide.
+            Defaults to `(224, 224, 3)`. See `preprocess_input` for its values.
+        pooling: Without top: `None` for all tokens, or `"avg"` or `"max"`.
+        classes: Number of classes. Defaults to `1000`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"{name}"`.
+        token_pooling: `"cls"` or `"mean"`. Defaults to `"cls"`.
+        dropout: As of `ViT`. Defaults to `0.0`.
+        attention_dropout: As of `ViT`. Defaults to `0.0`.
+        seed: Integer from 0, of dropout; `None` to follow
+            `keras.utils.set_random_seed`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities `(batch, classes)`, or
+        features.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.{function}(
+    ...     input_shape=({side}, {side}, 3), include_top=False
+    ... )
+    >>> tuple(model.output.shape)
+    (None, 5, {hidden})
+    """
+
+
+def _vit(title, patch, *, hidden_dim, num_heads, num_layers=12, parameters):
+    """Returns the function that makes one size."""
+    mlp_dim = 4 * hidden_dim
+    function_name = f"ViT{title}{patch}"
+    model_name = f"vit_{title.lower()}{patch}"
+
+    @sized(
+        function_name,
+        _DOCUMENTATION,
+        title=title,
+        patch=patch,
+        layers=num_layers,
+        heads=num_heads,
+        hidden=hidden_dim,
+        mlp=mlp_dim,
+        parameters=parameters,
+        name=model_name,
+        side=2 * patch,
+    )
+    def function(
+        include_top=True,
+        weights=None,
+        input_tensor=None,
+        input_shape=None,
+        pooling=None,
+        classes=1000,
+        classifier_activation="softmax",
+        name=model_name,
+        *,
+        token_pooling="cls",
+        dropout=0.0,
+        attention_dropout=0.0,
+        seed=None,
+    ):
+        return ViT(
+            include_top,
+            weights,
+            input_tensor,
+            input_shape,
+            pooling,
+            classes,
+            classifier_activation,
+            name,
+            patch_size=patch,
+            hidden_dim=hidden_dim,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            mlp_dim=mlp_dim,
+            token_pooling=token_pooling,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            seed=seed,
+        )
+
+    return function
+
+
+ViTTiny16 = _vit("Tiny", 16, hidden_dim=192, num_heads=3, parameters=5_717_416)
+ViTSmall16 = _vit(
+    "Small", 16, hidden_dim=384, num_heads=6, parameters=22_050_664
+)
+ViTBase16 = _vit(
+    "Base", 16, hidden_dim=768, num_heads=12, parameters=86_567_656
+)
+ViTBase32 = _vit(
+    "Base", 32, hidden_dim=768, num_heads=12, parameters=88_224_232
+)
+ViTLarge16 = _vit(
+    "Large",
+    16,
+    hidden_dim=1024,
+    num_heads=16,
+    num_layers=24,
+    parameters=304_326_632,
+)

@@ -1,0 +1,254 @@
+"""ZF-Net: the network that DeconvNet was made to look into."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from keras_attn import checks
+from keras_attn.applications.common import arguments, blocks
+from keras_attn.applications.common.imagenet import MEAN
+from keras_attn.applications.common.images import normalized, size_of
+from keras_attn.layers import LocalResponseNormalization
+from keras_attn.layers.parts.conv2d import Conv2D
+from keras_attn.layers.parts.initializers import Normal
+from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
+
+FILTERS = (96, 256, 384, 384, 256)
+# Kernel, stride and padding of the first two convolutions, and the least
+# height and width, by `small_images`.
+_STEMS = {
+    False: ((7, 2, 1), (5, 2, 0), 53),
+    True: ((5, 1, 2), (5, 1, 2), 9),
+}
+_NORMALIZATIONS = ("paper", "reference")
+
+
+def ZFNet(
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name="zfnet",
+    *,
+    small_images=False,
+    filters=FILTERS,
+    units=4096,
+    dropout=0.5,
+    normalization="paper",
+    kernel_constraint=None,
+    seed=None,
+):
+    """Zeiler and Fergus' network, winner of ImageNet's 2013 challenge.
+
+    Five convolutions with ReLU. A max pooling of 3 x 3 pixels with stride 2
+    follows the first, the second and the fifth, and a normalisation across
+    channels the first two of these; then two linear layers of 4096 units with
+    dropout, and the classifier. Maps are 224 -> 110 -> 55 -> 26 -> 13 -> 6
+    pixels wide. 62,357,608 parameters as called here. The stages end in layers
+    named `stage1` to `stage5`, the linear layers are `fc6` and `fc7`. There
+    are no published weights: it starts untrained.
+
+    Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
+    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), figure 3. The paper
+    has "all weights initialized to 1e-2", taken literally by a known PyTorch
+    code: then all filters of a layer are the same for ever. Here they are
+    drawn from a normal distribution of deviation 0.01, as in the network that
+    the paper starts from, and biases are 0. Padding is that of the known code,
+    as the paper tells the sizes only. The constants of the normalisation are
+    Krizhevsky's, as the paper gives none.
+
+    Args:
+        include_top: Whether to end in the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file: Keras'
+            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the known
+            PyTorch code (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
+            `.bin`, `.npz`).
+        input_tensor: Keras tensor to start from, or `None`.
+        input_shape: Shape of an image in the order of
+            `keras.config.image_data_format()`, at least 53 pixels on each
+            side, 9 with `small_images`. Height and width may be `None`
+            without top. Defaults to `(224, 224, 3)`; with `small_images`, to
+            `(28, 28, 1)`. Images are expected around 0, within some 128; see
+            `preprocess_input`.
+        pooling: Without top: `None` for the last feature map, `"avg"` or
+            `"max"` for a vector.
+        classes: Number of classes. Defaults to `1000`.
+        classifier_activation: Activation of the top; `None` returns logits.
+            Defaults to `"softmax"`.
+        name: Name of the model. Defaults to `"zfnet"`.
+        small_images: Whether the first two convolutions are 5 x 5 with stride
+            1 and keep the size, for images of some 30 pixels: 28 -> 14 -> 7
+            -> 3. Not in the paper. Defaults to `False`.
+        filters: Five positive integers, the channels of the convolutions.
+        units: Positive integer, those of each linear layer. Defaults to 4096.
+        dropout: Share of the units of a linear layer that are set to 0 in
+            training. Defaults to `0.5`.
+        normalization: `"paper"` for the defaults of
+            `keras_attn.layers.LocalResponseNormalization`; `"reference"` for
+            those of the known code, PyTorch's with as many channels as there
+            are; or a mapping of that layer's arguments.
+        kernel_constraint: Of the convolutions' kernels, such as
+            `FilterRMSConstraint(0.1)`, the paper's. Defaults to `None`.
+        seed: Integer from 0, of dropout; `None` to follow
+            `keras.utils.set_random_seed`.
+
+    Returns:
+        A functional `keras.Model`: class probabilities `(batch, classes)`, or
+        features.
+
+    Raises:
+        ValueError: For any argument outside of the above.
+
+    Example:
+
+    >>> model = keras_attn.applications.ZFNet(include_top=False)
+    >>> model.count_params(), tuple(model.output.shape)
+    (3726464, (None, 6, 6, 256))
+    >>> narrow = keras_attn.applications.ZFNet(
+    ...     classes=10,
+    ...     small_images=True,
+    ...     filters=(32, 64, 96, 96, 64),
+    ...     units=256,
+    ... )
+    >>> tuple(narrow.predict(np.zeros((2, 28, 28, 1)), verbose=0).shape)
+    (2, 10)
+    """
+    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    arguments.check_weights(weights)
+    filters = _check_filters(filters)
+    units = checks.positive("units", units)
+    dropout = checks.share("dropout", dropout)
+    _check_normalization(normalization)
+    seed = checks.integer("seed", seed, 0, optional=True)
+    *stem, least = _STEMS[bool(small_images)]
+    default = (28, 28, 1) if small_images else (224, 224, 3)
+    input_tensor = arguments.image_input(input_tensor, input_shape, default)
+    _check_size(input_tensor, include_top, least)
+
+    def convolve(x, stage, kernel, stride, padding, name):
+        return Conv2D(
+            filters[stage - 1],
+            kernel,
+            stride,
+            padding,
+            activation="relu",
+            kernel_initializer=Normal(0.01),
+            kernel_constraint=kernel_constraint,
+            name=name,
+        )(x)
+
+    x = input_tensor
+    for stage, convolution in enumerate(stem, start=1):
+        x = convolve(x, stage, *convolution, f"stage{stage}_conv")
+        x = MaxPooling2D(3, 2, padding=1, name=f"stage{stage}_pool")(x)
+        x = _normalize(x, filters[stage - 1], normalization, f"stage{stage}")
+    x = convolve(x, 3, 3, 1, 1, "stage3")
+    x = convolve(x, 4, 3, 1, 1, "stage4")
+    x = convolve(x, 5, 3, 1, 1, "stage5_conv")
+    x = MaxPooling2D(3, 2, padding=0, name="stage5")(x)
+    if include_top:
+        x = _top(x, top, units, dropout, seed)
+    else:
+        x = blocks.pool_features(x, pooling)
+    return arguments.finish(input_tensor, x, name, weights)
+
+
+def _normalize(x, channels, normalization, name):
+    if normalization == "paper":
+        constants = {}
+    elif normalization == "reference":
+        constants = {"size": channels, "k": 1.0, "convention": "torch"}
+    else:
+        constants = normalization
+    return LocalResponseNormalization(**constants, name=name)(x)
+
+
+def _top(x, top, units, dropout, seed):
+    """Two linear layers with dropout, and the classifier."""
+    seeds = blocks.seeds_from(seed)
+    x = keras.layers.Flatten(name="flatten")(x)
+    for name in ("fc6", "fc7"):
+        x = keras.layers.Dense(
+            units,
+            activation="relu",
+            kernel_initializer=Normal(0.01),
+            name=name,
+        )(x)
+        x = keras.layers.Dropout(
+            dropout, seed=next(seeds), name=f"{name}_dropout"
+        )(x)
+    x = keras.layers.Dense(
+        top.classes, kernel_initializer=Normal(0.01), name="classifier"
+    )(x)
+    return blocks.activate(x, top.classifier_activation)
+
+
+def _check_filters(filters):
+    try:
+        found = tuple(checks.positive("filters", each) for each in filters)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != 5:
+        raise ValueError(
+            "`filters` must be five positive integers. "
+            f"Received: filters={filters!r}"
+        )
+    return found
+
+
+def _check_normalization(normalization):
+    if normalization not in _NORMALIZATIONS and not isinstance(
+        normalization, Mapping
+    ):
+        raise ValueError(
+            f"`normalization` must be one of {_NORMALIZATIONS}, or a mapping "
+            "of the arguments of LocalResponseNormalization. "
+            f"Received: normalization={normalization!r}"
+        )
+
+
+def _check_size(image, include_top, least):
+    size = size_of(image)
+    if include_top and None in size:
+        raise ValueError(
+            "Height and width must be known where linear layers follow: pass "
+            f"`include_top=False`, or a size. Received: {size}"
+        )
+    if any(side is not None and side < least for side in size):
+        raise ValueError(
+            f"Height and width must be at least {least}, or nothing is left "
+            "of them in the end; 9 will do with `small_images=True`. "
+            f"Received: {size}"
+        )
+
+
+def preprocess_input(x, data_format=None):
+    """Subtracts ImageNet's mean colour from images in [0, 255].
+
+    `y = x - (123.675, 116.28, 103.53)` of red, green and blue, which leaves
+    them within some 128 of 0. The paper subtracts a mean for each pixel, which
+    `keras_attn.layers.MeanImage` finds in a data set; it is about the same.
+
+    Args:
+        x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
+        data_format: `"channels_last"` or `"channels_first"`. Defaults to the
+            Keras setting.
+
+    Returns:
+        The images around 0; a new float32 array for NumPy input.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Example:
+
+    >>> x = np.full((1, 2, 2, 3), 128, "uint8")
+    >>> y = keras_attn.applications.zfnet.preprocess_input(x)
+    >>> [round(float(value), 1) for value in y[0, 0, 0]]
+    [4.3, 11.7, 24.5]
+    """
+    return normalized(x, data_format, 1.0, 255 * np.array(MEAN), np.ones(3))
