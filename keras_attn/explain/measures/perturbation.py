@@ -1,0 +1,259 @@
+"""What a model says while pixels come and go in the order of a heat map."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_attn import backend
+from keras_attn.explain.measures.averages import (
+    checked_heatmaps,
+    fixed_target,
+    over_channels,
+)
+from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.explain.running.network import Network
+
+# The Gaussian of the authors' code: 11 pixels wide.
+_SIGMA, _REACH = 5.0, 5
+
+
+def deletion(
+    model: keras.Model | Network,
+    images: Any,
+    heatmaps: Any,
+    targets: Any = None,
+    batch_size: int = 32,
+    *,
+    steps: int = 50,
+    baseline: Any = 0.0,
+    output: int | str | None = None,
+    image: int | str | None = None,
+    return_curve: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Measures how fast a class is lost without its hottest pixels.
+
+    The area under `p(k_s / hw)`, `s = 0 ... steps`, by the trapezoid rule:
+    `p` is the probability of the class once the `k_s = floor(s hw / steps)`
+    hottest of `hw` pixels are replaced by the baseline. Less is better. Of
+    pixels of equal heat, those above go first, and in a row those on the left.
+
+    Reference: Petsiuk et al., "RISE", BMVC 2018,
+        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), whose steps are
+        of 224 pixels.
+
+    Args:
+        model: A built `keras.Model`, or a `keras_attn.explain.Network` such
+            as `cam.network`, which is not compiled anew. Scores that it ends
+            in become probabilities by a softmax, by a sigmoid if there is
+            only one.
+        images: Batch of images as the model takes them, or several inputs
+            with images among them.
+        heatmaps: `(n, height, width)` in [0, 1], of the images' size. They
+            are ordered in float32.
+        targets: As for the maps. `None` for the class with the highest score
+            on the image. The score of a callable stands for the probability.
+        batch_size: How many altered images are run at once, which bounds the
+            memory. Defaults to 32.
+        steps: How many times pixels are replaced. Defaults to 50.
+        baseline: What replaces pixels: a number, `"blur"` for the image
+            itself behind a Gaussian (standard deviation 5, 11 pixels wide,
+            the border repeated), or an array that broadcasts to the images:
+            a colour, an image or one for each. Of the model's values, so
+            that `0.0` is grey if the mean was subtracted, and black if not.
+            Defaults to `0.0`.
+        output: Index or name of the output, if there are several.
+        image: Index or name of the image that is altered, if the model takes
+            several.
+        return_curve: Whether to return `p` too. Defaults to `False`.
+
+    Returns:
+        Areas `(n,)`, in [0, 1] for probabilities; with `return_curve`, these
+        and the curves `(n, steps + 1)`. In float64.
+
+    Raises:
+        ValueError: If the images, heat maps, targets, steps or baseline are
+            none of these.
+
+    Example:
+
+    >>> inputs = keras.Input((8, 8, 1))
+    >>> x = keras.layers.GlobalAveragePooling2D()(inputs)
+    >>> outputs = keras.layers.Dense(1, kernel_initializer="ones")(x)
+    >>> model = keras.Model(inputs, outputs)
+    >>> images, heatmaps = np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8))
+    >>> images[:, :4], heatmaps[:, :4] = 2.0, 1.0
+    >>> right = keras_attn.explain.deletion(model, images, heatmaps)
+    >>> wrong = keras_attn.explain.deletion(model, images, 1 - heatmaps)
+    >>> right.round(2).tolist(), wrong.round(2).tolist()
+    ([0.56], [0.68])
+    """
+    return _areas(
+        (model, output, image),
+        (images, heatmaps, targets, batch_size),
+        steps,
+        baseline,
+        return_curve,
+        inserted=False,
+    )
+
+
+def insertion(
+    model: keras.Model | Network,
+    images: Any,
+    heatmaps: Any,
+    targets: Any = None,
+    batch_size: int = 32,
+    *,
+    steps: int = 50,
+    baseline: Any = "blur",
+    output: int | str | None = None,
+    image: int | str | None = None,
+    return_curve: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Measures how fast a class is found by its hottest pixels.
+
+    The area under `p(k_s / hw)`, `s = 0 ... steps`, by the trapezoid rule:
+    `p` is the probability of the class once the `k_s = floor(s hw / steps)`
+    hottest of `hw` pixels are put into the baseline. More is better. Of
+    pixels of equal heat, those above go first, and in a row those on the left.
+
+    Reference: Petsiuk et al., "RISE", BMVC 2018,
+        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), whose steps are
+        of 224 pixels.
+
+    Args:
+        model: As `deletion` takes it.
+        images: As `deletion` takes them.
+        heatmaps: `(n, height, width)` in [0, 1], of the images' size.
+        targets: As `deletion` takes them. `None` for the class with the
+            highest score on the image.
+        batch_size: How many altered images are run at once, which bounds the
+            memory. Defaults to 32.
+        steps: How many times pixels are put in. Defaults to 50.
+        baseline: What pixels are put into, as `deletion` takes it. Defaults
+            to `"blur"`, as in the paper, since edges of pixels on one colour
+            are something to be seen too.
+        output: Index or name of the output, if there are several.
+        image: Index or name of the image that is altered, if the model takes
+            several.
+        return_curve: Whether to return `p` too. Defaults to `False`.
+
+    Returns:
+        Areas `(n,)`, in [0, 1] for probabilities; with `return_curve`, these
+        and the curves `(n, steps + 1)`. In float64.
+
+    Raises:
+        ValueError: If the images, heat maps, targets, steps or baseline are
+            none of these.
+
+    Example:
+
+    >>> inputs = keras.Input((8, 8, 1))
+    >>> x = keras.layers.GlobalAveragePooling2D()(inputs)
+    >>> outputs = keras.layers.Dense(1, kernel_initializer="ones")(x)
+    >>> model = keras.Model(inputs, outputs)
+    >>> images, heatmaps = np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8))
+    >>> images[:, :4], heatmaps[:, :4] = 2.0, 1.0
+    >>> area, curve = keras_attn.explain.insertion(
+    ...     model, images, heatmaps, steps=4, baseline=0.0, return_curve=True
+    ... )
+    >>> area.round(2).tolist(), curve.round(2).tolist()
+    ([0.68], [[0.5, 0.62, 0.73, 0.73, 0.73]])
+    """
+    return _areas(
+        (model, output, image),
+        (images, heatmaps, targets, batch_size),
+        steps,
+        baseline,
+        return_curve,
+        inserted=True,
+    )
+
+
+@backend.apart
+def _areas(
+    subject: tuple[keras.Model | Network, int | str | None, int | str | None],
+    given: tuple[Any, Any, Any, int],
+    steps: int,
+    baseline: Any,
+    return_curve: bool,
+    inserted: bool,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    model, output, image = subject
+    images, heatmaps, targets, batch_size = given
+    network = Network.of(model, output, image=image)
+    inputs = network.check(images, batch_size)
+    heatmaps = checked_heatmaps(heatmaps, inputs)
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(
+            f"`steps` must be a positive integer. Received: steps={steps!r}"
+        )
+    others = _baselines(baseline, inputs)
+    target = fixed_target(network, inputs, targets)
+    ranks = np.stack([_ranks(heatmap) for heatmap in heatmaps])
+    pixels = ranks[0].size
+    counts = np.arange(steps + 1) * pixels // steps
+    curves = np.empty(len(inputs) * len(counts))
+    for pairs, real in batches(len(curves), batch_size):
+        rows, at = np.divmod(pairs, len(counts))
+        hot = ranks[rows] < counts[at][:, None, None]
+        seen = over_channels(hot == inserted, network.data_format)
+        part = inputs.take(rows)
+        mixed = np.where(seen, part.images, others[rows])
+        scores = network.forward(
+            part.with_images(mixed), target.take(rows), probability=True
+        ).scores
+        curves[pairs[:real]] = scores[:real]
+    curves = curves.reshape(len(inputs), -1)
+    means = (curves[:, 1:] + curves[:, :-1]) / 2
+    areas = means @ (np.diff(counts) / pixels)
+    return (areas, curves) if return_curve else areas
+
+
+def _ranks(heatmap: np.ndarray) -> np.ndarray:
+    """Returns how many pixels go before each."""
+    ranks = np.empty(heatmap.size, "int32")
+    order = np.argsort(-heatmap.reshape(-1), kind="stable")
+    ranks[order] = np.arange(heatmap.size)
+    return ranks.reshape(heatmap.shape)
+
+
+def _baselines(baseline: Any, inputs: Inputs) -> np.ndarray:
+    """Returns what there is instead of each image."""
+    images = inputs.images
+    if isinstance(baseline, str) and baseline == "blur":
+        last = inputs.width_axis()
+        # One by one, for the sake of memory.
+        parts = [_blurred(images[i : i + 1], last) for i in range(len(images))]
+        return np.concatenate(parts)
+    if keras.ops.is_tensor(baseline):
+        baseline = keras.ops.convert_to_numpy(baseline)
+    try:
+        numbers = np.asarray(baseline, "float32")
+        if np.isfinite(numbers).all():
+            return np.broadcast_to(numbers, images.shape)
+    except (TypeError, ValueError):
+        pass
+    shape = getattr(baseline, "shape", ())
+    shown = f"an array of {shape}" if shape else f"baseline={baseline!r}"
+    raise ValueError(
+        "`baseline` must be a finite number, 'blur' or an array that "
+        f"broadcasts to the images of {images.shape}. Received: {shown}"
+    )
+
+
+def _blurred(images: np.ndarray, last: int) -> np.ndarray:
+    places = np.arange(-_REACH, _REACH + 1)
+    kernel = np.exp(-0.5 * (places / _SIGMA) ** 2).astype("float32")
+    kernel /= kernel.sum()
+    for axis in (last - 1, last):
+        images = np.moveaxis(images, axis, -1)
+        margin = [(0, 0), (0, 0), (0, 0), (_REACH, _REACH)]
+        padded, side = np.pad(images, margin, mode="edge"), images.shape[-1]
+        images = sum(
+            weight * padded[..., i : i + side]
+            for i, weight in enumerate(kernel)
+        )
+        images = np.moveaxis(images, -1, axis)
+    return images
