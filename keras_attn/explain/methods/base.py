@@ -10,16 +10,15 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain.methods import black
-from keras_attn.explain.running import fingerprint, structure
+from keras_attn.explain.methods.evidence import Evidence
+from keras_attn.explain.running import fingerprint
 from keras_attn.explain.running.feature_maps import Place, Reshape
 from keras_attn.explain.running.inputs import Inputs, batches
 from keras_attn.explain.running.network import Network
-from keras_attn.explain.running.passes import Pass
-from keras_attn.explain.running.places import framed, last_place, place_of_layer
+from keras_attn.explain.running.places import find_layers, find_places
 from keras_attn.explain.running.targets import (
     Target,
     best_class,
-    is_of_classes,
     pinned,
     resolve,
 )
@@ -27,7 +26,7 @@ from keras_attn.ops import heatmaps, principal_component
 from keras_attn.ops.interpolation import resize
 
 _FACTORS = (1.0, 0.9, 1.1)
-# What the maps of given features and gradients do not depend on.
+# What the maps of given evidence do not depend on.
 _NOT_COMPILED = ("network", "layers", "call_index", "reshape")
 
 Layer = str | keras.Operation | Sequence[str | keras.Operation] | None
@@ -134,18 +133,7 @@ class ClassActivationMap:
         sign_correction: bool = True,
     ):
         self.network = Network.of(model, output, data_format, image)
-        self.layers = None
-        if layer is not None:
-            several = isinstance(layer, (list, tuple))
-            layers = layer if several else [layer]
-            self.layers = [
-                structure.find(self.network.model, each) for each in layers
-            ]
-        if self.layers == []:
-            raise ValueError(
-                "`layer` must name one layer or more, or be None. "
-                f"Received: layer={layer!r}"
-            )
+        self.layers = find_layers(self.network.model, layer)
         if reshape is not None and layer is None:
             raise ValueError(
                 "`reshape` must come with the `layer` whose output it is for. "
@@ -182,6 +170,24 @@ class ClassActivationMap:
             black.warn(maps, reasons, [place.path for place in places])
         return maps
 
+    def evidence(
+        self,
+        inputs: Inputs,
+        target: Target,
+        places: Sequence[Place],
+        mirrored: bool = False,
+    ) -> Evidence:
+        """Runs the model on one batch, and back where gradients are used.
+
+        To be overridden by a method that runs it more often, or makes its
+        weights of something else than features and gradients.
+        """
+        run = self.network.forward
+        if self.uses_gradients:
+            run = self.network.gradients
+        found = run(inputs, target, places, mirrored=mirrored)
+        return Evidence(found.features, found.gradients, [], found.classes)
+
     def weights(self, features: Any, gradients: Any) -> Any:
         """Returns `w`, to be multiplied with the features.
 
@@ -194,10 +200,6 @@ class ClassActivationMap:
             Of that shape, or with 1 instead of height and width.
         """
         raise NotImplementedError
-
-    def layer_map(self, features: Any, gradients: Any, eigen: bool) -> Any:
-        """Returns the map of one layer, `(batch, height, width)`."""
-        return self.combine(self.weights(features, gradients) * features, eigen)
 
     def combine(self, weighted: Any, eigen: bool) -> Any:
         """Returns one map of weighted feature maps."""
@@ -217,36 +219,8 @@ class ClassActivationMap:
         self, inputs: Inputs, target: Target
     ) -> tuple[Inputs, list[Place]]:
         """Returns the feature maps that are looked at, and their image."""
-        network = self.network
-        if self.layers is None:
-            inputs, place = self._last_place(inputs, target)
-            return inputs, [place]
-        found = [
-            place_of_layer(network, inputs, each, self.call_index, self.reshape)
-            for each in self.layers
-        ]
-        if len({each.position for each, _ in found}) > 1:
-            raise ValueError(
-                "All layers must depend on the same image. Received: layers of "
-                f"different ones, {[place.path for _, place in found]}"
-            )
-        return found[0][0], [place for _, place in found]
-
-    def _last_place(
-        self, inputs: Inputs, target: Target
-    ) -> tuple[Inputs, Place]:
-        network = self.network
-        # Which positions a score depends on is the same for all classes.
-        score = None if is_of_classes(target) else target.key
-        key = "last", inputs.position, score
-        found, place = network.remembered(
-            inputs, key, lambda: framed(*last_place(network, inputs, target))
-        )
-        if self.call_index is not None:
-            return place_of_layer(
-                network, inputs, place.operation, self.call_index, None
-            )
-        return inputs.at(found.position), place
+        chosen = self.layers, self.call_index, self.reshape
+        return find_places(self.network, inputs, target, *chosen)
 
     def _smoothed(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
@@ -279,9 +253,8 @@ class ClassActivationMap:
         mirrored: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns maps of one batch, their classes, and why one is black."""
-        found = self.look(inputs, target, places, mirrored)
-        gradients = found.gradients or [None] * len(places)
-        maps, reasons = self._merged(inputs, eigen)(found.features, gradients)
+        found = self.evidence(inputs, target, places, mirrored)
+        maps, reasons = self._merged(inputs, eigen)(*found[:3])
         return (
             ops.convert_to_numpy(maps),
             found.classes,
@@ -289,16 +262,22 @@ class ClassActivationMap:
         )
 
     def _merged(self, inputs: Inputs, eigen: bool) -> Callable:
-        """Returns what makes maps of features and gradients, compiled."""
+        """Returns what makes maps of evidence, compiled."""
         size = inputs.size
 
         def make():
             weak = self._weak()
 
-            def function(features, gradients):
-                pairs = zip(features, gradients, strict=True)
-                maps = [weak.layer_map(a, g, eigen) for a, g in pairs]
-                return weak.finish(maps, size), black.reasons(maps, gradients)
+            def function(features, gradients, weights):
+                read = gradients or weights
+                if not weights:
+                    slopes = gradients or [None] * len(features)
+                    weights = map(weak.weights, features, slopes)
+                maps = [
+                    weak.combine(w * a, eigen)
+                    for w, a in zip(weights, features, strict=True)
+                ]
+                return weak.finish(maps, size), black.reasons(maps, read)
 
             if not self.sign_correction:
                 return function  # NumPy cannot be compiled.
@@ -308,7 +287,7 @@ class ClassActivationMap:
         return self.network.remembered(inputs, key, make)
 
     def _settings(self) -> tuple:
-        """Returns what the maps of given features and gradients depend on."""
+        """Returns what the maps of given evidence depend on."""
         own = {k: v for k, v in vars(self).items() if k not in _NOT_COMPILED}
         return type(self), {
             k: v._settings() if isinstance(v, ClassActivationMap) else v
@@ -323,16 +302,3 @@ class ClassActivationMap:
                 setattr(copied, name, value._weak())
         copied.network = self.network.weak()
         return copied
-
-    def look(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: Sequence[Place],
-        mirrored: bool = False,
-    ) -> Pass:
-        """Runs the model, and back where gradients are used."""
-        run = self.network.forward
-        if self.uses_gradients:
-            run = self.network.gradients
-        return run(inputs, target, places, mirrored=mirrored)

@@ -28,22 +28,20 @@ _WHY = {
 }
 
 
-def reasons(maps: Sequence[Any], gradients: Sequence[Any]) -> Any:
+def reasons(maps: Sequence[Any], evidence: Sequence[Any]) -> Any:
     """Returns for each image why its map would be black, if it is.
 
     Args:
         maps: `(batch, height, width)` of each layer, before they are scaled.
-        gradients: Of each layer, or weights; `None` if there are none.
+        evidence: Gradients of each layer, or weights; empty if there are
+            none.
 
     Returns:
         int32 tensor `(batch,)`.
     """
-    high, low, read = [], [], []
-    for each, gradient in zip(maps, gradients, strict=True):
-        high.append(ops.max(each, axis=(1, 2)))
-        low.append(ops.min(each, axis=(1, 2)))
-        if gradient is not None:
-            read.append(ops.any(gradient != 0, axis=(1, 2, 3)))
+    high = [ops.max(each, axis=(1, 2)) for each in maps]
+    low = [ops.min(each, axis=(1, 2)) for each in maps]
+    read = [ops.any(each != 0, axis=(1, 2, 3)) for each in evidence]
     top, least = (ops.stack(x) for x in (high, low))
     found = ops.where(ops.all(top == least, axis=0), _FLAT, _NEGATIVE)
     if read:

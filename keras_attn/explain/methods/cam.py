@@ -1,4 +1,3 @@
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,9 +6,9 @@ import numpy as np
 from keras import ops
 
 from keras_attn.explain.methods.base import ClassActivationMap
+from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs
-from keras_attn.explain.running.passes import Pass
 from keras_attn.explain.running.targets import (
     Target,
     every_class,
@@ -61,20 +60,21 @@ class CAM(ClassActivationMap):
         super().__init__(*args, **kwargs)
         self.relu = relu
 
-    def look(
+    def evidence(
         self,
         inputs: Inputs,
         target: Target,
         places: Sequence[Place],
         mirrored: bool = False,
-    ) -> Pass:
-        """Finds the weights, instead of gradients."""
+    ) -> Evidence:
+        """Finds the kernel that makes the scores of the features."""
         if not is_of_classes(target):
             raise ValueError(
                 "`targets` must be class indices or None for CAM. Received: "
                 "another kind of target"
             )
-        found = super().look(inputs, Target(every_class), places, mirrored)
+        run = self.network.forward
+        found = run(inputs, Target(every_class), places, mirrored=mirrored)
         classes = target.arrays[0] if target.arrays else found.classes
         trace = self.network.trace(inputs)
         weights = []
@@ -82,10 +82,7 @@ class CAM(ClassActivationMap):
             kernel = self._kernel(trace, place, features, found.scores)
             chosen = kernel.T[classes][:, None, None]
             weights.append(ops.convert_to_tensor(chosen))
-        return dataclasses.replace(found, classes=classes, gradients=weights)
-
-    def weights(self, features: Any, gradients: Any) -> Any:
-        return gradients
+        return Evidence(found.features, [], weights, classes)
 
     def finish(self, maps: list[Any], size: tuple[int, int]) -> Any:
         if self.relu:

@@ -1,4 +1,3 @@
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -6,9 +5,9 @@ import numpy as np
 from keras import ops
 
 from keras_attn.explain.methods.base import ClassActivationMap
+from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs
-from keras_attn.explain.running.passes import Pass
 from keras_attn.explain.running.targets import (
     Target,
     every_class,
@@ -75,26 +74,19 @@ class GradCAMPlusPlus(ClassActivationMap):
 
     def weights(self, features: Any, gradients: Any) -> Any:
         total = ops.sum(features, axis=(1, 2), keepdims=True)
-        if self.mode == "exact":
-            first, second, third = ops.split(gradients, 3, axis=3)
-            divisor = 2.0 * second + total * third
-            some = divisor != 0.0
-            share = ops.where(some, second / ops.where(some, divisor, 1.0), 0.0)
-        else:
-            first = gradients
-            second, third = first**2, first**3
-            share = second / (2.0 * second + total * third + 1e-6)
-        share = share * ops.maximum(first, 0.0)
-        return ops.sum(share, axis=(1, 2), keepdims=True)
+        second, third = gradients**2, gradients**3
+        share = second / (2.0 * second + total * third + 1e-6)
+        return _counted(share, gradients)
 
-    def look(
+    def evidence(
         self,
         inputs: Inputs,
         target: Target,
         places: Sequence[Place],
         mirrored: bool = False,
-    ) -> Pass:
-        found = super().look(inputs, target, places, mirrored)
+    ) -> Evidence:
+        """Runs the model back from each class, if the mode is exact."""
+        found = super().evidence(inputs, target, places, mirrored)
         if self.mode != "exact":
             return found
         if not is_of_classes(target):
@@ -110,22 +102,21 @@ class GradCAMPlusPlus(ClassActivationMap):
             ):
                 for power in (1, 2, 3):
                     sums[power - 1] += share * (other - own) ** power
-        gradients = []
-        for mean, square, cube in moments:
-            variance = square - mean**2
-            skew = cube - 3.0 * mean * square + 2.0 * mean**3
-            derivatives = (
-                -mean,
-                mean**2 - variance,
-                -(mean**3) + 3.0 * mean * variance - skew,
-            )
-            gradients.append(ops.concatenate(derivatives, axis=3))
-        return dataclasses.replace(found, gradients=gradients)
+        derivatives = [_derivatives(*each) for each in moments]
+        return found._replace(
+            gradients=[first for first, _, _ in derivatives],
+            weights=[
+                exact_weights(features, *each)
+                for features, each in zip(
+                    found.features, derivatives, strict=True
+                )
+            ],
+        )
 
     def _classes(
         self,
         inputs: Inputs,
-        found: Pass,
+        found: Evidence,
         places: Sequence[Place],
         mirrored: bool,
     ) -> Iterator[tuple[Any, list[Any]]]:
@@ -148,3 +139,25 @@ class GradCAMPlusPlus(ClassActivationMap):
             one = pinned(np.full(count, index, "int32"))
             run = network.gradients(inputs, one, places, mirrored=mirrored)
             yield ops.reshape(shares[:, index], (-1, 1, 1, 1)), run.gradients
+
+
+def exact_weights(features: Any, first: Any, second: Any, third: Any) -> Any:
+    """Returns the weights of equation 10, of three derivatives of the score."""
+    divisor = 2.0 * second + third * ops.sum(
+        features, axis=(1, 2), keepdims=True
+    )
+    some = divisor != 0.0
+    share = ops.where(some, second / ops.where(some, divisor, 1.0), 0.0)
+    return _counted(share, first)
+
+
+def _counted(share: Any, first: Any) -> Any:
+    return ops.sum(share * ops.maximum(first, 0.0), axis=(1, 2), keepdims=True)
+
+
+def _derivatives(mean: Any, square: Any, cube: Any) -> tuple[Any, Any, Any]:
+    """Returns those of a probability, divided by it, of three moments."""
+    variance = square - mean**2
+    skew = cube - 3.0 * mean * square + 2.0 * mean**3
+    third = -(mean**3) + 3.0 * mean * variance - skew
+    return -mean, mean**2 - variance, third

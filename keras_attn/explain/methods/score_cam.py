@@ -7,9 +7,9 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain.methods.base import ClassActivationMap
+from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs, batches
-from keras_attn.explain.running.passes import Pass
 from keras_attn.explain.running.targets import Target, best_class, pinned
 from keras_attn.ops import heatmaps
 from keras_attn.ops.interpolation import resize
@@ -88,26 +88,27 @@ class ScoreCAM(ClassActivationMap):
         self.mode = mode
         self.top_k = top_k
 
-    def look(
+    def evidence(
         self,
         inputs: Inputs,
         target: Target,
         places: Sequence[Place],
         mirrored: bool = False,
-    ) -> Pass:
-        """Finds the weights, instead of gradients."""
-        found = super().look(inputs, target, places, mirrored)
+    ) -> Evidence:
+        """Runs the model on the masked images too, for the weights."""
+        found = super().evidence(inputs, target, places, mirrored)
         if target.function is best_class:
             target = pinned(found.classes)
-        for features in found.features:
-            weights = self._weights(inputs, target, features, mirrored)
-            found.gradients.append(
-                ops.convert_to_tensor(weights[:, None, None].astype("float32"))
-            )
-        return found
-
-    def weights(self, features: Any, gradients: Any) -> Any:
-        return gradients
+        weights = [
+            self._weights(inputs, target, features, mirrored)
+            for features in found.features
+        ]
+        return found._replace(
+            weights=[
+                ops.convert_to_tensor(each[:, None, None].astype("float32"))
+                for each in weights
+            ]
+        )
 
     def finish(self, maps: list[Any], size: tuple[int, int]) -> Any:
         if self.mode != "official":

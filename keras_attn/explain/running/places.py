@@ -1,13 +1,14 @@
 """Which feature map of a model is looked at, and of which image it is."""
 
-import re
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_attn.explain.running import structure
+from keras_attn.explain.running.attention import attentions, is_inside
 from keras_attn.explain.running.feature_maps import (
     Place,
     Reshape,
@@ -18,17 +19,61 @@ from keras_attn.explain.running.feature_maps import (
 )
 from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
-from keras_attn.explain.running.targets import Target
+from keras_attn.explain.running.targets import Target, is_of_classes
 from keras_attn.explain.running.trace import Trace
 
 # How many maps are tried where it is not known what the output comes from.
 _MOST_TRIED = 8
-_ATTENTION = re.compile(r"atte?n|mhsa|(^|_)msa(_|$)", re.IGNORECASE)
-_PROJECTIONS = (
-    keras.layers.Conv1D,
-    keras.layers.Dense,
-    keras.layers.EinsumDense,
-)
+
+
+def find_layers(model: keras.Model, layer: Any) -> list | None:
+    """Returns the layers that are named; `None` for none."""
+    if layer is None:
+        return None
+    layers = layer if isinstance(layer, (list, tuple)) else [layer]
+    if not layers:
+        raise ValueError(
+            "`layer` must name one layer or more, or be None. "
+            f"Received: layer={layer!r}"
+        )
+    return [structure.find(model, each) for each in layers]
+
+
+def find_places(
+    network: Network,
+    inputs: Inputs,
+    target: Target,
+    layers: Sequence[keras.Operation] | None,
+    call_index: int | None,
+    reshape: Reshape | None,
+) -> tuple[Inputs, list[Place]]:
+    """Returns the maps of layers, of the last one if there are none.
+
+    And the inputs, with the image chosen that they are of.
+    """
+    if layers is None:
+        # Which positions a score depends on is the same for all classes.
+        score = None if is_of_classes(target) else target.key
+
+        def make() -> tuple[Inputs, Place]:
+            found, place = last_place(network, inputs, target)
+            return found.frame(), place
+
+        key = "last", inputs.position, score
+        chosen, place = network.remembered(inputs, key, make)
+        if call_index is None:
+            return inputs.at(chosen.position), [place]
+        layers = [place.operation]
+    found = [
+        place_of_layer(network, inputs, each, call_index, reshape)
+        for each in layers
+    ]
+    if len({each.position for each, _ in found}) > 1:
+        raise ValueError(
+            "All layers must depend on the same image. Received: layers of "
+            f"different ones, {[place.path for _, place in found]}"
+        )
+    return found[0][0], [place for _, place in found]
 
 
 def place_of_layer(
@@ -83,16 +128,11 @@ def last_place(
             inputs.take([0]), target.take([0]), [x for _, x in found]
         ).gradients
         read = [i for i, x in enumerate(gradients) if ops.any(x != 0)]
-        outside = [i for i in read if not _is_inside(trace, found[i][0])]
+        outside = [i for i in read if not is_inside(trace, found[i][0])]
         chosen = (outside or read or [0])[0]
     index, place = found[chosen]
     _warn_of_one_pixel(trace, index, place)
     return _with_image(trace, index, inputs), place
-
-
-def framed(inputs: Inputs, place: Place) -> tuple[Inputs, Place]:
-    """Returns a place with inputs that may outlive the images."""
-    return inputs.frame(), place
 
 
 def _last_places(
@@ -105,7 +145,7 @@ def _last_places(
     token only.
     """
     maps = 0
-    closed = _attentions(trace)
+    closed = attentions(trace)
     for index, call in reversed(list(enumerate(trace.calls))):
         known = trace.origins is not None
         if (
@@ -163,65 +203,6 @@ def _with_image(trace: Trace, index: int, inputs: Inputs) -> Inputs:
             "choose another layer or `call_index`"
         )
     return inputs
-
-
-def _attentions(trace: Trace) -> tuple[str, ...]:
-    """Returns beginnings of paths that lie inside of an attention block.
-
-    What is in there, such as queries and keys, is no map of the image that
-    the rest of the network would read.
-    """
-    found = []
-    for call in trace.calls:
-        inside = f"{call.path}/"
-        # A whole network may be named after its attention.
-        if len(call.shape) != 2 or isinstance(call.operation, keras.Model):
-            continue
-        if structure.is_self_attention(call.operation) or (
-            _is_named_so(call.operation) and _projects(trace, inside, 1)
-        ):
-            found.append(inside)
-        elif _projects(trace, inside, 2):
-            found.append(inside)
-    return tuple(found)
-
-
-def _projects(trace: Trace, inside: str, least: int) -> bool:
-    """Whether a block makes several projections of the same tokens.
-
-    As of queries, keys and values, of which each is a layer of its own.
-    """
-    sources = [
-        call.sources[0]
-        for call in trace.calls
-        if call.path.startswith(inside)
-        and "/" not in call.path[len(inside) :]
-        and isinstance(call.operation, _PROJECTIONS)
-        and call.sources
-    ]
-    known = [x for x in sources if x is not None]
-    return bool(known) and max(map(known.count, known)) >= least
-
-
-def _is_named_so(operation: keras.Operation) -> bool:
-    names = operation.name, type(operation).__name__
-    return any(_ATTENTION.search(name) for name in names)
-
-
-def _is_inside(trace: Trace, index: int) -> bool:
-    """Whether a call seems to be a part of an attention in a flat graph.
-
-    A projection of tokens is, or what bears such a name, but for attention
-    as a whole.
-    """
-    call = trace.calls[index]
-    operation = call.operation
-    if len(call.shape) != 2 or structure.is_self_attention(operation):
-        return False
-    if isinstance(operation, _PROJECTIONS):
-        return True
-    inside = any(x.path.startswith(f"{call.path}/") for x in trace.calls)
-    return not inside and _is_named_so(operation)
 
 
 def _is_output(trace: Trace, place: Place) -> bool:

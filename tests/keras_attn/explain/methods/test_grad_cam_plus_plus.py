@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_attn.explain.methods.grad_cam_plus_plus import exact_weights
 from tests.cases.explained import TARGETS, golden
 from tests.cases.explained_in_numpy import recorded, relu, uneven
 
@@ -60,18 +61,18 @@ def sigmoid_of(index, scores):
     return 1.0 / (1.0 + np.exp(-scores[index]))
 
 
-def weights(mode, features, *gradients):
-    """Returns the weights of a row of pixels, each of one channel or several.
+def closed_form(features, gradients):
+    return recorded().cam("GradCAMPlusPlus").weights(features, gradients)
 
-    Derivatives are in the place of gradients, one behind the other.
-    """
 
-    def row(*arrays):
-        arrays = [np.reshape(x, (1, 1, len(features), -1)) for x in arrays]
-        return ops.convert_to_tensor(np.concatenate(arrays, -1), "float32")
+def weights(function, features, *gradients):
+    """Returns weights of a row of pixels, each of one channel or several."""
 
-    cam = recorded().cam("GradCAMPlusPlus", mode=mode)
-    found = cam.weights(row(features), row(*gradients))
+    def row(array):
+        array = np.reshape(array, (1, 1, len(features), -1))
+        return ops.convert_to_tensor(array, "float32")
+
+    found = function(*map(row, (features, *gradients)))
     return ops.convert_to_numpy(found)[0, 0, 0]
 
 
@@ -84,18 +85,18 @@ class TestClosedForm:
 
     def test_by_hand(self):
         # 1 / (2 + 4) x 1, and 4 / (8 + 4 x 8) x 2
-        found = weights("closed_form", [1.0, 3.0], [1.0, 2.0])
+        found = weights(closed_form, [1.0, 3.0], [1.0, 2.0])
         np.testing.assert_allclose(found, [1 / 6 + 0.2], rtol=1e-5)
 
     def test_features_alone_are_summed(self):
         # Not features times gradients: 1 / (2 + 1 + 2 x 8) + ... .
-        found = weights("closed_form", [1.0, 0.0, 0.0], [1.0, 2.0, 1.0])
+        found = weights(closed_form, [1.0, 0.0, 0.0], [1.0, 2.0, 1.0])
         # Each is g^3 / (2 g^2 + g^3) = g / (2 + g).
         np.testing.assert_allclose(found, [1 / 3 + 1 / 2 + 1 / 3], rtol=1e-5)
 
     def test_channels_by_themselves(self):
         found = weights(
-            "closed_form",
+            closed_form,
             [[1.0, 0.0], [3.0, 2.0]],
             [[1.0, 4.0], [2.0, 1.0]],
         )
@@ -104,14 +105,14 @@ class TestClosedForm:
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
     def test_gradients_that_are_not_positive_do_not_count(self):
-        found = weights("closed_form", [1.0, 1.0, 2.0], [-1.0, 1.0, 0.0])
+        found = weights(closed_form, [1.0, 1.0, 2.0], [-1.0, 1.0, 0.0])
         np.testing.assert_allclose(found, [1 / 6], rtol=1e-5)
 
     def test_small_gradients_meet_the_constant(self):
         # 1e-6 / (2e-6 + 1e-6) x 1e-3, and far below.
-        found = weights("closed_form", [0.0], [1e-3])
+        found = weights(closed_form, [0.0], [1e-3])
         np.testing.assert_allclose(found, [1e-3 / 3], rtol=1e-5)
-        found = weights("closed_form", [0.0], [1e-5])
+        found = weights(closed_form, [0.0], [1e-5])
         np.testing.assert_allclose(found, [1e-9], rtol=1e-3)
 
     def test_is_equation_10_of_an_exponential(self):
@@ -162,7 +163,7 @@ class TestExact:
     def test_by_hand(self):
         # 2 / (4 + 4 x 3) x 5, and 0 / 0, and 1 / (2 - 4) x 1
         found = weights(
-            "exact",
+            exact_weights,
             [1.0, 3.0, 0.0],
             [5.0, 1.0, 1.0],
             [2.0, 0.0, 1.0],
