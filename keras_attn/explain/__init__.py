@@ -22,9 +22,11 @@ from keras_attn.explain.measures.averages import average_drop as average_drop
 from keras_attn.explain.measures.averages import (
     average_increase as average_increase,
 )
-from keras_attn.explain.measures.averages import pointing_game as pointing_game
 from keras_attn.explain.measures.perturbation import deletion as deletion
 from keras_attn.explain.measures.perturbation import insertion as insertion
+from keras_attn.explain.measures.pointing_game import (
+    pointing_game as pointing_game,
+)
 from keras_attn.explain.measures.randomisation import (
     randomisation_check as randomisation_check,
 )

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_attn.ops.heatmaps import check_values
+
 # sRGB, in even steps from 0 to 1. The hues are in the order that readers of
 # such maps know from rainbows, but unlike a rainbow each of 256 steps is
 # lighter than the one before (CIE L* from 6 to 74), so that the order is seen
@@ -40,16 +42,5 @@ def checked_heatmap(heatmap: ArrayLike) -> np.ndarray:
             "`heatmap` must be one map (height, width). Received: "
             f"shape={heatmap.shape}. For a batch, call it for each map."
         )
-    if not np.can_cast(heatmap.dtype, "float64", "same_kind"):
-        raise ValueError(
-            f"`heatmap` must hold real numbers. Received: {heatmap.dtype}"
-        )
-    heatmap = heatmap.astype("float64")
-    # Of a map with NaN both ends are NaN, and no comparison with it is true.
-    low, high = heatmap.min(), heatmap.max()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            "`heatmap` must be in [0, 1], without NaN. Received: values from "
-            f"{low} to {high}. Subtract the least, divide by the range."
-        )
-    return heatmap
+    fix = "Subtract the least, divide by the range."
+    return check_values("`heatmap`", heatmap, fix=fix, dtype="float64")

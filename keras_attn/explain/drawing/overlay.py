@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_attn.checks import number
 from keras_attn.explain.drawing.colormap import checked_heatmap, colorize
 from keras_attn.extras import how_to_install
+from keras_attn.ops.heatmaps import check_values
 
 
 def overlay(
@@ -38,11 +40,7 @@ def overlay(
     >>> drawn.shape, drawn[0, 0].tolist()
     ((2, 2, 3), [193, 194, 208])
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(
-            "`alpha`, the share of the heat map's colours, must be in [0, 1]. "
-            f"Received: alpha={alpha}"
-        )
+    alpha = number("alpha", alpha, least=0, most=1)
     image = to_rgb(image)
     colors = colorize(resized(heatmap, image.shape[:2]))
     return np.rint((1 - alpha) * image + alpha * colors).astype("uint8")
@@ -60,21 +58,15 @@ def to_rgb(image: ArrayLike) -> np.ndarray:
             f"or (height, width). Received: shape={given}. For a batch, call "
             "it for each image; channels go last."
         )
-    if not np.can_cast(image.dtype, "float64", "same_kind"):
-        raise ValueError(
-            f"`image` must hold real numbers. Received: {image.dtype}"
-        )
     whole = image.dtype.kind in "iu"
     top = 255 if whole else 1
-    # Of an image with NaN both ends are NaN, and no comparison with it is true.
-    low, high = image.min(), image.max()
-    if not (low >= 0 and high <= top):
-        raise ValueError(
-            f"`image` of {'integers' if whole else 'floats'} must be in "
-            f"[0, {top}], without NaN. Received: values from {low} to "
-            f"{high}. Pass the image before the preprocessing of the "
-            "model, and floats in [0, 255] divided by 255."
-        )
+    image = check_values(
+        f"`image` of {'integers' if whole else 'floats'}",
+        image,
+        top,
+        fix="Pass the image before the preprocessing of the model, and floats "
+        "in [0, 255] divided by 255.",
+    )
     image = image.astype("float64") * (255 / top)
     return np.broadcast_to(image, (*image.shape[:2], 3))
 

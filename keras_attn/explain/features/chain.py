@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_attn.backend.padding import pixels
+from keras_attn.explain.running import structure
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
@@ -180,7 +181,7 @@ def _windows(
 ) -> tuple[Window, Window] | None:
     """Returns the windows of a layer whose input has a shape, if it has any."""
     convolution = _convolution(operation)
-    own = getattr(convolution or operation, "data_format", None)
+    own = structure.data_format(convolution or operation)
     first = (own or data_format) == "channels_first"
     sides = shape[1:] if first else shape[:2]
     ones = (1, 1)

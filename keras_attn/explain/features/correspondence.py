@@ -8,7 +8,8 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain.running import structure, taps
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.explain.running.batches import batches
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 
 
@@ -110,15 +111,8 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
     weak, pack = network.weak(), inputs.frame().pack
 
     def function(values, leaves):
-        found = []
-
-        def keep(number, args, named, outputs):
-            # Not itself: what follows may overwrite it.
-            tensor = ops.cast(taps.first_tensor(outputs), "float32") + 0.0
-            found.append(tensor)
-            return outputs
-
-        changes = {operation: [taps.listening(keep)]}
+        found: list[Any] = []
+        changes = {operation: [taps.keeping(None, found)]}
         weak.run(values, pack(leaves), changes)
         if not found:
             raise ValueError(

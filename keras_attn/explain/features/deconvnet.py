@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.checks import positive
 from keras_attn.explain.features.chain import (
     NORMALIZATION,
     Chain,
@@ -17,8 +18,8 @@ from keras_attn.explain.features.chain import (
 )
 from keras_attn.explain.features.reconstruction import Reconstruction
 from keras_attn.explain.running import structure, taps
+from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place
-from keras_attn.explain.running.inputs import batches
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.places import place_of_layer
 from keras_attn.explain.running.stand_ins import Change, around, setting
@@ -103,29 +104,19 @@ class DeconvNet:
     ) -> Reconstruction:
         """Returns the reconstructions, their boxes and their channels."""
         inputs = self.network.check(images, batch_size)
-        if strongest is not None and (
-            not isinstance(strongest, int)
-            or isinstance(strongest, bool)
-            or strongest < 1
-        ):
-            raise ValueError(
-                "`strongest` must be a positive integer, or None for all "
-                f"activations. Received: strongest={strongest!r}"
-            )
+        strongest = positive("strongest", strongest, optional=True)
         inputs, place, chain, run = self._prepared(inputs, layer, strongest)
         channels = _channels(channel, len(inputs), place)
-        parts = []
-        for indices, count in batches(len(inputs), batch_size):
+
+        def function(indices):
             tensors = inputs.take(indices).tensors()
             which = ops.convert_to_tensor(channels[indices])
             (_, (seeds, own)), (pixels,) = self.network.on_values(
                 run, tensors, which
             )
-            arrays = pixels, seeds, own
-            parts.append([ops.convert_to_numpy(x)[:count] for x in arrays])
-        pixels, seeds, own = (
-            np.concatenate(x) for x in zip(*parts, strict=True)
-        )
+            return pixels, seeds, own
+
+        pixels, seeds, own = in_batches(len(inputs), batch_size, function)
         if inputs.data_format == "channels_first":
             pixels = np.moveaxis(pixels, 1, -1)
         scale = _SCALE_OF_HALF if place.half else 1.0
@@ -247,9 +238,7 @@ def _channels(channel: Any, count: int, place: Place) -> np.ndarray:
     """Returns a channel for each image; -1 for its own strongest."""
     if channel is None:
         return np.full(count, -1, "int32")
-    first = place.data_format == "channels_first"
-    known = place.shape[0 if first else 2]
-    found = np.asarray(channel)
+    found, known = np.asarray(channel), place.channels
     if (
         found.dtype.kind not in "iu"
         or found.shape not in ((), (count,))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -10,9 +10,12 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.checks import positive
 from keras_attn.explain.features.chain import chain_to
 from keras_attn.explain.running import structure, taps
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.explain.running.batches import batches
+from keras_attn.explain.running.feature_maps import Place
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.places import place_of_layer
 
@@ -98,8 +101,7 @@ def top_activations(
     >>> top.values.shape, top.boxes.shape
     ((32, 3), (32, 3, 4))
     """
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-        raise ValueError(f"`k` must be a positive integer. Received: k={k!r}")
+    k = positive("k", k)
     network = Network.of(model)
     operation = structure.find(network.model, layer)
     run, chain, size, best = None, None, None, None
@@ -107,8 +109,9 @@ def top_activations(
     for images in _batches(dataset):
         inputs = network.check(images, batch_size)
         if run is None:
-            run, chain = _prepared(network, inputs, operation)
-            size = inputs.size
+            own, place = place_of_layer(network, inputs, operation, None, None)
+            chain = chain_to(network, own, place)
+            run, size = _compiled(network, own, place), inputs.size
         if inputs.size != size:
             raise ValueError(
                 "All images must be of one size, since positions and boxes "
@@ -131,8 +134,7 @@ def top_activations(
             "`dataset` must hold images. Received: one that yields none"
         )
     values, numbers, places = best
-    _, width = run.sides
-    positions = np.stack(np.divmod(places, width), axis=-1)
+    positions = np.stack(np.divmod(places, place.sides[1]), axis=-1)
     box = functools.cache(lambda row, column: chain.box([row], [column]))
     boxes = [box(*each) for each in positions.reshape(-1, 2).tolist()]
     return TopActivations(
@@ -162,38 +164,24 @@ def _batches(dataset: Any) -> Iterator[Any]:
         yield batch[0] if labelled else batch
 
 
-class _Run:
-    """Strongest activation of each map, and where: a compiled function."""
+def _compiled(network: Network, inputs: Inputs, place: Place) -> Callable:
+    """Returns the strongest activation of each map, and where it is."""
+    weak, pack = network.weak(), inputs.frame().pack
+    height, width = place.sides
 
-    def __init__(self, network: Network, inputs: Inputs, place: Any):
-        first = place.data_format == "channels_first"
-        self.sides = place.shape[1:] if first else place.shape[:2]
-        weak, pack = network.weak(), inputs.frame().pack
+    def function(values, leaves):
+        found: list[Any] = []
+        changes = {place.operation: [taps.keeping(place.number, found)]}
+        weak.run(values, pack(leaves), changes)
+        maps = place.read(found[0])
+        maps = ops.reshape(maps, (-1, height * width, maps.shape[3]))
+        return ops.max(maps, axis=1), ops.argmax(maps, axis=1)
 
-        def function(values, leaves):
-            found: list[Any] = []
-            changes = {place.operation: [taps.keeping(place.number, found)]}
-            weak.run(values, pack(leaves), changes)
-            maps = place.read(found[0])
-            height, width = self.sides
-            maps = ops.reshape(maps, (-1, height * width, maps.shape[3]))
-            return ops.max(maps, axis=1), ops.argmax(maps, axis=1)
-
-        self._function = network.remembered(
-            inputs,
-            ("top activations", inputs.position, place.key),
-            lambda: backend.inference(function),
-        )
-
-    def __call__(self, values, tensors):
-        return self._function(values, tensors)
-
-
-def _prepared(network, inputs, operation):
-    """Returns what is run on each batch, and the chain of layers."""
-    inputs, place = place_of_layer(network, inputs, operation, None, None)
-    chain = chain_to(network, inputs, place)
-    return _Run(network, inputs, place), chain
+    return network.remembered(
+        inputs,
+        ("top activations", inputs.position, place.key),
+        lambda: backend.inference(function),
+    )
 
 
 def _merged(best, values, numbers, places, k):

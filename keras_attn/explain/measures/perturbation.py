@@ -6,16 +6,12 @@ import keras
 import numpy as np
 
 from keras_attn import backend
-from keras_attn.explain.measures.averages import (
-    checked_heatmaps,
-    fixed_target,
-    over_channels,
-)
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.checks import positive
+from keras_attn.explain.measures.baselines import baselines
+from keras_attn.explain.measures.heatmaps import checked_heatmaps
+from keras_attn.explain.running.batches import in_batches
+from keras_attn.explain.running.classes import fixed_target
 from keras_attn.explain.running.network import Network
-
-# The Gaussian of the authors' code: 11 pixels wide.
-_SIGMA, _REACH = 5.0, 5
 
 
 def deletion(
@@ -185,27 +181,24 @@ def _areas(
     network = Network.of(model, output, image=image)
     inputs = network.check(images, batch_size)
     heatmaps = checked_heatmaps(heatmaps, inputs)
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(
-            f"`steps` must be a positive integer. Received: steps={steps!r}"
-        )
-    others = _baselines(baseline, inputs)
+    steps = positive("steps", steps)
+    others = baselines(baseline, inputs)
     target = fixed_target(network, inputs, targets)
     ranks = np.stack([_ranks(heatmap) for heatmap in heatmaps])
     pixels = ranks[0].size
     counts = np.arange(steps + 1) * pixels // steps
-    curves = np.empty(len(inputs) * len(counts))
-    for pairs, real in batches(len(curves), batch_size):
+
+    def function(pairs):
         rows, at = np.divmod(pairs, len(counts))
         hot = ranks[rows] < counts[at][:, None, None]
-        seen = over_channels(hot == inserted, network.data_format)
-        part = inputs.take(rows)
+        part, seen = inputs.take(rows), inputs.over_channels(hot == inserted)
         mixed = np.where(seen, part.images, others[rows])
-        scores = network.forward(
+        return network.forward(
             part.with_images(mixed), target.take(rows), probability=True
         ).scores
-        curves[pairs[:real]] = scores[:real]
-    curves = curves.reshape(len(inputs), -1)
+
+    curves = in_batches(len(inputs) * len(counts), batch_size, function)
+    curves = curves.astype("float64").reshape(len(inputs), -1)
     means = (curves[:, 1:] + curves[:, :-1]) / 2
     areas = means @ (np.diff(counts) / pixels)
     return (areas, curves) if return_curve else areas
@@ -217,43 +210,3 @@ def _ranks(heatmap: np.ndarray) -> np.ndarray:
     order = np.argsort(-heatmap.reshape(-1), kind="stable")
     ranks[order] = np.arange(heatmap.size)
     return ranks.reshape(heatmap.shape)
-
-
-def _baselines(baseline: Any, inputs: Inputs) -> np.ndarray:
-    """Returns what there is instead of each image."""
-    images = inputs.images
-    if isinstance(baseline, str) and baseline == "blur":
-        last = inputs.width_axis()
-        # One by one, for the sake of memory.
-        parts = [_blurred(images[i : i + 1], last) for i in range(len(images))]
-        return np.concatenate(parts)
-    if keras.ops.is_tensor(baseline):
-        baseline = keras.ops.convert_to_numpy(baseline)
-    try:
-        numbers = np.asarray(baseline, "float32")
-        if np.isfinite(numbers).all():
-            return np.broadcast_to(numbers, images.shape)
-    except (TypeError, ValueError):
-        pass
-    shape = getattr(baseline, "shape", ())
-    shown = f"an array of {shape}" if shape else f"baseline={baseline!r}"
-    raise ValueError(
-        "`baseline` must be a finite number, 'blur' or an array that "
-        f"broadcasts to the images of {images.shape}. Received: {shown}"
-    )
-
-
-def _blurred(images: np.ndarray, last: int) -> np.ndarray:
-    places = np.arange(-_REACH, _REACH + 1)
-    kernel = np.exp(-0.5 * (places / _SIGMA) ** 2).astype("float32")
-    kernel /= kernel.sum()
-    for axis in (last - 1, last):
-        images = np.moveaxis(images, axis, -1)
-        margin = [(0, 0), (0, 0), (0, 0), (_REACH, _REACH)]
-        padded, side = np.pad(images, margin, mode="edge"), images.shape[-1]
-        images = sum(
-            weight * padded[..., i : i + side]
-            for i, weight in enumerate(kernel)
-        )
-        images = np.moveaxis(images, -1, axis)
-    return images

@@ -3,16 +3,17 @@
 import copy
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from keras_attn import backend
-from keras_attn.explain.measures.averages import best_classes
+from keras_attn.checks import integer
+from keras_attn.explain.measures.ranks import centred_ranks, correlation
+from keras_attn.explain.measures.shuffling import (
+    layers_with_weights,
+    shuffled_like,
+)
 from keras_attn.explain.methods.base import ClassActivationMap
-from keras_attn.explain.running import structure
-from keras_attn.explain.running.inputs import Inputs
-from keras_attn.explain.running.network import Network
+from keras_attn.explain.running.classes import best_classes
 
 
 @backend.apart
@@ -78,13 +79,10 @@ def randomisation_check(
             "`cam` must be a ClassActivationMap, such as GradCAM(model). "
             f"Received: cam={cam!r}"
         )
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(
-            f"`seed` must be an integer, 0 or more. Received: seed={seed!r}"
-        )
+    seed = integer("seed", seed, 0)
     network = cam.network
     inputs = network.check(images, batch_size)
-    layers = _layers_with_weights(network, inputs)
+    layers = layers_with_weights(network, inputs)
     if targets is None:
         targets = best_classes(network, inputs)
     before = [centred_ranks(each) for each in cam(images, targets, batch_size)]
@@ -98,7 +96,7 @@ def randomisation_check(
     for path, positions in layers.items():
         for i in positions:
             name = network.model.variables[i].name
-            values[i] = _shuffled(name, values[i], generator)
+            values[i] = shuffled_like(name, values[i], generator)
         shuffled = copy.copy(cam)
         shuffled.network = network.with_values(values)
         maps = shuffled(images, targets, batch_size)
@@ -110,77 +108,3 @@ def randomisation_check(
         ]
         found[path] = float(np.mean(correlations))
     return found
-
-
-def _layers_with_weights(
-    network: Network, inputs: Inputs
-) -> dict[str, list[int]]:
-    """Returns which of the model's variables a layer holds, last call first.
-
-    Itself, that is, or in what is called inside of it unseen.
-    """
-    model = network.model
-    calls = [(x.path, x.operation) for x in network.trace(inputs).calls]
-    called = {id(operation) for _, operation in calls}
-    numbers = {id(v): i for i, v in enumerate(model.variables)}
-    found: dict[str, list[int]] = {}
-    seen: set[int] = set()
-    for path, operation in [*calls, (model.name, model)][::-1]:
-        if id(operation) in seen:
-            continue
-        seen.add(id(operation))
-        inner = {
-            id(variable)
-            for _, each in structure.operations(operation)
-            if id(each) in called
-            for variable in _weights(each)
-        }
-        own = [
-            numbers.pop(id(variable))
-            for variable in _weights(operation)
-            if id(variable) in numbers and id(variable) not in inner
-        ]
-        if own:
-            # Nothing keeps two layers from having one path.
-            found.setdefault(path, []).extend(own)
-    if not found:
-        raise ValueError(
-            "The model must have weights, or there is nothing to shuffle. "
-            f"Received: the model {model.name!r}, without any"
-        )
-    return found
-
-
-def _weights(operation: keras.Operation) -> list[keras.Variable]:
-    """Returns all but the states of random numbers and of metrics."""
-    return getattr(operation, "weights", [])
-
-
-def _shuffled(name: str, tensor: Any, generator: np.random.Generator) -> Any:
-    numbers = ops.convert_to_numpy(tensor)
-    order = generator.permutation(numbers.size)
-    shuffled = numbers.reshape(-1)[order].reshape(numbers.shape)
-    if name == "moving_variance":
-        # Channels of shuffled filters vary alike. Divided by the variances of
-        # others, they grow from layer to layer, in a ResNet50 to infinity.
-        shuffled = np.full_like(numbers, numbers.mean())
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return ops.convert_to_tensor(shuffled, dtype)
-
-
-def centred_ranks(values: np.ndarray) -> np.ndarray:
-    """Returns ranks less their mean, equal numbers sharing theirs."""
-    values = values.reshape(-1)
-    if not np.isfinite(values).all():
-        return np.full(values.shape, np.nan)
-    _, inverse, counts = np.unique(
-        values, return_inverse=True, return_counts=True
-    )
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    return ranks[inverse] - (len(values) + 1) / 2
-
-
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the cosine of two centred vectors, 0 if one is 0."""
-    length = np.sqrt((first @ first) * (second @ second))
-    return first @ second / length if length != 0 else 0.0

@@ -2,12 +2,11 @@ import inspect
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain.running import structure, taps
-from keras_attn.explain.running.inputs import batches
+from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.stand_ins import Change
 
@@ -80,16 +79,11 @@ def attention_maps(
         return backend.inference(function), order
 
     run, order = network.remembered(inputs, ("attention maps",), make)
-    parts = []
-    for indices, count in batches(len(inputs), inputs.batch_size):
-        tensors = inputs.take(indices).tensors()
-        found = network.on_values(run, tensors)
-        parts.append(
-            keras.tree.map_structure(
-                lambda x, count=count: ops.convert_to_numpy(x)[:count], found
-            )
-        )
-    whole = keras.tree.map_structure(lambda *x: np.concatenate(x), *parts)
+    whole = in_batches(
+        len(inputs),
+        inputs.batch_size,
+        lambda i: network.on_values(run, inputs.take(i).tensors()),
+    )
     return {path: whole[path] for path in order}
 
 

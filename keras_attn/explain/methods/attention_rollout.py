@@ -8,10 +8,12 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.checks import one_of, share
 from keras_attn.explain.methods.attention_maps import keeping_attention
 from keras_attn.explain.running import structure
+from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place, place_of
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.stand_ins import Change, around
 from keras_attn.ops.interpolation import resize
@@ -89,25 +91,12 @@ class AttentionRollout:
         discard_ratio: float = 0.0,
         token_pooling: str | None = None,
     ):
-        if head_fusion not in FUSIONS:
-            raise ValueError(
-                f"`head_fusion` must be one of {tuple(FUSIONS)}. "
-                f"Received: head_fusion={head_fusion!r}"
-            )
-        if not 0 <= discard_ratio < 1:
-            raise ValueError(
-                "`discard_ratio` must be in [0, 1). "
-                f"Received: discard_ratio={discard_ratio!r}"
-            )
-        if token_pooling not in (None, *STARTS):
-            raise ValueError(
-                f"`token_pooling` must be None or one of {STARTS}. "
-                f"Received: token_pooling={token_pooling!r}"
-            )
         self.network = Network.of(model)
-        self.head_fusion = head_fusion
-        self.discard_ratio = discard_ratio
-        self.token_pooling = token_pooling
+        self.head_fusion = one_of("head_fusion", head_fusion, FUSIONS)
+        self.discard_ratio = share("discard_ratio", discard_ratio)
+        self.token_pooling = one_of(
+            "token_pooling", token_pooling, (None, *STARTS)
+        )
         self._layers = {
             each: path
             for each, path in self.network.paths().items()
@@ -180,12 +169,11 @@ class AttentionRollout:
         how = start, self.head_fusion, self.discard_ratio
         key = "rollout", *how
         run = self.network.remembered(inputs, key, make)
-        parts = []
-        for indices, count in batches(len(inputs), inputs.batch_size):
-            tensors = inputs.take(indices).tensors()
-            row = self.network.on_values(run, tensors)
-            parts.append(ops.convert_to_numpy(row)[:count])
-        return np.concatenate(parts)
+        return in_batches(
+            len(inputs),
+            inputs.batch_size,
+            lambda i: self.network.on_values(run, inputs.take(i).tensors()),
+        )
 
     def _rollout(self, pack: Callable, start: str, values: Any, leaves: Any):
         """Returns the row of the product of all matrices."""

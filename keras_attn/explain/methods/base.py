@@ -12,8 +12,9 @@ from keras_attn import backend
 from keras_attn.explain.methods import black
 from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running import fingerprint
+from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place, Reshape
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.places import find_layers, find_places
 from keras_attn.explain.running.targets import (
@@ -158,14 +159,13 @@ class ClassActivationMap:
         trace = self.network.trace(inputs)
         target = resolve(targets, len(inputs), trace.classes)
         inputs, places = self.places(inputs, target)
-        parts = []
-        for indices, count in batches(len(inputs), batch_size):
-            maps = self._smoothed if aug_smooth else self._maps
-            found = maps(
-                inputs.take(indices), target.take(indices), places, eigen_smooth
-            )
-            parts.append([each[:count] for each in (found[0], found[2])])
-        maps, reasons = map(np.concatenate, zip(*parts, strict=True))
+        look = self._smoothed if aug_smooth else self._maps
+
+        def function(indices):
+            part, chosen = inputs.take(indices), target.take(indices)
+            return look(part, chosen, places, eigen_smooth)[:2]
+
+        maps, reasons = in_batches(len(inputs), batch_size, function)
         if not self.network.is_altered:
             black.warn(maps, reasons, [place.path for place in places])
         return maps
@@ -224,7 +224,7 @@ class ClassActivationMap:
 
     def _smoothed(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, Any, np.ndarray]:
         """Averages over the image and its mirror image, at three contrasts."""
         total: Any = 0.0
         reasons = None
@@ -233,7 +233,7 @@ class ClassActivationMap:
                 images = inputs.images * np.float32(factor)
                 if mirrored:
                     images = np.flip(images, inputs.width_axis())
-                maps, classes, found = self._maps(
+                maps, found, classes = self._maps(
                     inputs.with_images(images), target, places, eigen, mirrored
                 )
                 total = total + (maps[:, :, ::-1] if mirrored else maps)
@@ -242,7 +242,7 @@ class ClassActivationMap:
                     # The first is the image itself: the others explain the
                     # same class.
                     target = pinned(classes)
-        return total / np.float32(2 * len(_FACTORS)), classes, reasons
+        return total / np.float32(2 * len(_FACTORS)), reasons, classes
 
     def _maps(
         self,
@@ -251,15 +251,11 @@ class ClassActivationMap:
         places: list[Place],
         eigen: bool,
         mirrored: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns maps of one batch, their classes, and why one is black."""
+    ) -> tuple[np.ndarray, Any, np.ndarray]:
+        """Returns maps of one batch, why one is black, and their classes."""
         found = self.evidence(inputs, target, places, mirrored)
         maps, reasons = self._merged(inputs, eigen)(*found[:3])
-        return (
-            ops.convert_to_numpy(maps),
-            found.classes,
-            ops.convert_to_numpy(reasons),
-        )
+        return ops.convert_to_numpy(maps), reasons, found.classes
 
     def _merged(self, inputs: Inputs, eigen: bool) -> Callable:
         """Returns what makes maps of evidence, compiled."""

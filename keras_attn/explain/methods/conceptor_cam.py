@@ -2,11 +2,10 @@ from typing import Any
 
 from keras import ops
 
+from keras_attn.checks import number
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.grad_cam import GradCAM
 from keras_attn.ops import conceptor
-
-_WIDEST = 10.0
 
 
 class ConceptorCAM(ClassActivationMap):
@@ -73,11 +72,8 @@ class ConceptorCAM(ClassActivationMap):
                 "`base` must be a method that weighs feature maps by "
                 f"gradients, as GradCAM. Received: base={base!r}"
             )
-        if not 0 < aperture <= _WIDEST:
-            raise ValueError(
-                f"`aperture` must be above 0 and at most {_WIDEST}, as float32 "
-                f"cannot solve for wider ones. Received: aperture={aperture!r}"
-            )
+        fix = "Float32 cannot solve for wider ones"
+        aperture = number("aperture", aperture, above=0, most=10, fix=fix)
         self.base = base(self.network)
         self.aperture = float(aperture)
 

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_attn.checks import one_of
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.feature_maps import Place
@@ -66,11 +67,7 @@ class GradCAMPlusPlus(ClassActivationMap):
         self, *args: Any, mode: str = "closed_form", **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        if mode not in MODES:
-            raise ValueError(
-                f"`mode` must be one of {MODES}. Received: mode={mode!r}"
-            )
-        self.mode = mode
+        self.mode = one_of("mode", mode, MODES)
 
     def weights(self, features: Any, gradients: Any) -> Any:
         total = ops.sum(features, axis=(1, 2), keepdims=True)

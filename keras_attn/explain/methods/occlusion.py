@@ -1,6 +1,5 @@
 """What a class loses by a square that hides a part of the image."""
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +7,10 @@ import keras
 import numpy as np
 
 from keras_attn import backend
-from keras_attn.explain.measures.averages import fixed_target, over_channels
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.checks import number, pair
+from keras_attn.explain.running.batches import in_batches
+from keras_attn.explain.running.classes import fixed_target
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 
 _LARGEST = float(np.finfo("float32").max)
@@ -98,18 +99,18 @@ def occlusion_sensitivity(
     corners = _corners(inputs.size, size, stride)
     # The first square is below the image, and hides nothing.
     squares = np.array([(inputs.size[0], 0), *corners])
-    scores = np.empty(len(inputs) * len(squares))
-    for pairs, real in batches(len(scores), batch_size):
+
+    def function(pairs):
         rows, at = np.divmod(pairs, len(squares))
         part = inputs.take(rows)
         hidden = _hidden(squares[at], size, inputs.size)
-        hidden = over_channels(hidden, network.data_format)
-        found = network.forward(
-            part.with_images(np.where(hidden, color, part.images)),
-            target.take(rows),
-            probability=True,
+        images = np.where(inputs.over_channels(hidden), color, part.images)
+        return network.forward(
+            part.with_images(images), target.take(rows), probability=True
         ).scores
-        scores[pairs[:real]] = found[:real]
+
+    count = len(inputs) * len(squares)
+    scores = in_batches(count, batch_size, function).astype("float64")
     scores = scores.reshape(len(inputs), -1)
     return _spread(scores[:, :1] - scores[:, 1:], corners, size, inputs.size)
 
@@ -118,50 +119,33 @@ def _sides(
     size: Any, stride: Any, whole: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Returns height and width of the square, and of its steps."""
-    sides = _pair(size)
-    if sides is None or any(a > b for a, b in zip(sides, whole, strict=True)):
+    sides = pair("size", size)
+    if not (sides[0] <= whole[0] and sides[1] <= whole[1]):
         raise ValueError(
-            "`size` must be a positive integer, or two, (height, width), not "
-            f"larger than the images of {whole[0]} x {whole[1]} pixels. "
-            f"Received: size={size!r}"
+            "`size` must not be larger than the images of "
+            f"{whole[0]} x {whole[1]} pixels. Received: size={size!r}"
         )
-    if stride is None:
-        return sides, (max(sides[0] // 2, 1), max(sides[1] // 2, 1))
-    steps = _pair(stride)
-    if steps is None or any(a > b for a, b in zip(steps, sides, strict=True)):
+    half = max(sides[0] // 2, 1), max(sides[1] // 2, 1)
+    steps = pair("stride", stride, optional=True) or half
+    if not (steps[0] <= sides[0] and steps[1] <= sides[1]):
         raise ValueError(
-            "`stride` must be a positive integer, or two, (down, right), not "
-            f"larger than the square of {sides[0]} x {sides[1]} pixels, or "
-            f"some pixels are never hidden. Received: stride={stride!r}"
+            "`stride` must not be larger than the square of "
+            f"{sides[0]} x {sides[1]} pixels, or some pixels are never hidden. "
+            f"Received: stride={stride!r}"
         )
     return sides, steps
 
 
-def _pair(given: Any) -> tuple[int, int] | None:
-    """Returns two positive integers, `None` if it is not one or two."""
-    pair = tuple(given) if isinstance(given, (list, tuple)) else (given,) * 2
-    whole = all(
-        isinstance(each, numbers.Integral)
-        and not isinstance(each, bool)
-        and each > 0
-        for each in pair
-    )
-    return (int(pair[0]), int(pair[1])) if whole and len(pair) == 2 else None
-
-
 def _color(value: Any, inputs: Inputs) -> np.ndarray:
     """Returns what fills the square, to broadcast to the images."""
+    value = number(
+        "value", value, least=-_LARGEST, most=_LARGEST, optional=True
+    )
     if value is None:
         width = inputs.width_axis()
         axes = 0, width - 1, width
         mean = inputs.images.mean(axis=axes, keepdims=True, dtype="float64")
         return mean.astype("float32")
-    # Of NaN, no comparison is true.
-    if not (isinstance(value, numbers.Real) and abs(value) <= _LARGEST):
-        raise ValueError(
-            "`value` must be a finite number, or None for the mean of the "
-            f"images. Received: value={value!r}"
-        )
     return np.float32(value)
 
 

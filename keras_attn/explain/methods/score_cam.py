@@ -6,10 +6,12 @@ import numpy as np
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.checks import one_of, positive
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.evidence import Evidence
+from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place
-from keras_attn.explain.running.inputs import Inputs, batches
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.targets import Target, best_class, pinned
 from keras_attn.ops import heatmaps
 from keras_attn.ops.interpolation import resize
@@ -75,18 +77,8 @@ class ScoreCAM(ClassActivationMap):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        if mode not in MODES:
-            raise ValueError(
-                f"`mode` must be one of {MODES}. Received: mode={mode!r}"
-            )
-        known = isinstance(top_k, int) and not isinstance(top_k, bool)
-        if top_k is not None and not (known and top_k > 0):
-            raise ValueError(
-                "`top_k` must be a positive integer, or None for all "
-                f"channels. Received: top_k={top_k!r}"
-            )
-        self.mode = mode
-        self.top_k = top_k
+        self.mode = one_of("mode", mode, MODES)
+        self.top_k = positive("top_k", top_k, optional=True)
 
     def evidence(
         self,
@@ -148,11 +140,15 @@ class ScoreCAM(ClassActivationMap):
             ).scores
 
         if len(rows):
-            for batch, real in batches(len(rows), inputs.batch_size):
+
+            def function(batch):
                 row, column = rows[batch], columns[batch]
                 masks = ops.take(maps, row * channels + column, axis=0)
-                found = score(row, masks, ops.take(images, row, axis=0))
-                scores[row[:real], column[:real]] = found[:real]
+                return score(row, masks, ops.take(images, row, axis=0))
+
+            scores[rows, columns] = in_batches(
+                len(rows), inputs.batch_size, function
+            )
         if self.mode == "official":
             return np.where(chosen, scores, 0.0)
         if self.mode == "pytorch_grad_cam" and self.top_k is None:

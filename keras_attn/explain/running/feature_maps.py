@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_attn.explain.running import fingerprint
+from keras_attn.explain.running import fingerprint, structure
 from keras_attn.explain.running.trace import Call, Trace
 
 # Class, distillation and register tokens, which stand before the patches.
@@ -40,6 +40,18 @@ class Place:
     data_format: str
     grid: tuple[int, int] | None = None
     reshape: Reshape | None = None
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width, as it lies in its layer."""
+        first = self.data_format == "channels_first"
+        return self.shape[1:] if first else self.shape[:2]
+
+    @property
+    def channels(self) -> int:
+        """How many channels a map with four axes has."""
+        first = self.data_format == "channels_first"
+        return self.shape[0 if first else 2]
 
     @property
     def key(self) -> tuple:
@@ -114,19 +126,18 @@ def find_map(
     if len(call.shape) == 2:
         grid = token_grid(trace, index, size)
         return None if grid is None else dataclasses.replace(place, grid=grid)
-    is_map = len(call.shape) == 3 and max(sides_of(place)) > 1
+    is_map = len(call.shape) == 3 and max(place.sides) > 1
     return place if is_map else None
 
 
 def _place(call: Call, data_format: str) -> Place:
-    own = getattr(call.operation, "data_format", None)
     return Place(
         call.path,
         call.operation,
         call.number,
         call.shape,
         call.dtype == "float16",
-        own if own in ("channels_first", "channels_last") else data_format,
+        structure.data_format(call.operation) or data_format,
     )
 
 
@@ -146,12 +157,6 @@ def _maps(trace: Trace, size: tuple[int, int], data_format: str) -> list[str]:
         if len(found) == 8:
             break
     return found
-
-
-def sides_of(place: Place) -> tuple[int, int]:
-    """Returns height and width of a map, as it lies in its layer."""
-    first = place.data_format == "channels_first"
-    return place.shape[1:] if first else place.shape[:2]
 
 
 def is_scaled(sides: tuple[int, int], size: tuple[int, int]) -> bool:

@@ -1,14 +1,14 @@
-"""What a model is given: checked, counted, cut into batches."""
+"""What a model is given: checked and counted."""
 
 import dataclasses
 import functools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_attn import backend
+from keras_attn.checks import positive
 from keras_attn.explain.running.advice import advise, hint
 
 
@@ -103,28 +103,10 @@ class Inputs:
         """Returns which axis of the images the columns are."""
         return 3 if self.data_format == "channels_first" else 2
 
-
-def batches(count: int, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields indices, as many each time, and how many of them count.
-
-    The last ones are filled up with their first index: another number would
-    be compiled for once more. So would each number of images, if it were not
-    one of few.
-    """
-    parts = -(-count // batch_size)
-    side = min(_padded(-(-count // parts)), batch_size)
-    for start in range(0, count, side):
-        indices = np.arange(start, min(start + side, count))
-        filling = np.full(side - len(indices), start)
-        yield np.concatenate([indices, filling]), len(indices)
-
-
-def _padded(count: int) -> int:
-    """Returns the least of 1, 2, 3, 4, 6, 8, 12, 16, ... that is enough."""
-    if not backend.COMPILES:
-        return count
-    power = 1 << (count - 1).bit_length()
-    return min(x for x in (power, 3 * power // 4) if x >= count)
+    def over_channels(self, maps: np.ndarray) -> np.ndarray:
+        """Returns maps with an axis for the channels of images."""
+        first = self.data_format == "channels_first"
+        return np.expand_dims(maps, 1 if first else 3)
 
 
 def check(
@@ -141,11 +123,7 @@ def check(
             model's, if a number in it is not finite, if `image` is none of
             the images, or the `batch_size` is none.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be a positive integer. "
-            f"Received: batch_size={batch_size!r}"
-        )
+    batch_size = positive("batch_size", batch_size)
     advise(model, images)
     arrays = [_array(x) for x in keras.tree.flatten(images)]
     shapes = [array.shape for array in arrays]

@@ -4,12 +4,13 @@ import copy
 import dataclasses
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
 from keras_attn import backend
+from keras_attn.checks import one_of
 from keras_attn.explain.running import cache, fingerprint, stand_ins, structure
 from keras_attn.explain.running import inputs as checks
 from keras_attn.explain.running.feature_maps import Place
@@ -85,12 +86,13 @@ class Network:
         self._model: Callable[[], keras.Model] = lambda: model
         self.output = output
         self.image = image
-        self.data_format = data_format or _data_format(self.paths())
-        if self.data_format not in ("channels_last", "channels_first"):
-            raise ValueError(
-                "`data_format` must be 'channels_first' or 'channels_last'. "
-                f"Received: data_format={data_format!r}"
-            )
+        # Of the first layer that has one.
+        known = filter(None, map(structure.data_format, self.paths()))
+        self.data_format = one_of(
+            "data_format",
+            data_format or next(known, keras.config.image_data_format()),
+            ("channels_first", "channels_last"),
+        )
         self._values: list[Any] | None = None
 
     @property
@@ -278,12 +280,3 @@ def _warn_of_probabilities(model: keras.Model) -> None:
         "`activation`, is explained by its scores",
         stacklevel=6,
     )
-
-
-def _data_format(operations: Iterable[keras.Operation]) -> str:
-    """Returns the format of the first layer that has one, or Keras'."""
-    for operation in operations:
-        own = getattr(operation, "data_format", None)
-        if own in ("channels_first", "channels_last"):
-            return own
-    return keras.config.image_data_format()

@@ -185,10 +185,9 @@ def _add(operation, places, zeros, features, number, args, named, outputs):
     """Keeps what comes out of a layer, and adds zeros to it."""
     for i, place in enumerate(places):
         if place.operation is operation and place.number == number:
-            tensor = taps.first_tensor(outputs)
-            # Not itself: what follows may overwrite it.
-            features[i] = ops.cast(tensor, "float32") + 0.0
+            features[i] = taps.copied(outputs)
             if zeros:
+                tensor = taps.first_tensor(outputs)
                 tensor = tensor + ops.cast(zeros[i], tensor.dtype)
                 outputs = taps.with_first(outputs, tensor)
     return outputs

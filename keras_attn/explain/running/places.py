@@ -15,7 +15,6 @@ from keras_attn.explain.running.feature_maps import (
     find_map,
     is_scaled,
     place_of,
-    sides_of,
 )
 from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
@@ -164,7 +163,7 @@ def _last_places(
             continue
         if place.grid is not None:
             yield index, place
-        elif is_scaled(sides_of(place), size) and not _is_output(trace, place):
+        elif is_scaled(place.sides, size) and not _is_output(trace, place):
             yield index, place
             maps += 1
             if known or maps == _MOST_TRIED:
@@ -207,8 +206,7 @@ def _with_image(trace: Trace, index: int, inputs: Inputs) -> Inputs:
 
 def _is_output(trace: Trace, place: Place) -> bool:
     """Whether the map holds scores, in a model that outputs a map of them."""
-    channels = place.shape[0 if place.data_format == "channels_first" else 2]
-    return len(trace.shape or ()) == 3 and channels == trace.shape[-1]
+    return len(trace.shape or ()) == 3 and place.channels == trace.shape[-1]
 
 
 def _warn_of_one_pixel(trace: Trace, index: int, place: Place) -> None:
@@ -226,7 +224,7 @@ def _warn_of_one_pixel(trace: Trace, index: int, place: Place) -> None:
                     f"The maps from the layer {call.path!r} on are of one "
                     "pixel, which cannot be told apart: the map of the layer "
                     f"{place.path!r} was taken instead, of "
-                    f"{' x '.join(map(str, sides_of(place)))} pixels. A larger "
+                    f"{' x '.join(map(str, place.sides))} pixels. A larger "
                     "image, or `layer=`, gives another one",
                     stacklevel=4,
                 )

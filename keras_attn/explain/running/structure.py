@@ -27,6 +27,12 @@ def operations(model: keras.Model) -> list[tuple[str, keras.Operation]]:
     return found
 
 
+def data_format(layer: keras.Operation) -> str | None:
+    """Returns the format of a layer's maps, `None` if it has none."""
+    own = getattr(layer, "data_format", None)
+    return own if own in ("channels_first", "channels_last") else None
+
+
 def is_attention(layer: keras.Operation) -> bool:
     """Whether it is an attention layer of keras_attn."""
     name = keras.saving.get_registered_name(type(layer))

@@ -24,19 +24,26 @@ def listening(after: After) -> Change:
     return around(listened)
 
 
-def keeping(number: int, found: list[Any]) -> Change:
+def keeping(number: int | None, found: list[Any]) -> Change:
     """Returns a change by which the first output of a call is kept.
 
-    In float32, and not itself: what follows may overwrite it.
+    Of each call, if `number` is `None`.
     """
 
     def keep(count: int, args: tuple, named: dict, outputs: Any) -> Any:
-        if count == number:
-            tensor = first_tensor(outputs)
-            found.append(keras.ops.cast(tensor, "float32") + 0.0)
+        if number in (None, count):
+            found.append(copied(outputs))
         return outputs
 
     return listening(keep)
+
+
+def copied(outputs: Any) -> Any:
+    """Returns the first of some outputs in float32.
+
+    Not itself: what follows may overwrite it.
+    """
+    return keras.ops.cast(first_tensor(outputs), "float32") + 0.0
 
 
 def first_tensor(outputs: Any) -> Any:

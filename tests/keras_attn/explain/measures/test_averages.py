@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attn import explain
 from keras_attn.explain.measures.averages import (
     average_drop,
     average_increase,
-    checked_heatmaps,
-    pointing_game,
 )
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import MaskedMean
 from tests.cases import explained
-from tests.cases.linear import linear_model
+from tests.cases.linear import (
+    linear_model,
+    probabilities,
+    scores_of,
+)
 
 pytestmark = pytest.mark.once
 
@@ -34,18 +35,6 @@ def network():
     return Network(linear())
 
 
-def scores_of(network, images):
-    """Computes the scores before softmax, in float64."""
-    kernel, bias = network.model.layers[-1].get_weights()
-    flat = np.asarray(images, "float64").reshape(len(images), -1)
-    return flat @ kernel.astype("float64") + bias
-
-
-def probabilities_of(model, images):
-    powers = np.exp(scores_of(model, images))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
 def some(count=7):
     generator = np.random.default_rng(0)
     images = generator.normal(size=(count, *SIZE, CHANNELS)).astype("float32")
@@ -54,8 +43,8 @@ def some(count=7):
 
 def by_hand(model, images, heatmaps, classes=None):
     """Returns drop and increase, in float64, one image after another."""
-    before = probabilities_of(model, images)
-    after = probabilities_of(model, images * heatmaps[..., None])
+    before = probabilities(model.model, images)
+    after = probabilities(model.model, images * heatmaps[..., None])
     if classes is None:
         classes = before.argmax(axis=1)
     drop = increase = 0.0
@@ -149,7 +138,7 @@ class TestDropAndIncrease:
         images, heatmaps = some()
         masked = images * heatmaps[..., None]
         before, after = (
-            1 / (1 + np.exp(-scores_of(model, x)[:, 0]))
+            1 / (1 + np.exp(-scores_of(model.model, x)[:, 0]))
             for x in (images, masked)
         )
         if sigmoid:
@@ -184,9 +173,9 @@ class TestDropAndIncrease:
 
     def test_take_a_callable_in_the_place_of_the_probability(self):
         model, (images, heatmaps) = network(), some()
-        before = probabilities_of(model, images)[:, :2].sum(axis=1)
+        before = probabilities(model.model, images)[:, :2].sum(axis=1)
         masked = images * heatmaps[..., None]
-        after = probabilities_of(model, masked)[:, :2].sum(axis=1)
+        after = probabilities(model.model, masked)[:, :2].sum(axis=1)
         expected = 100 * np.mean(np.maximum(before - after, 0) / before)
 
         def either(outputs):
@@ -269,14 +258,11 @@ class TestDropAndIncrease:
     @MEASURES
     def test_leave_everything_as_it_was(self, measure):
         model, (images, heatmaps) = linear(), some()
-        weights = model.get_weights()
-        keys = [set(vars(layer)) for layer in model.layers]
+        before = explained.snapshot(model)
         copies = images.copy(), heatmaps.copy()
         measure(model, images, heatmaps)
         assert (images == copies[0]).all() and (heatmaps == copies[1]).all()
-        assert keys == [set(vars(layer)) for layer in model.layers]
-        for before, after in zip(weights, model.get_weights(), strict=True):
-            np.testing.assert_array_equal(before, after)
+        explained.assert_same(before, explained.snapshot(model))
 
     @MEASURES
     def test_refuse_what_the_model_or_its_targets_are_not(self, measure):
@@ -296,140 +282,3 @@ class TestDropAndIncrease:
         message = r"one for each image.* \(7, 4, 5\). Received: shape \("
         with pytest.raises(ValueError, match=message):
             measure(network(), some()[0], np.zeros(shape))
-
-
-class TestHeatmaps:
-    @pytest.mark.parametrize("shape", [(4, 5), (1, 4, 5, 1), (0, 4, 5), ()])
-    def test_are_a_batch(self, shape):
-        with pytest.raises(ValueError, match="batch of maps.*Received: shape"):
-            checked_heatmaps(np.zeros(shape))
-
-    @pytest.mark.parametrize("value", [1j, "a", None])
-    def test_are_of_numbers(self, value):
-        with pytest.raises(ValueError, match="real numbers. Received: "):
-            checked_heatmaps([[[value]]])
-
-    @pytest.mark.parametrize(
-        ("values", "message"),
-        [
-            ([0.0, 1.5], "from 0.0 to 1.5"),
-            ([-0.5, 1.0], "from -0.5 to 1.0"),
-            ([0.0, np.nan], "from nan to nan"),
-            ([0, 255], "from 0.0 to 255.0"),
-        ],
-    )
-    def test_are_from_0_to_1(self, values, message):
-        with pytest.raises(ValueError, match=rf"in \[0, 1\].*{message}. Of"):
-            checked_heatmaps([[values]])
-
-    @pytest.mark.parametrize(
-        "dtype", ["bool", "uint8", "float16", "bfloat16", "float64"]
-    )
-    def test_are_of_any_dtype(self, dtype):
-        maps = checked_heatmaps(np.eye(2)[None].astype(dtype))
-        assert maps.dtype == "float32" and (maps == np.eye(2)).all()
-
-
-def peaks(*places, size=(40, 50)):
-    """Makes a map for each place, with its maximum there."""
-    maps = np.random.default_rng(0).random((len(places), *size)) / 2
-    for each, place in zip(maps, places, strict=True):
-        each[place] = 1.0
-    return maps
-
-
-def objects(count, size=(40, 50)):
-    """Makes masks of the box from (10, 12) to (14, 20)."""
-    masks = np.zeros((count, *size), "bool")
-    masks[:, 10:15, 12:21] = True
-    return masks
-
-
-class TestPointingGame:
-    @pytest.mark.parametrize(
-        ("place", "hit"),
-        [
-            ((12, 15), True),
-            ((29, 15), True),
-            ((30, 15), False),
-            ((12, 35), True),
-            ((12, 36), False),
-            # 9 and 12 pixels from the corner are 15, the other way round too.
-            ((23, 32), True),
-            ((26, 29), True),
-            ((24, 32), False),
-            ((23, 33), False),
-            ((0, 1), True),
-        ],
-    )
-    def test_hits_within_15_pixels(self, place, hit):
-        found = pointing_game(peaks(place), objects(1))
-        assert isinstance(found, float) and found == hit
-
-    @pytest.mark.parametrize(
-        ("tolerance", "hits"), [(0, 1), (1, 2), (1.4, 2), (1.5, 3), (50, 4)]
-    )
-    def test_counts_with_any_tolerance(self, tolerance, hits):
-        maps = peaks((14, 20), (15, 20), (15, 21), (39, 49))
-        assert pointing_game(maps, objects(4), tolerance) == hits / 4
-
-    def test_takes_the_nearest_pixel_of_the_object(self):
-        masks = objects(1)
-        masks[0, 39, 49] = True
-        assert pointing_game(peaks((38, 48)), masks, 2) == 1
-
-    def test_takes_the_first_of_several_maxima(self):
-        maps = np.zeros((2, 40, 50))
-        maps[0, 12, 15] = maps[0, 39, 49] = 1.0
-        maps[1, 5, 49] = maps[1, 12, 15] = 1.0
-        assert pointing_game(maps, objects(2)) == 0.5
-
-    @pytest.mark.parametrize("value", [0.0, 0.7, 1.0])
-    def test_a_map_without_contrast_misses(self, value):
-        maps = np.full((1, 40, 50), value)
-        assert pointing_game(maps, np.ones(maps.shape, "bool")) == 0
-
-    @pytest.mark.parametrize(
-        "masks",
-        [
-            np.ones((2, 40, 50), "bool"),
-            np.ones((1, 50, 40), "bool"),
-            np.ones((40, 50), "bool"),
-            np.ones((1, 40, 50), "uint8"),
-            np.ones((1, 40, 50)),
-        ],
-    )
-    def test_refuses_masks_of_other_shapes_and_dtypes(self, masks):
-        message = r"`masks` must be booleans .*\(1, 40, 50\). Received: shape"
-        with pytest.raises(ValueError, match=message):
-            pointing_game(peaks((0, 0)), masks)
-
-    def test_refuses_masks_of_nothing(self):
-        masks = objects(3)
-        masks[[0, 2]] = False
-        with pytest.raises(ValueError, match=r"nothing in the masks \[0, 2\]"):
-            pointing_game(peaks((0, 0), (0, 0), (0, 0)), masks)
-
-    @pytest.mark.parametrize("tolerance", [-1, float("nan"), "15", None])
-    def test_refuses_what_is_no_tolerance(self, tolerance):
-        with pytest.raises(ValueError, match="0 or more. Received: tolerance="):
-            pointing_game(peaks((0, 0)), objects(1), tolerance)
-
-    def test_refuses_what_are_no_heat_maps(self):
-        with pytest.raises(ValueError, match="from nan to nan"):
-            pointing_game(peaks((0, 0)) * np.nan, objects(1))
-
-
-@pytest.mark.parametrize("how", ["activation", "operation"])
-def test_logarithms_of_probabilities_are_not_taken_for_them(how):
-    plain = explained.functional("softmax")
-    if how == "activation":
-        model = explained.functional("log_softmax")
-    else:
-        model = explained.ending_in(keras.ops.log_softmax)
-    images = explained.images()
-    maps = np.random.default_rng(0).random(images.shape[:3], "float32")
-    expected = explain.average_drop(plain, images, maps, [4, 1, 3])
-    assert expected > 1
-    found = explain.average_drop(model, images, maps, [4, 1, 3])
-    np.testing.assert_allclose(found, expected, rtol=1e-4)

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_attn.explain.measures.baselines import baselines
 from keras_attn.explain.measures.perturbation import deletion, insertion
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import MaskedMean
-from tests.cases.linear import linear_model
+from tests.cases.explained import assert_same, snapshot
+from tests.cases.linear import linear_model, probabilities, scaled_mean
 
 pytestmark = pytest.mark.once
 
@@ -27,33 +29,11 @@ def network():
     return Network(linear())
 
 
-def probability(model, image, index):
-    """Computes the probability of a class, in float64."""
-    kernel, bias = (x.astype("float64") for x in model.layers[-1].get_weights())
-    powers = np.exp(image.astype("float64").reshape(-1) @ kernel + bias)
-    return (powers / powers.sum())[index]
-
-
 def some(count=3):
     generator = np.random.default_rng(0)
     images = generator.normal(size=(count, *SIZE, CHANNELS)).astype("float32")
     # With ties.
     return images, generator.integers(0, 5, (count, *SIZE)) / 4
-
-
-def blur_by_hand(image, sigma=5.0, reach=5):
-    """Takes the mean around each pixel, by weights that add up to 1."""
-    steps = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (steps[:, None] ** 2 + steps**2) / sigma**2)
-    weights /= weights.sum()
-    blurred = np.zeros(image.shape)
-    height, width, _ = image.shape
-    for i, j in np.ndindex(height, width):
-        for di, dj in np.ndindex(weights.shape):
-            row = min(max(i + di - reach, 0), height - 1)
-            column = min(max(j + dj - reach, 0), width - 1)
-            blurred[i, j] += weights[di, dj] * image[row, column]
-    return blurred
 
 
 def by_hand(model, image, heatmap, steps, baseline, index, inserted=False):
@@ -71,7 +51,7 @@ def by_hand(model, image, heatmap, steps, baseline, index, inserted=False):
             now[places[done]] = end[places[done]]
             done += 1
         fractions.append(done / len(places))
-        curve.append(probability(model, now, index))
+        curve.append(probabilities(model, now[None])[0, index])
     area = 0.0
     for i in range(steps):
         width = fractions[i + 1] - fractions[i]
@@ -83,39 +63,18 @@ def check(function, steps=4, baseline=0.0, classes=None, **kwargs):
     """Compares areas and curves with those by hand."""
     model, (images, heatmaps) = network().model, some()
     if classes is None:
-        classes = [
-            np.argmax([probability(model, x, c) for c in range(CLASSES)])
-            for x in images
-        ]
+        classes = probabilities(model, images).argmax(axis=1)
         # Not all the same, or nothing would be tested.
         assert len(set(classes)) > 1
     else:
         kwargs["targets"] = classes
-    areas, curves = function(
-        network(),
-        images,
-        heatmaps,
-        steps=steps,
-        baseline=baseline,
-        return_curve=True,
-        **kwargs,
-    )
+    kwargs |= {"steps": steps, "baseline": baseline, "return_curve": True}
+    areas, curves = function(network(), images, heatmaps, **kwargs)
     assert areas.shape == (3,) and curves.shape == (3, steps + 1)
     for i in range(3):
-        behind = baseline
-        if isinstance(baseline, str):
-            behind = blur_by_hand(images[i])
-        elif np.ndim(baseline) == 4:
-            behind = baseline[i]
-        expected = by_hand(
-            model,
-            images[i],
-            heatmaps[i],
-            steps,
-            behind,
-            classes[i],
-            function is insertion,
-        )
+        behind = baseline[i] if np.ndim(baseline) == 4 else baseline
+        given = images[i], heatmaps[i], steps, behind, classes[i]
+        expected = by_hand(model, *given, function is insertion)
         np.testing.assert_allclose(areas[i], expected[0], rtol=1e-5)
         np.testing.assert_allclose(curves[i], expected[1], rtol=1e-5)
 
@@ -132,15 +91,22 @@ class TestAreas:
         [
             0.7,
             -2,
-            "blur",
             np.array([0.5, -1.0]),
             np.random.default_rng(2).normal(size=(*SIZE, CHANNELS)),
             np.random.default_rng(3).normal(size=(3, *SIZE, CHANNELS)),
         ],
-        ids=["number", "integer", "blur", "color", "image", "images"],
+        ids=["number", "integer", "color", "image", "images"],
     )
     def test_take_any_baseline(self, function, baseline):
         check(function, baseline=baseline)
+
+    def test_take_the_blurred_images(self, function):
+        model, given = network(), some()
+        blurred = baselines("blur", model.check(given[0]))
+        np.testing.assert_array_equal(
+            function(model, *given, baseline="blur"),
+            function(model, *given, baseline=blurred),
+        )
 
     def test_are_of_the_classes_that_are_given(self, function):
         check(function, classes=[2, 0, 1])
@@ -189,11 +155,7 @@ class TestAreas:
             np.testing.assert_allclose(found, expected, rtol=1e-5)
 
     def test_leave_other_inputs_as_they_are(self, function):
-        image = keras.Input((2, 2, 1), name="image")
-        factor = keras.Input((1,), name="factor")
-        x = keras.layers.GlobalAveragePooling2D()(image)
-        x = keras.layers.Multiply()([x, factor])
-        model = keras.Model({"image": image, "factor": factor}, x)
+        model = scaled_mean()
         images = np.ones((2, 2, 2, 1), "float32")
         factors = np.array([[3.0], [-1.0]], "float32")
         _, curves = function(
@@ -257,45 +219,16 @@ class TestAreas:
 
     def test_leave_everything_as_it_was(self, function):
         model, (images, heatmaps) = linear(), some()
-        weights = model.get_weights()
-        keys = [set(vars(layer)) for layer in model.layers]
-        copies = images.copy(), heatmaps.copy()
+        before, copies = snapshot(model), (images.copy(), heatmaps.copy())
         function(model, images, heatmaps)
         assert (images == copies[0]).all() and (heatmaps == copies[1]).all()
-        assert keys == [set(vars(layer)) for layer in model.layers]
-        for before, after in zip(weights, model.get_weights(), strict=True):
-            np.testing.assert_array_equal(before, after)
+        assert_same(before, snapshot(model))
 
     @pytest.mark.parametrize("steps", [0, -1, 2.0, None])
     def test_refuse_what_is_no_number_of_steps(self, function, steps):
         message = f"`steps` must be a positive integer. Received: steps={steps}"
         with pytest.raises(ValueError, match=message):
             function(network(), *some(), steps=steps)
-
-    @pytest.mark.parametrize(
-        ("baseline", "message"),
-        [
-            ("grey", "baseline='grey'"),
-            (None, "baseline=None"),
-            (float("nan"), "baseline=nan"),
-            ([[1.0], [2.0, 3.0]], r"baseline=\[\[1.0\], \[2.0, 3.0\]\]"),
-            (np.zeros(3), r"an array of \(3,\)"),
-            (np.zeros((2, *SIZE, CHANNELS)), r"an array of \(2, 3, 4, 2\)"),
-            (np.zeros((1, 3, *SIZE, CHANNELS)), r"an array of \(1, 3, 3, 4"),
-            (np.full(2, np.inf), r"an array of \(2,\)"),
-        ],
-    )
-    def test_refuse_what_is_no_baseline(self, function, baseline, message):
-        message = rf"`baseline` must.*of \(3, 3, 4, 2\). Received: {message}"
-        with pytest.raises(ValueError, match=message):
-            function(network(), *some(), baseline=baseline)
-
-    def test_take_a_tensor_as_a_baseline(self, function):
-        model, given = network(), some()
-        color = np.array([0.5, -1.0], "float32")
-        expected = function(model, *given, baseline=color)
-        found = function(model, *given, baseline=ops.convert_to_tensor(color))
-        np.testing.assert_array_equal(found, expected)
 
     def test_refuse_what_the_model_or_its_targets_are_not(self, function):
         model, (images, heatmaps) = linear(), some()
@@ -359,15 +292,3 @@ class TestMaps:
         np.testing.assert_array_equal(
             deletion(model, *given), deletion(model, *given, baseline=0.0)
         )
-
-    def test_a_blur_leaves_one_color_as_it_is(self):
-        model = network()
-        images = np.broadcast_to([2.0, -3.0], (1, *SIZE, CHANNELS))
-        _, curve = deletion(
-            model,
-            images,
-            np.zeros((1, *SIZE)),
-            baseline="blur",
-            return_curve=True,
-        )
-        np.testing.assert_allclose(curve, curve[0, 0], rtol=1e-5)

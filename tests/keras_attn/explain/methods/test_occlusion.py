@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attn.backend import COMPILES
 from keras_attn.explain.methods.occlusion import occlusion_sensitivity
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import MaskedMean
 from tests.cases.explained import assert_same, snapshot
-from tests.cases.linear import linear_model
+from tests.cases.linear import linear_model, scaled_mean
+from tests.cases.linear import probabilities as linear_probabilities
 from tests.contracts.devices import FORMATS, format_error, to_format
 
 pytestmark = pytest.mark.once
@@ -35,11 +37,7 @@ def some(count=3):
 
 
 def probabilities(image):
-    """Computes those of the linear model, in float64."""
-    dense = network().model.layers[-1]
-    kernel, bias = (x.astype("float64") for x in dense.get_weights())
-    powers = np.exp(image.astype("float64").reshape(-1) @ kernel + bias)
-    return powers / powers.sum()
+    return linear_probabilities(network().model, image[None])[0]
 
 
 def starts(length, side, step):
@@ -155,7 +153,8 @@ class TestMaps:
         if error := format_error(data_format):
             pytest.skip(error)
         keras.config.set_image_data_format(data_format)
-        images = to_format(some() + np.array([0.0, 3.0]), data_format)
+        last = some() + np.array([0.0, 3.0])
+        images = to_format(last, data_format)
         layer = keras.layers.Conv2D(CLASSES, 1)
         inputs = keras.Input(images.shape[1:])
         x = keras.layers.GlobalAveragePooling2D()(layer(inputs))
@@ -168,13 +167,11 @@ class TestMaps:
             return powers / powers.sum()
 
         found = occlusion_sensitivity(model, images, [0, 1, 2], size=(2, 3))
-        last = some() + np.array([0.0, 3.0])
         color = last.mean(axis=(0, 1, 2))
         assert found.shape == (3, *SIZE)
         for index in range(3):
-            expected, _ = by_hand(
-                last[index], index, (2, 3), (1, 1), color, score
-            )
+            given = last[index], index, (2, 3), (1, 1), color, score
+            expected, _ = by_hand(*given)
             np.testing.assert_allclose(found[index], expected, atol=1e-5)
 
     def test_are_of_the_format_that_is_given(self):
@@ -189,9 +186,8 @@ class TestMaps:
         inputs = keras.Input((2, 2, 1))
         outputs = keras.layers.GlobalAveragePooling2D()(inputs)
         image = np.array([[8.0, 0.0], [0.0, -4.0]])[None, ..., None]
-        found = occlusion_sensitivity(
-            keras.Model(inputs, outputs), image, size=1, value=0
-        )
+        model = keras.Model(inputs, outputs)
+        found = occlusion_sensitivity(model, image, size=1, value=0)
 
         def sigmoid(x):
             return 1 / (1 + np.exp(-x))
@@ -206,13 +202,9 @@ class TestMaps:
         image = np.zeros((1, 4, 4, 1))
         # All that the mean is made of.
         image[0, 1, 1] = 16.0
+        model, kwargs = keras.Model(inputs, outputs), {"size": 2, "stride": 1}
         found = occlusion_sensitivity(
-            keras.Model(inputs, outputs),
-            image,
-            lambda y: y[:, 0],
-            size=2,
-            stride=1,
-            value=0.0,
+            model, image, lambda y: y[:, 0], value=0.0, **kwargs
         )
         # Of the squares over each row, those that cover the second one too.
         shares = np.array([1.0, 1.0, 0.5, 0.0])
@@ -233,11 +225,7 @@ class TestMaps:
         np.testing.assert_array_equal(np.abs(found) > 1e-5, masks)
 
     def test_leave_other_inputs_as_they_are(self):
-        image = keras.Input((2, 2, 1), name="image")
-        factor = keras.Input((1,), name="factor")
-        x = keras.layers.GlobalAveragePooling2D()(image)
-        x = keras.layers.Multiply()([x, factor])
-        model = keras.Model({"image": image, "factor": factor}, x)
+        model = scaled_mean()
         factors = np.array([[3.0], [-1.0]], "float32")
         images = np.ones((2, 2, 2, 1), "float32")
         found = occlusion_sensitivity(
@@ -267,13 +255,10 @@ class TestRuns:
             return outputs[:, 0]
 
         # 3 whole images and 6 squares of each: 21 in all.
-        occlusion_sensitivity(
-            linear(), some(), score, batch_size, size=3, stride=2
-        )
+        given = some(), score, batch_size
+        occlusion_sensitivity(linear(), *given, size=3, stride=2)
         assert set(seen) == {batch_size}
-        batches = -(-21 // batch_size)
-        eager = keras.backend.backend() == "torch"
-        assert len(seen) == (batches if eager else 1)
+        assert len(seen) == (1 if COMPILES else -(-21 // batch_size))
 
     def test_leave_everything_as_it_was(self):
         model, images = linear(), some()
@@ -283,37 +268,28 @@ class TestRuns:
         np.testing.assert_array_equal(images, some())
 
 
+NO_PAIRS = [0, -1, (2, 0), (2,), (2, 2, 2), 2.0, True]
+NO_COLORS = [float("nan"), float("inf"), -1e300, 10**400, "grey", [0.0]]
+
+
 class TestErrors:
     @pytest.mark.parametrize(
-        "size",
-        [0, -1, 6, (5, 8), (6, 7), (2, 0), (2,), (2, 2, 2), 2.0, True, None],
-        ids=str,
+        ("message", "argument", "values"),
+        [
+            ("a positive integer or a pair", "size", [*NO_PAIRS, None]),
+            ("larger than .* 5 x 7 pixels", "size", [6, (5, 8), (6, 7)]),
+            ("a positive integer or a pair", "stride", [*NO_PAIRS, "1"]),
+            ("larger .* 2 x 3 pixels, or some", "stride", [3, (2, 4), (3, 3)]),
+            ("a number in .* or None", "value", NO_COLORS),
+        ],
     )
-    def test_refuse_a_square_that_does_not_fit(self, size):
-        message = "`size` must be.*of 5 x 7 pixels. Received: size="
-        with pytest.raises(ValueError, match=message) as error:
-            occlusion_sensitivity(network(), some(), size=size)
-        assert str(error.value).endswith(repr(size))
-
-    @pytest.mark.parametrize(
-        "stride", [0, -1, 3, (2, 4), (3, 3), (1,), 1.0, "1"], ids=str
-    )
-    def test_refuse_to_jump_over_pixels(self, stride):
-        message = (
-            "`stride` must be.*of 2 x 3 pixels, or some.*Received: stride="
-        )
-        with pytest.raises(ValueError, match=message) as error:
-            occlusion_sensitivity(network(), some(), size=(2, 3), stride=stride)
-        assert str(error.value).endswith(repr(stride))
-
-    @pytest.mark.parametrize(
-        "value", [float("nan"), float("inf"), -1e300, 10**400, "grey", [0.0]]
-    )
-    def test_refuse_what_is_no_color(self, value):
-        message = "`value` must be a finite number, or None.*Received: value="
-        with pytest.raises(ValueError, match=message) as error:
-            occlusion_sensitivity(network(), some(), size=2, value=value)
-        assert str(error.value).endswith(repr(value))
+    def test_refuse(self, message, argument, values):
+        for value in values:
+            kwargs = {"size": (2, 3), argument: value}
+            rule = f"`{argument}` must .*{message}.*Received: {argument}="
+            with pytest.raises(ValueError, match=rule) as error:
+                occlusion_sensitivity(network(), some(), **kwargs)
+            assert str(error.value).endswith(repr(value))
 
     def test_refuse_what_the_model_or_its_targets_are_not(self):
         with pytest.raises(ValueError, match="`model` must be a keras.Model"):

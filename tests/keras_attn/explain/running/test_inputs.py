@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attn import backend, explain
-from keras_attn.explain.running.inputs import batches
+from keras_attn import explain
 from tests.cases import explained
 
 
@@ -83,21 +82,3 @@ class TestModel:
         network = explain.Network(explained.several_outputs(), output=1)
         with pytest.raises(ValueError, match="not again. Received: output=0"):
             explain.GradCAM(network, output=0)
-
-
-class TestBatches:
-    @pytest.mark.parametrize("count", range(1, 9))
-    @pytest.mark.parametrize("size", [1, 2, 3, 8, 20])
-    def test_hold_each_once_and_are_of_one_size(self, count, size):
-        found = list(batches(count, size))
-        held = [i for indices, real in found for i in indices[:real]]
-        assert held == list(range(count))
-        assert len({len(indices) for indices, _ in found}) == 1
-        assert max(len(indices) for indices, _ in found) <= size
-
-    def test_are_of_few_sizes_where_each_is_compiled(self):
-        sizes = {len(next(batches(i, 1000))[0]) for i in range(1, 1001)}
-        assert len(sizes) == (20 if backend.COMPILES else 1000)
-        for count in range(1, 1000):
-            ((indices, real),) = batches(count, 1000)
-            assert real == count <= len(indices) <= 1.5 * count
