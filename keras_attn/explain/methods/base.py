@@ -171,11 +171,7 @@ class ClassActivationMap:
         return maps
 
     def evidence(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: Sequence[Place],
-        mirrored: bool = False,
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
         """Runs the model on one batch, and back where gradients are used.
 
@@ -185,7 +181,7 @@ class ClassActivationMap:
         run = self.network.forward
         if self.uses_gradients:
             run = self.network.gradients
-        found = run(inputs, target, places, mirrored=mirrored)
+        found = run(inputs, target, places)
         return Evidence(found.features, found.gradients, [], found.classes)
 
     def weights(self, features: Any, gradients: Any) -> Any:
@@ -228,15 +224,11 @@ class ClassActivationMap:
         """Averages over the image and its mirror image, at three contrasts."""
         total: Any = 0.0
         reasons = None
-        for mirrored in (False, True):
+        for given in (inputs, inputs.mirror()):
             for factor in _FACTORS:
-                images = inputs.images * np.float32(factor)
-                if mirrored:
-                    images = np.flip(images, inputs.width_axis())
-                maps, found, classes = self._maps(
-                    inputs.with_images(images), target, places, eigen, mirrored
-                )
-                total = total + (maps[:, :, ::-1] if mirrored else maps)
+                part = given.with_images(given.images * np.float32(factor))
+                maps, found, classes = self._maps(part, target, places, eigen)
+                total = total + (maps[:, :, ::-1] if given.mirrored else maps)
                 reasons = found if reasons is None else reasons
                 if target.function is best_class:
                     # The first is the image itself: the others explain the
@@ -245,15 +237,10 @@ class ClassActivationMap:
         return total / np.float32(2 * len(_FACTORS)), reasons, classes
 
     def _maps(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: list[Place],
-        eigen: bool,
-        mirrored: bool = False,
+        self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
     ) -> tuple[np.ndarray, Any, np.ndarray]:
         """Returns maps of one batch, why one is black, and their classes."""
-        found = self.evidence(inputs, target, places, mirrored)
+        found = self.evidence(inputs, target, places)
         maps, reasons = self._merged(inputs, eigen)(*found[:3])
         return ops.convert_to_numpy(maps), reasons, found.classes
 

@@ -61,11 +61,7 @@ class CAM(ClassActivationMap):
         self.relu = relu
 
     def evidence(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: Sequence[Place],
-        mirrored: bool = False,
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
         """Finds the kernel that makes the scores of the features."""
         if not is_of_classes(target):
@@ -73,8 +69,7 @@ class CAM(ClassActivationMap):
                 "`targets` must be class indices or None for CAM. Received: "
                 "another kind of target"
             )
-        run = self.network.forward
-        found = run(inputs, Target(every_class), places, mirrored=mirrored)
+        found = self.network.forward(inputs, Target(every_class), places)
         classes = target.arrays[0] if target.arrays else found.classes
         trace = self.network.trace(inputs)
         weights = []

@@ -76,14 +76,10 @@ class GradCAMPlusPlus(ClassActivationMap):
         return _counted(share, gradients)
 
     def evidence(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: Sequence[Place],
-        mirrored: bool = False,
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
         """Runs the model back from each class, if the mode is exact."""
-        found = super().evidence(inputs, target, places, mirrored)
+        found = super().evidence(inputs, target, places)
         if self.mode != "exact":
             return found
         if not is_of_classes(target):
@@ -93,7 +89,7 @@ class GradCAMPlusPlus(ClassActivationMap):
                 "kind of target"
             )
         moments = [[0.0, 0.0, 0.0] for _ in places]
-        for share, others in self._classes(inputs, found, places, mirrored):
+        for share, others in self._classes(inputs, found, places):
             for sums, own, other in zip(
                 moments, found.gradients, others, strict=True
             ):
@@ -115,13 +111,12 @@ class GradCAMPlusPlus(ClassActivationMap):
         inputs: Inputs,
         found: Evidence,
         places: Sequence[Place],
-        mirrored: bool,
     ) -> Iterator[tuple[Any, list[Any]]]:
         """Yields the probability and the gradients of each score."""
         network, count = self.network, len(inputs)
         trace = network.trace(inputs)
         target = Target(every_class)
-        scores = network.forward(inputs, target, mirrored=mirrored).scores
+        scores = network.forward(inputs, target).scores
         if trace.classes == 1 or (trace.final and trace.final.elementwise):
             # A sigmoid is the softmax of a score and of 0.
             own = scores[np.arange(count), found.classes]
@@ -134,7 +129,7 @@ class GradCAMPlusPlus(ClassActivationMap):
         shares = ops.softmax(ops.convert_to_tensor(scores), axis=1)
         for index in range(trace.classes):
             one = pinned(np.full(count, index, "int32"))
-            run = network.gradients(inputs, one, places, mirrored=mirrored)
+            run = network.gradients(inputs, one, places)
             yield ops.reshape(shares[:, index], (-1, 1, 1, 1)), run.gradients
 
 

@@ -81,18 +81,14 @@ class ScoreCAM(ClassActivationMap):
         self.top_k = positive("top_k", top_k, optional=True)
 
     def evidence(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: Sequence[Place],
-        mirrored: bool = False,
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
         """Runs the model on the masked images too, for the weights."""
-        found = super().evidence(inputs, target, places, mirrored)
+        found = super().evidence(inputs, target, places)
         if target.function is best_class:
             target = pinned(found.classes)
         weights = [
-            self._weights(inputs, target, features, mirrored)
+            self._weights(inputs, target, features)
             for features in found.features
         ]
         return found._replace(
@@ -110,7 +106,7 @@ class ScoreCAM(ClassActivationMap):
         return heatmaps.normalize(sum(maps) / len(maps))
 
     def _weights(
-        self, inputs: Inputs, target: Target, features: Any, mirrored: bool
+        self, inputs: Inputs, target: Target, features: Any
     ) -> np.ndarray:
         """Returns `(batch, channels)`."""
         network = self.network
@@ -136,7 +132,6 @@ class ScoreCAM(ClassActivationMap):
                 each,
                 target.take(pairs),
                 probability=self.mode == "official",
-                mirrored=mirrored,
             ).scores
 
         if len(rows):

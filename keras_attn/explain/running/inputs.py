@@ -24,6 +24,7 @@ class Inputs:
         data_format: Of the images.
         batch_size: How many images may be run at once.
         model: Fingerprint of the model that they were checked for.
+        mirrored: Whether the images are, so that outputs are to be turned.
     """
 
     nest: Any
@@ -32,6 +33,7 @@ class Inputs:
     data_format: str
     batch_size: int
     model: Hashable = None
+    mirrored: bool = False
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -90,6 +92,11 @@ class Inputs:
         arrays = list(self.arrays)
         arrays[self.position] = images
         return dataclasses.replace(self, arrays=arrays)
+
+    def mirror(self) -> "Inputs":
+        """Returns the same with the mirrored images."""
+        images = np.flip(self.images, self.width_axis())
+        return dataclasses.replace(self.with_images(images), mirrored=True)
 
     def tensors(self) -> list[Any]:
         """Returns the leaves on the device."""

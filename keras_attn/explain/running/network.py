@@ -208,20 +208,15 @@ class Network:
         target: Target,
         places: Sequence[Place] = (),
         probability: bool = False,
-        mirrored: bool = False,
     ) -> Pass:
         """Runs the model on one batch."""
-        return self._run(inputs, target, places, probability, mirrored, False)
+        return self._run(inputs, target, places, probability, False)
 
     def gradients(
-        self,
-        inputs: Inputs,
-        target: Target,
-        places: Sequence[Place],
-        mirrored: bool = False,
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Pass:
         """Runs the model on one batch, and back from the scores to places."""
-        return self._run(inputs, target, places, False, mirrored, True)
+        return self._run(inputs, target, places, False, True)
 
     def shape_of(self, output: Any) -> tuple[int, ...]:
         """Returns an output's shape without the batch, classes last."""
@@ -255,7 +250,7 @@ class Network:
 
     def _run(self, inputs, target, places, *how):
         key = (
-            *("run", target.key),
+            *("run", target.key, inputs.mirrored),
             *(tuple(each.key for each in places), *how),
         )
 

@@ -52,7 +52,6 @@ class Job:
         function: That makes scores of outputs.
         places: That are listened to.
         probability: Whether the scores are taken after a softmax or sigmoid.
-        mirrored: Whether the images are, so that outputs are to be turned.
         back: Whether gradients are wanted.
     """
 
@@ -62,7 +61,6 @@ class Job:
     function: ScoreFunction
     places: tuple[Place, ...]
     probability: bool
-    mirrored: bool
     back: bool
 
     def compile(self) -> Callable[[list, Inputs, Target], Pass]:
@@ -132,7 +130,7 @@ class Job:
                 outputs = _probabilities(outputs)
             if self.trace.two_sided:
                 outputs = _both_sides(outputs, self.probability)
-        if self.mirrored:
+        if self.frame.mirrored:
             # A map that comes of a mirrored image is turned back.
             width = 3 if first else 2
             outputs = keras.tree.map_structure(
@@ -161,7 +159,7 @@ def proven(network: Any, trace: Trace, inputs: Inputs) -> Trace:
         trace, final=dataclasses.replace(final, elementwise=False)
     )
     scores, outputs = (
-        Job(network.weak(), each, inputs.frame(), _flat, (), *[False] * 3)
+        Job(network.weak(), each, inputs.frame(), _flat, (), False, False)
         .compile()(network.values(), inputs, Target(_flat))
         .scores
         for each in (raw, blind)
