@@ -108,12 +108,10 @@ def _checked(network: Network, inputs: Inputs, occluded: Any) -> Inputs:
 def _features(network: Network, inputs: Inputs, operation: keras.Operation):
     """Returns what makes features `(batch, ...)` of inputs, compiled."""
     name = network.paths()[operation]
-    weak, pack = network.weak(), inputs.frame().pack
 
-    def function(values, leaves):
+    def function(run):
         found: list[Any] = []
-        changes = {operation: [taps.keeping(None, found)]}
-        weak.run(values, pack(leaves), changes)
+        run({operation: [taps.keeping(None, found)]})
         if not found:
             raise ValueError(
                 "`layer` must be called when the model runs. Received: the "
@@ -121,16 +119,10 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
             )
         return found[-1]
 
-    compiled = network.remembered(
-        inputs,
-        ("features", operation),
-        lambda: backend.inference(function),
-    )
+    compiled = taps.hearing(network, inputs, ("features", operation), function)
 
     def run(part):
-        tensors = part.tensors()
-        features = network.on_values(compiled, tensors)
-        features = ops.convert_to_numpy(features)
+        features = ops.convert_to_numpy(compiled(part))
         if features.shape[:1] != (len(part),):
             raise ValueError(
                 "`layer` must output features of each image, (batch, ...). "

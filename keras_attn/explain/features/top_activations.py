@@ -121,10 +121,9 @@ def top_activations(
             # A smaller last batch is filled up, and nothing compiled for it.
             side = max(side, len(indices))
             filled = np.pad(indices, (0, max(side - len(indices), 0)))
-            tensors = inputs.take(filled).tensors()
             values, places = (
                 ops.convert_to_numpy(each)[:count]
-                for each in network.on_values(run, tensors)
+                for each in run(inputs.take(filled))
             )
             numbers = seen + indices[:count]
             best = _merged(best, values, numbers, places, k)
@@ -166,22 +165,17 @@ def _batches(dataset: Any) -> Iterator[Any]:
 
 def _compiled(network: Network, inputs: Inputs, place: Place) -> Callable:
     """Returns the strongest activation of each map, and where it is."""
-    weak, pack = network.weak(), inputs.frame().pack
     height, width = place.sides
 
-    def function(values, leaves):
+    def function(run):
         found: list[Any] = []
-        changes = {place.operation: [taps.keeping(place.number, found)]}
-        weak.run(values, pack(leaves), changes)
+        run({place.operation: [taps.keeping(place.number, found)]})
         maps = place.read(found[0])
         maps = ops.reshape(maps, (-1, height * width, maps.shape[3]))
         return ops.max(maps, axis=1), ops.argmax(maps, axis=1)
 
-    return network.remembered(
-        inputs,
-        ("top activations", inputs.position, place.key),
-        lambda: backend.inference(function),
-    )
+    key = "top activations", inputs.position, place.key
+    return taps.hearing(network, inputs, key, function)
 
 
 def _merged(best, values, numbers, places, k):

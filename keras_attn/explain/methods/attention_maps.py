@@ -61,30 +61,21 @@ def attention_maps(
         )
     inputs = network.check(images, batch_size)
 
-    def make():
-        weak, frame = network.weak(), inputs.frame()
-        order: list[str] = []
+    def function(run):
+        found: dict[str, Any] = {}
+        changes = {
+            layer: [keeping_attention(layer, path, found)]
+            for layer, path in layers.items()
+        }
+        run(changes)
+        # Compiled functions may return a dictionary in another order.
+        return {f"{i:05}{key}": x for i, (key, x) in enumerate(found.items())}
 
-        def function(values, leaves):
-            found: dict[str, Any] = {}
-            changes = {
-                layer: [keeping_attention(layer, path, found)]
-                for layer, path in layers.items()
-            }
-            weak.run(values, frame.pack(leaves), changes)
-            # Compiled functions may return a dictionary in another order.
-            order[:] = found
-            return found
-
-        return backend.inference(function), order
-
-    run, order = network.remembered(inputs, ("attention maps",), make)
-    whole = in_batches(
-        len(inputs),
-        inputs.batch_size,
-        lambda i: network.on_values(run, inputs.take(i).tensors()),
+    run = taps.hearing(network, inputs, ("attention maps",), function)
+    found = in_batches(
+        len(inputs), inputs.batch_size, lambda i: run(inputs.take(i))
     )
-    return {path: whole[path] for path in order}
+    return {key[5:]: found[key] for key in sorted(found)}
 
 
 def keeping_attention(layer: Any, path: str, found: dict[str, Any]) -> Change:

@@ -1,6 +1,3 @@
-import copy
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +7,7 @@ from keras import ops
 from keras_attn import backend
 from keras_attn.checks import one_of, share
 from keras_attn.explain.methods.attention_maps import keeping_attention
-from keras_attn.explain.running import structure
+from keras_attn.explain.running import structure, taps
 from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place, place_of
 from keras_attn.explain.running.inputs import Inputs
@@ -157,51 +154,46 @@ class AttentionRollout:
         if start is None:
             extra = place.shape[0] > place.grid[0] * place.grid[1]
             start = "cls" if extra else "mean"
+        layers = self._layers
+        key = start, self.head_fusion, self.discard_ratio
 
-        def make():
-            copied = copy.copy(self)
-            copied.network = self.network.weak()
-            pack = inputs.frame().pack
-            return backend.inference(
-                functools.partial(copied._rollout, pack, start)
-            )
+        def function(run):
+            found: dict[str, Any] = {}
+            changes = {
+                layer: [_keeping(layer, path, found)]
+                for layer, path in layers.items()
+            }
+            run(changes)
+            return _rollout(list(found.values()), *key)
 
-        how = start, self.head_fusion, self.discard_ratio
-        key = "rollout", *how
-        run = self.network.remembered(inputs, key, make)
+        run = taps.hearing(self.network, inputs, ("rollout", *key), function)
         return in_batches(
-            len(inputs),
-            inputs.batch_size,
-            lambda i: self.network.on_values(run, inputs.take(i).tensors()),
+            len(inputs), inputs.batch_size, lambda i: run(inputs.take(i))
         )
 
-    def _rollout(self, pack: Callable, start: str, values: Any, leaves: Any):
-        """Returns the row of the product of all matrices."""
-        found: dict[str, Any] = {}
-        changes = {
-            layer: [_keeping(layer, path, found)]
-            for layer, path in self._layers.items()
-        }
-        self.network.run(values, pack(leaves), changes)
-        *others, last = map(self._fused, found.values())
-        row = ops.mean(last, axis=1) if start == "mean" else last[:, 0]
-        for matrix in reversed(others):
-            row = ops.matmul(row[:, None], matrix)[:, 0]
-        return row
 
-    def _fused(self, scores: Any) -> Any:
-        """Returns what a block mixes, of scores `(batch, heads, n, n)`."""
-        matrix = FUSIONS[self.head_fusion](scores, axis=1)
-        count = matrix.shape[-1]
-        discarded = int(count * count * self.discard_ratio)
-        if discarded:
-            flat = ops.reshape(matrix, (-1, count * count))
-            least = ops.sort(flat, axis=1)[:, discarded, None]
-            kept = ops.logical_or(flat >= least, ops.arange(count * count) == 0)
-            flat = ops.where(kept, flat, 0.0)
-            matrix = ops.reshape(flat, (-1, count, count))
-        matrix = matrix + ops.eye(count)
-        return matrix / ops.sum(matrix, axis=-1, keepdims=True)
+def _rollout(scores: list, start: str, fusion: str, ratio: float) -> Any:
+    """Returns the row of the product of all matrices."""
+    *others, last = (_fused(each, fusion, ratio) for each in scores)
+    row = ops.mean(last, axis=1) if start == "mean" else last[:, 0]
+    for matrix in reversed(others):
+        row = ops.matmul(row[:, None], matrix)[:, 0]
+    return row
+
+
+def _fused(scores: Any, fusion: str, ratio: float) -> Any:
+    """Returns what a block mixes, of scores `(batch, heads, n, n)`."""
+    matrix = FUSIONS[fusion](scores, axis=1)
+    count = matrix.shape[-1]
+    discarded = int(count * count * ratio)
+    if discarded:
+        flat = ops.reshape(matrix, (-1, count * count))
+        least = ops.sort(flat, axis=1)[:, discarded, None]
+        kept = ops.logical_or(flat >= least, ops.arange(count * count) == 0)
+        flat = ops.where(kept, flat, 0.0)
+        matrix = ops.reshape(flat, (-1, count, count))
+    matrix = matrix + ops.eye(count)
+    return matrix / ops.sum(matrix, axis=-1, keepdims=True)
 
 
 def _keeping(layer: Any, path: str, found: dict[str, Any]) -> Change:

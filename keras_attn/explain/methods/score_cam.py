@@ -88,14 +88,11 @@ class ScoreCAM(ClassActivationMap):
         if target.function is best_class:
             target = pinned(found.classes)
         weights = [
-            self._weights(inputs, target, features)
+            self._weights(inputs, target, features)[:, None, None]
             for features in found.features
         ]
         return found._replace(
-            weights=[
-                ops.convert_to_tensor(each[:, None, None].astype("float32"))
-                for each in weights
-            ]
+            weights=[ops.convert_to_tensor(x, "float32") for x in weights]
         )
 
     def finish(self, maps: list[Any], size: tuple[int, int]) -> Any:
@@ -128,10 +125,9 @@ class ScoreCAM(ClassActivationMap):
             """Scores images behind masks."""
             masked = mask(masks, images)
             each = inputs.take(pairs).with_images(masked)
+            official = self.mode == "official"
             return network.forward(
-                each,
-                target.take(pairs),
-                probability=self.mode == "official",
+                each, target.take(pairs), probability=official
             ).scores
 
         if len(rows):

@@ -6,12 +6,42 @@ from typing import Any
 
 import keras
 
+from keras_attn import backend
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.stand_ins import Change, around
 
 # What is done with the outputs of a layer: gets the number of the call, its
 # arguments by place and by name, and its outputs; returns the outputs to go on
 # with.
 After = Callable[[int, tuple, dict, Any], Any]
+
+
+def hearing(
+    network: Any,
+    inputs: Inputs,
+    key: tuple,
+    function: Callable[[Callable[[dict], Any]], Any],
+) -> Callable[[Inputs], Any]:
+    """Returns what listens to a model, compiled once for a key.
+
+    Args:
+        network: A `Network`.
+        inputs: Such as it will be given.
+        key: What the function depends on.
+        function: Is given a function that runs the model with changed layers,
+            and returns tensors. It may not hold the model.
+    """
+
+    def make() -> Callable:
+        weak, pack = network.weak(), inputs.frame().pack
+        return backend.inference(
+            lambda values, leaves: function(
+                lambda changes: weak.run(values, pack(leaves), changes)
+            )
+        )
+
+    compiled = network.remembered(inputs, key, make)
+    return lambda part: network.on_values(compiled, part.tensors())
 
 
 def listening(after: After) -> Change:
