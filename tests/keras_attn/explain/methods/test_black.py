@@ -207,6 +207,12 @@ class TestWhy:
         # By the negative gradients, negative features do.
         assert maps[1].max() > 0.99 and not maps[[0, 2]].any()
 
+    def test_a_probability_that_only_falls_depends_on_the_map(self):
+        model = network(kernel=[[-1.0, 1.0], [-1.0, 1.0]])
+        cam = explain.GradCAMPlusPlus(model, "map", mode="exact")
+        with pytest.warns(UserWarning, match="are the same at all positions"):
+            cam(np.abs(some()), 0)
+
     def test_the_score_does_not_depend_on_the_map(self):
         self.check(
             network(kernel=[[0.0], [0.0]]),
