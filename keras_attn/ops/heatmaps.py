@@ -15,7 +15,14 @@ def normalize(maps: Tensor, epsilon: float = 1e-7) -> Tensor:
     return maps / (ops.max(maps, axis=(1, 2), keepdims=True) + epsilon)
 
 
-def check_values(what, values, top=1, *, fix, dtype=None):
+def check_values(
+    what: str,
+    values: np.ndarray,
+    top: float = 1,
+    *,
+    fix: str,
+    dtype: str | None = None,
+) -> np.ndarray:
     """Returns an array as `dtype`, of real numbers from 0 to `top`.
 
     Raises:
