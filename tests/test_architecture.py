@@ -27,6 +27,14 @@ MAY_IMPORT = {
     "explain": {"backend", "ops"},
     "exporting": {"backend"},
 }
+# And what the rooms inside of `explain` may.
+INSIDE_OF_EXPLAIN = {
+    "drawing": set(),
+    "running": set(),
+    "methods": {"running"},
+    "features": {"running"},
+    "measures": {"methods", "running"},
+}
 # Modules of the root that know no room, and that each room may import.
 GROUND = {"checks", "extras"}
 BACKENDS = {"tensorflow", "torch", "jax"}
@@ -45,7 +53,7 @@ OPTIONAL = {
     "keras_attn/exporting/naming.py": {"onnx"},
     "keras_attn/weights/keras_files.py": {"h5py"},
 }
-OPTIONAL_OF_EXPLAIN = {"PIL", "matplotlib"}
+OPTIONAL_OF_DRAWING = {"PIL", "matplotlib"}
 # What crafted and damaged files do, and what other threads see.
 OF_A_WHOLE_ROOM = {"weights/security", "weights/fuzzing", "explain/threads"}
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal"}
@@ -90,8 +98,8 @@ def misplaced_imports(path, source):
     path = pathlib.PurePosixPath(path)
     room = path.parts[1] if len(path.parts) > 2 else None
     local = OPTIONAL.get(str(path), set())
-    if room == "explain":
-        local = OPTIONAL_OF_EXPLAIN
+    if path.match("explain/drawing/*.py"):
+        local = OPTIONAL_OF_DRAWING
     found = []
     for name, inside in imports(source):
         first, *rest = name.split(".")
@@ -100,6 +108,11 @@ def misplaced_imports(path, source):
             if path.stem in GROUND or room is not None:
                 allowed = GROUND | MAY_IMPORT.get(room, set()) | {room}
                 found += [name] if not rest or rest[0] not in allowed else []
+            if room == "explain" and len(path.parts) > 3:
+                inside = path.parts[2]
+                allowed = INSIDE_OF_EXPLAIN.get(inside, set()) | {inside}
+                up = rest[:1] == [room] and not set(rest[1:2]) & allowed
+                found += [name] if up else []
         elif first in BACKENDS and room == "backend":
             pass
         elif inside and first in local:
@@ -231,7 +244,27 @@ def test_nothing_private_and_nothing_that_runs_code_from_files(path):
         ("keras_attn/weights/names.py", "def f():\n    import torch"),
         ("keras_attn/applications/vit.py", "from keras_attn import explain"),
         ("keras_attn/explain/cam.py", "import keras_attn.applications"),
-        ("keras_attn/explain/cam.py", "import matplotlib.pyplot as plt"),
+        (
+            "keras_attn/explain/drawing/plot.py",
+            "import matplotlib.pyplot as plt",
+        ),
+        (
+            "keras_attn/explain/methods/cam.py",
+            "def f():\n    from PIL import Image",
+        ),
+        ("keras_attn/explain/methods/cam.py", "from keras_attn import explain"),
+        (
+            "keras_attn/explain/methods/occlusion.py",
+            "from keras_attn.explain.measures.averages import average_drop",
+        ),
+        (
+            "keras_attn/explain/running/places.py",
+            "from keras_attn.explain.methods import base",
+        ),
+        (
+            "keras_attn/explain/drawing/plot.py",
+            "import keras_attn.explain.running",
+        ),
         ("keras_attn/exporting/runners.py", "import tensorflow as tf"),
         ("keras_attn/exporting/runners.py", "def f():\n    import torch"),
         ("keras_attn/exporting/export.py", "from keras_attn import layers"),
@@ -256,7 +289,14 @@ def test_a_misplaced_import_is_found(path, source):
             "from keras_attn.ops import pooling",
         ),
         ("keras_attn/weights/files.py", "def f():\n    import torch"),
-        ("keras_attn/explain/cam.py", "def f():\n    from PIL import Image"),
+        (
+            "keras_attn/explain/drawing/overlay.py",
+            "def f():\n    from PIL import Image",
+        ),
+        (
+            "keras_attn/explain/measures/averages.py",
+            "from keras_attn.explain.methods import base",
+        ),
         ("keras_attn/weights/names.py", "import dataclasses, numpy"),
         ("keras_attn/weights/files.py", "from keras_attn.extras import f"),
     ],

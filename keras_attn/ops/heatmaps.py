@@ -1,5 +1,6 @@
 """Maps `(n, height, width)` between 0 and 1."""
 
+import numpy as np
 from keras import ops
 
 from keras_attn.backend.protocol import Tensor
@@ -12,3 +13,31 @@ def normalize(maps: Tensor, epsilon: float = 1e-7) -> Tensor:
     """
     maps = maps - ops.min(maps, axis=(1, 2), keepdims=True)
     return maps / (ops.max(maps, axis=(1, 2), keepdims=True) + epsilon)
+
+
+def check_values(
+    what: str,
+    values: np.ndarray,
+    top: float = 1,
+    *,
+    fix: str,
+    dtype: str | None = None,
+) -> np.ndarray:
+    """Returns an array as `dtype`, of real numbers from 0 to `top`.
+
+    Raises:
+        ValueError: If it holds others; the message begins with `what`.
+    """
+    if not np.can_cast(values.dtype, "float64", "same_kind"):
+        raise ValueError(
+            f"{what} must hold real numbers. Received: {values.dtype}"
+        )
+    values = values.astype(dtype or values.dtype)
+    # Of an array with NaN both ends are NaN, and no comparison with it is true.
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= top):
+        raise ValueError(
+            f"{what} must be in [0, {top}], without NaN. Received: values from "
+            f"{low} to {high}. {fix}"
+        )
+    return values

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_attn.explain.structure import operations
+from keras_attn.explain.running.structure import operations
 from tests.goldens import load_golden
 
 TARGETS = [4, 1, 3]

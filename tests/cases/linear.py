@@ -19,3 +19,25 @@ def linear_model(
     weights = [generator.normal(0.0, deviation, each) for each in shapes]
     dense.set_weights(weights)
     return model
+
+
+def scores_of(model, images):
+    """Computes the scores before softmax, in float64."""
+    kernel, bias = model.layers[-1].get_weights()
+    flat = np.asarray(images, "float64").reshape(len(images), -1)
+    return flat @ kernel.astype("float64") + bias
+
+
+def probabilities(model, images):
+    """Computes the softmax of the scores."""
+    powers = np.exp(scores_of(model, images))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def scaled_mean():
+    """Makes a model of an image of 2 x 2 pixels, and a factor of its mean."""
+    image = keras.Input((2, 2, 1), name="image")
+    factor = keras.Input((1,), name="factor")
+    x = keras.layers.GlobalAveragePooling2D()(image)
+    x = keras.layers.Multiply()([x, factor])
+    return keras.Model({"image": image, "factor": factor}, x)

@@ -197,10 +197,10 @@ PLANTED = (
         backend="jax",
     ),
     Fault(
-        "explain/base.py",
+        "explain/methods/base.py",
         "heatmaps.normalize(ops.maximum(each, 0.0))",
         "heatmaps.normalize(each)",
-        "tests/keras_attn/explain/test_grad_cam.py",
+        "tests/keras_attn/explain/methods/test_grad_cam.py",
         "test_",
     ),
     Fault(
@@ -247,10 +247,10 @@ PLANTED = (
         "test_",
     ),
     Fault(
-        "explain/cache.py",
+        "explain/running/cache.py",
         "while len(_entries) > LIMIT:",
         "while False:",
-        "tests/keras_attn/explain/test_cache.py",
+        "tests/keras_attn/explain/running/test_cache.py",
         "test_",
     ),
 )

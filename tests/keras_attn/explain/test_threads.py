@@ -272,34 +272,3 @@ def test_an_interrupt_leaves_nothing_behind():
     Visited.visitor = None
     assert_same(before, state(model))
     np.testing.assert_array_equal(ops.convert_to_numpy(model(images)), scores)
-
-
-def test_a_score_may_explain_by_itself():
-    model, images = network(), some()
-    inner = explain.GradCAM(network())
-    weights = inner(images).mean(axis=(1, 2))
-
-    def score(outputs):
-        mean = inner(images).mean(axis=(1, 2))
-        return outputs[:, 0] * ops.convert_to_tensor(mean)
-
-    found = explain.GradCAM(model)(images, score)
-    expected = explain.GradCAM(model)(
-        images, lambda y: y[:, 0] * ops.convert_to_tensor(weights)
-    )
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_a_score_may_explain_the_model_itself():
-    model, images = network(), some()
-    cam = explain.GradCAM(model)
-    expected = cam(images, 0)
-    inside = []
-
-    def score(outputs):
-        inside.append(cam(images, 0))
-        return outputs[:, 0]
-
-    np.testing.assert_allclose(cam(images, score), expected, atol=1e-6)
-    for maps in inside:
-        np.testing.assert_allclose(maps, expected, atol=1e-6)

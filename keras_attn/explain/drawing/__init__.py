@@ -1,0 +1,1 @@
+"""Pictures of explanations; knows no model."""

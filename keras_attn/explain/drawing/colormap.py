@@ -1,0 +1,46 @@
+"""Colours for heat maps: from dark blue over green and yellow to light red."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_attn.ops.heatmaps import check_values
+
+# sRGB, in even steps from 0 to 1. The hues are in the order that readers of
+# such maps know from rainbows, but unlike a rainbow each of 256 steps is
+# lighter than the one before (CIE L* from 6 to 74), so that the order is seen
+# in grey and without telling red from green. Red that is lighter than yellow
+# can only be a pale one.
+COLORS = np.array(
+    [
+        (6, 10, 66),
+        (12, 32, 134),
+        (0, 63, 162),
+        (0, 96, 148),
+        (19, 129, 96),
+        (97, 151, 37),
+        (168, 151, 0),
+        (226, 151, 33),
+        (255, 155, 125),
+    ],
+    "float64",
+)
+
+
+def colorize(heatmap: ArrayLike) -> np.ndarray:
+    """Returns the colours of a heat map in [0, 1] as a uint8 RGB image."""
+    heatmap = checked_heatmap(heatmap)
+    places = np.linspace(0, 1, len(COLORS))
+    channels = [np.interp(heatmap, places, color) for color in COLORS.T]
+    return np.rint(np.stack(channels, axis=-1)).astype("uint8")
+
+
+def checked_heatmap(heatmap: ArrayLike) -> np.ndarray:
+    """Returns a heat map as float64 of `(height, width)` in [0, 1]."""
+    heatmap = np.asarray(heatmap)
+    if heatmap.ndim != 2 or heatmap.size == 0:
+        raise ValueError(
+            "`heatmap` must be one map (height, width). Received: "
+            f"shape={heatmap.shape}. For a batch, call it for each map."
+        )
+    fix = "Subtract the least, divide by the range."
+    return check_values("`heatmap`", heatmap, fix=fix, dtype="float64")

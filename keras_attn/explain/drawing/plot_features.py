@@ -1,0 +1,135 @@
+"""Draws what feature maps see, beside the images that they see it in."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_attn.explain.drawing.overlay import to_rgb
+from keras_attn.explain.drawing.plot import checked_path, drawn, written
+
+# Between the pictures of a mosaic, in their pixels.
+_GAP = 2
+
+
+def plot_features(
+    reconstructions: Sequence[Sequence[ArrayLike]],
+    patches: Sequence[Sequence[ArrayLike]],
+    titles: Sequence[str] | None = None,
+    path: str | os.PathLike | None = None,
+) -> Any:
+    """Draws a row for each feature map: its reconstructions, their patches.
+
+    On the left what a `keras_attn.explain.DeconvNet` made of the images that
+    excite the map most, on the right the same pieces of the images, in the
+    same places of a mosaic: the paper's figure 2. Each reconstruction is
+    stretched to the whole range of grey, 0 being its middle. Smaller pieces,
+    from the edges of images, have a white border.
+
+    Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
+        Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), figure 2.
+
+    Args:
+        reconstructions: For each map a list of arrays `(height, width, 3)`
+            or `(height, width, 1)`, floats of any range around 0, such as
+            `Reconstruction.crops()` returns.
+        patches: For each map a list of as many images that
+            `keras_attn.explain.overlay` takes, of the same sizes, such as
+            `Reconstruction.crops(images)` returns.
+        titles: A string for each map, written below its row. Defaults to
+            `None`, for no titles.
+        path: Where to write the figure, as `.png`, `.svg` or `.pdf`, in a
+            folder that exists. Defaults to `None`, for no file.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: If the numbers or the sizes of the pictures differ, or if
+            one is not such a picture.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> model = keras_attn.applications.FERNet()
+    >>> faces = np.random.default_rng(0).random((20, 48, 48, 1))
+    >>> layer = "stage1_pool"
+    >>> top = keras_attn.explain.top_activations(model, layer, faces)
+    >>> deconvnet = keras_attn.explain.DeconvNet(model)
+    >>> pictures, patches = [], []
+    >>> for channel in (0, 1, 2):
+    ...     best = faces[top.indices[channel]]
+    ...     found = deconvnet(best, layer, channel, strongest=1)
+    ...     pictures.append(found.crops())
+    ...     patches.append(found.crops(best))
+    >>> figure = keras_attn.explain.plot_features(pictures, patches)
+    >>> len(figure.axes)
+    6
+    """
+    counts = [[len(row) for row in side] for side in (reconstructions, patches)]
+    if counts[0] != counts[1] or not counts[0] or 0 in counts[0]:
+        raise ValueError(
+            "There must be maps, and for each as many patches as "
+            f"reconstructions. Received: {counts[0]} reconstructions and "
+            f"{counts[1]} patches"
+        )
+    titles = [""] * len(patches) if titles is None else titles
+    if isinstance(titles, str) or len(titles) != len(patches):
+        raise ValueError(
+            f"`titles` must be a list of {len(patches)} strings, one for each "
+            f"map. Received: titles={titles!r}"
+        )
+    path = checked_path(path)
+    rows = []
+    for pictures, images in zip(reconstructions, patches, strict=True):
+        pictures = [_stretched(each) for each in pictures]
+        images = [np.rint(to_rgb(each)).astype("uint8") for each in images]
+        sizes = [[each.shape for each in side] for side in (pictures, images)]
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                "A patch must have the size of its reconstruction. "
+                f"Received: {sizes[0]} and {sizes[1]}"
+            )
+        rows.append([_mosaic(pictures), _mosaic(images)])
+    names = ["reconstructions", "images"]
+    return written(drawn(rows, names, titles), path)
+
+
+def _stretched(picture: ArrayLike) -> np.ndarray:
+    """Returns uint8 RGB, 0 as the middle of grey."""
+    picture = np.asarray(picture, "float64")
+    if (
+        picture.ndim != 3
+        or picture.shape[2] not in (1, 3)
+        or not picture.size
+        or not np.isfinite(picture).all()
+    ):
+        raise ValueError(
+            "A reconstruction must be (height, width, 3) or (height, width, "
+            "1), of finite numbers. Received: "
+            f"shape={picture.shape}. Of a map without an activation there is "
+            "none"
+        )
+    largest = np.abs(picture).max()
+    return to_rgb(0.5 + picture / max(2 * largest, 1e-30)).round().astype("u1")
+
+
+def _mosaic(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Lays pictures out in a square, each in the middle of its field."""
+    side = int(np.ceil(len(pictures) ** 0.5))
+    rows = -(-len(pictures) // side)
+    height, width = np.max([each.shape[:2] for each in pictures], axis=0)
+    whole = np.full(
+        (rows * (height + _GAP) - _GAP, side * (width + _GAP) - _GAP, 3),
+        255,
+        "uint8",
+    )
+    for i, picture in enumerate(pictures):
+        row, column = divmod(i, side)
+        top = row * (height + _GAP) + (height - picture.shape[0]) // 2
+        left = column * (width + _GAP) + (width - picture.shape[1]) // 2
+        bottom, right = top + picture.shape[0], left + picture.shape[1]
+        whole[top:bottom, left:right] = picture
+    return whole

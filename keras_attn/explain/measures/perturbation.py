@@ -1,0 +1,212 @@
+"""What a model says while pixels come and go in the order of a heat map."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_attn import backend
+from keras_attn.checks import positive
+from keras_attn.explain.measures.baselines import baselines
+from keras_attn.explain.measures.heatmaps import checked_heatmaps
+from keras_attn.explain.running.batches import in_batches
+from keras_attn.explain.running.classes import fixed_target
+from keras_attn.explain.running.network import Network
+
+
+def deletion(
+    model: keras.Model | Network,
+    images: Any,
+    heatmaps: Any,
+    targets: Any = None,
+    batch_size: int = 32,
+    *,
+    steps: int = 50,
+    baseline: Any = 0.0,
+    output: int | str | None = None,
+    image: int | str | None = None,
+    return_curve: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Measures how fast a class is lost without its hottest pixels.
+
+    The area under `p(k_s / hw)`, `s = 0 ... steps`, by the trapezoid rule:
+    `p` is the probability of the class once the `k_s = floor(s hw / steps)`
+    hottest of `hw` pixels are replaced by the baseline. Less is better. Of
+    pixels of equal heat, those above go first, and in a row those on the left.
+
+    Reference: Petsiuk et al., "RISE", BMVC 2018,
+        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), whose steps are
+        of 224 pixels.
+
+    Args:
+        model: A built `keras.Model`, or a `keras_attn.explain.Network` such
+            as `cam.network`, which is not compiled anew. Scores that it ends
+            in become probabilities by a softmax, by a sigmoid if there is
+            only one.
+        images: Batch of images as the model takes them, or several inputs
+            with images among them.
+        heatmaps: `(n, height, width)` in [0, 1], of the images' size. They
+            are ordered in float32.
+        targets: As for the maps. `None` for the class with the highest score
+            on the image. The score of a callable stands for the probability.
+        batch_size: How many altered images are run at once, which bounds the
+            memory. Defaults to 32.
+        steps: How many times pixels are replaced. Defaults to 50.
+        baseline: What replaces pixels: a number, `"blur"` for the image
+            itself behind a Gaussian (standard deviation 5, 11 pixels wide,
+            the border repeated), or an array that broadcasts to the images:
+            a colour, an image or one for each. Of the model's values, so
+            that `0.0` is grey if the mean was subtracted, and black if not.
+            Defaults to `0.0`.
+        output: Index or name of the output, if there are several.
+        image: Index or name of the image that is altered, if the model takes
+            several.
+        return_curve: Whether to return `p` too. Defaults to `False`.
+
+    Returns:
+        Areas `(n,)`, in [0, 1] for probabilities; with `return_curve`, these
+        and the curves `(n, steps + 1)`. In float64.
+
+    Raises:
+        ValueError: If the images, heat maps, targets, steps or baseline are
+            none of these.
+
+    Example:
+
+    >>> inputs = keras.Input((8, 8, 1))
+    >>> x = keras.layers.GlobalAveragePooling2D()(inputs)
+    >>> outputs = keras.layers.Dense(1, kernel_initializer="ones")(x)
+    >>> model = keras.Model(inputs, outputs)
+    >>> images, heatmaps = np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8))
+    >>> images[:, :4], heatmaps[:, :4] = 2.0, 1.0
+    >>> right = keras_attn.explain.deletion(model, images, heatmaps)
+    >>> wrong = keras_attn.explain.deletion(model, images, 1 - heatmaps)
+    >>> right.round(2).tolist(), wrong.round(2).tolist()
+    ([0.56], [0.68])
+    """
+    return _areas(
+        (model, output, image),
+        (images, heatmaps, targets, batch_size),
+        steps,
+        baseline,
+        return_curve,
+        inserted=False,
+    )
+
+
+def insertion(
+    model: keras.Model | Network,
+    images: Any,
+    heatmaps: Any,
+    targets: Any = None,
+    batch_size: int = 32,
+    *,
+    steps: int = 50,
+    baseline: Any = "blur",
+    output: int | str | None = None,
+    image: int | str | None = None,
+    return_curve: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Measures how fast a class is found by its hottest pixels.
+
+    The area under `p(k_s / hw)`, `s = 0 ... steps`, by the trapezoid rule:
+    `p` is the probability of the class once the `k_s = floor(s hw / steps)`
+    hottest of `hw` pixels are put into the baseline. More is better. Of
+    pixels of equal heat, those above go first, and in a row those on the left.
+
+    Reference: Petsiuk et al., "RISE", BMVC 2018,
+        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), whose steps are
+        of 224 pixels.
+
+    Args:
+        model: As `deletion` takes it.
+        images: As `deletion` takes them.
+        heatmaps: `(n, height, width)` in [0, 1], of the images' size.
+        targets: As `deletion` takes them. `None` for the class with the
+            highest score on the image.
+        batch_size: How many altered images are run at once, which bounds the
+            memory. Defaults to 32.
+        steps: How many times pixels are put in. Defaults to 50.
+        baseline: What pixels are put into, as `deletion` takes it. Defaults
+            to `"blur"`, as in the paper, since edges of pixels on one colour
+            are something to be seen too.
+        output: Index or name of the output, if there are several.
+        image: Index or name of the image that is altered, if the model takes
+            several.
+        return_curve: Whether to return `p` too. Defaults to `False`.
+
+    Returns:
+        Areas `(n,)`, in [0, 1] for probabilities; with `return_curve`, these
+        and the curves `(n, steps + 1)`. In float64.
+
+    Raises:
+        ValueError: If the images, heat maps, targets, steps or baseline are
+            none of these.
+
+    Example:
+
+    >>> inputs = keras.Input((8, 8, 1))
+    >>> x = keras.layers.GlobalAveragePooling2D()(inputs)
+    >>> outputs = keras.layers.Dense(1, kernel_initializer="ones")(x)
+    >>> model = keras.Model(inputs, outputs)
+    >>> images, heatmaps = np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8))
+    >>> images[:, :4], heatmaps[:, :4] = 2.0, 1.0
+    >>> area, curve = keras_attn.explain.insertion(
+    ...     model, images, heatmaps, steps=4, baseline=0.0, return_curve=True
+    ... )
+    >>> area.round(2).tolist(), curve.round(2).tolist()
+    ([0.68], [[0.5, 0.62, 0.73, 0.73, 0.73]])
+    """
+    return _areas(
+        (model, output, image),
+        (images, heatmaps, targets, batch_size),
+        steps,
+        baseline,
+        return_curve,
+        inserted=True,
+    )
+
+
+@backend.apart
+def _areas(
+    subject: tuple[keras.Model | Network, int | str | None, int | str | None],
+    given: tuple[Any, Any, Any, int],
+    steps: int,
+    baseline: Any,
+    return_curve: bool,
+    inserted: bool,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    model, output, image = subject
+    images, heatmaps, targets, batch_size = given
+    network = Network.of(model, output, image=image)
+    inputs = network.check(images, batch_size)
+    heatmaps = checked_heatmaps(heatmaps, inputs)
+    steps = positive("steps", steps)
+    others = baselines(baseline, inputs)
+    target = fixed_target(network, inputs, targets)
+    ranks = np.stack([_ranks(heatmap) for heatmap in heatmaps])
+    pixels = ranks[0].size
+    counts = np.arange(steps + 1) * pixels // steps
+
+    def function(pairs):
+        rows, at = np.divmod(pairs, len(counts))
+        hot = ranks[rows] < counts[at][:, None, None]
+        part, seen = inputs.take(rows), inputs.over_channels(hot == inserted)
+        mixed = np.where(seen, part.images, others[rows])
+        return network.forward(
+            part.with_images(mixed), target.take(rows), probability=True
+        ).scores
+
+    curves = in_batches(len(inputs) * len(counts), batch_size, function)
+    curves = curves.astype("float64").reshape(len(inputs), -1)
+    means = (curves[:, 1:] + curves[:, :-1]) / 2
+    areas = means @ (np.diff(counts) / pixels)
+    return (areas, curves) if return_curve else areas
+
+
+def _ranks(heatmap: np.ndarray) -> np.ndarray:
+    """Returns how many pixels go before each."""
+    ranks = np.empty(heatmap.size, "int32")
+    order = np.argsort(-heatmap.reshape(-1), kind="stable")
+    ranks[order] = np.arange(heatmap.size)
+    return ranks.reshape(heatmap.shape)

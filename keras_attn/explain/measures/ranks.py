@@ -1,0 +1,21 @@
+"""Rank correlation."""
+
+import numpy as np
+
+
+def centred_ranks(values: np.ndarray) -> np.ndarray:
+    """Returns ranks less their mean, equal numbers sharing theirs."""
+    values = values.reshape(-1)
+    if not np.isfinite(values).all():
+        return np.full(values.shape, np.nan)
+    _, inverse, counts = np.unique(
+        values, return_inverse=True, return_counts=True
+    )
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return ranks[inverse] - (len(values) + 1) / 2
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns the cosine of two centred vectors, 0 if one is 0."""
+    length = np.sqrt((first @ first) * (second @ second))
+    return first @ second / length if length != 0 else 0.0

@@ -1,0 +1,1 @@
+"""Where a model looks: a class activation map a file, and others."""

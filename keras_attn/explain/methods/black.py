@@ -1,0 +1,71 @@
+"""Why a map is 0 everywhere, or no map at all."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+_UNREAD, _NEGATIVE, _FLAT, _NOT_FINITE = 1, 2, 3, 4
+_WHY = {
+    _UNREAD: (
+        "the score does not depend on the map: what follows the layer reads "
+        "something else, or is cut off by a ReLU. Choose another layer"
+    ),
+    _NEGATIVE: (
+        "nothing in the map speaks for the explained class: the weighted "
+        "features are nowhere above 0. Choose another class, layer or method"
+    ),
+    _FLAT: (
+        "the weighted features are the same at all positions. Choose another "
+        "layer or method"
+    ),
+    _NOT_FINITE: (
+        "the weighted features are not finite: the model overflows on these "
+        "images. Check the range of the images, or compute in float32"
+    ),
+}
+
+
+def reasons(maps: Sequence[Any], evidence: Sequence[Any]) -> Any:
+    """Returns for each image why its map would be black, if it is.
+
+    Args:
+        maps: `(batch, height, width)` of each layer, before they are scaled.
+        evidence: Gradients of each layer, or weights; empty if there are
+            none.
+
+    Returns:
+        int32 tensor `(batch,)`.
+    """
+    high = [ops.max(each, axis=(1, 2)) for each in maps]
+    low = [ops.min(each, axis=(1, 2)) for each in maps]
+    read = [ops.any(each != 0, axis=(1, 2, 3)) for each in evidence]
+    top, least = (ops.stack(x) for x in (high, low))
+    found = ops.where(ops.all(top == least, axis=0), _FLAT, _NEGATIVE)
+    if read:
+        is_read = ops.any(ops.stack(read), axis=0)
+        found = ops.where(is_read, found, _UNREAD)
+    # Of what is not a number, no comparison is true.
+    finite = ops.all(ops.abs(ops.stack([*high, *low])) < np.inf, axis=0)
+    return ops.where(finite, found, _NOT_FINITE)
+
+
+def warn(maps: np.ndarray, found: np.ndarray, paths: Sequence[str]) -> None:
+    """Warns once of all maps that are black, for the reasons found."""
+    usable = maps.any(axis=(1, 2)) & np.isfinite(maps).all(axis=(1, 2))
+    parts = []
+    for reason, text in _WHY.items():
+        images = np.flatnonzero(~usable & (found == reason)).tolist()
+        if images:
+            more = ", ..." if len(images) > 8 else ""
+            shown = ", ".join(map(str, images[:8]))
+            parts.append(f"Of the images {shown}{more}, {text}")
+    if parts:
+        warnings.warn(
+            "Some maps of the layers "
+            f"{', '.join(map(repr, paths))} are 0 everywhere, or not finite. "
+            f"{'. '.join(parts)}",
+            stacklevel=4,
+        )

@@ -1,0 +1,129 @@
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_attn.explain.methods.base import ClassActivationMap
+from keras_attn.explain.methods.evidence import Evidence
+from keras_attn.explain.running.feature_maps import Place
+from keras_attn.explain.running.inputs import Inputs
+from keras_attn.explain.running.targets import (
+    Target,
+    every_class,
+    is_of_classes,
+)
+from keras_attn.explain.running.trace import Trace
+from keras_attn.ops import heatmaps
+from keras_attn.ops.interpolation import resize
+
+
+class CAM(ClassActivationMap):
+    """The first class activation map: features weighted by the last layer.
+
+    `L = sum_k w_kc A^k`, for models that end in global average pooling and
+    one Dense layer (or convolution by one pixel) with the kernel `w`, so that
+    the score is `y_c = sum_k w_kc mean_ij A_ij^k + b_c`. That this holds is
+    checked on each image. `GradCAM` is the same map for such a model, but for
+    the scale and for ReLU, and works for all others.
+
+    Reference: Zhou et al., "Learning Deep Features for Discriminative
+        Localization", CVPR 2016, equation 2,
+        [arXiv:1512.04150](https://arxiv.org/abs/1512.04150).
+
+    Args:
+        *args: Those of `keras_attn.explain.ClassActivationMap`.
+        relu: Whether negative values become 0 before the map is scaled, as in
+            Grad-CAM. Defaults to `False`, as in the paper: then 0 is where
+            most speaks against the class.
+        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
+
+    Raises:
+        ValueError: If the model does not end so, or the targets are no class
+            indices.
+
+    Example:
+
+    >>> inputs = keras.Input((32, 32, 3))
+    >>> x = keras.layers.Conv2D(8, 3, activation="relu")(inputs)
+    >>> x = keras.layers.GlobalAveragePooling2D()(x)
+    >>> model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    >>> cam = keras_attn.explain.CAM(model)
+    >>> cam(np.random.default_rng(0).random((2, 32, 32, 3))).shape
+    (2, 32, 32)
+    """
+
+    uses_gradients = False
+
+    def __init__(self, *args: Any, relu: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.relu = relu
+
+    def evidence(
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
+    ) -> Evidence:
+        """Finds the kernel that makes the scores of the features."""
+        if not is_of_classes(target):
+            raise ValueError(
+                "`targets` must be class indices or None for CAM. Received: "
+                "another kind of target"
+            )
+        found = self.network.forward(inputs, Target(every_class), places)
+        classes = target.arrays[0] if target.arrays else found.classes
+        trace = self.network.trace(inputs)
+        weights = []
+        for place, features in zip(places, found.features, strict=True):
+            kernel = self._kernel(trace, place, features, found.scores)
+            chosen = kernel.T[classes][:, None, None]
+            weights.append(ops.convert_to_tensor(chosen))
+        return Evidence(found.features, [], weights, classes)
+
+    def finish(self, maps: list[Any], size: tuple[int, int]) -> Any:
+        if self.relu:
+            return super().finish(maps, size)
+        maps = [resize(heatmaps.normalize(each), size) for each in maps]
+        return heatmaps.normalize(sum(maps) / len(maps))
+
+    def _kernel(
+        self, trace: Trace, place: Place, features: Any, scores: np.ndarray
+    ) -> np.ndarray:
+        """Returns the kernel that makes the scores of the means."""
+        means = ops.convert_to_numpy(ops.mean(features, axis=(1, 2)))
+        if trace.two_sided:
+            scores = scores[:, 1:]
+        shape = means.shape[1], scores.shape[1]
+        for call in reversed(trace.calls):
+            layer = call.operation
+            kernel = getattr(layer, "kernel", None)
+            if kernel is None:
+                continue
+            kernel = self._numbers(kernel)
+            if kernel.size != shape[0] * shape[1]:
+                continue
+            kernel = kernel.reshape(shape)
+            bias = getattr(layer, "bias", None)
+            expected = means @ kernel
+            if bias is not None:
+                expected = expected + self._numbers(bias)
+            half = layer.compute_dtype in ("float16", "bfloat16")
+            close = (3e-2 if half else 1e-3) * np.abs(scores).max()
+            if np.allclose(scores, expected, rtol=0.0, atol=close):
+                if trace.two_sided:
+                    return np.concatenate([-kernel, kernel], axis=1)
+                return kernel
+        raise ValueError(
+            "`model` must end in global average pooling of the layer and one "
+            f"Dense layer. Received: the model {self.network.model.name!r}, "
+            f"whose scores are none of the layer {place.path!r}. "
+            "GradCAM is the same without that condition"
+        )
+
+    def _numbers(self, variable: keras.Variable) -> np.ndarray:
+        values = zip(
+            self.network.model.variables, self.network.values(), strict=True
+        )
+        for each, value in values:
+            if each is variable:
+                variable = value
+        return ops.convert_to_numpy(variable).astype("float32")

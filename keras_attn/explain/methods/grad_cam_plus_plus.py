@@ -1,0 +1,155 @@
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_attn.checks import one_of
+from keras_attn.explain.methods.base import ClassActivationMap
+from keras_attn.explain.methods.evidence import Evidence
+from keras_attn.explain.running.feature_maps import Place
+from keras_attn.explain.running.inputs import Inputs
+from keras_attn.explain.running.targets import (
+    Target,
+    every_class,
+    is_of_classes,
+    pinned,
+)
+
+MODES = ("closed_form", "exact")
+
+
+class GradCAMPlusPlus(ClassActivationMap):
+    """Grad-CAM whose weights count positive gradients by their share `a`.
+
+    `w_k = sum_ij a_ij^k ReLU(dY / dA_ij^k)`, with (equation 10)
+    `a = d2Y/dA2 / (2 d2Y/dA2 + (sum_pq A_pq^k) d3Y/dA3)`, and 0 where that is
+    0 / 0. It finds several objects of a class where Grad-CAM sees one.
+
+    - `mode="closed_form"`: what everybody computes, equation 19: with
+      `g = dy / dA` of the score `y` before softmax,
+      `a = g^2 / (2 g^2 + (sum A) g^3 + 1e-6)`. It holds for `Y = exp(y)`, and
+      a model has no such output. With gradients far below 1e-3, as those of
+      large maps are, the `1e-6` decides, not the gradients.
+    - `mode="exact"`: equation 10 for the probability `Y`, softmax or sigmoid,
+      without a constant. With `u_k = g_k - g_c`, the gradients of all scores
+      less that of the class, and their moments under the probabilities,
+      `m = E u`, `v = E u^2 - m^2` and `k = E u^3 - 3 m E u^2 + 2 m^3`:
+      `dY = -Y m`, `d2Y = Y (m^2 - v)`, `d3Y = Y (-m^3 + 3 m v - k)`. These
+      are the derivatives if the scores depend on the features piecewise
+      linearly, as through ReLU, pooling, normalisation and Dense layers. It
+      takes one pass for each class, and class indices as targets.
+
+    Reference: Chattopadhay et al., "Grad-CAM++", WACV 2018, equations 10 and
+        19, [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
+
+    Args:
+        *args: Those of `keras_attn.explain.ClassActivationMap`.
+        mode: `"closed_form"` or `"exact"`. Defaults to `"closed_form"`.
+        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
+
+    Raises:
+        ValueError: If `mode` is another one, or with `"exact"` if the targets
+            are no class indices.
+
+    Example:
+
+    >>> inputs = keras.Input((32, 32, 3))
+    >>> x = keras.layers.Conv2D(8, 3, activation="relu")(inputs)
+    >>> x = keras.layers.GlobalAveragePooling2D()(x)
+    >>> model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    >>> cam = keras_attn.explain.GradCAMPlusPlus(model, mode="exact")
+    >>> cam(np.random.default_rng(0).random((2, 32, 32, 3))).shape
+    (2, 32, 32)
+    """
+
+    def __init__(
+        self, *args: Any, mode: str = "closed_form", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.mode = one_of("mode", mode, MODES)
+
+    def weights(self, features: Any, gradients: Any) -> Any:
+        total = ops.sum(features, axis=(1, 2), keepdims=True)
+        second, third = gradients**2, gradients**3
+        share = second / (2.0 * second + total * third + 1e-6)
+        return _counted(share, gradients)
+
+    def evidence(
+        self, inputs: Inputs, target: Target, places: Sequence[Place]
+    ) -> Evidence:
+        """Runs the model back from each class, if the mode is exact."""
+        found = super().evidence(inputs, target, places)
+        if self.mode != "exact":
+            return found
+        if not is_of_classes(target):
+            raise ValueError(
+                "`targets` must be class indices or None with mode='exact', "
+                "which takes the scores of all classes. Received: another "
+                "kind of target"
+            )
+        moments = [[0.0, 0.0, 0.0] for _ in places]
+        for share, others in self._classes(inputs, found, places):
+            for sums, own, other in zip(
+                moments, found.gradients, others, strict=True
+            ):
+                for power in (1, 2, 3):
+                    sums[power - 1] += share * (other - own) ** power
+        derivatives = [_derivatives(*each) for each in moments]
+        return found._replace(
+            gradients=[first for first, _, _ in derivatives],
+            weights=[
+                exact_weights(features, *each)
+                for features, each in zip(
+                    found.features, derivatives, strict=True
+                )
+            ],
+        )
+
+    def _classes(
+        self,
+        inputs: Inputs,
+        found: Evidence,
+        places: Sequence[Place],
+    ) -> Iterator[tuple[Any, list[Any]]]:
+        """Yields the probability and the gradients of each score."""
+        network, count = self.network, len(inputs)
+        trace = network.trace(inputs)
+        target = Target(every_class)
+        scores = network.forward(inputs, target).scores
+        if trace.classes == 1 or (trace.final and trace.final.elementwise):
+            # A sigmoid is the softmax of a score and of 0.
+            own = scores[np.arange(count), found.classes]
+            share = ops.sigmoid(ops.convert_to_tensor(-own))
+            yield (
+                ops.reshape(share, (-1, 1, 1, 1)),
+                [ops.zeros_like(each) for each in found.gradients],
+            )
+            return
+        shares = ops.softmax(ops.convert_to_tensor(scores), axis=1)
+        for index in range(trace.classes):
+            one = pinned(np.full(count, index, "int32"))
+            run = network.gradients(inputs, one, places)
+            yield ops.reshape(shares[:, index], (-1, 1, 1, 1)), run.gradients
+
+
+def exact_weights(features: Any, first: Any, second: Any, third: Any) -> Any:
+    """Returns the weights of equation 10, of three derivatives of the score."""
+    divisor = 2.0 * second + third * ops.sum(
+        features, axis=(1, 2), keepdims=True
+    )
+    some = divisor != 0.0
+    share = ops.where(some, second / ops.where(some, divisor, 1.0), 0.0)
+    return _counted(share, first)
+
+
+def _counted(share: Any, first: Any) -> Any:
+    return ops.sum(share * ops.maximum(first, 0.0), axis=(1, 2), keepdims=True)
+
+
+def _derivatives(mean: Any, square: Any, cube: Any) -> tuple[Any, Any, Any]:
+    """Returns those of a probability, divided by it, of three moments."""
+    variance = square - mean**2
+    skew = cube - 3.0 * mean * square + 2.0 * mean**3
+    third = -(mean**3) + 3.0 * mean * variance - skew
+    return -mean, mean**2 - variance, third

@@ -1,0 +1,36 @@
+from typing import Any
+
+from keras import ops
+
+from keras_attn.explain.methods.base import ClassActivationMap
+
+
+class LayerCAM(ClassActivationMap):
+    """Features times positive gradients, position by position.
+
+    `L = ReLU(sum_k ReLU(dy / dA^k) * A^k)`
+
+    Made for early layers, whose maps are fine and whose gradients differ from
+    one position to the next. The paper sharpens maps of several layers before
+    they are joined (its `tanh`); here they are averaged, as in all methods.
+
+    Takes the arguments of `keras_attn.explain.ClassActivationMap`.
+
+    Reference: Jiang et al., "LayerCAM", IEEE TIP 2021,
+        [doi:10.1109/TIP.2021.3089943](
+        https://doi.org/10.1109/TIP.2021.3089943).
+
+    Example:
+
+    >>> inputs = keras.Input((32, 32, 3))
+    >>> x = keras.layers.Conv2D(8, 3, activation="relu", name="early")(inputs)
+    >>> x = keras.layers.Conv2D(8, 3, activation="relu", name="late")(x)
+    >>> x = keras.layers.GlobalMaxPooling2D()(x)
+    >>> model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    >>> cam = keras_attn.explain.LayerCAM(model, ["early", "late"])
+    >>> cam(np.random.default_rng(0).random((2, 32, 32, 3))).shape
+    (2, 32, 32)
+    """
+
+    def weights(self, features: Any, gradients: Any) -> Any:
+        return ops.maximum(gradients, 0.0)

@@ -1,0 +1,1 @@
+"""How a model is run and listened to without being touched."""

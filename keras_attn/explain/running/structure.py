@@ -1,0 +1,101 @@
+"""What a model is made of, by path."""
+
+import difflib
+from collections.abc import Iterator
+
+import keras
+
+_OURS = "keras_attn>"
+
+
+def operations(model: keras.Model) -> list[tuple[str, keras.Operation]]:
+    """Returns layers and operations at any depth, with their paths.
+
+    A path joins names by `/`, from below the model down, as in the paths of
+    Keras variables. What is shared has a path for each place.
+    """
+    found: list[tuple[str, keras.Operation]] = []
+    todo = [("", model, frozenset())]
+    while todo:
+        path, parent, above = todo.pop(0)
+        for child in _children(parent):
+            if id(child) in above or isinstance(child, keras.layers.InputLayer):
+                continue
+            place = f"{path}{child.name}"
+            found.append((place, child))
+            todo.append((f"{place}/", child, above | {id(child)}))
+    return found
+
+
+def data_format(layer: keras.Operation) -> str | None:
+    """Returns the format of a layer's maps, `None` if it has none."""
+    own = getattr(layer, "data_format", None)
+    return own if own in ("channels_first", "channels_last") else None
+
+
+def is_attention(layer: keras.Operation) -> bool:
+    """Whether it is an attention layer of keras_attn."""
+    name = keras.saving.get_registered_name(type(layer))
+    return hasattr(layer, "attention") and name.startswith(_OURS)
+
+
+def is_self_attention(layer: keras.Operation) -> bool:
+    """Whether it is attention between tokens, of keras_attn or of Keras."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return True
+    return is_attention(layer) and hasattr(layer, "num_heads")
+
+
+def find(model: keras.Model, layer: str | keras.Operation) -> keras.Operation:
+    """Finds a layer by its path, by a name that is the only one, or itself.
+
+    Raises:
+        ValueError: If there is none, with names near to it; or several.
+    """
+    known = operations(model)
+    if not isinstance(layer, str):
+        if any(layer is each for _, each in known):
+            return layer
+        raise ValueError(
+            f"`layer` must be a layer of the model {model.name!r}, its name or "
+            f"its path. Received: layer={layer!r}, which is not in the model"
+        )
+    for matches in (
+        {path: each for path, each in known if path == layer},
+        {path: each for path, each in known if path.endswith(f"/{layer}")},
+    ):
+        different = {id(each): each for each in matches.values()}
+        if len(different) == 1:
+            return next(iter(different.values()))
+        if different:
+            raise ValueError(
+                f"`layer` must name one layer. Received: layer={layer!r}, "
+                f"which may be any of {sorted(matches)}"
+            )
+    paths = [path for path, _ in known]
+    near = difflib.get_close_matches(layer, paths, 8, 0.4)
+    raise ValueError(
+        f"`layer` must be the name or path of a layer of the model "
+        f"{model.name!r}. Received: layer={layer!r}. Near to it are: "
+        f"{near or paths[-8:]}"
+    )
+
+
+def _children(parent: keras.Operation) -> Iterator[keras.Operation]:
+    """Yields what is directly inside, each once."""
+    if isinstance(parent, keras.Model):
+        # Those of a functional model include what is no layer.
+        inside = getattr(parent, "operations", parent.layers)
+    else:
+        inside = list(vars(parent).values())
+    seen = set()
+    while inside:
+        value, *inside = inside
+        if isinstance(value, keras.Operation):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield value
+        elif isinstance(value, dict):
+            inside = [*value.values(), *inside]
+        elif isinstance(value, (list, tuple, set)):
+            inside = [*value, *inside]

@@ -1,0 +1,223 @@
+"""What happens in a model while it runs, seen once on shapes."""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_attn import backend
+from keras_attn.explain.running import taps
+from keras_attn.explain.running.final import Final, find_final
+from keras_attn.explain.running.inputs import Inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of a layer.
+
+    Attributes:
+        path: Of the layer.
+        operation: The layer.
+        number: How many calls of it came before.
+        shape: Of its first output, without the batch.
+        dtype: Of that.
+        given: Shapes of the tensors that it was given, without the batch.
+        sources: Of each of these, which of all calls made it; `-1 - i` if it
+            is the input `i` of the model, `None` if it is not known.
+    """
+
+    path: str
+    operation: keras.Operation
+    number: int
+    shape: tuple[int, ...]
+    dtype: str
+    given: tuple[tuple[int, ...], ...] = ()
+    sources: tuple[int | None, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """One run.
+
+    Attributes:
+        calls: In the order in which they ended.
+        shape: Of the output that is explained, without the batch, classes
+            last; `None` if there are several.
+        final: What makes probabilities at the end; `None` if none was found.
+        is_known: Whether it is known how the output was made: by `final`, or
+            by a layer that makes no probabilities.
+        origins: Which calls the output comes from; `None` if something else
+            than layers is in between, so that they cannot be told.
+        depends: Whether the numbers that a call outputs depend on those of
+            the images, found by running it.
+    """
+
+    calls: list[Call]
+    shape: tuple[int, ...] | None
+    final: Final | None
+    is_known: bool
+    origins: frozenset[int] | None
+    depends: Callable[[Call], bool]
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether one sigmoid unit decides between two classes."""
+        single = self.shape is not None and self.shape[-1] == 1
+        return single and self.final is not None and self.final.elementwise
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes there are."""
+        if self.shape is None:
+            return None
+        return 2 if self.two_sided else self.shape[-1]
+
+    @functools.cached_property
+    def inputs_of(self) -> list[frozenset[int] | None]:
+        """Which inputs of the model each call depends on, `None` if unknown."""
+        found: list[frozenset[int] | None] = []
+        for call in self.calls:
+            parts = [
+                None
+                if source is None
+                else (frozenset([-1 - source]) if source < 0 else found[source])
+                for source in call.sources
+            ]
+            unknown = None in parts
+            found.append(None if unknown else frozenset().union(*parts))
+        return found
+
+
+def record(network: Any, inputs: Inputs) -> Trace:
+    """Runs a `Network` on one image and writes down what it does."""
+    found: list[Trace] = []
+    paths = network.paths()
+
+    def function(values, leaves):
+        seen: list[_Seen] = []
+        numbers: collections.Counter = collections.Counter()
+
+        def watch(operation, args, named, outputs):
+            made = _tensors(outputs)
+            if operation in paths and made:
+                call = Call(
+                    paths[operation],
+                    operation,
+                    numbers[operation],
+                    tuple(made[0].shape[1:]),
+                    keras.backend.standardize_dtype(made[0].dtype),
+                )
+                seen.append(_Seen(call, _tensors([args, named]), made))
+            numbers[operation] += 1
+
+        nest = inputs.pack(leaves)
+        whole = network.run(values, nest, {}, watch)
+        output = network.select(whole)
+        single = len(keras.tree.flatten(output)) == 1
+        makers = _makers(seen, leaves)
+        calls = [_linked(each, makers, leaves) for each in seen]
+        ends = [makers.get(id(x), (None,))[0] for x in _tensors(output)]
+        final, is_known = find_final(output, seen) if single else (None, True)
+        found.append(
+            Trace(
+                calls,
+                network.shape_of(output) if single else None,
+                final,
+                is_known,
+                _origins(calls, ends),
+                functools.partial(_depends, network.weak(), inputs),
+            )
+        )
+        return output
+
+    values = backend.state(network.model.variables)
+    backend.trace(function, values, inputs.tensors())
+    return found[-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """A call with its tensors, which live as long as the run."""
+
+    call: Call
+    given: list[Any]
+    made: list[Any]
+
+
+def _depends(network: Any, inputs: Inputs, call: Call) -> bool:
+    """Runs a model on two images, and compares what a call outputs."""
+
+    def function(values, leaves):
+        found: list[Any] = []
+        changes = {call.operation: [taps.keeping(call.number, found)]}
+        network.run(values, inputs.pack(leaves), changes)
+        return found[0]
+
+    run, values = backend.inference(function), network.values()
+    others = [
+        0.5 - array if array.ndim == 4 else array for array in inputs.arrays
+    ]
+    first, second = (
+        keras.ops.convert_to_numpy(run(values, each.tensors()))
+        for each in (inputs, dataclasses.replace(inputs, arrays=others))
+    )
+    return bool((first != second).any())
+
+
+def _tensors(nest: Any) -> list[Any]:
+    return [x for x in keras.tree.flatten(nest) if hasattr(x, "shape")]
+
+
+def _makers(seen: list[_Seen], leaves: list) -> dict[int, tuple[int, Any]]:
+    """Returns which call made a tensor, by the identity of the tensor."""
+    makers = {id(leaf): (-1 - i, leaf) for i, leaf in enumerate(leaves)}
+    for i, each in enumerate(seen):
+        for tensor in each.made:
+            # Of nested layers the innermost, which ended first.
+            makers.setdefault(id(tensor), (i, tensor))
+    return makers
+
+
+def _linked(each: _Seen, makers: dict, leaves: list) -> Call:
+    """Returns the call, with where its tensors come from."""
+    sources = []
+    for tensor in each.given:
+        source, _ = makers.get(id(tensor), (None, None))
+        if source is None:
+            # A subclassed model of another precision casts what it is given.
+            casts = [
+                i
+                for i, leaf in enumerate(leaves)
+                if tuple(tensor.shape) == tuple(leaf.shape)
+                and tensor.dtype != leaf.dtype
+            ]
+            source = -1 - casts[0] if len(casts) == 1 else None
+        sources.append(source)
+    shapes = tuple(tuple(tensor.shape[1:]) for tensor in each.given)
+    return dataclasses.replace(each.call, given=shapes, sources=tuple(sources))
+
+
+def _origins(
+    calls: list[Call], ends: list[int | None]
+) -> frozenset[int] | None:
+    """Returns the calls that some tensors come from.
+
+    `None` if something between them was made by no layer. What a layer runs
+    inside belongs to it, whether or not its tensors can be followed.
+    """
+    found: set[int] = set()
+    todo = list(ends)
+    while todo:
+        index = todo.pop()
+        if index is None:
+            return None
+        if index >= 0 and index not in found:
+            found.add(index)
+            todo += calls[index].sources
+    inside = tuple(f"{calls[i].path}/" for i in found)
+    return frozenset(found) | {
+        i for i, call in enumerate(calls) if call.path.startswith(inside)
+    }
