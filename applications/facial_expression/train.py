@@ -3,17 +3,24 @@
 import argparse
 from collections.abc import Sequence
 
-from applications.common import command, locks, results
-from applications.facial_expression.config import DEFAULT_RUN, Config
+import keras
+
+from applications.common import command, locks, results, resume
+from applications.common.batches import Batches
+from applications.common.parts import Data, balanced_weights
+from applications.common.training import Prepared, Run, train
+from applications.facial_expression import parsers
+from applications.facial_expression.config import Config
 from applications.facial_expression.data import read_data
+from applications.facial_expression.model import build_model
+from keras_attn.applications import fernet
+
+MONITOR = "val_accuracy"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and trains."""
-    parser = command.training_parser(
-        "Trains FERNet on faces.", Config, DEFAULT_RUN
-    )
-    return command.run(parser, _train, argv)
+    return command.run(parsers.train(), _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -27,15 +34,60 @@ def _train(options: argparse.Namespace) -> None:
         options.skip_bad,
         options.workers,
     )
-    # Late, because Keras reads the backend when it is imported.
-    from applications.common.training import Run
-    from applications.facial_expression.training import train_model
-
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     kind = "grey" if config.channels == 1 else "colour"
     print(f"read as {kind} images of {config.size} x {config.size} pixels")
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
+
+
+def train_model(config: Config, data: Data, run: Run) -> results.Result:
+    """Trains, and leaves the model, the log and the state in the folder.
+
+    With validation images the model of the best validation accuracy is kept;
+    without, that of the last epoch: a choice by test images would flatter.
+    """
+    has_validation = data.validation is not None and len(data.validation) > 0
+    stopping = None
+    if config.early_stopping:
+        if not has_validation:
+            raise ValueError(
+                "--early-stopping needs validation images, and the data have "
+                "none: --hold-out takes a share of the training images"
+            )
+        stopping = keras.callbacks.EarlyStopping(
+            MONITOR, mode="max", patience=config.early_stopping
+        )
+
+    def prepare(_: resume.ResumableTraining) -> Prepared:
+        batches, validation = _batches(config, data, run.workers)
+        classes = len(data.class_names)
+        model = build_model(config, classes, len(batches))
+        resume.build_all(model)
+        weights = None
+        if config.class_weights:
+            weights = balanced_weights(data.train.labels, classes)
+        return Prepared(model, batches, validation, class_weight=weights)
+
+    facts = {"class_names": data.class_names, "data_digest": data.digest()}
+    monitor = MONITOR if has_validation else None
+    return train(config, facts, run, prepare, monitor, stopping)
+
+
+def _batches(
+    config: Config, data: Data, workers: int
+) -> tuple[Batches, Batches | None]:
+    """Returns what to train on, shuffled, and what to validate on."""
+    common = {
+        "preprocess": fernet.preprocess_input,
+        "data_format": keras.config.image_data_format(),
+        "workers": workers,
+    }
+    images = data.train.with_mirrored() if config.mirror else data.train
+    training = Batches(images, config.batch_size, seed=config.seed, **common)
+    if data.validation is None or not len(data.validation):
+        return training, None
+    return training, Batches(data.validation, config.batch_size, **common)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Reads the images that a trained network is shown."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,13 +9,11 @@ from applications.common.classes import check_classes
 from applications.common.datasets import read_data
 from applications.common.parts import Part, part_of
 from applications.image_classification.config import Config
-
-if TYPE_CHECKING:
-    from applications.image_classification.loading import Classifier
+from applications.image_classification.loading import Classifier
 
 
 def read_part(
-    classifier: "Classifier", options: argparse.Namespace
+    classifier: Classifier, options: argparse.Namespace
 ) -> tuple[Part, list[str]]:
     """Reads `--part` of `--data`, or of the data of the run.
 

@@ -7,11 +7,13 @@ import os
 import platform
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from applications.common import files, reports
 from applications.common.extras import optional
-from applications.semantic_segmentation import climate
+from applications.semantic_segmentation import climate, scale_maps
+from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.palette import overlay
 
 MARKS = "<!-- results -->", "<!-- end of results -->"
@@ -89,10 +91,6 @@ def write_page(page: Path, arms: list[Arm], run: Path) -> None:
 
 def draw(run: Path, folder: Path) -> dict[str, str]:
     """Draws truth and prediction, and the weights of the scales."""
-    # Late, because Keras reads the backend when it is imported.
-    from applications.semantic_segmentation import scale_maps
-    from applications.semantic_segmentation.model import load_model
-
     loaded = load_model(run)
     (scene,) = climate.blocks(loaded.config.factor)["test"]
     image = scene.image()
@@ -131,8 +129,6 @@ def draw(run: Path, folder: Path) -> dict[str, str]:
 
 def origin() -> str:
     """Returns when, where and with what this was measured."""
-    import keras
-
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -7,9 +7,9 @@ from PIL import Image
 
 from applications.common.datasets import read_data
 from applications.common.parts import Part
-from applications.image_classification import explain, explaining, ranges
+from applications.image_classification import explain, ranges
 from applications.image_classification.loading import load_classifier
-from applications.image_classification.options import METHODS
+from applications.image_classification.parsers import METHODS
 from applications.image_classification.source import evenly
 from keras_attn.explain import AttentionRollout
 from tests.applications.image_classification.tiny import make_classifier
@@ -290,7 +290,7 @@ def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
 
 def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
     # Of sixteen, in this test of two.
-    monkeypatch.setattr(explaining, "PAGE", 2)
+    monkeypatch.setattr(explain, "PAGE", 2)
     path = saved(make_classifier(), "model.keras")
     argv = ["--model", str(path), "--input-range", "0,1", "--images"]
     assert explain.main([*argv, str(photos)]) == 0
@@ -304,11 +304,11 @@ def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
 
 
 def test_a_page_has_sixteen_images_at_most():
-    assert explaining.PAGE == 16
+    assert explain.PAGE == 16
 
 
 def test_captions_tell_true_predicted_and_explained_class():
-    found = explaining.Explained(
+    found = explain.Explained(
         np.zeros((2, 4, 4, 3), "uint8"),
         ["dog", "dog"],
         [0.9, 0.25],

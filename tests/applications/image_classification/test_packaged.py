@@ -6,7 +6,7 @@ import pytest
 from applications.common.images import read_images
 from applications.common.problems import Problems
 from applications.image_classification import packaged, sections
-from applications.image_classification.explaining import explain_images
+from applications.image_classification.explain import explain_images
 from applications.image_classification.loading import load_classifier
 
 pytestmark = pytest.mark.once
