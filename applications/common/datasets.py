@@ -1,5 +1,6 @@
 """Finds out what kind of data a path is, and reads it."""
 
+import argparse
 import dataclasses
 from pathlib import Path
 
@@ -7,22 +8,13 @@ import numpy as np
 
 from applications.common.fashion import has_files, read_fashion
 from applications.common.folders import read_folder
+from applications.common.image_settings import ImageSettings
 from applications.common.images import Shape
 from applications.common.parts import Data
 from applications.common.problems import Problems
 
 # The part of the training images that validate: 5,000 out of 60,000.
 SHARE = 12
-# What the options are from which a task makes the arguments of `read_data`.
-HELP = {
-    "data": "folder with a folder of images for each class, or with the four "
-    "files of Fashion-MNIST; without it Fashion-MNIST as Debian's package "
-    "dataset-fashion-mnist installs it, or else as Keras downloads it",
-    "size": "height and width that images are brought to",
-    "channels": "1 for grey, 3 for colour",
-    "validation": "take the last twelfth of the training images away to "
-    "validate with: 5,000 of Fashion-MNIST; of a folder, that of each class",
-}
 
 
 def read_data(
@@ -64,6 +56,30 @@ def read_data(
     if len(data.train) < 2:
         raise ValueError("training needs two images or more")
     return data
+
+
+def read_for(
+    config: ImageSettings,
+    options: argparse.Namespace,
+    source: str | None = None,
+    shape: Shape | None = None,
+) -> Data:
+    """Reads the data of a run.
+
+    Args:
+        config: Its settings, so that parts are divided as they were.
+        options: With those of `command.add_data_options`.
+        source: Other data, whose parts are taken as they are.
+        shape: Another one to bring the images to.
+    """
+    return read_data(
+        source or config.data,
+        shape or config.shape,
+        config.seed,
+        config.validation and source is None,
+        options.skip_bad,
+        options.workers,
+    )
 
 
 def _hold_out(data: Data, is_mixed: bool) -> Data:

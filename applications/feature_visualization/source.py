@@ -4,7 +4,7 @@ import argparse
 
 from applications.common import runs
 from applications.common.classes import check_classes
-from applications.common.datasets import read_data
+from applications.common.datasets import read_for
 from applications.common.parts import Part, part_of
 from applications.feature_visualization.model import Loaded
 
@@ -16,15 +16,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
     reads a crop. Seed and validation are the run's, so that the parts are the
     same.
     """
-    config = loaded.config
-    data = read_data(
-        options.data or config.data,
-        config.shape,
-        config.seed,
-        config.validation and options.data is None,
-        options.skip_bad,
-        options.workers,
-    )
+    data = read_for(loaded.config, options, options.data)
     if options.data is None:
         runs.check_data(runs.folder_of(options.model), data.digest())
     check_classes(options.model, loaded.class_names, data.class_names)

@@ -7,7 +7,7 @@ import keras
 
 from applications.common import chosen, command, locks, results, resume
 from applications.common.crops import Crops
-from applications.common.datasets import read_data
+from applications.common.datasets import read_for
 from applications.common.parts import Data, Part
 from applications.common.training import Prepared, Run, train
 from applications.feature_visualization import parsers
@@ -30,14 +30,7 @@ def _train(options: argparse.Namespace) -> None:
     locks.check_free(options.output)
     found = chosen.shape(options, LARGEST)
     config = Config.from_options(options, **found)
-    data = read_data(
-        config.data,
-        config.shape,
-        config.seed,
-        config.validation,
-        options.skip_bad,
-        options.workers,
-    )
+    data = read_for(config, options)
     config = chosen.with_batch_size(config, data, options)
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     chosen.report(config, options)

@@ -6,7 +6,7 @@ import numpy as np
 
 from applications.common import runs
 from applications.common.classes import check_classes
-from applications.common.datasets import read_data
+from applications.common.datasets import read_for
 from applications.common.parts import Part, part_of
 from applications.image_classification.config import Config
 from applications.image_classification.loading import Classifier
@@ -30,14 +30,7 @@ def read_part(
             "whose data could be read: give --data"
         )
     config = config or Config()
-    data = read_data(
-        options.data or config.data,
-        classifier.shape,
-        config.seed,
-        config.validation and options.data is None,
-        options.skip_bad,
-        options.workers,
-    )
+    data = read_for(config, options, options.data, classifier.shape)
     is_same = options.data is None and classifier.shape == config.shape
     if is_same:
         runs.check_data(classifier.path.parent, data.digest())

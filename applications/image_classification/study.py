@@ -18,6 +18,7 @@ from typing import Any
 import keras
 
 from applications.common import chosen, command, files, locks, runs
+from applications.common.datasets import read_for
 from applications.common.machine import processor
 from applications.common.parts import Data, part_of
 from applications.common.training import Run
@@ -29,7 +30,7 @@ from applications.image_classification.config import (
 )
 from applications.image_classification.evaluate import confusion
 from applications.image_classification.loading import load_classifier
-from applications.image_classification.train import config_of, read, train_model
+from applications.image_classification.train import config_of, train_model
 
 RESULT = "result.json"
 TABLE = "results.jsonl"
@@ -59,7 +60,7 @@ def _study(options: argparse.Namespace) -> None:
         for name in dict.fromkeys(names)
         for seed in dict.fromkeys(options.seeds)
     ]
-    data = read(configs[0], options)
+    data = read_for(configs[0], options)
     configs = [chosen.with_batch_size(x, data, options) for x in configs]
     chosen.report(configs[0], options)
     lines = []
@@ -81,7 +82,7 @@ def _results(
     for config in configs:
         if config.data is not None and config.seed != seed:
             # The seed divides a folder.
-            data, seed = read(config, options), config.seed
+            data, seed = read_for(config, options), config.seed
         folder = options.output / f"{config.attention}_{config.seed}"
         if options.restart:
             (folder / RESULT).unlink(missing_ok=True)

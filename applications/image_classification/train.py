@@ -19,7 +19,7 @@ from applications.common import (
     runs,
     saved,
 )
-from applications.common.datasets import read_data
+from applications.common.datasets import read_for
 from applications.common.parts import Data, Part
 from applications.common.schedules import cosine
 from applications.common.training import Prepared, Run, train
@@ -53,7 +53,7 @@ def _train(options: argparse.Namespace) -> None:
 def prepared(options: argparse.Namespace) -> tuple[Config, Data]:
     """Reads the data, by which settings are chosen that no option gives."""
     config = config_of(options)
-    data = read(config, options)
+    data = read_for(config, options)
     return chosen.with_batch_size(config, data, options), data
 
 
@@ -67,18 +67,6 @@ def config_of(options: argparse.Namespace, **others: Any) -> Config:
     is_cifar = options.network == "ResNetCIFAR"
     found = chosen.shape(options, LARGEST_CIFAR if is_cifar else LARGEST)
     return Config.from_options(options, **{**found, **others})
-
-
-def read(config: Config, options: argparse.Namespace) -> Data:
-    """Reads the data of a run."""
-    return read_data(
-        config.data,
-        config.shape,
-        config.seed,
-        config.validation,
-        options.skip_bad,
-        options.workers,
-    )
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
