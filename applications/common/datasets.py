@@ -1,7 +1,6 @@
 """Finds out what kind of data a path is, and reads it."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from applications.common.fashion import has_files, read_fashion
 from applications.common.folders import read_folder
 from applications.common.image_settings import ImageSettings
 from applications.common.images import Shape
-from applications.common.parts import Data
+from applications.common.parts import Data, hold_out
 from applications.common.problems import Problems
 
 # The part of the training images that validate: 5,000 out of 60,000.
@@ -52,7 +51,12 @@ def read_data(
     if validation:
         # Fashion-MNIST's images are in no order; those of folders are in that
         # of their classes.
-        data = _hold_out(data, source is None or has_files(Path(source)))
+        is_mixed = source is None or has_files(Path(source))
+        data = hold_out(
+            data,
+            "--validation takes images of the training part away, for",
+            lambda _: _last(data, is_mixed),
+        )
     if len(data.train) < 2:
         raise ValueError("training needs two images or more")
     return data
@@ -82,15 +86,9 @@ def read_for(
     )
 
 
-def _hold_out(data: Data, is_mixed: bool) -> Data:
-    """Takes the last images of the training part away."""
+def _last(data: Data, is_mixed: bool) -> np.ndarray:
+    """Returns the last training images, those of each class if need be."""
     train = data.train
-    if data.validation is not None:
-        raise ValueError(
-            "--validation takes images of the training part away, for data "
-            f"without a validation part; this has one of "
-            f"{len(data.validation)} images"
-        )
     groups = [np.arange(len(train))]
     if not is_mixed:
         classes = range(len(data.class_names))
@@ -102,7 +100,4 @@ def _hold_out(data: Data, is_mixed: bool) -> Data:
             f"--validation takes one of {SHARE} training images away, and "
             f"there are {len(train)} of {len(data.class_names)} classes"
         )
-    kept = np.setdiff1d(np.arange(len(train)), held)
-    return dataclasses.replace(
-        data, train=train.take(kept), validation=train.take(held)
-    )
+    return held

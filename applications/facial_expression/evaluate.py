@@ -10,10 +10,11 @@ import numpy as np
 
 from applications.common import command, files, reports
 from applications.common.parts import Part
+from applications.common.saved import Loaded
 from applications.facial_expression import parsers
+from applications.facial_expression.data import read_for
 from applications.facial_expression.model import load_model
 from applications.facial_expression.predict import probabilities
-from applications.facial_expression.source import read_part
 
 PREDICTIONS = "predictions.csv"
 
@@ -37,6 +38,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     write_predictions(folder / PREDICTIONS, part, predicted, names)
     reports.draw_confusion(matrix, names, folder / reports.CONFUSION)
     print(f"wrote {folder / reports.CONFUSION} and {PREDICTIONS}")
+
+
+def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
+    """Reads `--part` of `--data`, or of the data of the run."""
+    data = read_for(loaded.config, options, options.data, loaded.shape)
+    return loaded.part(data, options)
 
 
 def write_predictions(

@@ -8,8 +8,8 @@ import numpy as np
 from applications.common import command, runs
 from applications.common.images import read_files
 from applications.facial_expression import parsers
+from applications.facial_expression.evaluate import read_part
 from applications.facial_expression.model import load_model
-from applications.facial_expression.source import read_part
 from applications.facial_expression.study import draw, study
 
 

@@ -9,8 +9,9 @@ from applications.common import command
 from applications.common.batches import Batches
 from applications.common.images import read_files
 from applications.common.parts import Part
+from applications.common.saved import Loaded
 from applications.facial_expression import parsers
-from applications.facial_expression.model import Loaded, load_model
+from applications.facial_expression.model import load_model
 from keras_attn.applications import fernet
 
 

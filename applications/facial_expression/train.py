@@ -8,14 +8,17 @@ import keras
 from applications.common import command, locks, results, resume
 from applications.common.batches import Batches
 from applications.common.parts import Data, balanced_weights
-from applications.common.training import Prepared, Run, train
+from applications.common.training import (
+    MONITOR,
+    Prepared,
+    Run,
+    train_classifier,
+)
 from applications.facial_expression import parsers
 from applications.facial_expression.config import Config
-from applications.facial_expression.data import read_data
+from applications.facial_expression.data import read_for
 from applications.facial_expression.model import build_model
 from keras_attn.applications import fernet
-
-MONITOR = "val_accuracy"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,14 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
-    data = read_data(
-        config.data,
-        config.shape,
-        config.seed,
-        config.hold_out,
-        options.skip_bad,
-        options.workers,
-    )
+    data = read_for(config, options)
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     kind = "grey" if config.channels == 1 else "colour"
     print(f"read as {kind} images of {config.size} x {config.size} pixels")
@@ -42,15 +38,10 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder.
-
-    With validation images the model of the best validation accuracy is kept;
-    without, that of the last epoch: a choice by test images would flatter.
-    """
-    has_validation = data.validation is not None and len(data.validation) > 0
+    """Trains, and leaves the model, the log and the state in the folder."""
     stopping = None
     if config.early_stopping:
-        if not has_validation:
+        if not data.validates:
             raise ValueError(
                 "--early-stopping needs validation images, and the data have "
                 "none: --hold-out takes a share of the training images"
@@ -69,9 +60,7 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
             weights = balanced_weights(data.train.labels, classes)
         return Prepared(model, batches, validation, class_weight=weights)
 
-    facts = {"class_names": data.class_names, "data_digest": data.digest()}
-    monitor = MONITOR if has_validation else None
-    return train(config, facts, run, prepare, monitor, stopping)
+    return train_classifier(config, data, run, prepare, early_stopping=stopping)
 
 
 def _batches(
@@ -85,7 +74,7 @@ def _batches(
     }
     images = data.train.with_mirrored() if config.mirror else data.train
     training = Batches(images, config.batch_size, seed=config.seed, **common)
-    if data.validation is None or not len(data.validation):
+    if not data.validates:
         return training, None
     return training, Batches(data.validation, config.batch_size, **common)
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from applications.common import command, reports, runs
 from applications.common.crops import Crops, readable
+from applications.common.datasets import read_for
 from applications.common.parts import Part
+from applications.common.saved import Loaded
 from applications.feature_visualization import parsers
-from applications.feature_visualization.model import Loaded, load_model
-from applications.feature_visualization.source import read_part
+from applications.feature_visualization.model import load_model
 from keras_attn.applications import zfnet
 
 # Crops that the network is run on at once.
@@ -39,6 +40,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     folder = options.output or runs.folder_of(options.model)
     shown = {"part": options.part, "ten_crop": options.ten_crop}
     reports.write(folder, matrix, names, shown)
+
+
+def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
+    """Reads `--part` of `--data`, or of the data of the run.
+
+    Images have the size that the run brought them to, of which the network
+    reads a crop.
+    """
+    data = read_for(loaded.config, options, options.data)
+    return loaded.part(data, options)
 
 
 def probabilities(

@@ -9,7 +9,7 @@ from applications.common import chosen, command, locks, results, resume
 from applications.common.crops import Crops
 from applications.common.datasets import read_for
 from applications.common.parts import Data, Part
-from applications.common.training import Prepared, Run, train
+from applications.common.training import Prepared, Run, train_classifier
 from applications.feature_visualization import parsers
 from applications.feature_visualization.config import (
     LARGEST,
@@ -17,8 +17,6 @@ from applications.feature_visualization.config import (
 )
 from applications.feature_visualization.model import MEAN, build_model
 from applications.feature_visualization.plateau import Plateau
-
-MONITOR = "val_accuracy"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,23 +37,18 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder.
-
-    With validation images the model of the best validation accuracy is kept;
-    without, that of the last epoch: a choice by test images would flatter.
-    """
-    has_validation = data.validation is not None and len(data.validation) > 0
+    """Trains, and leaves the model, the log and the state in the folder."""
 
     def prepare(training: resume.ResumableTraining) -> Prepared:
         batches = _batches(config, data.train, config.seed, run.workers)
         validation = None
-        if has_validation:
+        if data.validates:
             validation = _batches(config, data.validation, None, run.workers)
         model = build_model(config, len(data.class_names), len(batches))
         resume.build_all(model)
         callbacks = []
         if config.schedule == "plateau":
-            loss = "val_loss" if has_validation else "loss"
+            loss = "val_loss" if data.validates else "loss"
             callbacks.append(
                 Plateau(training, loss, config.learning_rate, config.patience)
             )
@@ -67,9 +60,7 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
 
         return Prepared(model, batches, validation, callbacks, begin=begin)
 
-    facts = {"class_names": data.class_names, "data_digest": data.digest()}
-    monitor = MONITOR if has_validation else None
-    return train(config, facts, run, prepare, monitor)
+    return train_classifier(config, data, run, prepare)
 
 
 def _batches(

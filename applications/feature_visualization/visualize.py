@@ -12,6 +12,7 @@ from applications.common.crops import centre, readable
 from applications.common.extras import optional
 from applications.common.images import image_files, read_files
 from applications.common.problems import Problems
+from applications.common.saved import Loaded
 from applications.feature_visualization import (
     figures,
     filters,
@@ -19,11 +20,11 @@ from applications.feature_visualization import (
     photographs,
 )
 from applications.feature_visualization.config import DEFAULT_RUN
+from applications.feature_visualization.evaluate import read_part
 from applications.feature_visualization.figures import Subject
-from applications.feature_visualization.model import Loaded, load_model
-from applications.feature_visualization.source import read_part
-from applications.semantic_segmentation.vgg16 import load_vgg16
-from keras_attn.applications import DeepLabLargeFOV, deeplab
+from applications.feature_visualization.model import load_model
+from applications.semantic_segmentation.vgg16 import build_vgg16
+from keras_attn.applications import deeplab
 
 # Images run at once; of a photograph in VGG16 the maps take some 100 MB.
 BATCH, LARGE_BATCH = 128, 4
@@ -145,24 +146,10 @@ def _vgg16(options: argparse.Namespace) -> Subject:
             images = np.moveaxis(images, -1, 1)
         return deeplab.preprocess_input(images, data_format, mode="caffe")
 
-    model = vgg16(options.size)
+    model = build_vgg16(options.size)
     return Subject(
         model, images, names, "VGG16", prepare, LARGE_BATCH, is_bgr=True
     )
-
-
-def vgg16(size: int) -> keras.Model:
-    """Builds the convolutions of VGG16, as HED left them, for DeepLab.
-
-    Args:
-        size: Height and width of the images, in pixels.
-    """
-    first = keras.config.image_data_format() == "channels_first"
-    shape = (3, size, size) if first else (size, size, 3)
-    # Features that are not used, and need only a channel.
-    model = DeepLabLargeFOV(include_top=False, input_shape=shape, filters=1)
-    load_vgg16(model)
-    return model
 
 
 def _check_some(names: Sequence[str]) -> None:

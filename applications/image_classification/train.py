@@ -21,8 +21,13 @@ from applications.common import (
 )
 from applications.common.datasets import read_for
 from applications.common.parts import Data, Part
-from applications.common.schedules import cosine
-from applications.common.training import Prepared, Run, train
+from applications.common.schedules import learning_rate
+from applications.common.training import (
+    Prepared,
+    Run,
+    facts_of,
+    train_classifier,
+)
 from applications.image_classification import networks, parsers
 from applications.image_classification.batches import Features, Images, one_hot
 from applications.image_classification.config import (
@@ -31,7 +36,6 @@ from applications.image_classification.config import (
     Config,
 )
 
-MONITOR = "val_accuracy"
 # Of images that a frozen network sees at once.
 BATCH = 64
 
@@ -70,25 +74,16 @@ def config_of(options: argparse.Namespace, **others: Any) -> Config:
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder.
-
-    With validation images the model of the best validation accuracy is kept;
-    without, that of the last epoch: a choice by test images would flatter.
-    """
+    """Trains, and leaves the model, the log and the state in the folder."""
     classes = len(data.class_names)
     if run.begins:
         # For what is wrong with it, before an older run is removed.
         networks.build_network(config, classes)
-    has_validation = data.validation is not None and len(data.validation) > 0
-    facts = {
-        "class_names": data.class_names,
-        "data_digest": data.digest(),
-        "weights_digest": saved.digest(config.weights),
-    }
+    facts = {"weights_digest": saved.digest(config.weights)}
 
     # Of all that decides what a frozen network sees, so that no features of
     # other data are read, whatever lies in the folder.
-    started = {"settings": config.to_dict(), **facts}
+    started = {"settings": config.to_dict(), **facts_of(data), **facts}
     digest = runs.digest({**started, "backend": keras.backend.backend()})
 
     def prepare(_: resume.ResumableTraining) -> Prepared:
@@ -116,24 +111,16 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
         return Prepared(
             trained,
             shown,
-            batches("validation") if has_validation else None,
+            batches("validation") if data.validates else None,
             kept=network,
         )
 
-    return train(
-        config, facts, run, prepare, MONITOR if has_validation else None
-    )
+    return train_classifier(config, data, run, prepare, facts)
 
 
 def compile_model(model: keras.Model, config: Config, steps: int) -> None:
     """Compiles, and builds what a state is loaded into."""
-    rate = config.learning_rate
-    if config.schedule == "cosine":
-        rate = cosine(rate, config.epochs, steps, config.warmup_epochs)
-    elif config.warmup_epochs:
-        rate = keras.optimizers.schedules.PolynomialDecay(
-            0.0, config.warmup_epochs * steps, rate
-        )
+    rate = learning_rate(config, steps)
     if config.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(
             rate,

@@ -13,7 +13,6 @@ from applications.common.extras import optional
 from applications.common.images import read_picture
 from applications.common.problems import Problems
 from applications.semantic_segmentation import parsers, vgg16
-from keras_attn.applications import DeepLabLargeFOV
 from keras_attn.layers import BilinearResizing
 from keras_attn.weights import load_torch
 
@@ -57,22 +56,12 @@ def hed(path: Path | None = None) -> keras.Model:
     Args:
         path: Weights, as of `vgg16.read_vgg16`.
     """
-    network = _network(_deeplab(path))
+    network = _network(vgg16.build_vgg16(path=path))
     arrays = vgg16.read_side_outputs(path)
     for name in sorted({key.partition(".")[0] for key in arrays}):
         layer = {kind: arrays[f"{name}.{kind}"] for kind in ("weight", "bias")}
         load_torch(network.get_layer(name), layer)
     return network
-
-
-def _deeplab(path: Path | None) -> keras.Model:
-    """Returns a DeepLab that has the convolutions."""
-    first = keras.config.image_data_format() == "channels_first"
-    shape = (3, None, None) if first else (None, None, 3)
-    # Features that are not used, and need only a channel.
-    model = DeepLabLargeFOV(include_top=False, input_shape=shape, filters=1)
-    vgg16.load_vgg16(model, path)
-    return model
 
 
 def _network(deeplab: keras.Model) -> keras.Model:

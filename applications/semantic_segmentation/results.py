@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import importlib
 import os
-import platform
 from pathlib import Path
 
 import keras
@@ -12,6 +11,7 @@ import numpy as np
 
 from applications.common import files, reports
 from applications.common.extras import optional
+from applications.common.machine import processor
 from applications.semantic_segmentation import climate, scale_maps
 from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.palette import overlay
@@ -129,16 +129,9 @@ def draw(run: Path, folder: Path) -> dict[str, str]:
 
 def origin() -> str:
     """Returns when, where and with what this was measured."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.split(":")[1].strip()
-                break
     backend = keras.backend.backend()
     versions = f"{backend} {importlib.import_module(backend).__version__}"
     return (
-        f"{datetime.date.today().isoformat()}, {name}, {os.cpu_count()} cores; "
-        f"Keras {keras.__version__}, {versions}."
+        f"{datetime.date.today().isoformat()}, {processor()}, "
+        f"{os.cpu_count()} cores; Keras {keras.__version__}, {versions}."
     )

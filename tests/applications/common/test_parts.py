@@ -41,19 +41,17 @@ class TestDivide:
 class TestHoldOut:
     def test_takes_from_training_only(self):
         data = Data(["a", "b"], part([0, 1] * 10), test=part([0, 1]))
-        held = hold_out(data, 0.2, seed=0)
+        held = hold_out(data, "--some is for", lambda train: np.arange(4) * 2)
         assert (len(held.train), len(held.validation)) == (16, 4)
+        assert set(held.validation.labels) == {0}
         assert held.test is data.test
         assert not set(held.train.sources) & set(held.validation.sources)
 
     def test_is_refused_where_there_is_a_validation_part(self):
         data = Data(["a", "b"], part([0, 1]), validation=part([0, 1]))
-        with pytest.raises(ValueError, match="without a validation part"):
-            hold_out(data, 0.2, seed=0)
-
-    def test_of_nothing_changes_nothing(self):
-        data = Data(["a", "b"], part([0, 1]))
-        assert hold_out(data, 0.0, seed=0) is data
+        message = "--some is for data without a validation part; .* 2 images"
+        with pytest.raises(ValueError, match=message):
+            hold_out(data, "--some is for", lambda train: np.arange(1))
 
 
 def test_digest_sees_each_pixel_and_label():

@@ -4,13 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from applications.common.saved import Loaded
+from applications.common.schedules import learning_rate
 from applications.facial_expression.config import Config
-from applications.facial_expression.model import (
-    Loaded,
-    augmented,
-    learning_rate,
-    load_model,
-)
+from applications.facial_expression.model import augmented, load_model
 
 
 @pytest.fixture(scope="module")

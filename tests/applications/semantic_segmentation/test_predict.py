@@ -84,9 +84,9 @@ def sampling(data_format="channels_last", tile=33):
     return Loaded(
         keras.Model(image, layer(image)),
         ["blue", "green", "red"],
-        np.zeros((3, 3), "uint8"),
         Config(tile=tile),
         None,
+        np.zeros((3, 3), "uint8"),
     )
 
 
