@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any, TypeVar
 
+from applications.common.datasets import read_for
 from applications.common.extras import optional
 from applications.common.fashion import has_files
 from applications.common.image_settings import ImageSettings
@@ -72,6 +73,21 @@ def batch_size(images: int, size: int) -> int:
     while 2 * found <= min(most, images // STEPS):
         found *= 2
     return found
+
+
+def settings_and_data(
+    kind: type[T], options: argparse.Namespace, largest: int
+) -> tuple[T, Data]:
+    """Reads the data, by which settings are chosen that no option gives.
+
+    Args:
+        kind: Of the settings.
+        options: Those parsed.
+        largest: As of `shape`.
+    """
+    config = kind.from_options(options, **shape(options, largest))
+    data = read_for(config, options)
+    return with_batch_size(config, data, options), data
 
 
 def with_batch_size(config: T, data: Data, options: argparse.Namespace) -> T:

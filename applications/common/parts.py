@@ -127,6 +127,21 @@ def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:
     }
 
 
+def check_same_classes(
+    where: object, model: list[str], data: list[str]
+) -> None:
+    """Checks that a model and data have the same classes.
+
+    Raises:
+        ValueError: If they do not, with `where`, the model's file.
+    """
+    if model != data:
+        raise ValueError(
+            f"{where}: the model has {len(model)} classes {model}, and the "
+            f"data {len(data)} {data}"
+        )
+
+
 def part_of(data: Data, name: str) -> Part:
     """Returns a part by its name, if the data have it."""
     part = getattr(data, name)

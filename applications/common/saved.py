@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import keras
 
 from applications.common import runs
-from applications.common.classes import check_classes as check_same
-from applications.common.parts import Data, Part, part_of
+from applications.common.parts import Data, Part, check_same_classes, part_of
 from applications.common.settings import Settings
 from keras_attn.weights.shown import is_unsafe_advice, reason
 
@@ -57,7 +56,7 @@ class Loaded:
         folder = runs.folder_of(self.path)
         if options.data is None and (folder / runs.FACTS).exists():
             runs.check_data(folder, data.digest())
-        check_same(self.path, self.class_names, data.class_names)
+        check_same_classes(self.path, self.class_names, data.class_names)
         return part_of(data, options.part)
 
 

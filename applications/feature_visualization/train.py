@@ -7,7 +7,6 @@ import keras
 
 from applications.common import chosen, command, locks, results, resume
 from applications.common.crops import Crops
-from applications.common.datasets import read_for
 from applications.common.parts import Data, Part
 from applications.common.training import Prepared, Run, train_classifier
 from applications.feature_visualization import parsers
@@ -26,10 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     locks.check_free(options.output)
-    found = chosen.shape(options, LARGEST)
-    config = Config.from_options(options, **found)
-    data = read_for(config, options)
-    config = chosen.with_batch_size(config, data, options)
+    config, data = chosen.settings_and_data(Config, options, LARGEST)
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     chosen.report(config, options)
     result = train_model(config, data, Run.from_options(options))

@@ -5,9 +5,8 @@ import argparse
 import numpy as np
 
 from applications.common import runs
-from applications.common.classes import check_classes
 from applications.common.datasets import read_for
-from applications.common.parts import Part, part_of
+from applications.common.parts import Part, check_same_classes, part_of
 from applications.image_classification.config import Config
 from applications.image_classification.loading import Classifier
 
@@ -36,7 +35,7 @@ def read_part(
         runs.check_data(classifier.path.parent, data.digest())
     known = options.class_names or facts.get("class_names")
     if known is not None:
-        check_classes(
+        check_same_classes(
             classifier.path,
             classifier.class_names(known, len(data.class_names)),
             data.class_names,

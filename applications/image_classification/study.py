@@ -30,7 +30,7 @@ from applications.image_classification.config import (
 )
 from applications.image_classification.evaluate import confusion
 from applications.image_classification.loading import load_classifier
-from applications.image_classification.train import config_of, train_model
+from applications.image_classification.train import largest_of, train_model
 
 RESULT = "result.json"
 TABLE = "results.jsonl"
@@ -55,8 +55,9 @@ def _study(options: argparse.Namespace) -> None:
             f"attention; it is {options.network}"
         )
     locks.check_free(options.output)
+    found = chosen.shape(options, largest_of(options))
     configs = [
-        config_of(options, attention=name, seed=seed)
+        Config.from_options(options, **found, attention=name, seed=seed)
         for name in dict.fromkeys(names)
         for seed in dict.fromkeys(options.seeds)
     ]

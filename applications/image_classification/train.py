@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +18,6 @@ from applications.common import (
     runs,
     saved,
 )
-from applications.common.datasets import read_for
 from applications.common.parts import Data, Part
 from applications.common.schedules import learning_rate
 from applications.common.training import (
@@ -47,30 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     locks.check_free(options.output)
-    config, data = prepared(options)
+    config, data = chosen.settings_and_data(
+        Config, options, largest_of(options)
+    )
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     chosen.report(config, options)
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
 
 
-def prepared(options: argparse.Namespace) -> tuple[Config, Data]:
-    """Reads the data, by which settings are chosen that no option gives."""
-    config = config_of(options)
-    data = read_for(config, options)
-    return chosen.with_batch_size(config, data, options), data
-
-
-def config_of(options: argparse.Namespace, **others: Any) -> Config:
-    """Returns the settings, with what the images' headers decide.
-
-    Args:
-        options: Those parsed.
-        others: Settings that come before options.
-    """
-    is_cifar = options.network == "ResNetCIFAR"
-    found = chosen.shape(options, LARGEST_CIFAR if is_cifar else LARGEST)
-    return Config.from_options(options, **{**found, **others})
+def largest_of(options: argparse.Namespace) -> int:
+    """Returns the most pixels a side that the data may choose."""
+    return LARGEST_CIFAR if options.network == "ResNetCIFAR" else LARGEST
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:

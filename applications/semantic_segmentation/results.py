@@ -1,9 +1,7 @@
 """The table and the pictures of the study, for the page of the model."""
 
 import dataclasses
-import datetime
 import importlib
-import os
 from pathlib import Path
 
 import keras
@@ -11,7 +9,7 @@ import numpy as np
 
 from applications.common import files, reports
 from applications.common.extras import optional
-from applications.common.machine import processor
+from applications.common.machine import measured
 from applications.semantic_segmentation import climate, scale_maps
 from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.palette import overlay
@@ -131,7 +129,4 @@ def origin() -> str:
     """Returns when, where and with what this was measured."""
     backend = keras.backend.backend()
     versions = f"{backend} {importlib.import_module(backend).__version__}"
-    return (
-        f"{datetime.date.today().isoformat()}, {processor()}, "
-        f"{os.cpu_count()} cores; Keras {keras.__version__}, {versions}."
-    )
+    return measured(f"Keras {keras.__version__}, {versions}.")

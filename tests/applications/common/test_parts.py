@@ -5,6 +5,7 @@ from applications.common.parts import (
     Data,
     Part,
     balanced_weights,
+    check_same_classes,
     divide,
     hold_out,
 )
@@ -75,3 +76,12 @@ def test_mirrors_images_from_left_to_right():
     assert part.images[0].tolist() == images[0].tolist()
     assert part.labels.tolist() == [4, 4]
     assert part.sources == ["a", "a, mirrored"]
+
+
+def test_the_same_classes_pass_and_others_are_named():
+    check_same_classes("model.keras", ["a", "b"], ["a", "b"])
+    message = r"model.keras: the model has 2 classes .*'b'\], and the data 1 "
+    with pytest.raises(ValueError, match=message):
+        check_same_classes("model.keras", ["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="the data 2"):
+        check_same_classes("model.keras", ["a", "b"], ["b", "a"])
