@@ -115,7 +115,6 @@ def _run(options: argparse.Namespace) -> Subject:
             f"{loaded.class_names[label]} {index}"
             for index, label in enumerate(part.labels)
         ]
-    _check_some(names)
 
     def prepare(images: np.ndarray) -> np.ndarray:
         return readable(images, loaded.data_format)
@@ -137,8 +136,6 @@ def _vgg16(options: argparse.Namespace) -> Subject:
     paths = image_files(given) if given else photographs.shipped()
     problems = Problems(options.skip_bad)
     images, names = photographs.read_photographs(paths, options.size, problems)
-    problems.report()
-    _check_some(names)
     data_format = keras.config.image_data_format()
 
     def prepare(images: np.ndarray) -> np.ndarray:
@@ -150,11 +147,6 @@ def _vgg16(options: argparse.Namespace) -> Subject:
     return Subject(
         model, images, names, "VGG16", prepare, LARGE_BATCH, is_bgr=True
     )
-
-
-def _check_some(names: Sequence[str]) -> None:
-    if not names:
-        raise ValueError("none of the files is an image")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from keras import layers
 
 from applications.common import command, files
 from applications.common.extras import optional
-from applications.common.images import read_picture
+from applications.common.images import read_pictures
 from applications.common.problems import Problems
 from applications.semantic_segmentation import parsers, vgg16
 from keras_attn.layers import BilinearResizing
@@ -95,20 +95,10 @@ def _network(deeplab: keras.Model) -> keras.Model:
 
 def _draw_all(options: argparse.Namespace) -> None:
     targets = _targets(options.images, options.output)
-    network, wrote = hed(), 0
-    problems = Problems(options.skip_bad)
-    for path, target in targets.items():
-        try:
-            image = read_picture(path)
-        except ValueError as problem:
-            problems.add(str(problem))
-            continue
-        _write(target, edge_map(image, network))
-        print(f"wrote {target}", flush=True)
-        wrote += 1
-    problems.report()
-    if not wrote:
-        raise ValueError("none of the files is an image")
+    network, problems = hed(), Problems(options.skip_bad)
+    for path, image in read_pictures(targets, problems):
+        _write(targets[path], edge_map(image, network))
+        print(f"wrote {targets[path]}", flush=True)
 
 
 def _targets(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from applications.common import command, files, runs
 from applications.common.extras import optional
-from applications.common.images import read_picture
+from applications.common.images import read_pictures
 from applications.common.problems import Problems
 from applications.common.reports import confusion_matrix
 from applications.semantic_segmentation import parsers
@@ -40,12 +40,7 @@ def _predict(options: argparse.Namespace) -> None:
         options.output or runs.folder_of(options.model) / parsers.PREDICTIONS
     )
     problems = Problems(options.skip_bad)
-    for path in options.images:
-        try:
-            image = read_picture(path)
-        except ValueError as problem:
-            problems.add(str(problem))
-            continue
+    for path, image in read_pictures(options.images, problems):
         mask = predict_mask(
             loaded, image, None, options.test_scales, options.flip
         )
@@ -56,9 +51,6 @@ def _predict(options: argparse.Namespace) -> None:
         with files.replacing(shown) as partial:
             optional("PIL.Image", "images").fromarray(drawn).save(partial)
         print(f"{path}\t{target}\t{_shares(mask, loaded.class_names)}")
-    problems.report()
-    if len(problems.messages) == len(options.images):
-        raise ValueError("none of the files is an image")
 
 
 def _shares(mask: np.ndarray, names: Sequence[str]) -> str:
