@@ -2,8 +2,8 @@
 
 import sys
 
-# So it is only while Python looks for the module of `python -m`. Who imports
-# these modules keeps his arguments.
+# Only while Python locates the module that `-m` names: a program that imports
+# these modules keeps its arguments.
 if sys.argv[:1] == ["-m"]:
     from applications.common import command
 

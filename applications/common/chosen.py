@@ -78,7 +78,7 @@ def batch_size(images: int, size: int) -> int:
 def settings_and_data(
     kind: type[T], options: argparse.Namespace, largest: int
 ) -> tuple[T, Data]:
-    """Reads the data, by which settings are chosen that no option gives.
+    """Reads the data, and chooses by them what no option gives.
 
     Args:
         kind: Of the settings.

@@ -196,11 +196,11 @@ def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
 
 
 def begin(module: str, argv: Sequence[str]) -> None:
-    """Parses for a command whose module is not imported yet.
+    """Parses the options of a command before its module is imported.
 
-    So that Keras, which that module imports, finds the backend of `--backend`,
-    and that `--help`, wrong options and a backend that cannot be used end the
-    process without it.
+    Keras, which that module imports, then finds the backend of `--backend`.
+    `--help`, wrong options and a backend that cannot be used end the process
+    without Keras.
 
     Args:
         module: `applications.<task>.<command>`; of others, nothing is done.

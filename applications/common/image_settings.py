@@ -10,7 +10,7 @@ SIZE = "from the data: the median of their shorter sides, at most {}"
 
 @dataclasses.dataclass(frozen=True)
 class ImageSettings(Settings):
-    """What decides which images are read; `chosen` derives it from these."""
+    """Which images are read, and how; `chosen` derives some of it."""
 
     data: str | None = setting(
         None,

@@ -51,7 +51,7 @@ class Loaded:
     def part(self, data: Data, options: argparse.Namespace) -> Part:
         """Returns `--part` of data that have the network's classes.
 
-        Says so if they are those of the run, and have changed since.
+        Warns if they are those of the run and have changed since.
         """
         folder = runs.folder_of(self.path)
         if options.data is None and (folder / runs.FACTS).exists():

@@ -26,7 +26,6 @@ class Rule(NamedTuple):
 POSITIVE = Rule("positive", lambda x, _: x > 0)
 NOT_NEGATIVE = Rule("0 or more", lambda x, _: x >= 0)
 POSITIVE_NUMBER = Rule("a positive number", lambda x, _: 0 < x < float("inf"))
-# In which no bound is infinite either.
 NUMBER = Rule("0, or a positive number", lambda x, _: 0 <= x < float("inf"))
 SHARE = Rule("in [0, 1)", lambda x, _: 0 <= x < 1)
 SEVERAL = Rule("2 or more, for batch normalisation", lambda x, _: x > 1)
@@ -42,14 +41,14 @@ def setting(
     choices: Sequence = (),
     derived: str = "",
 ) -> Any:
-    """Returns a field of `Settings`, and of its option all that is said of it.
+    """Declares a setting: its default, its option and its check.
 
-    Of a setting that a task has from `Settings`, what is not given stays.
+    A task that declares one again inherits what it does not give.
 
     Args:
         default: Its value, of the type of the field.
         help: What it is, for `--help`.
-        rules: What it must be; the first that does not hold is told.
+        rules: What it must be; the first that does not hold is reported.
         choices: What it may be, where these are few.
         derived: Where its value comes from if the option is not given, for
             `--help`, where that is not the default.
@@ -94,7 +93,7 @@ class Settings:
 
     @classmethod
     def told(cls, name: str) -> dict[str, Any]:
-        """Returns what `setting` was given for one, by the argument."""
+        """Returns the arguments of `setting`, inherited ones included."""
         found: dict[str, Any] = {}
         for kind in reversed(cls.__mro__):
             fields = getattr(kind, "__dataclass_fields__", {})

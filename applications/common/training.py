@@ -133,7 +133,7 @@ def train_classifier(
     facts: dict[str, Any] | None = None,
     early_stopping: keras.callbacks.EarlyStopping | None = None,
 ) -> Result:
-    """Trains what `data` are for, as `train` does.
+    """Trains a classifier, as `train` does.
 
     With validation images the model of the best validation accuracy is kept;
     without, that of the last epoch: a choice by test images would flatter.

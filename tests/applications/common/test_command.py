@@ -130,13 +130,13 @@ class TestBackend:
         told = "error: nowhere: there is no such model\n"
         assert (done.returncode, done.stderr) == (2, told)
 
-    def test_and_the_help_of_a_command_needs_none(self):
+    def test_is_not_needed_for_help(self):
         module = "applications.facial_expression.predict"
         done = process("-m", module, "--help", KERAS_BACKEND="numpy")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("usage: predict.py [-h]")
 
-    def test_is_none_of_the_business_of_a_program_that_imports_these(self):
+    def test_is_not_read_by_a_program_that_imports_these_modules(self):
         code = "import os, applications.facial_expression.parsers as parsers"
         done = fresh(
             f"{code}; print(parsers.train().prog, os.environ['KERAS_BACKEND'])",
