@@ -8,6 +8,15 @@ import numpy as np
 from applications.common.parts import Part
 
 
+def input_shape(
+    height: int | None, width: int | None, channels: int
+) -> tuple[int | None, ...]:
+    """Returns the shape of images as Keras' data format has them."""
+    if keras.config.image_data_format() == "channels_first":
+        return (channels, height, width)
+    return (height, width, channels)
+
+
 class OrderedBatches(keras.utils.PyDataset):
     """Batches whose order depends on the seed and the epoch alone.
 

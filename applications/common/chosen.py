@@ -6,20 +6,17 @@ import statistics
 from pathlib import Path
 from typing import Any, TypeVar
 
+from applications.common.datasets import read_for
 from applications.common.extras import optional
 from applications.common.fashion import has_files
+from applications.common.image_settings import ImageSettings
 from applications.common.images import FORMATS, image_files
 from applications.common.parts import Data
-from applications.common.settings import Settings, flag_of
+from applications.common.settings import flag_of
 
-T = TypeVar("T", bound=Settings)
-# The settings, and what `--help` says of their defaults.
-DERIVED = {
-    "size": "from the data: the median of their shorter sides, at most",
-    "channels": "from the data",
-    "batch_size": "from the data: ten batches an epoch or more, fewer images "
-    "a batch where these are large",
-}
+T = TypeVar("T", bound=ImageSettings)
+# The settings.
+NAMES = ("size", "channels", "batch_size")
 # Files whose headers are read, evenly spread.
 SEEN = 500
 # Sides are multiples of this, as poolings and patches divide them...
@@ -78,6 +75,21 @@ def batch_size(images: int, size: int) -> int:
     return found
 
 
+def settings_and_data(
+    kind: type[T], options: argparse.Namespace, largest: int
+) -> tuple[T, Data]:
+    """Reads the data, and chooses by them what no option gives.
+
+    Args:
+        kind: Of the settings.
+        options: Those parsed.
+        largest: As of `shape`.
+    """
+    config = kind.from_options(options, **shape(options, largest))
+    data = read_for(config, options)
+    return with_batch_size(config, data, options), data
+
+
 def with_batch_size(config: T, data: Data, options: argparse.Namespace) -> T:
     """Returns settings with a batch size, if no option has given it."""
     if options.batch_size is not None:
@@ -86,9 +98,9 @@ def with_batch_size(config: T, data: Data, options: argparse.Namespace) -> T:
     return dataclasses.replace(config, batch_size=found)
 
 
-def report(config: Settings, options: argparse.Namespace) -> None:
+def report(config: ImageSettings, options: argparse.Namespace) -> None:
     """Prints, as options, which settings were chosen by the data."""
-    names = [name for name in DERIVED if getattr(options, name) is None]
+    names = [name for name in NAMES if getattr(options, name) is None]
     if names:
         text = " ".join(f"{flag_of(x)} {getattr(config, x)}" for x in names)
         print(f"chosen by the data: {text}")

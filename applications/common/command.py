@@ -1,6 +1,7 @@
 """What every command shares: the backend, and one line for bad input."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -9,16 +10,36 @@ from pathlib import Path
 from applications.common.settings import Settings
 
 BACKENDS = ("tensorflow", "torch", "jax")
+TASKS = Path(__file__).resolve().parents[1]
 # Characters of an error: a broken file can have a name of a megabyte.
 LONGEST = 2000
 
 
 class Parser(argparse.ArgumentParser):
-    """Shows defaults in `--help`, but for those that say nothing."""
+    """Shows defaults in `--help`, but for those that say nothing.
+
+    Takes `-1,1` for the value of an option that has such a choice, where
+    `argparse` takes what begins with a dash for an option.
+    """
+
+    # Names of options that have such a choice.
+    dashed: frozenset[str] = frozenset()
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Parses as `argparse` does, with such values."""
+        found: list[str] = []
+        for each in sys.argv[1:] if args is None else args:
+            if found and found[-1] in self.dashed:
+                found[-1] += f"={each}"
+            else:
+                found.append(each)
+        return super().parse_known_args(found, namespace)
 
     def add_argument(self, *names, **kwargs) -> argparse.Action:
         """Adds an option as `argparse` does, with its default in the help."""
         made = super().add_argument(*names, **kwargs)
+        if any(str(each).startswith("-") for each in made.choices or ()):
+            self.dashed |= {*names}
         default = made.default
         silent = any(default is x for x in (None, False, argparse.SUPPRESS))
         if made.help and not silent and default != "":
@@ -125,6 +146,27 @@ def add_output(made: argparse.ArgumentParser, what: str, name: str) -> None:
     )
 
 
+def add_folder(
+    made: argparse.ArgumentParser, what: str = "the drawing and the scores"
+) -> None:
+    """Adds the folder to write to, which is the model's if none is given.
+
+    Args:
+        made: The parser.
+        what: Is written, for the help.
+    """
+    made.add_argument(
+        "--output", type=Path, help=f"folder for {what} (default: the model's)"
+    )
+
+
+def add_top(made: argparse.ArgumentParser) -> None:
+    """Adds how many classes are printed for an image."""
+    made.add_argument(
+        "--top", type=int, default=1, help="classes to print for each file"
+    )
+
+
 def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
     """Adds what concerns the folder of a training, and what it prints."""
     made.add_argument(
@@ -151,6 +193,28 @@ def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
         default=1,
         help="0: silent, 1: progress bar, 2: a line for each epoch",
     )
+
+
+def begin(module: str, argv: Sequence[str]) -> None:
+    """Parses the options of a command before its module is imported.
+
+    Keras, which that module imports, then finds the backend of `--backend`.
+    `--help`, wrong options and a backend that cannot be used end the process
+    without Keras.
+
+    Args:
+        module: `applications.<task>.<command>`; of others, nothing is done.
+        argv: Its arguments.
+    """
+    _, task, verb, *_ = (*module.split("."), "", "")
+    if not (TASKS / task / "parsers.py").is_file():
+        return
+    parsers = importlib.import_module(f"applications.{task}.parsers")
+    if hasattr(parsers, verb):
+        made = getattr(parsers, verb)()
+        made.prog = f"{verb}.py"
+        if status := run(made, lambda _: None, argv):
+            raise SystemExit(status)
 
 
 def run(

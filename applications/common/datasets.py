@@ -1,28 +1,19 @@
 """Finds out what kind of data a path is, and reads it."""
 
-import dataclasses
+import argparse
 from pathlib import Path
 
 import numpy as np
 
 from applications.common.fashion import has_files, read_fashion
 from applications.common.folders import read_folder
+from applications.common.image_settings import ImageSettings
 from applications.common.images import Shape
-from applications.common.parts import Data
+from applications.common.parts import Data, hold_out
 from applications.common.problems import Problems
 
 # The part of the training images that validate: 5,000 out of 60,000.
 SHARE = 12
-# What the options are from which a task makes the arguments of `read_data`.
-HELP = {
-    "data": "folder with a folder of images for each class, or with the four "
-    "files of Fashion-MNIST; without it Fashion-MNIST as Debian's package "
-    "dataset-fashion-mnist installs it, or else as Keras downloads it",
-    "size": "height and width that images are brought to",
-    "channels": "1 for grey, 3 for colour",
-    "validation": "take the last twelfth of the training images away to "
-    "validate with: 5,000 of Fashion-MNIST; of a folder, that of each class",
-}
 
 
 def read_data(
@@ -60,21 +51,44 @@ def read_data(
     if validation:
         # Fashion-MNIST's images are in no order; those of folders are in that
         # of their classes.
-        data = _hold_out(data, source is None or has_files(Path(source)))
+        is_mixed = source is None or has_files(Path(source))
+        data = hold_out(
+            data,
+            "--validation takes images of the training part away, for",
+            lambda _: _last(data, is_mixed),
+        )
     if len(data.train) < 2:
         raise ValueError("training needs two images or more")
     return data
 
 
-def _hold_out(data: Data, is_mixed: bool) -> Data:
-    """Takes the last images of the training part away."""
+def read_for(
+    config: ImageSettings,
+    options: argparse.Namespace,
+    source: str | None = None,
+    shape: Shape | None = None,
+) -> Data:
+    """Reads the data of a run.
+
+    Args:
+        config: Its settings, so that parts are divided as they were.
+        options: With those of `command.add_data_options`.
+        source: Other data, whose parts are taken as they are.
+        shape: Another one to bring the images to.
+    """
+    return read_data(
+        source or config.data,
+        shape or config.shape,
+        config.seed,
+        config.validation and source is None,
+        options.skip_bad,
+        options.workers,
+    )
+
+
+def _last(data: Data, is_mixed: bool) -> np.ndarray:
+    """Returns the last training images, those of each class if need be."""
     train = data.train
-    if data.validation is not None:
-        raise ValueError(
-            "--validation takes images of the training part away, for data "
-            f"without a validation part; this has one of "
-            f"{len(data.validation)} images"
-        )
     groups = [np.arange(len(train))]
     if not is_mixed:
         classes = range(len(data.class_names))
@@ -86,7 +100,4 @@ def _hold_out(data: Data, is_mixed: bool) -> Data:
             f"--validation takes one of {SHARE} training images away, and "
             f"there are {len(train)} of {len(data.class_names)} classes"
         )
-    kept = np.setdiff1d(np.arange(len(train)), held)
-    return dataclasses.replace(
-        data, train=train.take(kept), validation=train.take(held)
-    )
+    return held

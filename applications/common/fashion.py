@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from applications.common.idx import as_part, read_part
@@ -58,9 +59,6 @@ def read_fashion(folder: Path | None, shape: Shape) -> Data:
 
 
 def _downloaded() -> dict[str, Part]:
-    # Late, because Keras reads the backend when it is imported.
-    import keras
-
     try:
         train, test = keras.datasets.fashion_mnist.load_data()
     # Keras raises no particular kind where it cannot download.

@@ -1,7 +1,7 @@
 """Reads image files of any kind into arrays of one size."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from pathlib import Path
@@ -24,7 +24,7 @@ ENDINGS = frozenset(
     .webp .arw .cr2 .cr3 .dcm .dng .eps .exr .hdr .heic .heif .jxl .nef .npy
     .pcx .psd .svg""".split()
 )
-T = TypeVar("T")
+S, T = TypeVar("S"), TypeVar("T")
 # (height, width, channels)
 Shape = tuple[int | None, int | None, int]
 
@@ -112,28 +112,49 @@ def read_images(
         The images `(n, height, width, channels)` in [0, 255], and the
         positions in `paths` of those that could be read.
     """
+    found = read_all(
+        paths, lambda path: read_image(path, shape), problems, workers
+    )
+    images = [image for _, image in found]
+    kept = [index for index, _ in found]
+    return np.array(images, "uint8").reshape((-1, *shape)), kept
+
+
+def read_all(
+    items: Sequence[S],
+    read: Callable[[S], T],
+    problems: Problems,
+    workers: int = 1,
+) -> list[tuple[int, T]]:
+    """Reads items in threads; returns positions and results of the good ones.
+
+    Args:
+        items: What is read.
+        read: Function that raises a `ValueError` for what is bad.
+        problems: Takes what is bad.
+        workers: Threads.
+    """
     image_module = optional("PIL.Image", "images")
 
-    def attempt(path: Path) -> np.ndarray | ValueError:
+    def attempt(item: S) -> T | ValueError:
         try:
-            return read_image(path, shape)
+            return read(item)
         except ValueError as problem:
             return problem
 
+    found = []
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(max(1, workers)) as pool,
     ):
         # An image that claims billions of pixels is an attack, or broken.
         warnings.simplefilter("error", image_module.DecompressionBombWarning)
-        images, kept = [], []
-        for index, result in enumerate(pool.map(attempt, paths)):
+        for index, result in enumerate(pool.map(attempt, items)):
             if isinstance(result, ValueError):
                 problems.add(str(result))
             else:
-                images.append(result)
-                kept.append(index)
-    return np.array(images, "uint8").reshape((-1, *shape)), kept
+                found.append((index, result))
+    return found
 
 
 def read_with(path: Path, use: Callable[[Any], T]) -> T:
@@ -177,6 +198,28 @@ def read_picture(path: Path) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("error", image_module.DecompressionBombWarning)
         return read_image(path, (None, None, 3))
+
+
+def read_pictures(
+    paths: Iterable[Path], problems: Problems
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """Yields files and their pictures, one at a time, and reports the rest.
+
+    Raises:
+        ValueError: At the end, if there was no picture.
+    """
+    is_empty = True
+    for path in paths:
+        try:
+            image = read_picture(path)
+        except ValueError as problem:
+            problems.add(str(problem))
+            continue
+        is_empty = False
+        yield path, image
+    problems.report()
+    if is_empty:
+        raise ValueError("none of the files is an image")
 
 
 def fit_array(image: np.ndarray, shape: Shape) -> np.ndarray:

@@ -1,7 +1,15 @@
 """What a figure was measured on."""
 
+import datetime
+import os
 import platform
 from pathlib import Path
+
+
+def measured(versions: str) -> str:
+    """Returns date and machine, and after them what else there is to say."""
+    today = datetime.date.today().isoformat()
+    return f"{today}, {processor()}, {os.cpu_count()} cores; {versions}"
 
 
 def processor() -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class Data:
                 digest.update(part.labels.astype("<i4").tobytes())
         return digest.hexdigest()[:16]
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are images to validate with."""
+        return self.validation is not None and len(self.validation) > 0
+
     def sizes(self) -> str:
         """Returns how many images each part has, in words."""
         return ", ".join(
@@ -62,18 +68,26 @@ class Data:
         )
 
 
-def hold_out(data: Data, fraction: float, seed: int) -> Data:
-    """Makes a part of each class of the training images the validation."""
-    if not fraction:
-        return data
+def hold_out(
+    data: Data, reason: str, choose: Callable[[Part], np.ndarray]
+) -> Data:
+    """Makes images of the training part the validation.
+
+    Args:
+        data: Without a validation part.
+        reason: What needs data without one, for the error where there is.
+        choose: Function from the training part to the indices of the images.
+    """
+    train = data.train
     if data.validation is not None:
         raise ValueError(
-            "--hold-out is for data without a validation part; this has one "
-            f"of {len(data.validation)} images"
+            f"{reason} data without a validation part; this has one of "
+            f"{len(data.validation)} images"
         )
-    kept, held = divide(data.train.labels, [1 - fraction, fraction], seed)
+    held = choose(train)
+    kept = np.setdiff1d(np.arange(len(train)), held)
     return dataclasses.replace(
-        data, train=data.train.take(kept), validation=data.train.take(held)
+        data, train=train.take(kept), validation=train.take(held)
     )
 
 
@@ -111,6 +125,21 @@ def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:
         label: len(labels) / (classes * int(count)) if count else 1.0
         for label, count in enumerate(counts)
     }
+
+
+def check_same_classes(
+    where: object, model: list[str], data: list[str]
+) -> None:
+    """Checks that a model and data have the same classes.
+
+    Raises:
+        ValueError: If they do not, with `where`, the model's file.
+    """
+    if model != data:
+        raise ValueError(
+            f"{where}: the model has {len(model)} classes {model}, and the "
+            f"data {len(data)} {data}"
+        )
 
 
 def part_of(data: Data, name: str) -> Part:

@@ -1,13 +1,80 @@
 """Finds and loads models that a training has saved."""
 
+import argparse
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import keras
 
 from applications.common import runs
+from applications.common.parts import Data, Part, check_same_classes, part_of
+from applications.common.settings import Settings
 from keras_attn.weights.shown import is_unsafe_advice, reason
+
+T = TypeVar("T", bound=Settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A saved network, and what is known about it.
+
+    Attributes:
+        model: The network.
+        class_names: Of its outputs.
+        config: Settings of its run.
+        path: Its file, or the folder of its run.
+    """
+
+    model: keras.Model
+    class_names: list[str]
+    config: Any
+    path: Path
+
+    @property
+    def data_format(self) -> str:
+        """Where the channels are; of images, the channels are few."""
+        shape = self.model.input_shape
+        first = shape[1] in (1, 3) and shape[3] not in (1, 3)
+        return "channels_first" if first else "channels_last"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that it reads."""
+        shape = self.model.input_shape[1:]
+        if self.data_format == "channels_first":
+            return (*shape[1:], shape[0])
+        return shape
+
+    def part(self, data: Data, options: argparse.Namespace) -> Part:
+        """Returns `--part` of data that have the network's classes.
+
+        Warns if they are those of the run and have changed since.
+        """
+        folder = runs.folder_of(self.path)
+        if options.data is None and (folder / runs.FACTS).exists():
+            runs.check_data(folder, data.digest())
+        check_same_classes(self.path, self.class_names, data.class_names)
+        return part_of(data, options.part)
+
+
+def facts_of(
+    path: Path, kind: type[T], why: str = ""
+) -> tuple[dict[str, Any], T]:
+    """Returns what the run of a model was started with, and its settings.
+
+    Args:
+        path: Of the model.
+        kind: Of the settings.
+        why: What the facts are for, for the error where there are none.
+    """
+    file = path.parent / runs.FACTS
+    if not file.exists():
+        raise ValueError(f"{path}: no {runs.FACTS} lies beside it{why}")
+    facts = runs.read(path.parent)
+    return facts, kind.from_dict(facts["settings"], file)
 
 
 def model_file(path: Path) -> Path:
@@ -49,19 +116,24 @@ def check_classes(
         )
 
 
-def digest(weights: str) -> str:
-    """Returns a short text that changes with a file; of `"none"`, that."""
+def digest(weights: str, kinds: str = "a file") -> str:
+    """Returns a short text that changes with a file; of `"none"`, that.
+
+    Args:
+        weights: The option `--weights`.
+        kinds: What it may be, for the error.
+    """
     if weights == "none":
         return weights
-    with weights_file(weights).open("rb") as file:
+    with weights_file(weights, kinds).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def weights_file(weights: str) -> Path:
-    """Returns the file of the option `--weights`."""
+def weights_file(weights: str, kinds: str = "a file") -> Path:
+    """Returns the file of the option `--weights`; see `digest`."""
     path = Path(weights)
     if not path.is_file():
-        raise ValueError(f"--weights must be a file; there is no {path}")
+        raise ValueError(f"--weights must be {kinds}; there is no {path}")
     return path
 
 

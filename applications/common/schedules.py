@@ -1,6 +1,26 @@
 """Learning rates that change with the steps."""
 
+from typing import Any
+
 import keras
+
+Rate = float | keras.optimizers.schedules.LearningRateSchedule
+
+
+def learning_rate(config: Any, steps: int) -> Rate:
+    """Returns the learning rate of settings, or its schedule over the steps.
+
+    Args:
+        config: With `schedule`, cosine or constant, and `warmup_epochs`.
+        steps: Batches of an epoch.
+    """
+    rate = config.learning_rate
+    if config.schedule == "cosine":
+        return cosine(rate, config.epochs, steps, config.warmup_epochs)
+    if config.warmup_epochs:
+        warmup = config.warmup_epochs * steps
+        return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, rate)
+    return rate
 
 
 def cosine(

@@ -3,12 +3,60 @@
 import argparse
 import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 from applications.common import files
 
 PRECISIONS = ("none", "bfloat16", "float16")
+
+
+class Rule(NamedTuple):
+    """What a setting must be.
+
+    Attributes:
+        text: What follows "must be" in the error.
+        holds: Function of the setting's value, and of all settings.
+    """
+
+    text: str
+    holds: Callable[[Any, Any], bool]
+
+
+POSITIVE = Rule("positive", lambda x, _: x > 0)
+NOT_NEGATIVE = Rule("0 or more", lambda x, _: x >= 0)
+POSITIVE_NUMBER = Rule("a positive number", lambda x, _: 0 < x < float("inf"))
+NUMBER = Rule("0, or a positive number", lambda x, _: 0 <= x < float("inf"))
+SHARE = Rule("in [0, 1)", lambda x, _: 0 <= x < 1)
+SEVERAL = Rule("2 or more, for batch normalisation", lambda x, _: x > 1)
+WARMUP = Rule(
+    "0 or more and less than --epochs", lambda x, config: 0 <= x < config.epochs
+)
+
+
+def setting(
+    default: Any,
+    help: str = "",
+    *rules: Rule,
+    choices: Sequence = (),
+    derived: str = "",
+) -> Any:
+    """Declares a setting: its default, its option and its check.
+
+    A task that declares one again inherits what it does not give.
+
+    Args:
+        default: Its value, of the type of the field.
+        help: What it is, for `--help`.
+        rules: What it must be; the first that does not hold is reported.
+        choices: What it may be, where these are few.
+        derived: Where its value comes from if the option is not given, for
+            `--help`, where that is not the default.
+    """
+    told = {"help": help, "rules": rules, "choices": choices}
+    told["derived"] = derived
+    metadata = {name: value for name, value in told.items() if value}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,49 +66,39 @@ class Settings:
     They are saved beside the model, and compared on going on. Tasks add their
     own; the number of workers, the amount of output and the devices are not
     here, as they do not change a result.
-
-    Attributes:
-        HELP: What each field is, for `--help`; a task adds its own.
-        CHOICES: What some of them may be.
-        DERIVED: Where the value of a field comes from whose option is not
-            given, for `--help`; other fields have their default then.
     """
 
     data: str | None = None
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    mixed_precision: str = "none"
-    seed: int = 0
-
-    HELP: ClassVar[Mapping[str, str]] = {
-        "epochs": "times that all training images are seen",
-        "batch_size": "images of a step",
-        "learning_rate": "at its highest",
-        "mixed_precision": "type of the computation; variables stay float32",
-    }
-    CHOICES: ClassVar[Mapping[str, Sequence]] = {"mixed_precision": PRECISIONS}
-    DERIVED: ClassVar[Mapping[str, str]] = {}
+    epochs: int = setting(
+        10, "times that all training images are seen", POSITIVE
+    )
+    batch_size: int = setting(32, "images of a step", POSITIVE)
+    learning_rate: float = setting(1e-3, "at its highest", POSITIVE_NUMBER)
+    mixed_precision: str = setting(
+        "none",
+        "type of the computation; variables stay float32",
+        choices=PRECISIONS,
+    )
+    seed: int = setting(0, "", NOT_NEGATIVE)
 
     def __post_init__(self):
-        for name, (holds, rule) in self.rules().items():
-            if not holds:
-                raise ValueError(
-                    f"{flag_of(name)} must be {rule}; it is "
-                    f"{getattr(self, name)}"
-                )
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            for rule in self.told(field.name).get("rules", ()):
+                if not rule.holds(value, self):
+                    raise ValueError(
+                        f"{flag_of(field.name)} must be {rule.text}; it is "
+                        f"{value}"
+                    )
 
-    def rules(self) -> dict[str, tuple[bool, str]]:
-        """Returns for each setting whether its rule holds, and what it is."""
-        return {
-            "epochs": (self.epochs > 0, "positive"),
-            "batch_size": (self.batch_size > 0, "positive"),
-            "learning_rate": (
-                0 < self.learning_rate < float("inf"),
-                "a positive number",
-            ),
-            "seed": (self.seed >= 0, "0 or more"),
-        }
+    @classmethod
+    def told(cls, name: str) -> dict[str, Any]:
+        """Returns the arguments of `setting`, inherited ones included."""
+        found: dict[str, Any] = {}
+        for kind in reversed(cls.__mro__):
+            fields = getattr(kind, "__dataclass_fields__", {})
+            found |= fields[name].metadata if name in fields else {}
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings by name, for JSON."""
@@ -107,18 +145,18 @@ class Settings:
         for field in dataclasses.fields(cls):
             if field.name in without:
                 continue
-            flag, text = flag_of(field.name), cls.HELP[field.name]
+            flag, told = flag_of(field.name), cls.told(field.name)
+            default, text = field.default, told["help"]
             if field.type is bool:
                 parser.add_argument(flag, action="store_true", help=text)
                 continue
-            default = field.default
-            if field.name in cls.DERIVED:
+            if "derived" in told:
                 default = None
-                text += f" (default: {cls.DERIVED[field.name]})"
+                text += f" (default: {told['derived']})"
             parser.add_argument(
                 flag,
                 type=str if field.name == "data" else field.type,
-                choices=cls.CHOICES.get(field.name),
+                choices=told.get("choices"),
                 default=default,
                 help=text,
             )
@@ -126,12 +164,15 @@ class Settings:
     @classmethod
     def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
         """Takes the settings out of parsed options, besides those given."""
-        names = [field.name for field in dataclasses.fields(cls)]
         settings = {
-            name: getattr(options, name)
-            for name in names
-            if name not in others
-            and (name not in cls.DERIVED or getattr(options, name) is not None)
+            field.name: getattr(options, field.name)
+            for field in dataclasses.fields(cls)
+            if field.name not in others
+        }
+        settings = {
+            name: value
+            for name, value in settings.items()
+            if value is not None or "derived" not in cls.told(name)
         }
         if settings.get("data") is not None:
             # A run can be gone on with from another folder.

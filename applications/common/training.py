@@ -10,8 +10,11 @@ import keras
 
 from applications.common import devices, locks, resume, runs
 from applications.common.batches import OrderedBatches, StartEpochs
+from applications.common.parts import Data
 from applications.common.results import Result
 from applications.common.settings import Settings
+
+MONITOR = "val_accuracy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +123,29 @@ def train(
                 made.begin()
             _fit(made, config, training, used, epoch, run.verbose)
     return Result(training.history, was_finished=False)
+
+
+def train_classifier(
+    config: Settings,
+    data: Data,
+    run: Run,
+    prepare: Callable[[resume.ResumableTraining], Prepared],
+    facts: dict[str, Any] | None = None,
+    early_stopping: keras.callbacks.EarlyStopping | None = None,
+) -> Result:
+    """Trains a classifier, as `train` does.
+
+    With validation images the model of the best validation accuracy is kept;
+    without, that of the last epoch: a choice by test images would flatter.
+    """
+    monitor = MONITOR if data.validates else None
+    facts = {**facts_of(data), **(facts or {})}
+    return train(config, facts, run, prepare, monitor, early_stopping)
+
+
+def facts_of(data: Data) -> dict[str, Any]:
+    """Returns what the facts of a run tell of its data."""
+    return {"class_names": data.class_names, "data_digest": data.digest()}
 
 
 def _check_model(folder: Path) -> None:

@@ -1,13 +1,32 @@
 """Finds out what kind of data a path is, and reads it."""
 
+import argparse
 from pathlib import Path
 
 from applications.common.folders import read_folder
 from applications.common.images import Shape
-from applications.common.parts import Data, hold_out
+from applications.common.parts import Data, divide, hold_out
 from applications.common.problems import Problems
+from applications.facial_expression.config import Config
 from applications.facial_expression.faces import read_faces
 from applications.facial_expression.fer2013 import read_fer2013
+
+
+def read_for(
+    config: Config,
+    options: argparse.Namespace,
+    source: str | None = None,
+    shape: Shape | None = None,
+) -> Data:
+    """Reads the data of a run; arguments are as of `datasets.read_for`."""
+    return read_data(
+        source or config.data,
+        shape or config.shape,
+        config.seed,
+        config.hold_out if source is None else 0.0,
+        options.skip_bad,
+        options.workers,
+    )
 
 
 def read_data(
@@ -45,7 +64,13 @@ def read_data(
         else:
             raise ValueError(f"{path}: neither a .csv file nor a folder")
     problems.report()
-    data = hold_out(data, held_out, seed)
+    if held_out:
+        shares = [1 - held_out, held_out]
+        data = hold_out(
+            data,
+            "--hold-out is for",
+            lambda train: divide(train.labels, shares, seed)[1],
+        )
     if len(data.train) < 2:
         raise ValueError("training needs two images or more")
     return data

@@ -6,7 +6,6 @@ ships, and leaves `demo/` with models, logs and drawings.
 
 import argparse
 import csv
-import os
 import subprocess
 import sys
 import time
@@ -17,42 +16,21 @@ import numpy as np
 
 from applications.common import command
 from applications.common.parts import Data
-from applications.facial_expression import explain
+from applications.common.training import Run
+from applications.facial_expression import explain, parsers
 from applications.facial_expression.config import Config
 from applications.facial_expression.data import read_data
 from applications.facial_expression.evaluate import PREDICTIONS
+from applications.facial_expression.model import load_model
+from applications.facial_expression.predict import probabilities
+from applications.facial_expression.train import train_model
 
-RECIPE = {"epochs": 16, "schedule": "cosine", "mirror": True}
+RECIPE = {"epochs": parsers.EPOCHS, "schedule": "cosine", "mirror": True}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and runs the demonstration."""
-    parser = command.parser(
-        "Trains on 100 real images, tests on 100 others, reloads the model in "
-        "a fresh process, and draws what FeatureAct does."
-    )
-    # The fastest of the three here, all start-up included.
-    if "KERAS_BACKEND" not in os.environ:
-        parser.set_defaults(backend="jax")
-    parser.add_argument(
-        "--output", type=Path, default=Path("demo"), help="folder to write to"
-    )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        nargs="+",
-        default=[0],
-        help="a network is trained with each; the mean is printed",
-    )
-    parser.add_argument(
-        "--restart",
-        action="store_true",
-        help="begin anew instead of going on where an earlier start was",
-    )
-    parser.add_argument(
-        "--epochs", type=int, default=RECIPE["epochs"], help="of each training"
-    )
-    return command.run(parser, _demonstrate, argv)
+    return command.run(parsers.demo(), _demonstrate, argv)
 
 
 def _demonstrate(options: argparse.Namespace) -> None:
@@ -84,12 +62,6 @@ def _demonstrate(options: argparse.Namespace) -> None:
 def _train_and_predict(
     config: Config, data: Data, folder: Path, restart: bool
 ) -> np.ndarray:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.common.training import Run
-    from applications.facial_expression.model import load_model
-    from applications.facial_expression.predicting import probabilities
-    from applications.facial_expression.training import train_model
-
     print(f"training {folder}")
     result = train_model(config, data, Run(folder, restart, verbose=2))
     if result.was_finished:

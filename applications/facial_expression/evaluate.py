@@ -10,32 +10,21 @@ import numpy as np
 
 from applications.common import command, files, reports
 from applications.common.parts import Part
-from applications.facial_expression import options as model_options
+from applications.common.saved import Loaded
+from applications.facial_expression import parsers
+from applications.facial_expression.data import read_for
+from applications.facial_expression.model import load_model
+from applications.facial_expression.predict import probabilities
 
 PREDICTIONS = "predictions.csv"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and evaluates."""
-    parser = model_options.parser(
-        "Prints accuracy, recall and F1 of a trained network, draws the "
-        "confusion matrix and writes the probabilities of each image."
-    )
-    command.add_source(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for the drawing and the table (default: the model's)",
-    )
-    return command.run(parser, _evaluate, argv)
+    return command.run(parsers.evaluate(), _evaluate, argv)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.facial_expression.model import load_model
-    from applications.facial_expression.predicting import probabilities
-    from applications.facial_expression.source import read_part
-
     loaded = load_model(options.model, options.class_names)
     part = read_part(loaded, options)
     predicted = probabilities(loaded, part, workers=options.workers)
@@ -49,6 +38,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     write_predictions(folder / PREDICTIONS, part, predicted, names)
     reports.draw_confusion(matrix, names, folder / reports.CONFUSION)
     print(f"wrote {folder / reports.CONFUSION} and {PREDICTIONS}")
+
+
+def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
+    """Reads `--part` of `--data`, or of the data of the run."""
+    data = read_for(loaded.config, options, options.data, loaded.shape)
+    return loaded.part(data, options)
 
 
 def write_predictions(

@@ -2,47 +2,23 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from applications.common import command, runs
 from applications.common.images import read_files
-from applications.facial_expression import options as model_options
-
-NAME = "study.png"
+from applications.facial_expression import parsers
+from applications.facial_expression.evaluate import read_part
+from applications.facial_expression.model import load_model
+from applications.facial_expression.study import draw, study
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and draws."""
-    parser = model_options.parser(
-        "Draws, for each stage, the maps that FeatureAct reads, what it adds "
-        "to them, the sum, and the sum over the face. Two models, one trained "
-        "with --attention-activation sigmoid, are drawn side by side.",
-        several=True,
-    )
-    command.add_source(parser)
-    parser.add_argument(
-        "--image",
-        type=Path,
-        help="image file instead of an image of the data",
-    )
-    parser.add_argument(
-        "--index", type=int, default=0, help="which image of the data"
-    )
-    parser.add_argument(
-        "--stages", nargs="+", help="names of stages, as stage1 (default: all)"
-    )
-    command.add_output(parser, "the drawing, .png, .svg or .pdf", NAME)
-    return command.run(parser, _explain, argv)
+    return command.run(parsers.explain(), _explain, argv)
 
 
 def _explain(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.facial_expression.model import load_model
-    from applications.facial_expression.source import read_part
-    from applications.facial_expression.study import draw, study
-
     networks = [load_model(each, options.class_names) for each in options.model]
     shapes = {loaded.shape for loaded in networks}
     if len(shapes) > 1:
@@ -66,7 +42,8 @@ def _explain(options: argparse.Namespace) -> None:
         name = title(loaded.config.attention_activation)
         name = f"{loaded.path}: {name}" if name in studies else name
         studies[name] = study(loaded, image, options.stages)
-    output = options.output or runs.folder_of(options.model[0]) / NAME
+    folder = runs.folder_of(options.model[0])
+    output = options.output or folder / parsers.DRAWING
     draw(
         image,
         studies,

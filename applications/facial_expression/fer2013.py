@@ -10,6 +10,7 @@ import numpy as np
 from applications.common.images import Shape, fit_array
 from applications.common.parts import Data, Part
 from applications.common.problems import Problems
+from keras_attn.applications.fernet import CLASS_NAMES
 
 COLUMNS = ("emotion", "pixels", "Usage")
 USAGES = {
@@ -34,7 +35,7 @@ def read_fer2013(path: Path, shape: Shape, problems: Problems) -> Data:
         # Excel puts a mark before the first line: utf-8-sig.
         with path.open(newline="", encoding="utf-8-sig") as file:
             for place, row in _rows(path, file):
-                names = names or _class_names()
+                names = names or list(CLASS_NAMES)
                 try:
                     part, label, pixels = _parse(row, names)
                 except ValueError as problem:
@@ -47,13 +48,6 @@ def read_fer2013(path: Path, shape: Shape, problems: Problems) -> Data:
     if "train" not in rows:
         raise ValueError(f"{path}: has no good row with the Usage Training")
     return Data(names, **{name: _part(part) for name, part in rows.items()})
-
-
-def _class_names() -> list[str]:
-    # Late, because it imports Keras: a bad header is told without waiting.
-    from keras_attn.applications.fernet import CLASS_NAMES
-
-    return list(CLASS_NAMES)
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[str, list[str]]]:

@@ -1,12 +1,13 @@
 """Builds, saves facts about, and loads networks of this task."""
 
-import dataclasses
 from pathlib import Path
 
 import keras
 
 from applications.common import runs, saved
-from applications.common.schedules import cosine
+from applications.common.batches import input_shape
+from applications.common.saved import Loaded
+from applications.common.schedules import learning_rate
 from applications.facial_expression.config import Config
 
 # Registers the layers that a saved model needs.
@@ -21,10 +22,7 @@ def build_model(config: Config, classes: int, steps: int) -> keras.Model:
         classes: Number of classes.
         steps: Batches of an epoch, by which the schedule is stretched.
     """
-    shape = config.shape
-    if keras.config.image_data_format() == "channels_first":
-        shape = (shape[2], *shape[:2])
-    image = keras.Input(shape, name="image")
+    image = keras.Input(input_shape(*config.shape), name="image")
     x = augmented(image, config.seed) if config.augment else image
     activation = config.attention_activation
     model = FERNet(
@@ -66,44 +64,6 @@ def augmented(image: keras.KerasTensor, seed: int) -> keras.KerasTensor:
     return image
 
 
-def learning_rate(
-    config: Config, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate, or its schedule over the steps."""
-    rate = config.learning_rate
-    if config.schedule == "cosine":
-        return cosine(rate, config.epochs, steps, config.warmup_epochs)
-    if config.warmup_epochs:
-        warmup = config.warmup_epochs * steps
-        return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, rate)
-    return rate
-
-
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """A saved network, and what is known about it."""
-
-    model: keras.Model
-    class_names: list[str]
-    config: Config
-    path: Path
-
-    @property
-    def data_format(self) -> str:
-        """Where the channels are; of images, the channels are few."""
-        shape = self.model.input_shape
-        first = shape[1] in (1, 3) and shape[3] not in (1, 3)
-        return "channels_first" if first else "channels_last"
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the images that it reads."""
-        shape = self.model.input_shape[1:]
-        if self.data_format == "channels_first":
-            return (*shape[1:], shape[0])
-        return shape
-
-
 def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
     """Loads a `.keras` file, or the model of a run's folder.
 
@@ -116,8 +76,7 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
     saved.image_shape(path, model)
     config = Config()
     if (path.parent / runs.FACTS).exists():
-        facts = runs.read(path.parent)
-        config = Config.from_dict(facts["settings"], path.parent / runs.FACTS)
+        facts, config = saved.facts_of(path, Config)
         class_names = class_names or facts["class_names"]
     if not class_names:
         raise ValueError(

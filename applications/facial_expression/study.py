@@ -9,7 +9,7 @@ import numpy as np
 
 from applications.common import files
 from applications.common.extras import optional
-from applications.facial_expression.model import Loaded
+from applications.common.saved import Loaded
 from keras_attn.applications import fernet
 from keras_attn.layers import FeatureAct
 

@@ -3,39 +3,80 @@
 import argparse
 from collections.abc import Sequence
 
-from applications.common import command, locks, results
-from applications.facial_expression.config import DEFAULT_RUN, Config
-from applications.facial_expression.data import read_data
+import keras
+
+from applications.common import command, locks, results, resume
+from applications.common.batches import Batches
+from applications.common.parts import Data, balanced_weights
+from applications.common.training import (
+    MONITOR,
+    Prepared,
+    Run,
+    train_classifier,
+)
+from applications.facial_expression import parsers
+from applications.facial_expression.config import Config
+from applications.facial_expression.data import read_for
+from applications.facial_expression.model import build_model
+from keras_attn.applications import fernet
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and trains."""
-    parser = command.training_parser(
-        "Trains FERNet on faces.", Config, DEFAULT_RUN
-    )
-    return command.run(parser, _train, argv)
+    return command.run(parsers.train(), _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
-    data = read_data(
-        config.data,
-        config.shape,
-        config.seed,
-        config.hold_out,
-        options.skip_bad,
-        options.workers,
-    )
-    # Late, because Keras reads the backend when it is imported.
-    from applications.common.training import Run
-    from applications.facial_expression.training import train_model
-
+    data = read_for(config, options)
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     kind = "grey" if config.channels == 1 else "colour"
     print(f"read as {kind} images of {config.size} x {config.size} pixels")
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
+
+
+def train_model(config: Config, data: Data, run: Run) -> results.Result:
+    """Trains, and leaves the model, the log and the state in the folder."""
+    stopping = None
+    if config.early_stopping:
+        if not data.validates:
+            raise ValueError(
+                "--early-stopping needs validation images, and the data have "
+                "none: --hold-out takes a share of the training images"
+            )
+        stopping = keras.callbacks.EarlyStopping(
+            MONITOR, mode="max", patience=config.early_stopping
+        )
+
+    def prepare(_: resume.ResumableTraining) -> Prepared:
+        batches, validation = _batches(config, data, run.workers)
+        classes = len(data.class_names)
+        model = build_model(config, classes, len(batches))
+        resume.build_all(model)
+        weights = None
+        if config.class_weights:
+            weights = balanced_weights(data.train.labels, classes)
+        return Prepared(model, batches, validation, class_weight=weights)
+
+    return train_classifier(config, data, run, prepare, early_stopping=stopping)
+
+
+def _batches(
+    config: Config, data: Data, workers: int
+) -> tuple[Batches, Batches | None]:
+    """Returns what to train on, shuffled, and what to validate on."""
+    common = {
+        "preprocess": fernet.preprocess_input,
+        "data_format": keras.config.image_data_format(),
+        "workers": workers,
+    }
+    images = data.train.with_mirrored() if config.mirror else data.train
+    training = Batches(images, config.batch_size, seed=config.seed, **common)
+    if not data.validates:
+        return training, None
+    return training, Batches(data.validation, config.batch_size, **common)
 
 
 if __name__ == "__main__":

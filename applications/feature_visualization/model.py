@@ -1,12 +1,12 @@
 """Builds and loads networks of this task."""
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 import keras
 
-from applications.common import runs, saved
+from applications.common import saved
+from applications.common.batches import input_shape
+from applications.common.saved import Loaded
 from applications.common.schedules import cosine
 from applications.feature_visualization.config import Config
 from keras_attn.applications import ZFNet, zfnet
@@ -25,9 +25,7 @@ def build_model(config: Config, classes: int, steps: int) -> keras.Model:
         classes: Number of classes.
         steps: Batches of an epoch, by which the schedule is stretched.
     """
-    shape = (config.seen, config.seen, config.channels)
-    if keras.config.image_data_format() == "channels_first":
-        shape = (shape[2], *shape[:2])
+    shape = input_shape(config.seen, config.seen, config.channels)
     image = keras.Input(shape, name="image")
     limit = config.constraint
     model = ZFNet(
@@ -79,50 +77,22 @@ def learning_rate(
     return config.learning_rate
 
 
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """A trained network, and what is known about it.
-
-    Attributes:
-        model: Reads images in [0, 255] of the size of a crop, takes their
-            mean image away in its first layer, `mean_image`, and returns
-            probabilities.
-        class_names: Of its outputs.
-        facts: What the run was started with; settings are in `settings`.
-    """
-
-    model: keras.Model
-    class_names: list[str]
-    facts: dict[str, Any]
-
-    @property
-    def config(self) -> Config:
-        """The settings of the run."""
-        return Config(**self.facts["settings"])
-
-    @property
-    def data_format(self) -> str:
-        """Where the channels are."""
-        return self.model.get_layer(MEAN).data_format
-
-
 def load_model(folder: Path) -> Loaded:
-    """Loads the model of a run's folder, or a `.keras` file in such a one."""
+    """Loads the model of a run's folder, or a `.keras` file in such a one.
+
+    It reads images in [0, 255] of the size of a crop, takes their mean image
+    away in its first layer, `mean_image`, and returns probabilities.
+    """
     path = saved.model_file(folder)
-    if not (path.parent / runs.FACTS).exists():
-        raise ValueError(f"{path}: no {runs.FACTS} lies beside it")
-    facts = runs.read(path.parent)
-    Config.from_dict(facts["settings"], path.parent / runs.FACTS)
+    facts, config = saved.facts_of(path, Config)
     model = saved.load_model(path)
     shape = saved.image_shape(path, model)
-    loaded = Loaded(model, facts["class_names"], facts)
     if MEAN not in [layer.name for layer in model.layers]:
         raise ValueError(f"{path}: the model has no layer {MEAN}")
-    seen = loaded.config.seen
-    if set(shape[1:]) - {loaded.config.channels, seen}:
+    if set(shape[1:]) - {config.channels, config.seen}:
         raise ValueError(
             f"{path}: the model reads {shape[1:]}; its run has images of "
-            f"{seen} pixels a side and {loaded.config.channels} channels"
+            f"{config.seen} pixels a side and {config.channels} channels"
         )
-    saved.check_classes(path, model, loaded.class_names)
-    return loaded
+    saved.check_classes(path, model, facts["class_names"])
+    return Loaded(model, facts["class_names"], config, folder)

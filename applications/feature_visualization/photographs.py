@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from applications.common.extras import optional
-from applications.common.images import read_picture
+from applications.common.images import read_pictures
 from applications.common.problems import Problems
 
 # All of them free, and in the package itself: none is downloaded.
@@ -41,14 +41,10 @@ def read_photographs(
         that they are of.
     """
     images, names = [], []
-    for path in paths:
-        try:
-            images.append(square(read_picture(path), size))
-        except ValueError as problem:
-            problems.add(str(problem))
-            continue
+    for path, image in read_pictures(paths, problems):
+        images.append(square(image, size))
         names.append(path.stem)
-    return np.array(images, "uint8").reshape((-1, size, size, 3)), names
+    return np.array(images, "uint8"), names
 
 
 def square(image: np.ndarray, size: int) -> np.ndarray:

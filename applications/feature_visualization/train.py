@@ -3,46 +3,74 @@
 import argparse
 from collections.abc import Sequence
 
-from applications.common import chosen, command, locks, results
-from applications.common.datasets import read_data
+import keras
+
+from applications.common import chosen, command, locks, results, resume
+from applications.common.crops import Crops
+from applications.common.parts import Data, Part
+from applications.common.training import Prepared, Run, train_classifier
+from applications.feature_visualization import parsers
 from applications.feature_visualization.config import (
-    DEFAULT_RUN,
     LARGEST,
     Config,
 )
+from applications.feature_visualization.model import MEAN, build_model
+from applications.feature_visualization.plateau import Plateau
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and trains."""
-    parser = command.training_parser(
-        "Trains a narrow ZF-Net on Fashion-MNIST, or on a folder of images.",
-        Config,
-        DEFAULT_RUN,
-    )
-    return command.run(parser, _train, argv)
+    return command.run(parsers.train(), _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
     locks.check_free(options.output)
-    found = chosen.shape(options, LARGEST)
-    config = Config.from_options(options, **found)
-    data = read_data(
-        config.data,
-        config.shape,
-        config.seed,
-        config.validation,
-        options.skip_bad,
-        options.workers,
-    )
-    config = chosen.with_batch_size(config, data, options)
-    # Late, because Keras reads the backend when it is imported.
-    from applications.common.training import Run
-    from applications.feature_visualization.training import train_model
-
+    config, data = chosen.settings_and_data(Config, options, LARGEST)
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     chosen.report(config, options)
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
+
+
+def train_model(config: Config, data: Data, run: Run) -> results.Result:
+    """Trains, and leaves the model, the log and the state in the folder."""
+
+    def prepare(training: resume.ResumableTraining) -> Prepared:
+        batches = _batches(config, data.train, config.seed, run.workers)
+        validation = None
+        if data.validates:
+            validation = _batches(config, data.validation, None, run.workers)
+        model = build_model(config, len(data.class_names), len(batches))
+        resume.build_all(model)
+        callbacks = []
+        if config.schedule == "plateau":
+            loss = "val_loss" if data.validates else "loss"
+            callbacks.append(
+                Plateau(training, loss, config.learning_rate, config.patience)
+            )
+
+        def begin() -> None:
+            # Of the centres, whatever the crops that chance would choose.
+            centres = _batches(config, data.train, None, workers=1)
+            model.get_layer(MEAN).adapt(centres)
+
+        return Prepared(model, batches, validation, callbacks, begin=begin)
+
+    return train_classifier(config, data, run, prepare)
+
+
+def _batches(
+    config: Config, part: Part, seed: int | None, workers: int
+) -> Crops:
+    """Returns random crops of a part, or without a seed, its centres."""
+    return Crops(
+        part,
+        config.batch_size,
+        config.crop,
+        seed,
+        keras.config.image_data_format(),
+        workers,
+    )
 
 
 if __name__ == "__main__":

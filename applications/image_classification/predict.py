@@ -5,27 +5,17 @@ from collections.abc import Sequence
 
 from applications.common import command
 from applications.common.images import image_files, read_files
-from applications.image_classification import options as own_options
+from applications.image_classification import parsers
+from applications.image_classification.loading import load_classifier
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and predicts."""
-    parser = own_options.model_parser(
-        "Prints the most probable classes of each image, for any saved "
-        "classifier: file, class and probability, separated by tabs."
-    )
-    own_options.add_images(parser)
-    parser.add_argument(
-        "--top", type=int, default=1, help="classes to print for each file"
-    )
-    return command.run(parser, _predict, own_options.joined(argv))
+    return command.run(parsers.predict(), _predict, argv)
 
 
 def _predict(options: argparse.Namespace) -> None:
-    # Late, because Keras reads the backend when it is imported.
-    from applications.image_classification.loading import load_classifier
-
-    own_options.check_positive(options, "top", "batch_size")
+    parsers.check_positive(options, "top", "batch_size")
     paths = image_files(options.images)
     classifier = load_classifier(
         options.model, options.size, options.input_range

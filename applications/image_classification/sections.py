@@ -7,7 +7,7 @@ import numpy as np
 from applications.common.extras import optional
 from applications.common.images import fit_array, read_image
 from applications.image_classification import packaged
-from applications.image_classification.explaining import (
+from applications.image_classification.explain import (
     Explained,
     explain_images,
 )

@@ -1,22 +1,18 @@
 """Reads the images that a trained network is shown."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from applications.common import runs
-from applications.common.classes import check_classes
-from applications.common.datasets import read_data
-from applications.common.parts import Part, part_of
+from applications.common.datasets import read_for
+from applications.common.parts import Part, check_same_classes, part_of
 from applications.image_classification.config import Config
-
-if TYPE_CHECKING:
-    from applications.image_classification.loading import Classifier
+from applications.image_classification.loading import Classifier
 
 
 def read_part(
-    classifier: "Classifier", options: argparse.Namespace
+    classifier: Classifier, options: argparse.Namespace
 ) -> tuple[Part, list[str]]:
     """Reads `--part` of `--data`, or of the data of the run.
 
@@ -33,20 +29,13 @@ def read_part(
             "whose data could be read: give --data"
         )
     config = config or Config()
-    data = read_data(
-        options.data or config.data,
-        classifier.shape,
-        config.seed,
-        config.validation and options.data is None,
-        options.skip_bad,
-        options.workers,
-    )
+    data = read_for(config, options, options.data, classifier.shape)
     is_same = options.data is None and classifier.shape == config.shape
     if is_same:
         runs.check_data(classifier.path.parent, data.digest())
     known = options.class_names or facts.get("class_names")
     if known is not None:
-        check_classes(
+        check_same_classes(
             classifier.path,
             classifier.class_names(known, len(data.class_names)),
             data.class_names,

@@ -15,16 +15,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from applications.common import chosen, command, files, locks, runs
+from applications.common.datasets import read_for
 from applications.common.machine import processor
 from applications.common.parts import Data, part_of
-from applications.image_classification import options as own_options
+from applications.common.training import Run
+from applications.image_classification import parsers
 from applications.image_classification.config import (
     ATTENTIONS,
     RESNETS,
     Config,
 )
-from applications.image_classification.train import config_of, read
+from applications.image_classification.evaluate import confusion
+from applications.image_classification.loading import load_classifier
+from applications.image_classification.train import largest_of, train_model
 
 RESULT = "result.json"
 TABLE = "results.jsonl"
@@ -32,25 +38,7 @@ TABLE = "results.jsonl"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and runs the study."""
-    parser = command.parser(
-        "Trains a ResNet with each block of attention and several seeds, one "
-        "recipe for all, and writes one line of JSON for each run: accuracy "
-        "on the test images, parameters, seconds. Ends with a table of the "
-        "blocks. Started again it goes on where it was."
-    )
-    parser.add_argument(
-        "--attentions",
-        nargs="+",
-        help="names of the blocks: none, " + ", ".join(ATTENTIONS) + " "
-        "(default: all)",
-    )
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each block"
-    )
-    Config.add_options(parser, without=("attention", "seed"))
-    command.add_data_options(parser)
-    command.add_run_options(parser, "runs/image_classification/study")
-    return command.run(parser, _study, own_options.joined(argv))
+    return command.run(parsers.study(), _study, argv)
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -67,12 +55,13 @@ def _study(options: argparse.Namespace) -> None:
             f"attention; it is {options.network}"
         )
     locks.check_free(options.output)
+    found = chosen.shape(options, largest_of(options))
     configs = [
-        config_of(options, attention=name, seed=seed)
+        Config.from_options(options, **found, attention=name, seed=seed)
         for name in dict.fromkeys(names)
         for seed in dict.fromkeys(options.seeds)
     ]
-    data = read(configs[0], options)
+    data = read_for(configs[0], options)
     configs = [chosen.with_batch_size(x, data, options) for x in configs]
     chosen.report(configs[0], options)
     lines = []
@@ -94,7 +83,7 @@ def _results(
     for config in configs:
         if config.data is not None and config.seed != seed:
             # The seed divides a folder.
-            data, seed = read(config, options), config.seed
+            data, seed = read_for(config, options), config.seed
         folder = options.output / f"{config.attention}_{config.seed}"
         if options.restart:
             (folder / RESULT).unlink(missing_ok=True)
@@ -105,14 +94,6 @@ def _result(
     config: Config, data: Data, folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Trains and tests one network, or reads what was found before."""
-    # Late, because Keras reads the backend when it is imported.
-    import keras
-
-    from applications.common.training import Run
-    from applications.image_classification.evaluate import confusion
-    from applications.image_classification.loading import load_classifier
-    from applications.image_classification.training import train_model
-
     run = dataclasses.replace(Run.from_options(options), folder=folder)
     began, before = time.perf_counter(), folder.exists()
     result = train_model(config, data, run)

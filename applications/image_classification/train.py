@@ -2,73 +2,169 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-from applications.common import chosen, command, locks, results
-from applications.common.datasets import read_data
-from applications.common.parts import Data
-from applications.image_classification import options as own_options
+import keras
+import numpy as np
+
+from applications.common import (
+    arrays,
+    chosen,
+    command,
+    files,
+    locks,
+    results,
+    resume,
+    runs,
+    saved,
+)
+from applications.common.parts import Data, Part
+from applications.common.schedules import learning_rate
+from applications.common.training import (
+    Prepared,
+    Run,
+    facts_of,
+    train_classifier,
+)
+from applications.image_classification import networks, parsers
+from applications.image_classification.batches import Features, Images, one_hot
 from applications.image_classification.config import (
-    DEFAULT_RUN,
     LARGEST,
     LARGEST_CIFAR,
     Config,
 )
 
+# Of images that a frozen network sees at once.
+BATCH = 64
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and trains."""
-    parser = command.training_parser(
-        "Trains a ResNet, with any block of attention, or a ViT on "
-        "Fashion-MNIST or on a folder of images.",
-        Config,
-        DEFAULT_RUN,
-    )
-    return command.run(parser, _train, own_options.joined(argv))
+    return command.run(parsers.train(), _train, argv)
 
 
 def _train(options: argparse.Namespace) -> None:
     locks.check_free(options.output)
-    config, data = prepared(options)
-    # Late, because Keras reads the backend when it is imported.
-    from applications.common.training import Run
-    from applications.image_classification.training import train_model
-
+    config, data = chosen.settings_and_data(
+        Config, options, largest_of(options)
+    )
     print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
     chosen.report(config, options)
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
 
 
-def prepared(options: argparse.Namespace) -> tuple[Config, Data]:
-    """Reads the data, by which settings are chosen that no option gives."""
-    config = config_of(options)
-    data = read(config, options)
-    return chosen.with_batch_size(config, data, options), data
+def largest_of(options: argparse.Namespace) -> int:
+    """Returns the most pixels a side that the data may choose."""
+    return LARGEST_CIFAR if options.network == "ResNetCIFAR" else LARGEST
 
 
-def config_of(options: argparse.Namespace, **others: Any) -> Config:
-    """Returns the settings, with what the images' headers decide.
+def train_model(config: Config, data: Data, run: Run) -> results.Result:
+    """Trains, and leaves the model, the log and the state in the folder."""
+    classes = len(data.class_names)
+    if run.begins:
+        # For what is wrong with it, before an older run is removed.
+        networks.build_network(config, classes)
+    facts = {"weights_digest": saved.digest(config.weights)}
+
+    # Of all that decides what a frozen network sees, so that no features of
+    # other data are read, whatever lies in the folder.
+    started = {"settings": config.to_dict(), **facts_of(data), **facts}
+    digest = runs.digest({**started, "backend": keras.backend.backend()})
+
+    def prepare(_: resume.ResumableTraining) -> Prepared:
+        network = networks.build_network(config, classes)
+        if config.frozen:
+            trained = networks.head_of(network)
+            backbone = networks.backbone_of(network)
+        else:
+            trained, backbone = network, None
+
+        def batches(name: str) -> Images | Features:
+            part, is_training = getattr(data, name), name == "train"
+            file = runs.FEATURES.replace("*", f"{name}-{digest}")
+            if backbone is None:
+                return Images(part, config, classes, is_training, run.workers)
+            return Features(
+                features_of(backbone, part, run.folder / file),
+                one_hot(part.labels, classes),
+                config.batch_size,
+                config.seed if is_training else None,
+            )
+
+        shown = batches("train")
+        compile_model(trained, config, len(shown))
+        return Prepared(
+            trained,
+            shown,
+            batches("validation") if data.validates else None,
+            kept=network,
+        )
+
+    return train_classifier(config, data, run, prepare, facts)
+
+
+def compile_model(model: keras.Model, config: Config, steps: int) -> None:
+    """Compiles, and builds what a state is loaded into."""
+    rate = learning_rate(config, steps)
+    if config.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(
+            rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=config.weight_decay or None,
+        )
+    else:
+        optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=config.weight_decay
+        )
+    if config.weight_decay:
+        kept = [x for x in model.trainable_variables if len(x.shape) < 2]
+        optimizer.exclude_from_weight_decay(var_list=kept)
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(
+            label_smoothing=config.label_smoothing
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+    )
+    classes = model.output_shape[-1]
+    labels = np.full((2, classes), 1 / classes, "float32")
+    resume.build_all(model, labels, keras.ops.convert_to_tensor(labels))
+
+
+def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
+    """Returns what a network sees of each image, computed once and kept.
 
     Args:
-        options: Those parsed.
-        others: Settings that come before options.
+        backbone: Model from pixels of 0 to 255 to vectors.
+        part: The images.
+        path: File for the features, of a run's folder. One that is damaged
+            is reported, and written anew.
+
+    Raises:
+        ValueError: If the network makes numbers that are not finite.
     """
-    is_cifar = options.network == "ResNetCIFAR"
-    found = chosen.shape(options, LARGEST_CIFAR if is_cifar else LARGEST)
-    return Config.from_options(options, **{**found, **others})
-
-
-def read(config: Config, options: argparse.Namespace) -> Data:
-    """Reads the data of a run."""
-    return read_data(
-        config.data,
-        config.shape,
-        config.seed,
-        config.validation,
-        options.skip_bad,
-        options.workers,
-    )
+    shape = (len(part), *backbone.output_shape[1:])
+    known = arrays.read(path, shape, "float32")
+    if known is not None:
+        return known
+    first = keras.config.image_data_format() == "channels_first"
+    found = []
+    for start in range(0, len(part), BATCH):
+        images = part.images[start : start + BATCH].astype("float32")
+        images = np.moveaxis(images, -1, 1) if first else images
+        seen = backbone.predict_on_batch(images)
+        found.append(np.asarray(seen, "float32"))
+    features = np.concatenate(found)
+    if not np.isfinite(features).all():
+        raise ValueError(
+            "the frozen network makes NaN or infinity of these images: check "
+            "--weights and --input-range"
+        )
+    with files.replacing(path) as partial:
+        np.save(partial, features)
+    return features
 
 
 if __name__ == "__main__":

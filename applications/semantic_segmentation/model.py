@@ -1,7 +1,6 @@
 """Builds, cuts and loads networks of this task."""
 
 import dataclasses
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from applications.common import runs, saved
+from applications.common.batches import input_shape
 from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.vgg16 import HED_SHA256, load_vgg16
 from keras_attn.applications import DeepLabASC, DeepLabLargeFOV
@@ -21,11 +21,8 @@ STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
 def build_model(config: Config, classes: int) -> keras.Model:
     """Builds the network, for images of any size; it ends in logits."""
-    shape = (None, None, 3)
-    if keras.config.image_data_format() == "channels_first":
-        shape = (3, None, None)
     common = {
-        "input_shape": shape,
+        "input_shape": input_shape(None, None, 3),
         "classes": classes,
         "classifier_activation": None,
         "filters": config.filters,
@@ -83,15 +80,9 @@ def _load_keras_weights(model: keras.Model, source: str) -> None:
 
 def digest_of(source: str) -> str:
     """Returns a short text that changes with the weights to start from."""
-    if source in ("none", "hed"):
-        return {"none": "none", "hed": HED_SHA256[:16]}[source]
-    path = Path(source)
-    if not path.is_file():
-        raise ValueError(
-            f"--weights must be hed, none or a file; there is no {path}"
-        )
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    if source == "hed":
+        return HED_SHA256[:16]
+    return saved.digest(source, "hed, none or a file")
 
 
 def cut(model: keras.Model, config: Config) -> tuple[keras.Model, keras.Model]:
@@ -132,33 +123,18 @@ def main_output(outputs: dict | keras.KerasTensor) -> keras.KerasTensor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loaded:
-    """A saved network, and what is known about it."""
+class Loaded(saved.Loaded):
+    """A saved network with the colours of its classes."""
 
-    model: keras.Model
-    class_names: list[str]
     palette: np.ndarray
-    config: Config
-    path: Path
-
-    @property
-    def data_format(self) -> str:
-        """Where the channels are."""
-        first = self.model.input_shape[1] == 3
-        return "channels_first" if first else "channels_last"
 
 
 def load_model(path: Path) -> Loaded:
     """Loads the model of a run's folder, or the file in it."""
     path = saved.model_file(path)
-    if not (path.parent / runs.FACTS).exists():
-        raise ValueError(
-            f"{path}: no {runs.FACTS} lies beside it, which tells the classes"
-        )
-    facts = runs.read(path.parent)
-    file = path.parent / runs.FACTS
-    config = Config.from_dict(facts["settings"], file)
+    facts, config = saved.facts_of(path, Config, ", which tells the classes")
     names = facts["class_names"]
+    file = path.parent / runs.FACTS
     palette = _palette(facts.get("palette"), len(names), file)
     model = saved.load_model(path)
     saved.image_shape(path, model)
@@ -170,7 +146,7 @@ def load_model(path: Path) -> Loaded:
             f"{path}: the model has outputs {shape}, and its run "
             f"has the {len(names)} classes {names}"
         )
-    return Loaded(found, names, palette, config, path)
+    return Loaded(found, names, config, path, palette)
 
 
 def _palette(colours: Any, classes: int, path: Path) -> np.ndarray:

@@ -1,14 +1,16 @@
 """Pictures and their masks: whether the two of a pair fit each other."""
 
 import functools
-import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from applications.common.extras import optional
-from applications.common.images import fit_turned, read_image, read_with
+from applications.common.images import (
+    fit_turned,
+    read_all,
+    read_image,
+    read_with,
+)
 from applications.common.problems import Problems
 from applications.semantic_segmentation.mask_classes import listed, values_of
 from applications.semantic_segmentation.palette import (
@@ -43,26 +45,8 @@ def check_all(
     workers: int,
 ) -> list[Checked]:
     """Reads all pairs once, and keeps the good ones."""
-    image_module = optional("PIL.Image", "images")
-
-    def attempt(pair: Pair) -> Checked | ValueError:
-        try:
-            return _check(pair, names)
-        except ValueError as problem:
-            return problem
-
-    good = []
-    with (
-        warnings.catch_warnings(),
-        ThreadPoolExecutor(max(1, workers)) as pool,
-    ):
-        # An image that claims billions of pixels is an attack, or broken.
-        warnings.simplefilter("error", image_module.DecompressionBombWarning)
-        for result in pool.map(attempt, pairs):
-            if isinstance(result, ValueError):
-                problems.add(str(result))
-            else:
-                good.append(result)
+    found = read_all(pairs, lambda pair: _check(pair, names), problems, workers)
+    good = [each for _, each in found]
     if not good:
         raise ValueError(
             f"{place}: has no picture with a mask, of which both are good"

@@ -9,7 +9,7 @@ from applications.common import files
 from applications.common.extras import optional
 from applications.common.images import read_with
 from applications.common.pixels import Unsuitable, check_frames, orientation
-from applications.semantic_segmentation.scenes import IGNORE
+from applications.semantic_segmentation.scenes import IGNORE, check_sizes
 
 # Of Pillow: with a palette, grey, black and white. Others have no indices.
 MODES = ("P", "L", "1")
@@ -104,11 +104,7 @@ def overlay(
     `(1 - alpha) * picture + alpha * colour`, and the picture itself where
     the mask is `IGNORE`.
     """
-    if image.shape[:2] != mask.shape:
-        raise ValueError(
-            "picture and mask must have one size. Received: "
-            f"image.shape={image.shape}, mask.shape={mask.shape}"
-        )
+    check_sizes(image, mask)
     known = mask != IGNORE
     largest = int(mask[known].max(initial=0))
     if largest >= len(palette):

@@ -1,62 +1,46 @@
 """Labels pixels: `python -m applications.semantic_segmentation.predict`."""
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from applications.common import command, files, runs
 from applications.common.extras import optional
-from applications.common.images import read_picture
+from applications.common.images import read_pictures
 from applications.common.problems import Problems
-from applications.semantic_segmentation.config import DEFAULT_RUN
-from applications.semantic_segmentation.options import (
-    add_test_scales,
-    check_test_scales,
-)
+from applications.common.reports import confusion_matrix
+from applications.semantic_segmentation import parsers
+from applications.semantic_segmentation.augment import FILL
+from applications.semantic_segmentation.model import Loaded, load_model
+from applications.semantic_segmentation.palette import overlay, write_index_png
+from applications.semantic_segmentation.scenes import IGNORE, Scene
+from applications.semantic_segmentation.tiles import starts
+from applications.semantic_segmentation.views import preprocess
+from keras_attn.ops.interpolation import bilinear_matrix
 
-NAME = "predictions"
+BATCH = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and predicts."""
-    parser = command.model_parser(
-        "Writes two files for each picture: the classes of its pixels, as an "
-        "index PNG with a palette, and the picture with their colours on it.",
-        DEFAULT_RUN,
-    )
-    parser.add_argument("images", type=Path, nargs="+", help="image files")
-    command.add_output(parser, "folder for the files", NAME)
-    add_test_scales(parser)
-    return command.run(parser, _predict, argv)
+    return command.run(parsers.predict(), _predict, argv)
 
 
 def _predict(options: argparse.Namespace) -> None:
-    check_test_scales(options)
+    parsers.check_test_scales(options)
     stems = [path.stem for path in options.images]
     if len(set(stems)) < len(stems):
         raise ValueError(
             "two of the images have one name, and would become one file: "
             f"{sorted(stems)}"
         )
-    # Late, because Keras reads the backend when it is imported.
-    from applications.semantic_segmentation.model import load_model
-    from applications.semantic_segmentation.palette import (
-        overlay,
-        write_index_png,
-    )
-    from applications.semantic_segmentation.predicting import predict_mask
-
     loaded = load_model(options.model)
-    output = options.output or runs.folder_of(options.model) / NAME
+    output = (
+        options.output or runs.folder_of(options.model) / parsers.PREDICTIONS
+    )
     problems = Problems(options.skip_bad)
-    for path in options.images:
-        try:
-            image = read_picture(path)
-        except ValueError as problem:
-            problems.add(str(problem))
-            continue
+    for path, image in read_pictures(options.images, problems):
         mask = predict_mask(
             loaded, image, None, options.test_scales, options.flip
         )
@@ -67,9 +51,6 @@ def _predict(options: argparse.Namespace) -> None:
         with files.replacing(shown) as partial:
             optional("PIL.Image", "images").fromarray(drawn).save(partial)
         print(f"{path}\t{target}\t{_shares(mask, loaded.class_names)}")
-    problems.report()
-    if len(problems.messages) == len(options.images):
-        raise ValueError("none of the files is an image")
 
 
 def _shares(mask: np.ndarray, names: Sequence[str]) -> str:
@@ -80,6 +61,122 @@ def _shares(mask: np.ndarray, names: Sequence[str]) -> str:
         for index in np.argsort(-counts)
         if counts[index]
     )
+
+
+def predict_mask(
+    loaded: Loaded,
+    image: np.ndarray,
+    size: tuple[int, int] | None = None,
+    test_scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> np.ndarray:
+    """Returns the class of each pixel, uint8 `(height, width)`.
+
+    Args:
+        loaded: The network.
+        image: uint8 `(height, width, 3)`.
+        size: Height and width of the result; `None` for those of the image.
+        test_scales: Factors at which the image is shown to the network, whose
+            scores are averaged.
+        flip: Whether to average with the scores of the mirror image too.
+    """
+    scores = predict_scores(loaded, image, test_scales, flip)
+    return _resize(scores, size or image.shape[:2]).argmax(-1).astype("uint8")
+
+
+def predict_scores(
+    loaded: Loaded,
+    image: np.ndarray,
+    test_scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> np.ndarray:
+    """Returns logits `(height, width, classes)` at the size of the image."""
+    image_module = optional("PIL.Image", "images")
+    height, width = image.shape[:2]
+    total = np.float32(0)
+    for scale in test_scales:
+        side = tuple(max(1, round(n * scale)) for n in (width, height))
+        scaled = image_module.fromarray(image).resize(
+            side, image_module.Resampling.BILINEAR
+        )
+        scaled = np.asarray(scaled)
+        found = _scores(loaded, scaled)
+        if flip:
+            found = found + _scores(loaded, scaled[:, ::-1])[:, ::-1]
+        total = total + _resize(found, (height, width))
+    return total / (len(test_scales) * (2 if flip else 1))
+
+
+def _scores(loaded: Loaded, image: np.ndarray) -> np.ndarray:
+    """Averages the logits of windows that overlap by a quarter.
+
+    Windows, since they all have one size: nothing is compiled for the next
+    picture, and memory does not grow with it.
+    """
+    tile = loaded.config.tile
+    height, width = image.shape[:2]
+    padded = np.empty((max(height, tile), max(width, tile), 3), "uint8")
+    padded[:] = FILL
+    padded[:height, :width] = image
+    classes = len(loaded.class_names)
+    total = np.zeros((*padded.shape[:2], classes), "float32")
+    count = np.zeros((*padded.shape[:2], 1), "float32")
+    rows, columns = (
+        starts(side, tile, overlap=tile // 4) for side in padded.shape[:2]
+    )
+    places = [(row, column) for row in rows for column in columns]
+    for some in _batches(places):
+        windows = [padded[r : r + tile, c : c + tile] for r, c in some]
+        # Always as many, so that nothing is compiled for the last ones.
+        images = np.resize(np.stack(windows), (BATCH, tile, tile, 3))
+        ready = preprocess(images, loaded.data_format)
+        found = np.asarray(loaded.model.predict_on_batch(ready), "float32")
+        if loaded.data_format == "channels_first":
+            found = np.moveaxis(found, 1, -1)
+        for (row, column), scores in zip(some, found, strict=False):
+            place = slice(row, row + tile), slice(column, column + tile)
+            total[place] += _resize(scores, (tile, tile), align_corners=True)
+            count[place] += 1
+    return (total / count)[:height, :width]
+
+
+def _batches(places: list) -> Iterator[list]:
+    for start in range(0, len(places), BATCH):
+        yield places[start : start + BATCH]
+
+
+def _resize(
+    scores: np.ndarray, size: tuple[int, int], align_corners: bool = False
+) -> np.ndarray:
+    """Resizes `(height, width, classes)` bilinearly."""
+    if scores.shape[:2] == tuple(size):
+        return scores
+    rows, columns = (
+        bilinear_matrix(source, target, align_corners)
+        for source, target in zip(scores.shape, size, strict=False)
+    )
+    return np.einsum("ah,hwc,bw->abc", rows, scores, columns, optimize=True)
+
+
+def confusion(
+    loaded: Loaded,
+    scenes: Sequence[Scene],
+    test_scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> np.ndarray:
+    """Counts the pixels of scenes: rows are the true classes."""
+    classes = len(loaded.class_names)
+    matrix = np.zeros((classes, classes), "int64")
+    for scene in scenes:
+        mask = scene.mask()
+        predicted = predict_mask(
+            loaded, scene.image(), mask.shape, test_scales, flip
+        )
+        counts = mask != IGNORE
+        matrix += confusion_matrix(
+            mask[counts].astype("int64"), predicted[counts], classes
+        )
+    return matrix
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 """The table and the pictures of the study, for the page of the model."""
 
 import dataclasses
-import datetime
 import importlib
-import os
-import platform
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from applications.common import files, reports
 from applications.common.extras import optional
-from applications.semantic_segmentation import climate
+from applications.common.machine import measured
+from applications.semantic_segmentation import climate, scale_maps
+from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.palette import overlay
 
 MARKS = "<!-- results -->", "<!-- end of results -->"
@@ -89,10 +89,6 @@ def write_page(page: Path, arms: list[Arm], run: Path) -> None:
 
 def draw(run: Path, folder: Path) -> dict[str, str]:
     """Draws truth and prediction, and the weights of the scales."""
-    # Late, because Keras reads the backend when it is imported.
-    from applications.semantic_segmentation import scale_maps
-    from applications.semantic_segmentation.model import load_model
-
     loaded = load_model(run)
     (scene,) = climate.blocks(loaded.config.factor)["test"]
     image = scene.image()
@@ -131,18 +127,6 @@ def draw(run: Path, folder: Path) -> dict[str, str]:
 
 def origin() -> str:
     """Returns when, where and with what this was measured."""
-    import keras
-
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.split(":")[1].strip()
-                break
     backend = keras.backend.backend()
     versions = f"{backend} {importlib.import_module(backend).__version__}"
-    return (
-        f"{datetime.date.today().isoformat()}, {name}, {os.cpu_count()} cores; "
-        f"Keras {keras.__version__}, {versions}."
-    )
+    return measured(f"Keras {keras.__version__}, {versions}.")

@@ -11,7 +11,7 @@ from applications.common import files
 from applications.common.extras import optional
 from applications.semantic_segmentation.model import Loaded
 from applications.semantic_segmentation.palette import overlay
-from applications.semantic_segmentation.predicting import predict_mask
+from applications.semantic_segmentation.predict import predict_mask
 from applications.semantic_segmentation.views import preprocess
 from keras_attn import explain
 

@@ -87,3 +87,12 @@ class Scenes:
             f"{name} {'none' if part is None else len(part)}"
             for name, part in self.parts().items()
         )
+
+
+def check_sizes(image: np.ndarray, mask: np.ndarray) -> None:
+    """Checks that a picture and a mask have one size."""
+    if image.shape[:2] != mask.shape:
+        raise ValueError(
+            "picture and mask must have one size. Received: "
+            f"image.shape={image.shape}, mask.shape={mask.shape}"
+        )

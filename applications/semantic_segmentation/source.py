@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 from applications.common import runs
-from applications.common.classes import check_classes
+from applications.common.parts import check_same_classes
 from applications.semantic_segmentation.climate import blocks
 from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.data import read_data
@@ -55,7 +55,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
     scenes = read_for(config, options.skip_bad, options.workers)
     if not options.data:
         runs.check_data(loaded.path.parent, scenes.digest())
-    check_classes(loaded.path, loaded.class_names, scenes.class_names)
+    check_same_classes(loaded.path, loaded.class_names, scenes.class_names)
     part = getattr(scenes, options.part)
     if not part:
         raise ValueError(

@@ -10,12 +10,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from applications.common import command, reports, runs
-from applications.semantic_segmentation import climate
+from applications.common.training import Run
+from applications.semantic_segmentation import climate, parsers
 from applications.semantic_segmentation.config import Config
+from applications.semantic_segmentation.model import load_model
+from applications.semantic_segmentation.predict import confusion
 from applications.semantic_segmentation.results import Arm, write_page
+from applications.semantic_segmentation.source import read_for, whole_maps
+from applications.semantic_segmentation.train import train_model
 
 # Chosen by the far east of the maps, which the test part does not touch.
 RECIPE = {
@@ -41,23 +47,7 @@ RESULT = "result.json"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and runs the study."""
-    parser = command.parser(
-        "Trains and tests DeepLab on the climate zones of the Earth with each "
-        "way of merging scales, and with one scale."
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/climate"),
-        help="folder for the runs and what is cached",
-    )
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each way"
-    )
-    parser.add_argument(
-        "--page", type=Path, help="page to write table and pictures into"
-    )
-    return command.run(parser, _study, argv)
+    return command.run(parsers.study(), _study, argv)
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -83,15 +73,6 @@ def _study(options: argparse.Namespace) -> None:
 
 def run(config: Config, folder: Path, cache: Path) -> dict:
     """Trains and tests one network, or reads what was found before."""
-    # Late, because Keras reads the backend when it is imported.
-    import keras
-
-    from applications.common.training import Run
-    from applications.semantic_segmentation.model import load_model
-    from applications.semantic_segmentation.predicting import confusion
-    from applications.semantic_segmentation.source import read_for, whole_maps
-    from applications.semantic_segmentation.training import train_model
-
     began, before = time.perf_counter(), folder.exists()
     train_model(config, read_for(config), Run(folder, verbose=2), cache)
     seconds = time.perf_counter() - began

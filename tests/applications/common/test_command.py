@@ -18,41 +18,51 @@ MODULES = [
 ]
 # Prints the exit status of each module, and whether Keras was imported.
 HELP = """
-import contextlib, importlib, io, json, sys
+import contextlib, io, json, sys
+from applications.common import command
 texts = {}
 for name in sys.argv[1:]:
-    module, out = importlib.import_module(name), io.StringIO()
+    out = io.StringIO()
     try:
         with contextlib.redirect_stdout(out):
-            module.main(["--help"])
+            command.begin(name, ["--help"])
     except SystemExit as end:
         texts[name] = end.code, out.getvalue()
 print(json.dumps([texts, "keras" in sys.modules]))
 """
 START = """
-import importlib, sys
+import contextlib, io, sys
+from applications.common import command
 for name in sys.argv[1:]:
-    main = importlib.import_module(name).main
     # What must be given differs.
     for arguments in ([], ["a.png"], ["--images", "a.png"]):
+        told = io.StringIO()
         try:
-            assert main(arguments) == 2, name
+            with contextlib.redirect_stderr(told):
+                command.begin(name, arguments)
+        except SystemExit as end:
+            assert end.code == 2, name
+        if told.getvalue().startswith("error: "):
+            print(told.getvalue(), end="", file=sys.stderr)
             break
-        except SystemExit:
-            pass
 assert "keras" not in sys.modules
 """
 
 
-def fresh(code, **environment):
+def process(*argv, **environment):
     return subprocess.run(
-        [sys.executable, "-c", code, *MODULES],
+        [sys.executable, *argv],
         env={**os.environ, **environment},
         cwd=ROOT,
         capture_output=True,
         text=True,
-        check=True,
     )
+
+
+def fresh(code, *argv, **environment):
+    done = process("-c", code, *(argv or MODULES), **environment)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def run(job, *argv):
@@ -112,6 +122,51 @@ class TestBackend:
             assert "backend='numpy', from KERAS_BACKEND. Installed: " in line
             assert line.endswith(" Or pass --backend.")
         assert not any("Traceback" in line for line in lines)
+
+    def test_is_chosen_before_a_command_imports_keras(self):
+        chosen = ("--backend", keras.backend.backend(), "--model", "nowhere")
+        module = "applications.facial_expression.predict"
+        done = process("-m", module, "a.png", *chosen, KERAS_BACKEND="numpy")
+        # TensorFlow may have written about itself before.
+        *_, told = done.stderr.splitlines()
+        assert told == "error: nowhere: there is no such model"
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+
+    def test_is_not_needed_for_help(self):
+        module = "applications.facial_expression.predict"
+        done = process("-m", module, "--help", KERAS_BACKEND="numpy")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("usage: predict.py [-h]")
+
+    def test_is_not_read_by_a_program_that_imports_these_modules(self):
+        code = "import os, applications.facial_expression.parsers as parsers"
+        done = fresh(
+            f"{code}; print(parsers.train().prog, os.environ['KERAS_BACKEND'])",
+            *("--backend", "nope", "--help"),
+            KERAS_BACKEND="torch",
+        )
+        assert done.stdout == "-c torch\n"
+
+
+def test_all_commands_are_listed_without_keras():
+    done = process("-X", "importtime", "-m", "applications")
+    assert done.returncode == 0 and "keras" not in done.stderr
+    listed = [x.split() for x in done.stdout.splitlines() if "python -m" in x]
+    assert [words[2] for words in listed] == MODULES
+    # And what each of them does.
+    assert all(len(words) > 3 for words in listed)
+
+
+def test_a_choice_may_begin_with_a_dash(capsys):
+    made = command.parser("A test.")
+    made.add_argument("--range", choices=("0,1", "-1,1"))
+    made.add_argument("--other", nargs="*")
+    for argv in (["--range", "-1,1"], ["--range=-1,1", "--other"]):
+        assert made.parse_args(argv).range == "-1,1"
+    for wrong in (["--range", "-2,2"], ["--other", "-1,1"]):
+        with pytest.raises(SystemExit):
+            made.parse_args(wrong)
+    assert "invalid choice: '-2,2'" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

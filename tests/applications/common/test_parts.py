@@ -5,6 +5,7 @@ from applications.common.parts import (
     Data,
     Part,
     balanced_weights,
+    check_same_classes,
     divide,
     hold_out,
 )
@@ -41,19 +42,17 @@ class TestDivide:
 class TestHoldOut:
     def test_takes_from_training_only(self):
         data = Data(["a", "b"], part([0, 1] * 10), test=part([0, 1]))
-        held = hold_out(data, 0.2, seed=0)
+        held = hold_out(data, "--some is for", lambda train: np.arange(4) * 2)
         assert (len(held.train), len(held.validation)) == (16, 4)
+        assert set(held.validation.labels) == {0}
         assert held.test is data.test
         assert not set(held.train.sources) & set(held.validation.sources)
 
     def test_is_refused_where_there_is_a_validation_part(self):
         data = Data(["a", "b"], part([0, 1]), validation=part([0, 1]))
-        with pytest.raises(ValueError, match="without a validation part"):
-            hold_out(data, 0.2, seed=0)
-
-    def test_of_nothing_changes_nothing(self):
-        data = Data(["a", "b"], part([0, 1]))
-        assert hold_out(data, 0.0, seed=0) is data
+        message = "--some is for data without a validation part; .* 2 images"
+        with pytest.raises(ValueError, match=message):
+            hold_out(data, "--some is for", lambda train: np.arange(1))
 
 
 def test_digest_sees_each_pixel_and_label():
@@ -77,3 +76,12 @@ def test_mirrors_images_from_left_to_right():
     assert part.images[0].tolist() == images[0].tolist()
     assert part.labels.tolist() == [4, 4]
     assert part.sources == ["a", "a, mirrored"]
+
+
+def test_the_same_classes_pass_and_others_are_named():
+    check_same_classes("model.keras", ["a", "b"], ["a", "b"])
+    message = r"model.keras: the model has 2 classes .*'b'\], and the data 1 "
+    with pytest.raises(ValueError, match=message):
+        check_same_classes("model.keras", ["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="the data 2"):
+        check_same_classes("model.keras", ["a", "b"], ["b", "a"])

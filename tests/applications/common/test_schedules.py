@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from applications.common.schedules import cosine
+from applications.common.schedules import cosine, learning_rate
+from applications.facial_expression.config import Config
 
 
 def rates(schedule, *steps):
@@ -32,3 +33,28 @@ def test_rises_in_a_line_first_and_then_falls_over_the_rest():
 def test_stays_at_0_after_the_end(warmup_epochs):
     schedule = cosine(0.1, 2, 4, warmup_epochs)
     np.testing.assert_allclose(rates(schedule, 9, 100), 0, atol=1e-8)
+
+
+def rates_of(steps=4, **settings):
+    rate = learning_rate(Config(**settings), steps)
+    if not callable(rate):
+        return rate
+    return [float(rate(step)) for step in range(settings["epochs"] * steps)]
+
+
+class TestLearningRate:
+    def test_is_constant_by_default(self):
+        assert rates_of(epochs=2) == 1e-3
+
+    def test_falls_as_a_cosine_to_0(self):
+        found = rates_of(epochs=2, schedule="cosine")
+        expected = 1e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)) / 2
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    @pytest.mark.parametrize("schedule", ["constant", "cosine"])
+    def test_rises_first_if_asked_to(self, schedule):
+        found = rates_of(epochs=3, schedule=schedule, warmup_epochs=1)
+        np.testing.assert_allclose(
+            found[:5], [0, 0.00025, 0.0005, 0.00075, 0.001], rtol=1e-5
+        )
+        assert found[-1] == pytest.approx(1e-3) or schedule == "cosine"

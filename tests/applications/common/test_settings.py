@@ -2,11 +2,10 @@ import argparse
 import dataclasses
 import json
 import os
-from typing import ClassVar
 
 import pytest
 
-from applications.common.settings import PRECISIONS, Settings
+from applications.common.settings import PRECISIONS, Rule, Settings, setting
 from applications.facial_expression.config import Config as FacialExpression
 from applications.feature_visualization.config import (
     Config as FeatureVisualization,
@@ -30,24 +29,17 @@ TASKS = (
 
 @dataclasses.dataclass(frozen=True)
 class Tiny(Settings):
-    size_of_it: int = 3
-    epochs: int = 4
-    kind: str = "a"
-    loud: bool = False
-
-    HELP: ClassVar = {
-        **Settings.HELP,
-        "data": "what to read",
-        "size_of_it": "how large",
-        "epochs": "how often",
-        "kind": "which",
-        "loud": "how",
-        "seed": "of all",
-    }
-    CHOICES: ClassVar = {**Settings.CHOICES, "kind": ("a", "b")}
-
-    def rules(self):
-        return {**super().rules(), "size_of_it": (self.size_of_it % 2, "odd")}
+    data: str | None = setting(None, "what to read")
+    epochs: int = setting(4, "how often")
+    seed: int = setting(0, "of all")
+    size_of_it: int = setting(
+        3,
+        "how large",
+        Rule("odd", lambda x, _: x % 2),
+        Rule("1 where it is loud", lambda x, config: x == 1 or not config.loud),
+    )
+    kind: str = setting("a", "which", choices=("a", "b"))
+    loud: bool = setting(False, "how")
 
 
 def parsed(*argv, kind=Tiny):
@@ -75,10 +67,10 @@ def test_all_can_be_set():
     found = parsed(
         *("--data", "here", "--epochs", "2", "--batch-size", "5"),
         *("--learning-rate", "1e-2", "--mixed-precision", "bfloat16"),
-        *("--seed", "6", "--size-of-it", "7", "--kind", "b", "--loud"),
+        *("--seed", "6", "--size-of-it", "1", "--kind", "b", "--loud"),
     )
     assert found == Tiny(
-        os.path.abspath("here"), 2, 5, 0.01, "bfloat16", 6, 7, "b", True
+        os.path.abspath("here"), 2, 5, 0.01, "bfloat16", 6, 1, "b", True
     )
 
 
@@ -105,6 +97,8 @@ def test_help_has_a_line_for_each_option():
     ("setting", "message"),
     [
         ({"size_of_it": 4}, "--size-of-it must be odd; it is 4"),
+        ({"size_of_it": 4, "loud": True}, "--size-of-it must be odd"),
+        ({"loud": True}, "--size-of-it must be 1 where it is loud; it is 3"),
         ({"epochs": 0}, "--epochs must be positive; it is 0"),
         ({"batch_size": 0}, "--batch-size must be positive; it is 0"),
         ({"learning_rate": 0.0}, "--learning-rate must be a positive number"),
@@ -185,11 +179,10 @@ class TestTasks:
         assert parsed(kind=kind) == kind()
 
     def test_each_setting_is_explained(self, kind):
-        names = {field.name for field in dataclasses.fields(kind)}
-        assert set(kind.HELP) == names
-        assert set(kind.CHOICES) | set(kind().rules()) <= names
-        for name, choices in kind.CHOICES.items():
-            assert getattr(kind(), name) in choices
+        for field in dataclasses.fields(kind):
+            told = kind.told(field.name)
+            assert told["help"], field.name
+            assert field.default in told.get("choices", [field.default])
 
     def test_settings_survive_json(self, kind):
         made = kind(seed=3, epochs=7, data="/a")

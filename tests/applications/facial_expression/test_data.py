@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from applications.common.parts import part_of
@@ -47,6 +48,19 @@ def test_skipped_items_are_reported(tmp_path, capsys):
     path.write_text("emotion,pixels,Usage\n" + 2 * row + "9,1 2,Training\n")
     read_data(str(path), SHAPE, skip_bad=True)
     assert "skipped 1 bad items" in capsys.readouterr().err
+
+
+def test_a_share_of_each_class_is_held_out_by_the_seed():
+    whole, *held = (
+        read_data(None, SHAPE, seed, share)
+        for seed, share in ((0, 0.0), (0, 0.2), (0, 0.2), (1, 0.2))
+    )
+    assert whole.validation is None and len(whole.train) == 100
+    for data in held:
+        assert np.bincount(data.validation.labels).tolist() == [10, 10]
+        assert len(data.train) == 80 and len(data.test) == 100
+    first, again, other = (data.validation.sources for data in held)
+    assert first == again != other
 
 
 def test_a_part_that_is_missing_is_named():

@@ -4,43 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from applications.facial_expression.config import Config
-from applications.facial_expression.model import (
-    Loaded,
-    augmented,
-    learning_rate,
-    load_model,
-)
+from applications.common.saved import Loaded
+from applications.facial_expression.model import augmented, load_model
 
 
 @pytest.fixture(scope="module")
 def loaded(trained):
     return load_model(trained)
-
-
-def rates(steps=4, **settings):
-    rate = learning_rate(Config(**settings), steps)
-    if not callable(rate):
-        return rate
-    return [float(rate(step)) for step in range(settings["epochs"] * steps)]
-
-
-class TestLearningRate:
-    def test_is_constant_by_default(self):
-        assert rates(epochs=2) == 1e-3
-
-    def test_falls_as_a_cosine_to_0(self):
-        found = rates(epochs=2, schedule="cosine")
-        expected = 1e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)) / 2
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-    @pytest.mark.parametrize("schedule", ["constant", "cosine"])
-    def test_rises_first_if_asked_to(self, schedule):
-        found = rates(epochs=3, schedule=schedule, warmup_epochs=1)
-        np.testing.assert_allclose(
-            found[:5], [0, 0.00025, 0.0005, 0.00075, 0.001], rtol=1e-5
-        )
-        assert found[-1] == pytest.approx(1e-3) or schedule == "cosine"
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,13 @@
 import keras
 import pytest
+from PIL import Image
 
-from applications.feature_visualization import train
+from applications.feature_visualization import (
+    figures,
+    filters,
+    train,
+    visualize,
+)
 
 # As narrow as can be, at the least number of pixels.
 NETWORK = (
@@ -40,3 +46,47 @@ def coloured(pictures, tmp_path_factory):
     assert train.main([*argv, "--output", str(run)]) == 0
     keras.config.set_dtype_policy("float32")
     return run
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Runs the command; returns its status, lines and errors."""
+
+    def run(*argv):
+        argv = [*map(str, argv), "--output", str(tmp_path / "new" / "drawn")]
+        status = visualize.main(argv)
+        out, error = capsys.readouterr()
+        return status, out.splitlines(), error.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Keeps what is to be drawn, and draws it."""
+    found = {}
+
+    def keep(module, name):
+        draw = getattr(module, name)
+
+        def kept(*args):
+            found.setdefault(name, []).append(args)
+            return draw(*args)
+
+        monkeypatch.setattr(module, name, kept)
+
+    keep(filters, "draw_filters")
+    keep(figures, "find_features")
+    keep(figures, "draw_features")
+    keep(figures, "draw_occlusions")
+    return found
+
+
+def names_in(tmp_path):
+    """Returns the names of the drawings, which are whole."""
+    paths = sorted((tmp_path / "new" / "drawn").iterdir())
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+            assert image.format == "PNG"
+    return [path.name for path in paths]

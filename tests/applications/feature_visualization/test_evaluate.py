@@ -6,8 +6,8 @@ from PIL import Image
 
 from applications.common.datasets import read_data
 from applications.feature_visualization import evaluate
+from applications.feature_visualization.evaluate import probabilities
 from applications.feature_visualization.model import load_model
-from applications.feature_visualization.predicting import probabilities
 
 pytestmark = pytest.mark.once
 

@@ -95,7 +95,7 @@ class TestLoadModel:
     def test_a_run_is_its_model_names_and_facts(self, trained):
         loaded = networks.load_model(trained)
         assert len(loaded.class_names) == 10
-        assert loaded.facts["settings"]["seed"] == 1
+        assert loaded.config.seed == 1
         assert loaded.config.crop == 9
         assert loaded.data_format == "channels_last"
         same = networks.load_model(trained / "model.keras")

@@ -9,7 +9,7 @@ from applications.feature_visualization import train
 from applications.feature_visualization.config import Config
 from applications.feature_visualization.model import load_model
 from applications.feature_visualization.plateau import Plateau, rate_after
-from applications.feature_visualization.training import train_model
+from applications.feature_visualization.train import train_model
 from tests.applications.common.training_contract import (
     TrainingContract,
     rates_of,

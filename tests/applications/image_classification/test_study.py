@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from applications.image_classification import study, training
+from applications.image_classification import study
 from applications.image_classification.evaluate import confusion
 
 pytestmark = pytest.mark.once
@@ -35,8 +35,8 @@ def test_each_block_and_seed_has_a_line_also_after_a_stop(
             raise KeyboardInterrupt
         return whole(config, *others)
 
-    whole = training.train_model
-    monkeypatch.setattr(training, "train_model", train)
+    whole = study.train_model
+    monkeypatch.setattr(study, "train_model", train)
     options = ("--attentions", "none", "eca", "--seeds", "0", "1")
     with pytest.raises(KeyboardInterrupt):
         run(*options)

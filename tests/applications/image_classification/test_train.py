@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from applications.common.datasets import read_data
-from applications.image_classification import train, training
+from applications.image_classification import train
 from applications.image_classification.config import Config
 from applications.image_classification.loading import load_classifier
 from tests.applications.common.training_contract import (
@@ -98,7 +98,7 @@ def test_kernels_alone_decay(optimizer):
         warmup_epochs=0,
         weight_decay=0.1,
     )
-    training.compile_model(model, config, steps=1)
+    train.compile_model(model, config, steps=1)
     for each in model.trainable_variables:
         each.assign(np.ones(each.shape))
     zeros = [keras.ops.zeros(each.shape) for each in model.trainable_variables]

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from PIL import Image
 
 layers = keras.layers
 
@@ -28,3 +29,9 @@ def make_classifier(
     kernel = np.linspace(0.05, -0.05, classes)[None].repeat(4, axis=0)
     last.set_weights([kernel, np.zeros(classes)])
     return model
+
+
+def drawn(path):
+    """Returns the pixels of a drawing."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

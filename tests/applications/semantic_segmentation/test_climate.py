@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from applications.common import packaged
-from applications.common.reports import confusion_matrix
 from applications.semantic_segmentation import climate
-from applications.semantic_segmentation.scenes import IGNORE, Scene
+from applications.semantic_segmentation.scenes import IGNORE
+from tests.applications.common.needs import needs_maps
 
 pytestmark = pytest.mark.once
 
@@ -34,49 +34,6 @@ PLACES = {
     "Atlantic": (30, -40, "ocean"),
     "Indian Ocean": (-30, 80, "ocean"),
 }
-
-
-def missing():
-    """Says which package has to be installed, if one has to."""
-    try:
-        packaged.find(*climate.PICTURE)
-        packaged.find(*climate.ZONES)
-    except ValueError as problem:
-        return str(problem)
-    return ""
-
-
-needs_maps = pytest.mark.skipif(bool(missing()), reason=missing())
-
-
-class TestStarts:
-    @pytest.mark.parametrize("tile", [1, 7, 50, 99, 100])
-    @pytest.mark.parametrize("length", [100, 101, 150])
-    def test_tiles_cover_the_length_and_no_more(self, length, tile):
-        found = climate.starts(length, tile)
-        assert found[0] == 0 and found[-1] == length - tile
-        strides = np.diff(found) if len(found) > 1 else np.array([tile])
-        assert (strides <= tile).all() and (strides > 0).all()
-        # Evenly spread, and not one more than is needed.
-        assert np.ptp(strides) <= 1
-        assert (len(found) - 1) * tile < length <= len(found) * tile
-
-    @pytest.mark.parametrize(
-        ("length", "tile", "expected"),
-        [
-            (10, 10, [0]),
-            (10, 5, [0, 5]),
-            (10, 4, [0, 3, 6]),
-            (11, 10, [0, 1]),
-        ],
-    )
-    def test_known_ones(self, length, tile, expected):
-        assert climate.starts(length, tile) == expected
-
-    @pytest.mark.parametrize("tile", [0, -1, 11])
-    def test_other_tiles_are_refused(self, tile):
-        with pytest.raises(ValueError, match=f"must be 1 to 10,.*it is {tile}"):
-            climate.starts(10, tile)
 
 
 class TestClasses:
@@ -291,52 +248,3 @@ def test_other_files_are_refused(monkeypatch, name):
     climate._maps.cache_clear()
     with pytest.raises(ValueError, match="not the file that was published"):
         climate.read_climate(321)
-
-
-def scene(colours, classes):
-    image = np.array(colours, "uint8").reshape(1, -1, 3)
-    mask = np.array(classes, "uint8").reshape(1, -1)
-    return Scene("scene", lambda: image, lambda: mask, mask.shape)
-
-
-class TestColourTable:
-    def test_takes_the_most_frequent_class_of_a_colour(self):
-        red, green, other = (200, 0, 0), (0, 200, 0), (0, 0, 200)
-        train = [
-            scene([red, red, red, green], [1, 1, 2, 3]),
-            scene([red, green, green], [2, 3, 3]),
-            # Not counted, or red would be of class 2.
-            scene([red, red], [IGNORE, 2]),
-            scene([red, red, green], [1, 1, IGNORE]),
-        ]
-        test = [scene([green, red], [0, 0]), scene([other], [0])]
-        found = climate.colour_table(train, test)
-        assert [each.tolist() for each in found] == [[[3, 1]], [[1]]]
-        assert found[0].dtype == "uint8"
-
-    def test_levels_are_of_each_channel(self):
-        train = [scene([(127, 0, 0), (128, 0, 0)], [1, 2])]
-        for bins, expected in ((2, [1, 2]), (1, [1, 1]), (8, [1, 2])):
-            found = climate.colour_table(train, train, bins)
-            assert found[0].tolist() == [expected]
-        colours = [(99, 0, 0), (0, 99, 0), (0, 0, 99), (0, 0, 0)]
-        train = [scene(colours, [0, 1, 2, 3])]
-        found = climate.colour_table(train, train, bins=4)
-        assert found[0].tolist() == [[0, 1, 2, 3]]
-
-    @needs_maps
-    def test_on_the_test_part(self, whole):
-        """The figures that a network is compared with."""
-        test = whole["test"]
-        (predicted,) = climate.colour_table(whole["train"], test)
-        mask = test[0].mask()
-        matrix = confusion_matrix(
-            mask.ravel().astype(int), predicted.ravel(), 6
-        )
-        right = np.diag(matrix)
-        ious = right / (matrix.sum(axis=0) + matrix.sum(axis=1) - right)
-        # Another version of the JPEG library may move single pixels.
-        expected = [0.165, 0.644, 0.111, 0.355, 0.513, 0.930]
-        np.testing.assert_allclose(ious, expected, atol=0.002)
-        assert abs(ious.mean() - 0.453) < 0.001
-        assert abs(right.sum() / matrix.sum() - 0.809) < 0.001

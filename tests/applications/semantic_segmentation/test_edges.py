@@ -6,24 +6,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from applications.common import packaged
 from applications.semantic_segmentation import edges, vgg16
 from keras_attn.applications import DeepLabLargeFOV
+from tests.applications.common.needs import needs_weights
 from tests.goldens import load_golden
 
 pytestmark = pytest.mark.once
-
-
-def missing():
-    """Says which package has to be installed, if one has to."""
-    try:
-        packaged.find(vgg16.HED, vgg16.HED_FILE)
-    except ValueError as problem:
-        return str(problem)
-    return ""
-
-
-needs_weights = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from PIL import Image
 from applications.common import reports
 from applications.semantic_segmentation import evaluate
 from applications.semantic_segmentation.model import load_model
-from applications.semantic_segmentation.predicting import predict_mask
+from applications.semantic_segmentation.predict import predict_mask
 
 pytestmark = pytest.mark.once
 

@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 
 from applications.common import reports, runs
-from applications.semantic_segmentation import (
-    results,
-    source,
-    study,
-    training,
-)
+from applications.semantic_segmentation import results, study
 from applications.semantic_segmentation.config import Config
 
 pytestmark = pytest.mark.once
@@ -63,8 +58,8 @@ def test_what_was_found_is_not_done_again(tmp_path, monkeypatch):
     runs.open_run(tmp_path, facts, restart=False)
     found = {"confusion": [[1]], "seconds": 2.0}
     runs.write_result(tmp_path, study.RESULT, found)
-    monkeypatch.setattr(training, "train_model", lambda *_: None)
-    monkeypatch.setattr(source, "read_for", lambda config: None)
+    monkeypatch.setattr(study, "train_model", lambda *_: None)
+    monkeypatch.setattr(study, "read_for", lambda config: None)
     assert study.run(Config(), tmp_path, tmp_path) == found
     # The confusion of whatever part `evaluate` was asked for.
     assert study.RESULT != reports.SCORES
