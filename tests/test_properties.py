@@ -10,8 +10,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from keras_attn import layers
-from tests.cases.refused import REFUSED
-from tests.cases.strategies import EXAMPLES
+from tests.cases.layers import EXAMPLES, REFUSED
 from tests.contracts.cases import draw_weights
 from tests.contracts.devices import FORMATS, format_error, to_numpy
 

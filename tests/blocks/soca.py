@@ -1,18 +1,84 @@
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
+from benchmarks.twins import Twin
 from keras_attn.layers.blocks.soca import SOCA
-from tests.cases.equations import excitation, sigmoid
-from tests.cases.second_order import SECOND_ORDER, covariance, root
-from tests.contracts import LAYER_CHECKS, contract
+from tests.cases.equations import covariance, excitation, root, sigmoid
+from tests.cases.strategies import BOOL, COUNTS, RATIO, SMALL, gates, on_images
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.calls import gradients
 from tests.contracts.cases import weights_of
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
 
-CASES = [case for case in SECOND_ORDER if case.cls is SOCA]
+
+def soca(iterations=5, rows=slice(None), columns=slice(None)):
+    def reference(weights, x):
+        s = root(covariance(x[:, rows, columns]), iterations)
+        gates = sigmoid(excitation(weights, s.mean(2)))
+        return x * gates[:, None, None]
+
+    return reference
+
+
+CASES = (
+    LayerCase(cls=SOCA, kwargs={"ratio": 2}, num_weights=4, reference=soca()),
+    LayerCase(
+        cls=SOCA,
+        kwargs={"ratio": 4, "iterations": 3, "max_size": 5},
+        shape=(7, 8, 8),
+        num_weights=4,
+        reference=soca(3, slice(1, 6), slice(1, 6)),
+    ),
+)
+REFUSED = {
+    "ratio": [*COUNTS, None],
+    "iterations": [*COUNTS, None],
+    "max_size": [*COUNTS, None],
+}
+EXAMPLES = on_images(
+    SOCA,
+    optional={
+        "ratio": RATIO,
+        "iterations": SMALL,
+        "max_size": st.integers(1, 10),
+        "identity_start": BOOL,
+    },
+    attention=gates,
+)
+
+
+def plain():
+    """Returns the class in plain PyTorch, as published."""
+    from torch import nn
+
+    from benchmarks.plain.covariance import covariance, matrix_sqrt
+
+    class SOCA(nn.Module):
+        """SE on the mean of the root."""
+
+        def __init__(self, channels, size, ratio=8):
+            super().__init__()
+            self.conv_du = nn.Sequential(
+                nn.Conv2d(channels, channels // ratio, 1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels // ratio, channels, 1),
+                nn.Sigmoid(),
+            )
+
+        def forward(self, x):
+            v = matrix_sqrt(covariance(x)).mean(1)
+            return x * self.conv_du(v[:, :, None, None])
+
+    return SOCA
+
+
+# The root of a covariance of 2048 channels is 2 TFLOP a batch, whoever takes
+# it: nothing that one would do, and minutes a run.
+TWINS = (Twin(plain, most_channels=1024),)
 
 
 @contract(CASES, (*LAYER_CHECKS, check_extremes))

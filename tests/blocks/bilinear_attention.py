@@ -1,16 +1,111 @@
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
+from benchmarks.twins import Twin
 from keras_attn.layers.blocks.bilinear_attention import BilinearAttention
 from keras_attn.weights import load_torch, to_torch
-from tests.cases.second_order import SECOND_ORDER
-from tests.contracts import LAYER_CHECKS, contract
+from tests.cases.equations import projected, relu, sigmoid
+from tests.cases.strategies import (
+    BOOL,
+    COUNTS,
+    RATIO,
+    SMALL,
+    of_sides,
+    on_images,
+)
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
 
-CASES = [case for case in SECOND_ORDER if case.cls is BilinearAttention]
+
+def bilinear_attention(size=1.0):
+    def reference(weights, x):
+        f = relu(projected(weights, x))
+        # The outer product of each position, and its upper triangle.
+        t = np.einsum("bhwi,bhwj->bhwij", f, f)
+        t = t[..., *np.triu_indices(f.shape[-1])]
+
+        def linear(x, name):
+            return x @ weights[f"{name}_kernel"] + weights[f"{name}_bias"]
+
+        inner = relu(linear(t.mean((1, 2)), "inner_reduce"))
+        inner = sigmoid(linear(inner, "inner_expand"))
+        return x * size * sigmoid(inner[:, None, None] * linear(t, "outer"))
+
+    return reference
+
+
+IN_FLOAT32 = ("normalization", "row_normalization")
+
+
+CASES = (
+    LayerCase(
+        cls=BilinearAttention,
+        num_weights=9,
+        reference=bilinear_attention(),
+        in_float32=IN_FLOAT32,
+    ),
+    LayerCase(
+        cls=BilinearAttention,
+        kwargs={"dim": 3, "ratio": 2, "identity_start": True},
+        num_weights=9,
+        reference=bilinear_attention(size=2.0),
+        in_float32=IN_FLOAT32,
+    ),
+)
+REFUSED = {"dim": COUNTS, "ratio": [*COUNTS, None]}
+EXAMPLES = on_images(
+    BilinearAttention,
+    optional={
+        "dim": st.none() | SMALL,
+        "ratio": RATIO,
+        "identity_start": BOOL,
+    },
+    attention=of_sides(lambda *sides: [sides]),
+)
+
+
+def plain():
+    """Returns the class in plain PyTorch, as published."""
+    import torch
+    from torch import nn
+
+    class BilinearAttention(nn.Module):
+        """Nobody's code: the formula, by the outer product of each position."""
+
+        def __init__(self, channels, size):
+            super().__init__()
+            dim = max(8, channels // 16)
+            pairs = dim * (dim + 1) // 2
+            self.phi = nn.Sequential(
+                nn.Conv2d(channels, dim, 1, bias=False),
+                nn.BatchNorm2d(dim),
+                nn.ReLU(inplace=True),
+            )
+            self.omega = nn.Sequential(
+                nn.Linear(pairs, channels // 16),
+                nn.ReLU(inplace=True),
+                nn.Linear(channels // 16, channels),
+                nn.Sigmoid(),
+            )
+            self.varphi = nn.Conv2d(pairs, channels, 1)
+            self.indices = torch.triu_indices(dim, dim).unbind()
+
+        def forward(self, x):
+            f = self.phi(x)
+            products = f.unsqueeze(1) * f.unsqueeze(2)
+            rows, columns = self.indices
+            products = products[:, rows, columns]
+            inner = self.omega(products.mean((2, 3)))[:, :, None, None]
+            return x * torch.sigmoid(inner * self.varphi(products))
+
+    return BilinearAttention
+
+
+TWINS = (Twin(plain),)
 
 
 # The reference of a case is the equation, in NumPy: there is no golden.
