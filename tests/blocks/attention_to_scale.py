@@ -254,19 +254,6 @@ def test_dropout_acts_in_training_only():
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "message"),
-    [
-        ({"merge": "sum"}, "`merge` must be one of 'attention', 'average'"),
-        ({"filters": 0}, "`filters` must be a positive integer"),
-        ({"dropout": 2.0}, r"`dropout` must be a number in \[0, 1\)"),
-    ],
-)
-def test_refuses(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        AttentionToScale(**kwargs)
-
-
-@pytest.mark.parametrize(
     ("scores", "features", "message"),
     [
         (SCORES[:1], None, "two scales or more"),

@@ -16,7 +16,6 @@ from tests.cases.strategies import (
     on_images,
 )
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
 
@@ -123,19 +122,6 @@ def image():
     return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
 
 
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = BilinearAttention(identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = BilinearAttention(identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
 @pytest.mark.parametrize("data_format", FORMATS)
 def test_attention_is_what_call_multiplies_by(data_format):
     x = image()
@@ -184,16 +170,3 @@ def test_weights_go_out_and_come_back():
         np.testing.assert_array_equal(
             ops.convert_to_numpy(a), ops.convert_to_numpy(b)
         )
-
-
-@pytest.mark.parametrize("argument", ["dim", "ratio"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, True])
-def test_refuses_what_is_no_positive_integer(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
-        BilinearAttention(**{argument: value})
-
-
-def test_refuses_an_unknown_number_of_channels():
-    layer = BilinearAttention(data_format="channels_last")
-    with pytest.raises(ValueError, match="static number of channels"):
-        layer.build((None, 4, 4, None))

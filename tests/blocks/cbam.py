@@ -10,7 +10,6 @@ from keras_attn.layers.blocks.cbam import CBAM
 from tests.cases.equations import excitation, normalized, sigmoid
 from tests.cases.strategies import BOOL, COUNTS, RATIO, of_sides, on_images
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
@@ -119,29 +118,9 @@ def image():
     return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
 
 
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = CBAM(4, identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = CBAM(4, identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
 def test_the_spatial_gate_starts_at_one_half():
     gates = CBAM(4).attention(image())["spatial"]
     np.testing.assert_array_equal(ops.convert_to_numpy(gates), 0.5)
-
-
-@pytest.mark.parametrize("argument", ["ratio", "kernel_size"])
-@pytest.mark.parametrize("value", [0, -1, 2.5])
-def test_refuses_what_is_no_positive_integer(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
-        CBAM(**{argument: value})
 
 
 def test_refuses_an_even_kernel():

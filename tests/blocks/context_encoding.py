@@ -273,17 +273,6 @@ def test_a_logit_beyond_float16_is_the_largest_number():
 
 
 class TestErrors:
-    @pytest.mark.parametrize("argument", ["num_codes", "num_classes"])
-    @pytest.mark.parametrize("value", [0, -1, 2.5, True])
-    def test_refuses_what_is_no_positive_integer(self, argument, value):
-        with pytest.raises(ValueError, match=f"`{argument}` must be a pos"):
-            ContextEncoding(**{argument: value})
-
-    def test_channels_are_static(self):
-        layer = ContextEncoding(data_format="channels_last")
-        with pytest.raises(ValueError, match="static number of channels"):
-            layer(keras.Input((6, 6, None)))
-
     def test_another_number_of_channels_than_the_built_one(self):
         layer = ContextEncoding(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))

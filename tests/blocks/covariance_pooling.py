@@ -124,20 +124,6 @@ def test_a_flat_image_gives_zero():
     np.testing.assert_allclose(y, 0.0, atol=1e-5)
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.5, True, None])
-def test_refuses_what_is_no_positive_integer(value):
-    message = "`iterations` must be a positive integer. Received: iterations="
-    with pytest.raises(ValueError, match=message):
-        CovariancePooling(iterations=value)
-
-
-@pytest.mark.parametrize("value", ["upper", None])
-def test_refuses_another_triangle(value):
-    message = "`triangle` must be one of 'row', 'column'. Received: triangle="
-    with pytest.raises(ValueError, match=message):
-        CovariancePooling(triangle=value)
-
-
 def test_refuses_an_unknown_number_of_channels():
     layer = CovariancePooling(data_format="channels_last")
     with pytest.raises(ValueError, match="static number of channels"):

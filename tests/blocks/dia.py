@@ -15,7 +15,6 @@ from tests.contracts import (
     LayerCase,
     contract,
 )
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format, to_numpy
 from tests.contracts.extremes import check_extremes
 from tests.contracts.numerics import check_gradients
@@ -206,23 +205,8 @@ class TestIdentityStart:
                 *(ops.convert_to_numpy(ops.cast(a, "float32")) for a in (y, x))
             )
 
-    def test_learns_from_the_identity(self):
-        layer = DIA(2, identity_start=True, data_format="channels_last")
-        layer.build((None, 5, 4, 8))
-        found = gradients(layer, image(), training=True)
-        assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
 
 class TestErrors:
-    @pytest.mark.parametrize("ratio", [0, -1, 2.5, None, True])
-    def test_ratio_is_a_positive_integer(self, ratio):
-        with pytest.raises(ValueError, match="`ratio` must be a positive"):
-            DIA(ratio=ratio)
-
-    def test_channels_are_static(self):
-        with pytest.raises(ValueError, match="static number of channels"):
-            DIA(data_format="channels_last")(keras.Input((6, 6, None)))
-
     def test_another_number_of_channels_than_the_built_one(self):
         with pytest.raises(ValueError, match="expected axis 3"):
             make()(np.zeros((1, 5, 4, 16), "float32"))

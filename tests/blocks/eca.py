@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from keras import ops
 
 from benchmarks.twins import Twin
 from keras_attn.layers.blocks.eca import ECA
@@ -11,7 +10,6 @@ from tests.cases.drawn import Example
 from tests.cases.equations import sigmoid
 from tests.cases.strategies import BOOL, COUNTS, arguments, gates, images, same
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
@@ -118,29 +116,6 @@ def test_the_rule_of_the_paper(channels, size):
     layer = ECA()
     layer.build((None, 2, 2, channels))
     assert tuple(layer.kernel.shape) == (size, 1, 1)
-
-
-def image():
-    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
-
-
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = ECA(identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = ECA(identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
-@pytest.mark.parametrize("value", [0, -3, 2.5])
-def test_refuses_what_is_no_positive_integer(value):
-    with pytest.raises(ValueError, match="`kernel_size` must be a positive"):
-        ECA(value)
 
 
 def test_refuses_an_even_kernel():

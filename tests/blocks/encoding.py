@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -173,15 +172,6 @@ def test_loads_weights_from_pytorch():
 
 
 class TestErrors:
-    @pytest.mark.parametrize("value", [0, -1, 2.5, None, True])
-    def test_num_codes_is_a_positive_integer(self, value):
-        with pytest.raises(ValueError, match="`num_codes` must be a positive"):
-            Encoding(num_codes=value)
-
-    def test_channels_are_static(self):
-        with pytest.raises(ValueError, match="static number of channels"):
-            Encoding(data_format="channels_last")(keras.Input((6, 6, None)))
-
     def test_another_number_of_channels_than_the_built_one(self):
         layer = Encoding(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))

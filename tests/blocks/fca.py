@@ -9,7 +9,6 @@ from keras_attn.weights import load_torch, to_torch
 from tests.cases.equations import excitation, sigmoid
 from tests.cases.strategies import BOOL, COUNTS, RATIO, gates, on_images, same
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_numpy
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
@@ -59,7 +58,7 @@ CASES = (
 )
 REFUSED = {
     "ratio": [*COUNTS, None],
-    "frequencies": ["top3", "mid4", 16, None, ["top4"]],
+    "frequencies": ["top3", "mid4", "top", 16, None, ["top4"]],
     "dct_size": [*COUNTS, None, 6],
 }
 
@@ -179,36 +178,6 @@ def test_frequency_zero_is_the_mean_but_for_its_scale():
     logits = hidden @ to_numpy(layer.excitation.expand_kernel)[0]
     gates = ops.convert_to_numpy(layer.attention(x))
     np.testing.assert_allclose(gates, 1 / (1 + np.exp(-logits)), rtol=1e-5)
-
-
-def image():
-    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
-
-
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = FCA(4, identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = FCA(4, identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
-@pytest.mark.parametrize("value", ["top3", "mid4", "top", 16])
-def test_refuses_other_frequencies(value):
-    with pytest.raises(ValueError, match="`frequencies` must be one of"):
-        FCA(frequencies=value)
-
-
-def test_refuses_a_transform_below_the_grid():
-    with pytest.raises(
-        ValueError, match="`dct_size` must be an integer from 7"
-    ):
-        FCA(dct_size=6)
 
 
 def test_refuses_groups_of_several_sizes():

@@ -310,22 +310,3 @@ def test_official_centring_is_none():
     official = np.eye(dim) / positions - np.ones((dim, dim)) / positions**2
     x = np.ones((positions, dim))
     assert np.linalg.eigvalsh(x @ official @ x.T).min() < -1.0
-
-
-@pytest.mark.parametrize("argument", ["dim", "strides", "grid"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, True])
-def test_refuses_what_is_no_positive_integer(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
-        GSoP(**{argument: value})
-
-
-@pytest.mark.parametrize("mode", ["spatial", None])
-def test_refuses_another_mode(mode):
-    message = "`mode` must be one of 'channel', 'position'. Received: mode="
-    with pytest.raises(ValueError, match=message):
-        GSoP(mode=mode)
-
-
-def test_refuses_an_unknown_number_of_channels():
-    with pytest.raises(ValueError, match="static number of channels"):
-        GSoP(data_format="channels_last").build((None, 4, 4, None))

@@ -1,14 +1,11 @@
-import numpy as np
 import pytest
 from hypothesis import strategies as st
-from keras import ops
 
 from benchmarks.twins import Twin
 from keras_attn.layers.blocks.se import SE
 from tests.cases.equations import excitation, sigmoid
 from tests.cases.strategies import BOOL, COUNTS, RATIO, gates, on_images
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
@@ -85,23 +82,6 @@ def test_golden(name, data_format):
     check_golden(name, make, data_format)
 
 
-def image():
-    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
-
-
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = SE(4, identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = SE(4, identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
 @pytest.mark.parametrize(
     ("channels", "ratio", "divisor", "hidden"),
     [(64, 16, 1, 4), (10, 16, 1, 1), (40, 16, 1, 2)]
@@ -112,15 +92,3 @@ def test_hidden_units(channels, ratio, divisor, hidden):
     layer = SE(ratio, divisor=divisor)
     layer.build((None, 4, 4, channels))
     assert layer.excitation.hidden == hidden
-
-
-@pytest.mark.parametrize("argument", ["ratio", "divisor"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, True])
-def test_refuses_what_is_no_positive_integer(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
-        SE(**{argument: value})
-
-
-def test_refuses_an_unknown_number_of_channels():
-    with pytest.raises(ValueError, match="static number of channels"):
-        SE().build((None, 4, 4, None))

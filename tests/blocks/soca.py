@@ -8,7 +8,6 @@ from keras_attn.layers.blocks.soca import SOCA
 from tests.cases.equations import covariance, excitation, root, sigmoid
 from tests.cases.strategies import BOOL, COUNTS, RATIO, SMALL, gates, on_images
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.cases import weights_of
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
@@ -94,23 +93,6 @@ def test_golden(data_format):
     check_golden("soca", make, data_format)
 
 
-def image():
-    return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
-
-
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = SOCA(4, identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = SOCA(4, identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(
     ("size", "rows", "columns"),
@@ -139,15 +121,3 @@ def test_takes_the_middle_of_what_is_too_large(
     weights = weights_of(layer)
     expected = sigmoid(excitation(weights, root(s, 5).mean(2)))
     np.testing.assert_allclose(gates, expected, rtol=1e-4)
-
-
-@pytest.mark.parametrize("argument", ["ratio", "iterations", "max_size"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, True])
-def test_refuses_what_is_no_positive_integer(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
-        SOCA(**{argument: value})
-
-
-def test_refuses_an_unknown_number_of_channels():
-    with pytest.raises(ValueError, match="static number of channels"):
-        SOCA(data_format="channels_last").build((None, 4, 4, None))

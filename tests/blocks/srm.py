@@ -16,7 +16,6 @@ from tests.cases.strategies import (
     same,
 )
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
-from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS
 from tests.contracts.extremes import check_extremes
 from tests.goldens.checks import check_golden
@@ -96,25 +95,6 @@ def image():
     return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
 
 
-def test_is_the_identity_at_first_if_asked():
-    x = image()
-    y = SRM(identity_start=True)(x)
-    np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
-
-
-def test_learns_from_the_identity():
-    layer = SRM(identity_start=True)
-    layer.build((None, 5, 4, 16))
-    found = gradients(layer, image(), training=True)
-    assert any(np.any(g) for name, g in found.items() if "weight" in name)
-
-
 def test_refuses_an_identity_drawn_at_random():
     with pytest.raises(ValueError, match="`identity_start=True` needs"):
         SRM(zero_start=False, identity_start=True)
-
-
-@pytest.mark.parametrize("value", [0.0, -1e-5])
-def test_refuses_an_epsilon_that_is_none(value):
-    with pytest.raises(ValueError, match=r"`epsilon` must be a number in \(0,"):
-        SRM(epsilon=value)
