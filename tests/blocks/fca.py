@@ -6,7 +6,7 @@ from keras import ops
 from benchmarks.twins import Twin
 from keras_attn.layers.blocks.fca import FCA
 from keras_attn.weights import load_torch, to_torch
-from tests.cases.equations import excitation, sigmoid
+from tests.cases.equations import adaptive_pool, excitation, sigmoid
 from tests.cases.strategies import BOOL, COUNTS, RATIO, gates, on_images, same
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.devices import FORMATS, to_numpy
@@ -15,16 +15,11 @@ from tests.goldens.checks import check_golden
 
 
 def fca(frequencies, size):
-    """Group by group, after pooling by loops."""
+    """Group by group, after pooling."""
 
     def reference(weights, x):
-        batch, height, width, channels = x.shape
-        pooled = np.zeros((batch, size, size, channels))
-        for i in range(size):
-            rows = slice(i * height // size, -(-(i + 1) * height // size))
-            for j in range(size):
-                cells = slice(j * width // size, -(-(j + 1) * width // size))
-                pooled[:, i, j] = x[:, rows, cells].mean((1, 2))
+        batch, _, _, channels = x.shape
+        pooled = adaptive_pool(x, size, size)
         p = (np.arange(size) + 0.5) / size
         z = np.zeros((batch, channels))
         group = channels // len(frequencies)

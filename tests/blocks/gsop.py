@@ -8,6 +8,7 @@ from keras_attn.layers.blocks.gsop import GSoP
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.drawn import Example
 from tests.cases.equations import (
+    adaptive_pool,
     covariance,
     normalized,
     projected,
@@ -35,21 +36,6 @@ def gsop_logits(weights, s, act):
     ]
     o = act(np.stack(o, -1))
     return o @ weights["gate_kernel"] + weights["gate_bias"]
-
-
-def adaptive_pool(x, height, width):
-    """Averages to a size; the windows overlap where it does not divide."""
-    y = np.zeros((len(x), height, width, x.shape[-1]))
-    for i in range(height):
-        rows = slice(
-            i * x.shape[1] // height, -(-(i + 1) * x.shape[1] // height)
-        )
-        for j in range(width):
-            columns = slice(
-                j * x.shape[2] // width, -(-(j + 1) * x.shape[2] // width)
-            )
-            y[:, i, j] = x[:, rows, columns].mean((1, 2))
-    return y
 
 
 def gsop_channel(strides=1, size=1.0):

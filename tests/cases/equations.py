@@ -55,3 +55,18 @@ def projected(weights, x):
     p = x @ weights["projection/kernel"]
     p = p + weights.get("projection/bias", 0.0)
     return normalized(weights, p, "projection/normalization")
+
+
+def adaptive_pool(x, height, width):
+    """Averages to a size; the windows overlap where it does not divide."""
+    y = np.zeros((len(x), height, width, x.shape[-1]))
+    for i in range(height):
+        rows = slice(
+            i * x.shape[1] // height, -(-(i + 1) * x.shape[1] // height)
+        )
+        for j in range(width):
+            columns = slice(
+                j * x.shape[2] // width, -(-(j + 1) * x.shape[2] // width)
+            )
+            y[:, i, j] = x[:, rows, columns].mean((1, 2))
+    return y
