@@ -62,14 +62,11 @@ def plain():
             self.epsilon = epsilon
 
         def forward(self, x):
-            energy = (x.pow(2).sum((2, 3), keepdim=True) + self.epsilon).pow(
-                0.5
-            )
-            energy = energy * self.alpha
+            energy = x.pow(2).sum((2, 3), keepdim=True)
+            energy = (energy + self.epsilon).pow(0.5) * self.alpha
             norm = (energy.pow(2).mean(1, keepdim=True) + self.epsilon).pow(0.5)
-            return x * (
-                1.0 + torch.tanh(energy * (self.gamma / norm) + self.beta)
-            )
+            gates = torch.tanh(energy * (self.gamma / norm) + self.beta)
+            return x * (1.0 + gates)
 
     return GCT
 
