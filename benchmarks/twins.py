@@ -1,7 +1,9 @@
 """Blocks in plain PyTorch, as published: each beside the tests of ours."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from unittest import mock
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,11 @@ class Twin:
 
 def twins():
     """Returns classes of layers and their twins, by what tables call them."""
-    from tests.cases.layers import BLOCKS
+    import keras  # noqa: F401 - a backend reads its environment once
+
+    # Not the full precision in which `tests` has a GPU compute.
+    with mock.patch.dict(os.environ):
+        from tests.cases.layers import BLOCKS
 
     return {
         each.CASES[0].cls.__name__ + twin.suffix: (each.CASES[0].cls, twin)
