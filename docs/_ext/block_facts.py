@@ -23,7 +23,6 @@ from benchmarks.layers import BATCH
 from benchmarks.report import MARKS
 from keras_attn import layers
 from keras_attn.applications.resnet.slots import Slots
-from keras_attn.layers.base import FeatureMapLayer
 
 DOCS = pathlib.Path(__file__).parent.parent
 CATALOGUE = DOCS / "layers" / "index.md"
@@ -225,7 +224,7 @@ def case(name, channels, arguments=None, shapes=((SIDE, SIDE, "c"),)):
         ValueError: If there is no such layer.
     """
     cls, arguments = class_of(name), dict(arguments or {})
-    if issubclass(cls, FeatureMapLayer):
+    if issubclass(cls, layers.base.FeatureMapLayer):
         arguments["data_format"] = "channels_last"
     return cls(**arguments), *(_shape(each, channels) for each in shapes)
 
