@@ -179,7 +179,7 @@ def test_refuses_what_is_not_allowed(cls, name, value, data):
     kwargs = data.draw(EXAMPLES[cls]).kwargs
     # Keras says itself which names it does not know.
     ours = not name.endswith(("activation", "initializer"))
-    rule = rf"(?s)`{name}`.* must .+Received: .*\b{name}="
+    rule = rf"(?s)`{name}`.+Received: .*\b{name}="
     with pytest.raises(ValueError, match=rule if ours else None):
         cls(**{**kwargs, name: value})
 
