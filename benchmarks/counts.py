@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from benchmarks import harness
-from benchmarks.models import ATTENTION
+from keras_attn import layers
 from keras_attn.applications import ResNet50
 
 
@@ -35,8 +35,8 @@ def main():
     before, operations = count("none")
     print(f"without: {before:,} parameters, {operations:.0f} MFLOP")
     rows = []
-    others = "soca", "context_encoding", "bilinear_attention"
-    for attention in (*ATTENTION, *others):
+    # FeatureAct weighs all pairs of positions: none would put it there.
+    for attention in sorted({*layers.names()} - {"feature_act"}):
         parameters, flops = count(attention)
         rows.append(
             {

@@ -18,7 +18,7 @@ import time
 
 RESULTS = pathlib.Path("build/benchmarks")
 # What is measured, and how.
-SOURCES = ("keras_attn", "benchmarks")
+SOURCES = ("keras_attn", "benchmarks", "tests/blocks")
 THREADS = 2
 PAUSE = 0.02
 # What takes so many seconds needs no waking.

@@ -6,30 +6,10 @@ import functools
 import numpy as np
 
 from benchmarks import harness
+from benchmarks.twins import twins
 
 STAGES = ((256, 56), (512, 28), (1024, 14), (2048, 7))
 BATCH = 8
-# What the published codes have for each stage: a transform of its size. By
-# its default of 7, images are pooled first.
-BLOCKS = (
-    "SE",
-    "ECA",
-    "SRM",
-    "GCT",
-    "CBAM",
-    "FCA",
-    "FCA pooled",
-    "DIA",
-    "GSoP",
-    "SOCA",
-    "ContextEncoding",
-    "Encoding",
-    "BilinearAttention",
-    "CovariancePooling",
-)
-# The root of a covariance of 2048 channels is 2 TFLOP a batch, whoever takes
-# it: nothing that one would do, and minutes a run.
-TOO_LARGE = {("SOCA", 2048), ("CovariancePooling", 2048)}
 
 
 @functools.lru_cache(maxsize=1)
@@ -42,16 +22,13 @@ def pair(block, channels, size):
     import keras
     import torch
 
-    from benchmarks.plain import first_order, second_order
-    from keras_attn import layers
     from keras_attn.weights import load_torch
 
     torch.manual_seed(0)
-    cls = block.removesuffix(" pooled")
-    plain = getattr(first_order, cls, None) or getattr(second_order, cls)
-    kwargs = {"dct_size": size} if block == "FCA" else {}
-    plain = plain(channels, size, **kwargs).eval()
-    ours = getattr(layers, cls)(data_format="channels_last", **kwargs)
+    cls, twin = twins()[block]
+    kwargs = twin.arguments(size)
+    plain = twin.make()(channels, size, **kwargs).eval()
+    ours = cls(data_format="channels_last", **kwargs)
     shape = (BATCH, size, size, channels)
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     ours.build(shape)
@@ -122,9 +99,9 @@ if __name__ == "__main__":
         "layers",
         cases=[
             (block, *stage)
-            for block in BLOCKS
+            for block, (_, twin) in twins().items()
             for stage in STAGES
-            if (block, stage[0]) not in TOO_LARGE
+            if stage[0] <= twin.most_channels
         ],
         subjects={
             "plain forward": plain_forward,

@@ -7,18 +7,16 @@ import numpy as np
 from benchmarks import harness, networks
 
 BATCH = 8
-# Not ContextEncoding and BilinearAttention, which nearly double the network,
-# nor SOCA, which takes the root of a covariance of 2048 channels.
-ATTENTION = (
-    "se",
-    "eca",
-    "srm",
-    "gct",
-    "cbam",
-    "fca",
-    "dia",
-    "gsop",
-)
+# Two nearly double the network, SOCA takes the root of a covariance of 2048
+# channels, and FeatureAct weighs all pairs of positions.
+LEFT_OUT = {"bilinear_attention", "context_encoding", "feature_act", "soca"}
+
+
+def measured():
+    """Returns the names of the blocks that are measured."""
+    from keras_attn import layers
+
+    return [name for name in layers.names() if name not in LEFT_OUT]
 
 
 def data():
@@ -75,7 +73,7 @@ def row(case, times, memory):
 if __name__ == "__main__":
     harness.answer(
         "models",
-        cases=[(a, m) for m in ("training", "inference") for a in ATTENTION],
+        cases=[(a, m) for m in ("training", "inference") for a in measured()],
         subjects={
             "plain": lambda _, mode: steps_of_plain()[mode],
             "without": lambda _, mode: steps_without()[mode],

@@ -35,6 +35,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "block_diagrams",
     "block_facts",
+    "catalogue",
     "docstrings",
     "mathml",
     "references",

@@ -352,6 +352,19 @@ def test_a_test_lies_where_its_code_lies(path):
     )
 
 
+def test_a_block_is_three_files():
+    """Other public layers in `keras_attn/layers` are tested likewise."""
+    here = {path.stem for path in (ROOT / "tests/blocks").glob("[a-z]*.py")}
+    pages = {path.stem for path in (ROOT / "docs/layers").glob("*.md")}
+    files = {
+        path.stem: path.parent.name for path in files_of("keras_attn/layers")
+    }
+    blocks = {name for name, room in files.items() if room == "blocks"}
+    assert blocks - {"__init__"} <= here & pages
+    others = here - blocks
+    assert others == {n for n in others if files[n] == "layers"}
+
+
 # What no file can hold, since it is not a layer yet.
 ABSTRACT = {"base", "channel_attention"}
 

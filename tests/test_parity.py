@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests import compare_backends
-from tests.cases import LAYERS, MODELS
+from tests.cases import MODELS
+from tests.cases.layers import LAYERS
 from tests.contracts import parity
 from tests.contracts.devices import format_error
 

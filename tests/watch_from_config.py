@@ -18,7 +18,7 @@ import warnings
 import keras
 
 import keras_attn  # noqa: F401 - registers its classes
-from tests.cases import LAYERS
+from tests.cases.layers import LAYERS
 
 import_module = importlib.import_module
 CANARY = "a_module_that_nobody_has"

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import dataclasses
+import pathlib
 from typing import Any, Self
 
 from applications.common.image_settings import SIZE, ImageSettings
@@ -22,12 +23,10 @@ RESNETS = ("ResNetCIFAR",) + tuple(
 VITS = ("ViT",) + tuple(
     f"ViT{size}" for size in "Tiny16 Small16 Base16 Base32 Large16".split()
 )
-# Blocks for the slots of a ResNet, as `keras_attn.layers.names()` has them,
-# which would import Keras before the backend is chosen.
-ATTENTIONS = tuple(
-    """bilinear_attention cbam context_encoding dia eca fca feature_act gct gsop
-    se soca srm""".split()
-)
+# Blocks for the slots of a ResNet, which are called as their files are:
+# `keras_attn.layers.names()` would import Keras before the backend is chosen.
+_BLOCKS = pathlib.Path(__file__).parents[2] / "keras_attn/layers/blocks"
+ATTENTIONS = tuple(sorted(path.stem for path in _BLOCKS.glob("[a-z]*.py")))
 # Most pixels a side of images whose size no option gives. The first maps of
 # a ResNetCIFAR are as large as the image: 224 would take 4 GB of a small batch.
 LARGEST, LARGEST_CIFAR = 224, 128

@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Callable
 from importlib import import_module
 
+from benchmarks.twins import twins
+
 
 @dataclasses.dataclass(frozen=True)
 class Network:
@@ -67,8 +69,7 @@ def _resnet(attention=None, **settings):
     """Returns ResNet-50 with a block."""
 
     def plain(side):
-        name = attention and attention.upper()
-        block = name and getattr(_plain("first_order"), name)
+        block = attention and twins()[attention.upper()][1].make()
         return _plain("resnet").ResNet50(attention=block)
 
     defaults = {

@@ -1,7 +1,7 @@
-"""A picture of a block: ```` ```{block-diagram} se ````.
+"""A picture of a block: ```` ```{block-diagram} se ```` and its description.
 
-It is drawn at build from its description in `diagrams/`, inline, so that it
-has the colours of the page in light and in dark.
+It is drawn at build, inline, so that it has the colours of the page in light
+and in dark. `diagrams/__init__.py` says how it is described.
 """
 
 import pathlib
@@ -26,13 +26,14 @@ class BlockDiagram(SphinxDirective):
     """The picture of one block, and what its letters stand for."""
 
     required_arguments = 1
+    has_content = True
 
     def run(self):
         for path in SOURCES:
             self.env.note_dependency(str(path))
         name = self.arguments[0]
         try:
-            picture = diagrams.picture(name)
+            picture = diagrams.read("\n".join(self.content))
         except ValueError as error:
             raise SphinxError(f"{self.get_location()}: {error}") from error
         drawing = nodes.raw("", diagrams.draw(picture, name), format="html")

@@ -1,4 +1,8 @@
-"""What a block costs: ```` ```{block-facts} se ````.
+"""What a layer costs: ```` ```{block-facts} se ````.
+
+What has no name in `layers.names()` is given as a class, with options for its
+`arguments`, for the `shapes` that it is called with, in which `c` is the number
+of channels, and for how they are `given`, in words.
 
 Parameters and operations are counted of the layer itself at build; what was
 measured is read from the tables of `layers/index.md` and `benchmarks.md`. No
@@ -10,6 +14,8 @@ import pathlib
 import re
 
 import keras
+import yaml
+from catalogue import public
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
@@ -25,51 +31,13 @@ BENCHMARKS = DOCS / "benchmarks.md"
 STAGE = "14 x 14 x 1024"
 CHANNELS = (64, 256, 1024)
 SIDE = 14
-CLASSES = 21
-HEADS = 4
-LAST = {"data_format": "channels_last"}
-# Layers that are not in `names()`, with the shapes that they are given.
-OTHERS = {
-    "attention_to_scale": lambda c: (
-        layers.AttentionToScale(**LAST),
-        [(1, SIDE, SIDE, CLASSES), (1, SIDE // 2, SIDE // 2, CLASSES)],
-        [(1, SIDE, SIDE, c), (1, SIDE // 2, SIDE // 2, c)],
-    ),
-    "covariance_pooling": lambda c: (
-        layers.CovariancePooling(**LAST),
-        (1, SIDE, SIDE, c),
-    ),
-    "encoding": lambda c: (layers.Encoding(**LAST), (1, SIDE, SIDE, c)),
-    "multi_head_self_attention": lambda c: (
-        layers.MultiHeadSelfAttention(HEADS),
-        (1, SIDE * SIDE, c),
-    ),
-}
-GIVEN = {
-    "attention_to_scale": f"score maps of {CLASSES} classes and features of "
-    f"so many channels, at {SIDE} x {SIDE} and {SIDE // 2} x {SIDE // 2}",
-    "multi_head_self_attention": f"{SIDE * SIDE} tokens of so many channels, "
-    f"with {HEADS} heads",
-}
+MAPS = f"a map of {SIDE} x {SIDE} positions"
 PLACES = {
     "block": "at the end of each residual branch, before the sum",
     "last": "at the end of the last residual branch of each stage",
     "convolution": "before each convolution, the first one too",
     "shared": "at the end of each residual branch, one layer for all of a "
     "stage",
-}
-ELSEWHERE = {
-    "attention_to_scale": "Sits where the scores of several scales meet, as "
-    "in {py:func}`keras_attn.applications.DeepLabASC`, whose time, against a "
-    "known code, is among the {doc}`benchmarks </benchmarks>`.",
-    "covariance_pooling": "Sits before the classifier, in place of the mean "
-    'over positions: `head="covariance"` of the ResNets, which reduces the '
-    "channels first.",
-    "encoding": "Sits in place of a pooling, or inside of `ContextEncoding`.",
-    "multi_head_self_attention": "Sits in each block of a "
-    "{py:func}`keras_attn.applications.ViT`, with one normalisation before "
-    "it; the time of two of these, against plain PyTorch, is among the "
-    "{doc}`benchmarks </benchmarks>`.",
 }
 
 
@@ -83,6 +51,11 @@ class BlockFacts(SphinxDirective):
     """The costs of one block, as tables."""
 
     required_arguments = 1
+    option_spec = {
+        "arguments": yaml.safe_load,
+        "shapes": yaml.safe_load,
+        "given": str,
+    }
 
     def run(self):
         pages = []
@@ -90,36 +63,37 @@ class BlockFacts(SphinxDirective):
             self.env.note_dependency(str(path))
             pages.append(path.read_text())
         try:
-            text = facts(self.arguments[0], *pages)
+            text = facts(self.arguments[0], *pages, **self.options)
         except ValueError as error:
             raise SphinxError(f"{self.get_location()}: {error}") from error
         return self.parse_text_to_nodes(text)
 
 
-def facts(name, catalogue, benchmarks):
+def facts(name, catalogue, benchmarks, given=MAPS, **options):
     """Returns what is known of a block, in Markdown.
 
     Args:
         name: String, the block's.
         catalogue: String, the page with the table of measured costs.
         benchmarks: String, the page with the tables of blocks by themselves.
+        given: String, what it is called with.
+        **options: See `case`.
 
     Raises:
         ValueError: If there is no such block, or no such table.
     """
-    paragraphs = counted(name) + measured(name, catalogue)
+    paragraphs = counted(name, given, **options) + measured(name, catalogue)
     return "\n\n".join(paragraphs + measured_alone(name, benchmarks))
 
 
-def counted(name):
+def counted(name, given=MAPS, **options):
     """Returns paragraphs on what is counted of the layer by itself."""
-    cases = [case(name, channels) for channels in CHANNELS]
+    cases = [case(name, channels, **options) for channels in CHANNELS]
     rows = [
         ["channels", *(f"{channels:,}" for channels in CHANNELS)],
         ["parameters", *(f"{parameters(*each):,}" for each in cases)],
         ["MFLOP", *(f"{mflop(*each):,.2f}" for each in cases)],
     ]
-    given = GIVEN.get(name, f"a map of {SIDE} x {SIDE} positions")
     return [
         table(rows),
         f"Counted of the layer as it comes, in inference, for {given}; a "
@@ -129,8 +103,8 @@ def counted(name):
 
 def measured(name, catalogue):
     """Returns paragraphs on where a block sits, and what it costs there."""
-    if name in OTHERS:
-        return [ELSEWHERE[name]]
+    if name not in layers.names():
+        return []
     place = PLACES[Slots(name, None, stages=4).placement]
     sits = f'In `ResNet50(attention="{name}")` it sits {place}.'
     found = costs(catalogue)
@@ -156,7 +130,7 @@ def measured(name, catalogue):
 
 def measured_alone(name, benchmarks):
     """Returns paragraphs on what a block takes by itself."""
-    kind = type(case(name, CHANNELS[0])[0]).__name__
+    kind = class_of(name).__name__
     rows, origins = [], []
     for backend, rest in re.findall(
         r"(?ms)^### Blocks on (\w+)$(.*?)(?=^#|\Z)", benchmarks
@@ -220,21 +194,45 @@ def dicts(text):
     return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
 
 
-def case(name, channels):
-    """Returns a new layer, and the shapes of what it is given.
+def class_of(name):
+    """Returns the class of a block's name, or of its own.
 
     Raises:
-        ValueError: If there is no such block.
+        ValueError: If there is no such layer.
     """
-    if name in OTHERS:
-        return OTHERS[name](channels)
     if name in layers.names():
-        shape = (1, SIDE, SIDE, channels)
-        return layers.get(name, **LAST), shape
+        return type(layers.get(name))
+    if name in public():
+        return public()[name]
     raise ValueError(
-        f"Facts are of one of {sorted([*layers.names(), *OTHERS])}. "
+        f"Facts are of one of {[*layers.names(), *public()]}. "
         f"Received: {name!r}"
     )
+
+
+def case(name, channels, arguments=None, shapes=((SIDE, SIDE, "c"),)):
+    """Returns a new layer, and the shapes of what it is given.
+
+    Args:
+        name: String, of a block or a class.
+        channels: Integer.
+        arguments: Dict, or nothing.
+        shapes: Sequence of shapes without the batch, or of lists of them,
+            with `"c"` for the channels.
+
+    Raises:
+        ValueError: If there is no such layer.
+    """
+    cls, arguments = class_of(name), dict(arguments or {})
+    if issubclass(cls, layers.base.FeatureMapLayer):
+        arguments["data_format"] = "channels_last"
+    return cls(**arguments), *(_shape(each, channels) for each in shapes)
+
+
+def _shape(shape, channels):
+    if isinstance(shape[0], list):
+        return [_shape(each, channels) for each in shape]
+    return (1, *(channels if side == "c" else side for side in shape))
 
 
 def parameters(layer, *shapes):

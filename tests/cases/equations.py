@@ -28,3 +28,45 @@ def normalized(weights, x, prefix="normalization", epsilon=1e-5):
         for name in ("gamma", "beta", "moving_mean", "moving_variance")
     )
     return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+
+
+def covariance(x):
+    """Covariances of the last axis over the others but the first."""
+    flat = x.reshape(len(x), -1, x.shape[-1])
+    return np.stack(
+        [np.atleast_2d(np.cov(image.T, bias=True)) for image in flat]
+    )
+
+
+def root(s, iterations):
+    """The coupled iteration from `Y = S / trace(S)` and `Z = I`."""
+    identity = np.eye(s.shape[-1])
+    trace = np.trace(s, axis1=1, axis2=2)[:, None, None]
+    trace = trace + 1e-8 * len(identity)
+    y, z = s / trace, identity
+    for _ in range(iterations):
+        step = (3.0 * identity - z @ y) / 2.0
+        y, z = y @ step, step @ z
+    return y * np.sqrt(trace)
+
+
+def projected(weights, x):
+    """The 1x1 convolution, with a bias if there is one, and normalisation."""
+    p = x @ weights["projection/kernel"]
+    p = p + weights.get("projection/bias", 0.0)
+    return normalized(weights, p, "projection/normalization")
+
+
+def adaptive_pool(x, height, width):
+    """Averages to a size; the windows overlap where it does not divide."""
+    y = np.zeros((len(x), height, width, x.shape[-1]))
+    for i in range(height):
+        rows = slice(
+            i * x.shape[1] // height, -(-(i + 1) * x.shape[1] // height)
+        )
+        for j in range(width):
+            columns = slice(
+                j * x.shape[2] // width, -(-(j + 1) * x.shape[2] // width)
+            )
+            y[:, i, j] = x[:, rows, columns].mean((1, 2))
+    return y

@@ -20,7 +20,7 @@ facts = pytest.importorskip("block_facts")
         ("se", (580, 8464, 132160)),
         ("gct", (192, 768, 3072)),
         ("dia", (10784, 166016, 2630144)),
-        ("encoding", (2080, 8224, 32800)),
+        ("Encoding", (2080, 8224, 32800)),
         ("srm", (256, 1024, 4096)),
     ],
 )
@@ -65,7 +65,7 @@ def test_what_was_not_measured_is_said():
     [
         ("soca", ["SOCA"]),
         ("fca", ["FCA", "FCA pooled"]),
-        ("covariance_pooling", ["CovariancePooling"]),
+        ("CovariancePooling", ["CovariancePooling"]),
     ],
 )
 def test_times_of_a_block_by_itself_are_read(name, labels):

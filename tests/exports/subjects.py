@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from keras_attn.layers import MeanImage, TenCrop
-from tests.cases import LAYERS, MODELS
+from tests.cases import MODELS
+from tests.cases.layers import LAYERS
 from tests.contracts import LayerCase
 from tests.contracts.cases import draw_weights
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+BLOCKS = "tests/blocks"
 LAYERS = "tests/keras_attn/layers"
 
 
@@ -33,28 +34,28 @@ PLANTED = (
         "            autocast=False,\n        )\n\n    def call",
         '            autocast=False,\n            trainable=name != "beta",\n'
         "        )\n\n    def call",
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_number_of_weights",
     ),
     Fault(
         "layers/blocks/gct.py",
         '{"norm": self.norm, "epsilon": self.epsilon}',
         '{"norm": self.norm}',
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_config_round_trip",
     ),
     Fault(
         "layers/registry.py",
         'register_keras_serializable("keras_attn")',
         'register_keras_serializable("attn")',
-        f"{LAYERS}/blocks/test_srm.py",
+        f"{BLOCKS}/srm.py",
         "check_registered_name",
     ),
     Fault(
         "layers/base.py",
         "        return tuple(input_shape)\n",
         "        return (1, *input_shape[1:])\n",
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_shapes_agree",
     ),
     Fault(
@@ -62,7 +63,7 @@ PLANTED = (
         "count = ops.cast(height * width, x.dtype)",
         'self.count = getattr(self, "count", None) or height * width\n'
         "        count = ops.cast(self.count, x.dtype)",
-        f"{LAYERS}/blocks/test_srm.py",
+        f"{BLOCKS}/srm.py",
         "check_dynamic_sizes",
     ),
     Fault(
@@ -70,70 +71,70 @@ PLANTED = (
         "return ops.reshape(inputs, (-1, channels, height * width))",
         "tokens = ops.reshape(inputs, (-1, height * width, channels))\n"
         "            return ops.transpose(tokens, (0, 2, 1))",
-        f"{LAYERS}/blocks/test_bilinear_attention.py",
+        f"{BLOCKS}/bilinear_attention.py",
         "check_data_formats_agree",
     ),
     Fault(
         "layers/blocks/srm.py",
         "ops.maximum(count - 1.0, 1.0)",
         "ops.maximum(count, 1.0)",
-        f"{LAYERS}/blocks/test_srm.py",
+        f"{BLOCKS}/srm.py",
         "check_matches_reference",
     ),
     Fault(
         "layers/blocks/gct.py",
         "ops.sqrt(energy + epsilon)",
         "ops.sqrt(energy)",
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_gradients",
     ),
     Fault(
         "layers/base.py",
         "        return precision.widen(inputs)\n",
         "        return inputs\n",
-        f"{LAYERS}/blocks/test_srm.py",
+        f"{BLOCKS}/srm.py",
         "check_float16",
     ),
     Fault(
         "ops/precision.py",
         "inputs = ops.clip(inputs, -LARGEST_FLOAT16, LARGEST_FLOAT16)",
         "pass",
-        f"{LAYERS}/blocks/test_feature_act.py",
+        f"{BLOCKS}/feature_act.py",
         "check_saturation",
     ),
     Fault(
         "layers/base.py",
         "return precision.narrow(inputs, self.compute_dtype)",
         "return inputs",
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_dtype_policy",
     ),
     Fault(
         "layers/attention_to_scale.py",
         "dropout, seed=seed,",
         "dropout, seed=None,",
-        f"{LAYERS}/test_attention_to_scale.py",
+        f"{BLOCKS}/attention_to_scale.py",
         "check_randomness",
     ),
     Fault(
         "layers/blocks/eca.py",
         "ops.cast(ops.reshape(self.kernel, (-1,)), z.dtype)",
         "ops.stop_gradient(ops.reshape(self.kernel, (-1,)))",
-        f"{LAYERS}/blocks/test_eca.py",
+        f"{BLOCKS}/eca.py",
         "check_compiled_fit",
     ),
     Fault(
         "layers/blocks/gct.py",
         "        x = self.widen(inputs)\n",
         "        x = self.x = self.widen(inputs)\n",
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_keeps_no_tensor",
     ),
     Fault(
         "layers/blocks/srm.py",
         "        mean = self.mean(x)\n",
         "        mean = self.mean(ops.reshape(x, (2, *x.shape[1:])))\n",
-        f"{LAYERS}/blocks/test_srm.py",
+        f"{BLOCKS}/srm.py",
         "check_onnx_export",
     ),
     Fault(
@@ -141,14 +142,14 @@ PLANTED = (
         "        super().__init__(identity_start, **kwargs)\n",
         "        super().__init__(identity_start, **kwargs)\n"
         "        self.supports_masking = True\n",
-        f"{LAYERS}/blocks/test_srm.py",
+        f"{BLOCKS}/srm.py",
         "check_masking",
     ),
     Fault(
         "layers/blocks/gct.py",
         "energy = self.mean(ops.square(x))",
         "energy = self.mean(ops.square(ops.square(x))) ** 0.5",
-        f"{LAYERS}/blocks/test_gct.py",
+        f"{BLOCKS}/gct.py",
         "check_large_gradients",
     ),
     Fault(
@@ -156,14 +157,14 @@ PLANTED = (
         "channels, size = z.shape[1], self.kernel.shape[0]",
         "z = z - ops.max(z)\n"
         "        channels, size = z.shape[1], self.kernel.shape[0]",
-        f"{LAYERS}/blocks/test_eca.py",
+        f"{BLOCKS}/eca.py",
         "check_empty_batch",
     ),
     Fault(
         "ops/precision.py",
         'return ops.cast(inputs, "float32")',
         'return inputs if "int" in dtype else ops.cast(inputs, "float32")',
-        f"{LAYERS}/blocks/test_se.py",
+        f"{BLOCKS}/se.py",
         "check_integers",
     ),
     # What else the package promises.

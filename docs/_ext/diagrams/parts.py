@@ -4,10 +4,19 @@ import dataclasses
 
 # Where lanes run, in units of a picture that is WIDTH wide.
 WIDTH = 340
-TRUNK = 34
-MAIN = 200
-LEFT, RIGHT = 138, 262
-FIRST, SECOND, THIRD = 106, 196, 286
+LANES = {
+    "trunk": 34,
+    "main": 200,
+    "left": 138,
+    "right": 262,
+    "first": 106,
+    "second": 196,
+    "third": 286,
+}
+KINDS = {
+    *("weights", "fixed", "join"),
+    *("map", "plane", "vector", "matrix", "tokens"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,30 +85,3 @@ class Picture:
                 )
             arrows.append((*names, label.strip()))
         return arrows
-
-
-def weights(text, x, row, *holds, wide=None, optional=False):
-    """Returns a box that holds weights, of which `holds` is the beginning."""
-    return Part(
-        "weights", text, x, row, holds=holds, wide=wide, optional=optional
-    )
-
-
-def fixed(text, x, row, wide=None, optional=False):
-    """Returns a box for an operation without weights."""
-    return Part("fixed", text, x, row, wide=wide, optional=optional)
-
-
-def tensor(kind, text, x, row, note=""):
-    """Returns a tensor of one of the kinds."""
-    return Part(kind, text, x, row, note=note)
-
-
-def join(text, x, row):
-    """Returns a circle: `"×"`, `"+"`."""
-    return Part("join", text, x, row)
-
-
-def image(row=0, text="*x*", note="h × w × c"):
-    """Returns a feature map on the trunk."""
-    return tensor("map", text, TRUNK, row, note)

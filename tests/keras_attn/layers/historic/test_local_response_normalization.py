@@ -3,15 +3,14 @@ import pytest
 from keras import ops
 
 from keras_attn.layers import LocalResponseNormalization
-from tests.cases import cases_of
-from tests.cases.switches import local_response
+from tests.cases.switches import LOCAL_RESPONSE, local_response
 from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
 
 
-@contract(cases_of(LocalResponseNormalization), (*LAYER_CHECKS, check_extremes))
+@contract(LOCAL_RESPONSE, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -1,12 +1,16 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
 from keras_attn.layers import AttentionToScale
-from tests.cases import cases_of
-from tests.cases.scales import resize_images, scale_weights
-from tests.contracts import LAYER_CHECKS, contract
+from tests.cases.drawn import Example, Tensor
+from tests.cases.equations import relu
+from tests.cases.explained_in_numpy import softmax
+from tests.cases.scales import resize_images
+from tests.cases.strategies import BOOL, COUNTS, SIDE, SMALL, arguments, layouts
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.calls import gradients
 from tests.contracts.cases import draw_weights, weights_of
 from tests.contracts.devices import (
@@ -17,7 +21,112 @@ from tests.contracts.devices import (
 )
 
 
-@contract(cases_of(AttentionToScale), LAYER_CHECKS)
+def convolve_3x3(x, kernel, bias):
+    height, width = x.shape[1:3]
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return bias + sum(
+        x[:, i : i + height, j : j + width] @ kernel[i, j]
+        for i in range(3)
+        for j in range(3)
+    )
+
+
+def scale_weights(weights, features, size):
+    x = [resize_images(each, size) for each in features]
+    x = np.concatenate(x, axis=3)
+    x = convolve_3x3(x, weights["hidden/kernel"], weights["hidden/bias"])
+    x = relu(x) @ weights["logits/kernel"][0, 0] + weights["logits/bias"]
+    return softmax(x)
+
+
+def attention_to_scale(weights, scores):
+    size = scores[0].shape[1:3]
+    shares = scale_weights(weights, scores, size)
+    return sum(
+        shares[..., s : s + 1] * resize_images(each, size)
+        for s, each in enumerate(scores)
+    )
+
+
+def average(weights, scores):
+    maps = [resize_images(each, scores[0].shape[1:3]) for each in scores]
+    return np.mean(maps, axis=0)
+
+
+def maximum(weights, scores):
+    maps = [resize_images(each, scores[0].shape[1:3]) for each in scores]
+    return np.max(maps, axis=0)
+
+
+SHAPES = [(6, 5, 3), (3, 3, 3), (4, 2, 3)]
+
+
+CASES = (
+    LayerCase(
+        cls=AttentionToScale,
+        products_in_half=True,
+        kwargs={"filters": 8, "seed": 1},
+        shape=SHAPES,
+        num_weights=4,
+        random=True,
+        reference=attention_to_scale,
+    ),
+    LayerCase(
+        cls=AttentionToScale,
+        kwargs={"merge": "average"},
+        shape=SHAPES,
+        reference=average,
+    ),
+    LayerCase(
+        cls=AttentionToScale,
+        kwargs={"merge": "maximum"},
+        shape=SHAPES,
+        reference=maximum,
+    ),
+)
+REFUSED = {
+    "merge": ["mean", None, ["attention"]],
+    "filters": [*COUNTS, None],
+    "dropout": [1.0, -0.1, "0.5", None, float("nan")],
+}
+
+
+@st.composite
+def examples(draw):
+    layout = draw(layouts())
+    batch, classes, width = (draw(n) for n in (st.integers(1, 3), SMALL, SMALL))
+    scales = draw(st.integers(2, 3))
+
+    def maps(channels):
+        sizes = [(draw(SIDE), draw(SIDE)) for _ in range(scales)]
+        return [Tensor(layout.shape(batch, *s, channels)) for s in sizes]
+
+    merge = st.sampled_from(["attention", "average", "maximum"])
+    kwargs = arguments(
+        draw,
+        layout,
+        {"merge": merge, "filters": SMALL},
+        {"dropout": st.sampled_from([0, 0.5]), "seed": st.none() | SMALL},
+    )
+    call = {"features": maps(width)} if draw(BOOL) else {}
+
+    def attention(shapes, **call):
+        return [(*layout.sides(shapes[0])[:3], scales)]
+
+    return Example(
+        AttentionToScale,
+        kwargs,
+        maps(classes),
+        lambda shapes, **call: [shapes[0]],
+        attention,
+        call,
+    )
+
+
+EXAMPLES = examples()
+
+
+@contract(CASES, LAYER_CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 
@@ -142,19 +251,6 @@ def test_dropout_acts_in_training_only():
     )
     np.testing.assert_array_equal(calm, other)
     assert np.abs(trained - calm).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "message"),
-    [
-        ({"merge": "sum"}, "`merge` must be one of 'attention', 'average'"),
-        ({"filters": 0}, "`filters` must be a positive integer"),
-        ({"dropout": 2.0}, r"`dropout` must be a number in \[0, 1\)"),
-    ],
-)
-def test_refuses(kwargs, message):
-    with pytest.raises(ValueError, match=message):
-        AttentionToScale(**kwargs)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,122 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers import MultiHeadSelfAttention
 from keras_attn.weights import load_torch, to_torch
-from tests.cases.self_attention import SELF_ATTENTION
-from tests.contracts import LAYER_CHECKS, contract
+from tests.cases.drawn import Example, Tensor
+from tests.cases.strategies import (
+    BOOL,
+    CHANNELS,
+    COUNTS,
+    NUMBERS,
+    SIDE,
+    SMALL,
+    arguments,
+)
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
+from tests.contracts.devices import FORMATS
 from tests.goldens import load_golden
 
 
-@contract(SELF_ATTENTION, LAYER_CHECKS)
+def reference(weights, x):
+    """Computes three heads of four numbers, one after the other."""
+    qkv = x @ weights["qkv/kernel"] + weights.get("qkv/bias", 0.0)
+    mixed = []
+    for head in range(3):
+        q, k, v = (
+            qkv[..., start + 4 * head : start + 4 * head + 4]
+            for start in (0, 12, 24)
+        )
+        scores = np.exp(np.einsum("bid,bjd->bij", q, k) / 2.0)
+        scores /= scores.sum(-1, keepdims=True)
+        mixed.append(scores @ v)
+    mixed = np.concatenate(mixed, -1)
+    if "projection/kernel" not in weights:
+        return mixed
+    return mixed @ weights["projection/kernel"] + weights["projection/bias"]
+
+
+CASES = (
+    LayerCase(
+        cls=MultiHeadSelfAttention,
+        products_in_half=True,
+        kwargs={"num_heads": 3, "head_dim": 4},
+        shape=(5, 8),
+        num_weights=4,
+        reference=reference,
+        formats=FORMATS[:1],
+        masks=True,
+    ),
+    LayerCase(
+        cls=MultiHeadSelfAttention,
+        products_in_half=True,
+        kwargs={
+            "num_heads": 3,
+            "qkv_bias": False,
+            "project": False,
+            "dropout": 0.25,
+            "seed": 3,
+        },
+        shape=(6, 12),
+        num_weights=1,
+        name="bare_self_attention",
+        reference=reference,
+        formats=FORMATS[:1],
+        masks=True,
+        random=True,
+    ),
+)
+REFUSED = {
+    "num_heads": [*COUNTS, None],
+    "head_dim": COUNTS,
+    "dropout": [*NUMBERS, 1.0],
+    "kernel_initializer": ["no such"],
+    "bias_initializer": ["no such"],
+}
+
+
+@st.composite
+def examples(draw):
+    heads = draw(st.integers(1, 4))
+    size = draw(st.none() | SMALL)
+    many = st.integers(1, 3).map(lambda n: n * heads)
+    channels = draw(CHANNELS if size else many)
+    shape = draw(st.integers(1, 3)), draw(SIDE), channels
+    optional = {
+        "qkv_bias": BOOL,
+        "project": BOOL,
+        "dropout": st.sampled_from([0, 0.5]),
+        "kernel_initializer": st.sampled_from(["he_normal", "zeros"]),
+        "bias_initializer": st.sampled_from([None, "ones"]),
+        "seed": st.none() | SMALL,
+    }
+    kwargs = arguments(draw, optional=optional)
+    kwargs |= {"num_heads": heads, "head_dim": size}
+    mask = {"mask": Tensor(shape[:2], "bool", 2)}
+
+    def outputs(shape, **call):
+        inner = heads * (size or channels // heads)
+        project = kwargs.get("project", True)
+        return [(*shape[:2], channels if project else inner)]
+
+    return Example(
+        MultiHeadSelfAttention,
+        kwargs,
+        Tensor(shape),
+        outputs,
+        lambda shape, **call: [(shape[0], heads, shape[1], shape[1])],
+        draw(st.sampled_from([{}, mask])),
+    )
+
+
+EXAMPLES = examples()
+
+
+@contract(CASES, LAYER_CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -1,18 +1,164 @@
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
+from benchmarks.twins import Twin
 from keras_attn.layers.blocks.gsop import GSoP
 from keras_attn.weights import load_torch, to_torch
-from tests.cases.second_order import SECOND_ORDER
-from tests.contracts import LAYER_CHECKS, contract
+from tests.cases.drawn import Example
+from tests.cases.equations import (
+    adaptive_pool,
+    covariance,
+    normalized,
+    projected,
+    relu,
+    sigmoid,
+)
+from tests.cases.strategies import BOOL, COUNTS, SMALL, arguments, images, same
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, to_format
 from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
 from tests.goldens.checks import check_golden
 
-CASES = [case for case in SECOND_ORDER if case.cls is GSoP]
+
+def gsop_logits(weights, s, act):
+    """From a covariance to logits, by four outputs of each row."""
+    # The last axis is normalised; rows and columns are the same.
+    r = normalized(weights, s, "row_normalization").swapaxes(1, 2)
+    kernel, bias = weights["row_kernel"][:, 0], weights["row_bias"]
+    o = [
+        r[:, i] @ kernel[:, i, j] + bias[4 * i + j]
+        for i in range(r.shape[1])
+        for j in range(4)
+    ]
+    o = act(np.stack(o, -1))
+    return o @ weights["gate_kernel"] + weights["gate_bias"]
+
+
+def gsop_channel(strides=1, size=1.0):
+    def reference(weights, x):
+        p = relu(projected(weights, relu(x[:, ::strides, ::strides])))
+        z = gsop_logits(weights, covariance(p), act=lambda o: o)
+        return x * size * sigmoid(z)[:, None, None]
+
+    return reference
+
+
+def gsop_position(grid, strides=1, size=1.0):
+    def reference(weights, x):
+        p = projected(weights, relu(x[:, ::strides, ::strides]))
+        p = adaptive_pool(p, grid, grid).reshape(len(p), grid**2, -1)
+        # Of positions, over channels.
+        z = gsop_logits(weights, covariance(p.swapaxes(1, 2)), act=relu)
+        gates = sigmoid(z).reshape(-1, grid, grid, 1)
+        return x * size * adaptive_pool(gates, *x.shape[1:3])
+
+    return reference
+
+
+IN_FLOAT32 = ("normalization", "row_normalization")
+
+
+CASES = (
+    LayerCase(
+        cls=GSoP,
+        kwargs={"dim": 6},
+        name="gsop_channel",
+        num_weights=10,
+        reference=gsop_channel(),
+        in_float32=IN_FLOAT32,
+    ),
+    LayerCase(
+        cls=GSoP,
+        kwargs={"dim": 5, "strides": 2, "identity_start": True},
+        name="gsop_channel_strided",
+        num_weights=10,
+        reference=gsop_channel(2, size=2.0),
+        in_float32=IN_FLOAT32,
+    ),
+    LayerCase(
+        cls=GSoP,
+        kwargs={"dim": 5, "mode": "position", "grid": 4},
+        name="gsop_position",
+        num_weights=10,
+        reference=gsop_position(4),
+        in_float32=IN_FLOAT32,
+    ),
+    LayerCase(
+        cls=GSoP,
+        kwargs={
+            "dim": 4,
+            "mode": "position",
+            "strides": 2,
+            "grid": 3,
+            "identity_start": True,
+        },
+        name="gsop_position_strided",
+        num_weights=10,
+        reference=gsop_position(3, 2, size=2.0),
+        in_float32=IN_FLOAT32,
+    ),
+)
+REFUSED = {
+    "dim": [*COUNTS, None],
+    "mode": ["spatial", None],
+    "strides": [*COUNTS, None, (2, 2)],
+    "grid": [*COUNTS, None],
+}
+
+
+@st.composite
+def examples(draw):
+    required = {"dim": SMALL, "mode": st.sampled_from(["channel", "position"])}
+    required["grid"] = st.integers(1, 3)
+    optional = {"strides": st.integers(1, 4), "identity_start": BOOL}
+    layout, x = draw(images())
+    kwargs = arguments(draw, layout, required, optional)
+
+    def attention(shape, **call):
+        batch, height, width, channels = layout.sides(shape)
+        if kwargs["mode"] == "channel":
+            return [(batch, channels)]
+        return [(batch, height, width, 1)]
+
+    return Example(GSoP, kwargs, x, same(layout), attention)
+
+
+EXAMPLES = examples()
+
+
+def plain():
+    """Returns the class in plain PyTorch, as published."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    from benchmarks.plain.covariance import covariance
+
+    class GSoP(nn.Module):
+        """Covariances of channels; no strides."""
+
+        def __init__(self, channels, size, dim=128):
+            super().__init__()
+            self.conv = nn.Conv2d(channels, dim, 1)
+            self.bn = nn.BatchNorm2d(dim)
+            self.row_bn = nn.BatchNorm2d(dim)
+            self.row_conv = nn.Conv2d(dim, 4 * dim, (dim, 1), groups=dim)
+            self.fc = nn.Conv2d(4 * dim, channels, 1)
+
+        def forward(self, x):
+            s = covariance(F.relu(self.bn(self.conv(F.relu(x)))))
+            r = self.row_bn(s.unsqueeze(3))
+            return x * torch.sigmoid(self.fc(self.row_conv(r)))
+
+    return GSoP
+
+
+TWINS = (Twin(plain),)
+
 MODES = ("channel", "position")
 
 
@@ -150,22 +296,3 @@ def test_official_centring_is_none():
     official = np.eye(dim) / positions - np.ones((dim, dim)) / positions**2
     x = np.ones((positions, dim))
     assert np.linalg.eigvalsh(x @ official @ x.T).min() < -1.0
-
-
-@pytest.mark.parametrize("argument", ["dim", "strides", "grid"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, True])
-def test_refuses_what_is_no_positive_integer(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}` must be a positive"):
-        GSoP(**{argument: value})
-
-
-@pytest.mark.parametrize("mode", ["spatial", None])
-def test_refuses_another_mode(mode):
-    message = "`mode` must be one of 'channel', 'position'. Received: mode="
-    with pytest.raises(ValueError, match=message):
-        GSoP(mode=mode)
-
-
-def test_refuses_an_unknown_number_of_channels():
-    with pytest.raises(ValueError, match="static number of channels"):
-        GSoP(data_format="channels_last").build((None, 4, 4, None))

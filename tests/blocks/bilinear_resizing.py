@@ -1,12 +1,14 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
 from keras_attn.layers import BilinearResizing
-from tests.cases import cases_of
+from tests.cases.drawn import Example, Tensor
 from tests.cases.scales import resize_images
-from tests.contracts import LAYER_CHECKS, contract
+from tests.cases.strategies import BOOL, COUNTS, SIDE, arguments, images
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.devices import (
     FORMATS,
     format_error,
@@ -16,8 +18,77 @@ from tests.contracts.devices import (
 from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
 
+CASES = (
+    LayerCase(
+        cls=BilinearResizing,
+        kwargs={"height": 9, "width": 4},
+        shape=(6, 5, 2),
+        reference=lambda weights, x: resize_images(x, (9, 4)),
+    ),
+    LayerCase(
+        cls=BilinearResizing,
+        kwargs={"scale_factor": 0.5},
+        shape=(7, 4, 2),
+        reference=lambda weights, x: resize_images(x, (4, 2)),
+    ),
+    LayerCase(
+        cls=BilinearResizing,
+        kwargs={"scale_factor": 1.5, "align_corners": False},
+        shape=(6, 5, 2),
+        reference=lambda weights, x: resize_images(x, (9, 7), False),
+    ),
+)
+REFUSED = {
+    "height": COUNTS,
+    "width": COUNTS,
+    "scale_factor": [0, -1.0, "2", True, float("nan"), float("inf")],
+}
 
-@contract(cases_of(BilinearResizing), (*LAYER_CHECKS, check_extremes))
+
+@st.composite
+def examples(draw):
+    layout, x = draw(images())
+    optional = {"align_corners": BOOL}
+    kind = draw(st.sampled_from(["factor", "size", "factor", "like"]))
+    if kind == "size":
+        required = {"height": SIDE, "width": SIDE}
+    elif kind == "factor":
+        # Of one pixel, something must be left.
+        factors = [1.5, 0.5, 0.75, 1, 2, 3.0]
+        required = {"scale_factor": st.sampled_from(factors)}
+    else:
+        required = {}
+    kwargs = arguments(draw, layout, required, optional)
+    if kind == "factor" and kwargs["scale_factor"] < 1:
+        kwargs["align_corners"] = True
+    call = {}
+    if kind == "like":
+        call["like"] = Tensor(draw(images())[1].shape)
+
+    def side(n):
+        factor = kwargs["scale_factor"]
+        if n is None:
+            return None
+        if kwargs.get("align_corners", True):
+            return int((n - 1) * factor) + 1
+        return int(n * factor)
+
+    def outputs(shape, like=None):
+        _, height, width, _ = layout.sides(shape)
+        size = kwargs.get("height"), kwargs.get("width")
+        if kind == "factor":
+            size = side(height), side(width)
+        elif kind == "like":
+            size = layout.sides(like)[1:3]
+        return [layout.resized(shape, *size)]
+
+    return Example(BilinearResizing, kwargs, x, outputs, call=call)
+
+
+EXAMPLES = examples()
+
+
+@contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -1,18 +1,116 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from keras import ops
 
+from benchmarks.twins import Twin
 from keras_attn.layers.blocks.context_encoding import ContextEncoding
 from keras_attn.weights import load_torch, to_torch
-from tests.cases.encoding import ENCODINGS
-from tests.contracts import LAYER_CHECKS, contract
+from tests.blocks import encoding
+from tests.cases.drawn import Example
+from tests.cases.equations import normalized, relu, sigmoid
+from tests.cases.strategies import COUNTS, SMALL, arguments, gates, images
+from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.calls import gradients
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.extremes import check_extremes
 from tests.goldens import load_golden
 
-CASES = [case for case in ENCODINGS if case.cls is ContextEncoding]
+
+def context_encoding(weights, x):
+    features = x @ weights["projection/convolution/kernel"][0, 0]
+    features = normalized(weights, features, "projection/normalization")
+    codes = ("encoding/codewords", "encoding/scale")
+    codes = [weights[name] for name in codes]
+    _, codes = encoding.residuals(relu(features), *codes)
+    codes = normalized(weights, codes.transpose(0, 2, 1), "code_normalization")
+    context = relu(codes).mean(2)
+    gates = sigmoid(context @ weights["gate_kernel"] + weights["gate_bias"])
+    y = relu(x + x * gates[:, None, None])
+    if "presence_kernel" not in weights:
+        return y
+    logits = context @ weights["presence_kernel"] + weights["presence_bias"]
+    return [y, logits]
+
+
+IN_FLOAT32 = (
+    "projection",
+    "convolution",
+    "normalization",
+    "code_normalization",
+)
+
+
+CASES = (
+    LayerCase(
+        cls=ContextEncoding,
+        kwargs={"num_codes": 4},
+        num_weights=9,
+        reference=context_encoding,
+        in_float32=IN_FLOAT32,
+    ),
+    LayerCase(
+        cls=ContextEncoding,
+        kwargs={"num_codes": 3, "num_classes": 5},
+        num_weights=11,
+        reference=context_encoding,
+        in_float32=IN_FLOAT32,
+    ),
+)
+REFUSED = {
+    "num_codes": [*COUNTS, None],
+    "num_classes": COUNTS,
+}
+
+
+@st.composite
+def examples(draw):
+    layout, x = draw(images())
+    kwargs = arguments(
+        draw, layout, {"num_codes": SMALL}, {"num_classes": st.none() | SMALL}
+    )
+    classes = kwargs.get("num_classes")
+
+    def outputs(shape, **call):
+        return [shape, *([(shape[0], classes)] if classes else [])]
+
+    return Example(ContextEncoding, kwargs, x, outputs, gates(layout))
+
+
+EXAMPLES = examples()
+
+
+def plain():
+    """Returns the class in plain PyTorch, as published."""
+    import torch.nn.functional as F
+    from torch import nn
+
+    Encoding = encoding.plain()
+
+    class ContextEncoding(nn.Module):
+        """Gates channels by the mean over the codes."""
+
+        def __init__(self, channels, size, codes=32):
+            super().__init__()
+            self.encoding = nn.Sequential(
+                nn.Conv2d(channels, channels, 1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+                Encoding(channels, size, codes),
+                nn.BatchNorm1d(codes),
+                nn.ReLU(inplace=True),
+            )
+            self.fc = nn.Sequential(nn.Linear(channels, channels), nn.Sigmoid())
+
+        def forward(self, x):
+            gates = self.fc(self.encoding(x).mean(1))
+            return F.relu(x + x * gates[:, :, None, None], inplace=True)
+
+    return ContextEncoding
+
+
+TWINS = (Twin(plain),)
 
 
 @contract(CASES, (*LAYER_CHECKS, check_extremes))
@@ -175,17 +273,6 @@ def test_a_logit_beyond_float16_is_the_largest_number():
 
 
 class TestErrors:
-    @pytest.mark.parametrize("argument", ["num_codes", "num_classes"])
-    @pytest.mark.parametrize("value", [0, -1, 2.5, True])
-    def test_refuses_what_is_no_positive_integer(self, argument, value):
-        with pytest.raises(ValueError, match=f"`{argument}` must be a pos"):
-            ContextEncoding(**{argument: value})
-
-    def test_channels_are_static(self):
-        layer = ContextEncoding(data_format="channels_last")
-        with pytest.raises(ValueError, match="static number of channels"):
-            layer(keras.Input((6, 6, None)))
-
     def test_another_number_of_channels_than_the_built_one(self):
         layer = ContextEncoding(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))

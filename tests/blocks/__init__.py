@@ -1,0 +1,1 @@
+"""Attention blocks and their kin, all that tests know of each in one file."""
