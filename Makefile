@@ -124,7 +124,7 @@ faults: $(VENV)/.test
 	@$(RUN) tests.faults
 
 test-gpu: $(VENV)-gpu/.test
-	@BIN=$(VENV)-gpu/bin BACKENDS="$(BACKENDS)" \
+	@BIN=$(VENV)-gpu/bin BACKENDS="$(BACKENDS)" JOBS=1 \
 		sh tests/run.sh --require-gpu $(PYTEST)
 
 install: $(VENV)/.test

@@ -16,6 +16,9 @@ pytest.register_assert_rewrite("tests.contracts")
 
 from tests.contracts import devices  # noqa: E402
 
+# What is tested there touches no backend, or is the same code on each.
+ONCE = ("applications", "benchmarks", "docs", "faults", "gpu")
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -45,6 +48,15 @@ def pytest_sessionstart(session):
         reporter.write_line(
             f"Keras {keras.__version__}, {_backend()}, on {devices.device()}"
         )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    folders = [config.rootpath / "tests" / name for name in ONCE]
+    for item in items:
+        here = any(folder in item.path.parents for folder in folders)
+        if here and item.get_closest_marker("each_backend") is None:
+            item.add_marker("once")
 
 
 def pytest_collection_finish(session):

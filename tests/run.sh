@@ -1,32 +1,23 @@
 #!/bin/sh
-# Runs the suite once per backend, then compares what they wrote; says at the
-# end how each of these steps went. Arguments go to pytest.
+# Runs the suite on each backend, then compares what they wrote; says at the end
+# how each of these steps went. Arguments go to pytest.
 # Needs: BIN, the folder of the environment's programs; BACKENDS, their names;
-# TIER, which is "all" for the slow and thorough tests too.
+# TIER, which is "all" for the slow and thorough tests too; JOBS, how many
+# processes run at once, 2 if it is not set.
 set -u
-parity=build/parity
-rm -rf "$parity"
-results=""
-status=0
+export BIN BACKENDS TIER="${TIER:-}" LOGS=build/tests PARITY=build/parity
+rm -rf "$LOGS" "$PARITY"
+mkdir -p "$LOGS"
 
-# Two workers a backend, one thread each: two PyTorch processes with two
-# threads each slow each other eightfold.
+# One thread each: two PyTorch processes with two threads each slow each other
+# eightfold.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
 
-step() { # step NAME COMMAND...: runs a command and keeps its result
-    name=$1
-    shift
-    start=$(date +%s)
-    echo "=== $name"
-    if "$@"; then result=passed; else result=FAILED status=1; fi
-    results="$results
-$name: $result in $(($(date +%s) - start)) s"
-}
-
-tests=""
-if [ "${TIER:-}" != all ]; then
-    tests="not slow and not thorough"
+queue=$BACKENDS
+if [ "$TIER" != all ]; then
+    # The longest first, so that none is left alone at the end.
+    queue="once $BACKENDS"
     # Without what makes its code fast, XLA compiles in a third of the time.
     quick="--xla_backend_optimization_level=0"
     quick="$quick --xla_cpu_use_fusion_emitters=false"
@@ -37,16 +28,12 @@ if [ "${TIER:-}" != all ]; then
         export KERAS_ATTN_XLA_FLAGS="$quick"
     fi
 fi
-for backend in $BACKENDS; do
-    step "$backend" env KERAS_BACKEND="$backend" \
-        KERAS_ATTN_PARITY_DIR="$parity" \
-        "$BIN/python" -m pytest tests -m "$tests" -n 2 --dist loadscope "$@"
-    # Which backend runs what touches none does not matter, but one is enough.
-    if [ "${TIER:-}" != all ]; then
-        tests="not slow and not thorough and not once"
-    fi
-done
-step "backends compared" "$BIN/python" \
-    -m tests.compare_backends "$parity" --backends $BACKENDS
-echo "=== results$results"
-exit $status
+
+# A process imports and collects for half a minute, so that each does as much as
+# it can: two backends at a time, rather than one in two processes.
+printf '%s\n' $queue |
+    xargs -P "${JOBS:-2}" -I NAME sh tests/step.sh NAME "$@"
+sh tests/step.sh compared
+echo "=== results"
+cat "$LOGS/results"
+! grep -q FAILED "$LOGS/results"

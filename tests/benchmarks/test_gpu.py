@@ -13,8 +13,6 @@ from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import page, rows
 from benchmarks.gpu.networks import NETWORKS
 
-pytestmark = pytest.mark.once
-
 ROOT = pathlib.Path(__file__).parents[2]
 ROW = {
     **{"network": "ResNet-50", "backend": "jax", "mode": "training"},

@@ -6,8 +6,6 @@ import pytest
 
 from benchmarks import harness
 
-pytestmark = pytest.mark.once
-
 CASES = [("a",), ("b",), ("c",)]
 
 

@@ -7,8 +7,6 @@ import pytest
 
 from benchmarks import report
 
-pytestmark = pytest.mark.once
-
 ROOT = pathlib.Path(__file__).parents[2]
 MODULES = sorted(
     path.stem

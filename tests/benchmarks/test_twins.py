@@ -5,8 +5,6 @@ import pytest
 from benchmarks import layers
 from benchmarks.twins import twins
 
-pytestmark = pytest.mark.once
-
 
 @pytest.mark.parametrize("name", sorted(twins()))
 def test_a_twin_gives_what_ours_gives(name):

@@ -9,8 +9,6 @@ import pytest
 
 from keras_attn import layers
 
-pytestmark = pytest.mark.once
-
 diagrams = pytest.importorskip("diagrams", reason="the site is not here")
 draw = pytest.importorskip("diagrams.draw")
 

@@ -6,8 +6,6 @@ import pytest
 
 from tests.docs import browse
 
-pytestmark = pytest.mark.once
-
 PAGE = """<!DOCTYPE html><html lang="en"><head><title>A page</title>
 <link rel="icon" href="data:,"></head><body><article>
 <h1 id="here">A page</h1><p>Words.</p>{}</article></body></html>"""

@@ -4,8 +4,6 @@ import pytest
 
 import keras_attn
 
-pytestmark = pytest.mark.once
-
 pytest.importorskip("sphinx")
 docstrings = pytest.importorskip("docstrings")
 

@@ -2,8 +2,6 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-pytestmark = pytest.mark.once
-
 pytest.importorskip("sphinx")
 mathml = pytest.importorskip("mathml")
 

@@ -10,8 +10,6 @@ import pytest
 
 import keras_attn
 
-pytestmark = pytest.mark.once
-
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 PAGES = sorted(
     path for path in DOCS.rglob("*.md") if "generated" not in path.parts

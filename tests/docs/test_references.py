@@ -3,8 +3,6 @@ import inspect
 import keras
 import pytest
 
-pytestmark = pytest.mark.once
-
 pytest.importorskip("sphinx")
 references = pytest.importorskip("references")
 

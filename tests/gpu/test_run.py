@@ -6,8 +6,6 @@ import subprocess
 
 import pytest
 
-pytestmark = pytest.mark.once
-
 SCRIPT = pathlib.Path(__file__).with_name("run.sh")
 # Notes its arguments; fails or hangs where its line has a certain word.
 PYTHON = """#!/bin/sh

@@ -5,8 +5,6 @@ import pytest
 
 from applications.common import arrays
 
-pytestmark = pytest.mark.once
-
 VALUES = np.arange(12, dtype="float32").reshape(4, 3)
 
 

@@ -4,8 +4,6 @@ import pytest
 from applications.common.batches import Batches, StartEpochs
 from applications.common.parts import Part
 
-pytestmark = pytest.mark.once
-
 
 def batches(count, size, **options):
     images = np.arange(count, dtype="uint8").reshape(-1, 1, 1, 1)

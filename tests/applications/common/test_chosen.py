@@ -6,8 +6,6 @@ from PIL import Image
 
 from applications.common import chosen
 
-pytestmark = pytest.mark.once
-
 
 def options(data, **given):
     names = {"size": None, "channels": None, "batch_size": None}

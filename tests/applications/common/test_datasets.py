@@ -7,8 +7,6 @@ from applications.common.datasets import read_data
 from applications.common.parts import part_of
 from tests.applications.common.tiny_fashion import write_fashion
 
-pytestmark = pytest.mark.once
-
 SHAPE = (12, 12, 1)
 
 

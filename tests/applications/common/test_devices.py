@@ -4,8 +4,6 @@ import pytest
 from applications.common.devices import DISTRIBUTIONS, Devices, distributed
 from tests.contracts import devices
 
-pytestmark = pytest.mark.once
-
 
 def test_by_itself_there_is_one_device_and_nothing_to_feed():
     with distributed("none") as used:

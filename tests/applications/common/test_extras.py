@@ -2,8 +2,6 @@ import pytest
 
 from applications.common.extras import optional
 
-pytestmark = pytest.mark.once
-
 
 def test_returns_the_module():
     assert optional("json", "images").loads("1") == 1

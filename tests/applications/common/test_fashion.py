@@ -5,8 +5,6 @@ import pytest
 from applications.common import fashion as module
 from tests.applications.common.tiny_fashion import write_fashion
 
-pytestmark = pytest.mark.once
-
 
 def test_reads_both_published_parts(fashion):
     data = module.read_fashion(fashion, (12, 12, 1))

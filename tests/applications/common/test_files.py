@@ -8,8 +8,6 @@ from PIL import Image
 
 from applications.common import files
 
-pytestmark = pytest.mark.once
-
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"

@@ -5,8 +5,6 @@ from PIL import Image
 from applications.common.folders import read_folder
 from applications.common.problems import Problems
 
-pytestmark = pytest.mark.once
-
 SHAPE = (8, 8, 1)
 
 

@@ -10,8 +10,6 @@ from tests.applications.common.tiny_fashion import (
     write_idx,
 )
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def path(tmp_path):

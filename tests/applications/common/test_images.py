@@ -12,8 +12,6 @@ from applications.common.images import (
 )
 from applications.common.problems import Problems
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def grey():

@@ -7,8 +7,6 @@ import pytest
 
 from applications.common import locks
 
-pytestmark = pytest.mark.once
-
 # Holds the lock until it is killed.
 HOLDER = """
 import sys, time

@@ -5,8 +5,6 @@ import pytest
 
 from applications.common import packaged
 
-pytestmark = pytest.mark.once
-
 PACKAGE = "weights-of-dogs", "0.1.0"
 FILE = "dogs/models/breeds.h5"
 

@@ -10,8 +10,6 @@ from applications.common.parts import (
     hold_out,
 )
 
-pytestmark = pytest.mark.once
-
 
 def part(labels):
     count = len(labels)

@@ -7,8 +7,6 @@ from PIL import Image, ImageCms
 from applications.common.images import read_image
 from tests.applications.common.image_files import write_png, write_tiff
 
-pytestmark = pytest.mark.once
-
 RAMP = np.linspace(0, 1, 64).reshape(8, 8)
 GREY = np.round(RAMP * 255).astype("uint8")
 COLOURS = np.array([[[200, 30, 40], [30, 180, 60], [20, 40, 210]]], "uint8")

@@ -4,8 +4,6 @@ import pytest
 
 from applications.common.problems import Problems
 
-pytestmark = pytest.mark.once
-
 
 def test_the_first_bad_item_stops():
     with pytest.raises(ValueError, match="a.png: broken"):

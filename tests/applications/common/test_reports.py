@@ -6,8 +6,6 @@ from PIL import Image
 
 from applications.common import reports
 
-pytestmark = pytest.mark.once
-
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 0, 2, 2, 1, 0])
 MATRIX = [[3, 1, 0], [1, 1, 0], [1, 1, 2]]

@@ -1,10 +1,6 @@
 from pathlib import Path
 
-import pytest
-
 from applications.common.results import Result, accuracies, report
-
-pytestmark = pytest.mark.once
 
 ROWS = [
     {"epoch": 1, "accuracy": 0.5, "val_accuracy": 0.75},

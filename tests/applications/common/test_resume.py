@@ -12,8 +12,6 @@ from applications.common import resume
 from tests import alone
 from tests.applications.common import tiny_run
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):

@@ -4,8 +4,6 @@ import pytest
 
 from applications.common import runs
 
-pytestmark = pytest.mark.once
-
 FACTS = {"settings": {"seed": 0, "shape": (2, 3)}, "class_names": ["a", "b"]}
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from applications.common import saved
 
+pytestmark = pytest.mark.each_backend
+
 
 def write(path, *layers):
     """Writes a compiled model of some layers; returns it."""

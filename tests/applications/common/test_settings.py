@@ -17,8 +17,6 @@ from applications.semantic_segmentation.config import (
     Config as SemanticSegmentation,
 )
 
-pytestmark = pytest.mark.once
-
 TASKS = (
     FacialExpression,
     FeatureVisualization,

@@ -5,8 +5,6 @@ import pytest
 
 from applications.common import states
 
-pytestmark = pytest.mark.once
-
 ROW = {"epoch": 1, "learning_rate": 0.1, "loss": 1.0, "val_accuracy": 0.5}
 STATE = states.State("state-0001.npz", 0.5, False, [ROW])
 

@@ -8,6 +8,8 @@ from applications.common import resume, runs, training
 from applications.common.batches import OrderedBatches
 from applications.common.settings import Settings
 
+pytestmark = pytest.mark.each_backend
+
 CONFIG = Settings(epochs=3, batch_size=4, seed=5)
 
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from applications.facial_expression import train
-from keras_attn.applications import fernet
+from keras_attn.applications.fernet import model as fernet
 
 OPTIONS = (
     *("--size", "16", "--epochs", "3", "--batch-size", "6"),

@@ -2,8 +2,6 @@ import pytest
 
 from applications.facial_expression.config import Config
 
-pytestmark = pytest.mark.once
-
 
 def test_the_shape_is_that_of_square_images():
     assert Config(size=64).shape == (64, 64, 1)

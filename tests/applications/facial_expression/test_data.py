@@ -4,8 +4,6 @@ import pytest
 from applications.common.parts import part_of
 from applications.facial_expression.data import read_data
 
-pytestmark = pytest.mark.once
-
 SHAPE = (16, 16, 1)
 
 

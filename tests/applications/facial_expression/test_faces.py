@@ -4,8 +4,6 @@ import pytest
 from applications.facial_expression.demo import nearest_mean
 from applications.facial_expression.faces import read_faces
 
-pytestmark = pytest.mark.once
-
 
 def test_half_of_each_class_trains_and_the_other_tests():
     data = read_faces((48, 48, 1))

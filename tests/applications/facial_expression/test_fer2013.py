@@ -4,8 +4,6 @@ import pytest
 from applications.common.problems import Problems
 from applications.facial_expression.fer2013 import read_fer2013
 
-pytestmark = pytest.mark.once
-
 HEADER = "emotion,pixels,Usage"
 
 

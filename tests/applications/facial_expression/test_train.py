@@ -1,14 +1,18 @@
 import keras
+import pytest
 
 from applications.facial_expression import train
 from tests.applications.common.training_contract import TrainingContract
 from tests.applications.facial_expression.conftest import shrink
 
+pytestmark = pytest.mark.each_backend
+
 
 class TestTraining(TrainingContract):
     train = train
     shrink = staticmethod(shrink)
-    killed = True
+    # It takes several processes, so on one backend.
+    killed = keras.backend.backend() == "torch"
 
 
 def test_early_stopping_needs_validation_images(tmp_path, capsys):

@@ -2,8 +2,6 @@ import pytest
 
 from applications.feature_visualization.config import Config
 
-pytestmark = pytest.mark.once
-
 
 def test_filters_are_numbers_and_images_squares():
     assert Config(filters="1,2,3,4,5").filter_list == (1, 2, 3, 4, 5)

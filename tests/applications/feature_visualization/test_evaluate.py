@@ -9,8 +9,6 @@ from applications.feature_visualization import evaluate
 from applications.feature_visualization.evaluate import probabilities
 from applications.feature_visualization.model import load_model
 
-pytestmark = pytest.mark.once
-
 
 def scores(folder):
     return json.loads((folder / "scores.json").read_text())

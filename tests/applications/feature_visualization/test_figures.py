@@ -6,8 +6,6 @@ from PIL import Image
 from applications.feature_visualization import figures
 from keras_attn.applications import ZFNet
 
-pytestmark = pytest.mark.once
-
 layers = keras.layers
 SIDE = 12
 # Row, column and brightness of the only light pixel of each image.

@@ -4,8 +4,6 @@ from PIL import Image
 
 from applications.feature_visualization import filters
 
-pytestmark = pytest.mark.once
-
 
 def kernel_of(*pictures):
     """Stacks filters `(height, width, channels)` as Keras has them."""

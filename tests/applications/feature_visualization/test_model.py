@@ -9,8 +9,6 @@ from applications.feature_visualization import model as networks
 from applications.feature_visualization.config import Config
 from keras_attn.layers import MeanImage
 
-pytestmark = pytest.mark.once
-
 CONFIG = Config(size=12, crop=9, filters="4,4,4,4,4", units=8)
 CONVOLUTIONS = ("stage1_conv", "stage2_conv", "stage3", "stage4", "stage5_conv")
 

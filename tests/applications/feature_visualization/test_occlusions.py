@@ -5,8 +5,6 @@ from PIL import Image
 
 from applications.feature_visualization import figures
 
-pytestmark = pytest.mark.once
-
 layers = keras.layers
 
 

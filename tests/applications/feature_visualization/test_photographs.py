@@ -5,8 +5,6 @@ from PIL import Image
 from applications.common.problems import Problems
 from applications.feature_visualization import photographs
 
-pytestmark = pytest.mark.once
-
 
 class TestPhotographs:
     def test_those_of_scikit_image_are_there(self):

@@ -5,8 +5,6 @@ import pytest
 
 from applications.feature_visualization.plateau import Plateau, rate_after
 
-pytestmark = pytest.mark.once
-
 NAN = float("nan")
 
 

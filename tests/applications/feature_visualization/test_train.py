@@ -16,8 +16,6 @@ from tests.applications.common.training_contract import (
     rows_of,
 )
 
-pytestmark = pytest.mark.once
-
 
 class TestTraining(TrainingContract):
     train = train

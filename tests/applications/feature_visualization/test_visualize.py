@@ -14,8 +14,6 @@ from applications.feature_visualization.config import Config
 from applications.feature_visualization.model import build_model
 from tests.applications.feature_visualization.conftest import names_in
 
-pytestmark = pytest.mark.once
-
 STAGES = [f"stage{number}" for number in range(1, 6)]
 # 20 of these 22 pixels are seen.
 CONFIG = Config(size=22, crop=20, filters="4,5,6,5,4", units=4)

@@ -1,12 +1,9 @@
 import numpy as np
-import pytest
 from PIL import Image
 
 from applications.semantic_segmentation import vgg16
 from tests.applications.common.needs import needs_weights
 from tests.applications.feature_visualization.conftest import names_in
-
-pytestmark = pytest.mark.once
 
 
 @needs_weights

@@ -9,10 +9,7 @@ from applications.image_classification.batches import Features, Images
 from applications.image_classification.config import Config
 
 # Of Keras' own RandAugment on PyTorch.
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.filterwarnings("ignore:Tensor.T is deprecated on 0-D"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Tensor.T is deprecated on 0-D")
 
 
 def part(count=8, size=6):

@@ -9,8 +9,6 @@ from applications.image_classification.config import (
 )
 from keras_attn import applications, layers
 
-pytestmark = pytest.mark.once
-
 
 def test_options_become_settings():
     parser = argparse.ArgumentParser()

@@ -12,6 +12,8 @@ import pytest
 from applications.image_classification import train
 from tests.applications.image_classification.conftest import OPTIONS, TINY_VIT
 
+pytestmark = pytest.mark.each_backend
+
 # Devices have to be made before anything else.
 CHILD = """
 import contextlib, os, sys

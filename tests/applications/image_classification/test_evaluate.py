@@ -11,8 +11,6 @@ from applications.image_classification.loading import load_classifier
 from tests.applications.image_classification.conftest import draw_image
 from tests.applications.image_classification.tiny import make_classifier
 
-pytestmark = pytest.mark.once
-
 
 def test_counts_what_the_run_was_tested_on(trained, fashion, tmp_path, capsys):
     argv = ["--model", str(trained), "--output", str(tmp_path)]

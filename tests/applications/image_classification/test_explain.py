@@ -11,10 +11,7 @@ from keras_attn.explain import AttentionRollout
 from tests.applications.image_classification.tiny import drawn, make_classifier
 
 # Those of random networks may be.
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.filterwarnings("ignore:Some maps of the layers"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 
 def peak(text):

@@ -11,10 +11,7 @@ from applications.image_classification import (
 from tests.applications.image_classification.tiny import make_classifier
 
 # Those of random networks may be.
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.filterwarnings("ignore:Some maps of the layers"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 
 @pytest.fixture

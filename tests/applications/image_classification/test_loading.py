@@ -7,10 +7,7 @@ from tests.applications.image_classification.tiny import make_classifier
 from tests.contracts import devices
 
 # Those of random networks may be.
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.filterwarnings("ignore:Some maps of the layers"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.hdf5"])

@@ -8,8 +8,6 @@ from applications.image_classification.ranges import scaled
 from keras_attn.weights import to_torch
 from tests.applications.image_classification.conftest import TINY_VIT
 
-pytestmark = pytest.mark.once
-
 
 def small(**settings):
     return Config(**{"size": 8, "arguments": "depth=8", **settings})

@@ -10,8 +10,6 @@ from applications.image_classification.explain import explain_images
 from applications.image_classification.loading import load_classifier
 from tests.applications.common.needs import needs
 
-pytestmark = pytest.mark.once
-
 # What shows the whole bull mastiff but for its tail, as shares of height and
 # width: top, bottom, left, right. Beside it are grass and the legs of a man.
 DOG = (0.11, 0.90, 0.23, 0.61)

@@ -4,8 +4,6 @@ from applications.image_classification import predict
 from applications.image_classification.loading import load_classifier
 from tests.applications.image_classification.tiny import make_classifier
 
-pytestmark = pytest.mark.once
-
 
 def lines_of(capsys):
     out = capsys.readouterr().out.splitlines()

@@ -1,10 +1,7 @@
 import numpy as np
-import pytest
 
 from applications.common.parts import Part
 from applications.image_classification.source import evenly
-
-pytestmark = pytest.mark.once
 
 
 def test_images_are_spread_over_the_classes():

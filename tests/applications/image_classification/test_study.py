@@ -5,8 +5,6 @@ import pytest
 from applications.image_classification import study
 from applications.image_classification.evaluate import confusion
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def run(fashion, tmp_path):

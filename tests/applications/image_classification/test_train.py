@@ -16,8 +16,6 @@ from tests.applications.common.training_contract import (
 )
 from tests.applications.image_classification.conftest import TINY_VIT
 
-pytestmark = pytest.mark.once
-
 VIT = ("--network", "ViT", "--arguments", TINY_VIT)
 FROZEN = (
     *(*VIT, "--frozen", "--padding", "0", "--warmup-epochs", "0"),

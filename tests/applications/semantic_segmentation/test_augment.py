@@ -3,8 +3,6 @@ import pytest
 
 from applications.semantic_segmentation.augment import FILL, random_crop
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def pair():

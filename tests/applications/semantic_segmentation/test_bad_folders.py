@@ -14,8 +14,6 @@ from tests.applications.semantic_segmentation.scene_files import (
     turn,
 )
 
-pytestmark = pytest.mark.once
-
 
 class TestBadPairs:
     """Each message, and that the good pair beside is kept."""

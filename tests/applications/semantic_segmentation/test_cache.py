@@ -10,8 +10,6 @@ from applications.semantic_segmentation.views import (
 )
 from tests.applications.semantic_segmentation.test_views import scenes
 
-pytestmark = pytest.mark.once
-
 
 def trunk(outputs=2, seed=0, gain=1.0):
     """A model of one convolution, and of the image beside it."""

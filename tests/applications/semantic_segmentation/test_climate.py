@@ -10,8 +10,6 @@ from applications.semantic_segmentation import climate
 from applications.semantic_segmentation.scenes import IGNORE
 from tests.applications.common.needs import needs_maps
 
-pytestmark = pytest.mark.once
-
 # By the first letter of a zone.
 LETTERS = {
     "A": "tropical",

@@ -1,12 +1,9 @@
 import numpy as np
-import pytest
 
 from applications.common.reports import confusion_matrix
 from applications.semantic_segmentation import climate
 from applications.semantic_segmentation.scenes import IGNORE, Scene
 from tests.applications.common.needs import needs_maps
-
-pytestmark = pytest.mark.once
 
 
 def scene(colours, classes):

@@ -10,8 +10,6 @@ from applications.semantic_segmentation.palette import (
     write_index_png,
 )
 
-pytestmark = pytest.mark.once
-
 
 def missing():
     """Says which package has to be installed, if one has to."""

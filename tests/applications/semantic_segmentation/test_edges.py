@@ -11,8 +11,6 @@ from keras_attn.applications import DeepLabLargeFOV
 from tests.applications.common.needs import needs_weights
 from tests.goldens import load_golden
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(scope="module")
 def network():

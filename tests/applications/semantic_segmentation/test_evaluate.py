@@ -1,15 +1,12 @@
 import json
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from applications.common import reports
 from applications.semantic_segmentation import evaluate
 from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.predict import predict_mask
-
-pytestmark = pytest.mark.once
 
 
 def test_counts_the_pixels_of_all_scenes(trained, folder, tmp_path, capsys):

@@ -9,8 +9,6 @@ from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.scale_maps import scale_maps
 from tests.applications.semantic_segmentation.conftest import draw_scene
 
-pytestmark = pytest.mark.once
-
 
 def test_draws_a_scene_of_the_data(trained, tmp_path, capsys):
     path = tmp_path / "scales.png"

@@ -14,8 +14,6 @@ from tests.applications.semantic_segmentation.scene_files import (
     turn,
 )
 
-pytestmark = pytest.mark.once
-
 
 class TestReading:
     def test_picture_and_mask_are_read_when_they_are_asked_for(self, tmp_path):

@@ -10,7 +10,7 @@ from keras_attn.applications.deeplab import graph
 from keras_attn.weights import to_torch
 
 WHOLE = graph.STAGES
-pytestmark = [pytest.mark.once, pytest.mark.usefixtures("small")]
+pytestmark = pytest.mark.usefixtures("small")
 
 
 def config(**kwargs):

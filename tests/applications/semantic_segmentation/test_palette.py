@@ -10,8 +10,6 @@ from applications.semantic_segmentation.palette import (
 )
 from tests.applications.common.image_files import write_png
 
-pytestmark = pytest.mark.once
-
 # Of the development kit of Pascal VOC.
 KNOWN = {
     0: (0, 0, 0),

@@ -16,8 +16,6 @@ from applications.semantic_segmentation.scenes import Scene
 from tests.applications.semantic_segmentation.conftest import draw_scene
 from tests.contracts.devices import FORMATS, format_error
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture
 def picture(tmp_path):

@@ -7,7 +7,7 @@ from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.rescaling import FLOOR, rescale
 from tests.contracts.cases import draw_weights
 
-pytestmark = [pytest.mark.once, pytest.mark.usefixtures("small")]
+pytestmark = pytest.mark.usefixtures("small")
 STAGES = [f"stage{i}" for i in range(1, 6)]
 
 

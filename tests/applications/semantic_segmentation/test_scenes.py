@@ -7,8 +7,6 @@ import pytest
 from applications.semantic_segmentation.palette import voc_colormap
 from applications.semantic_segmentation.scenes import Scene, Scenes
 
-pytestmark = pytest.mark.once
-
 
 def array_scene(value, mask=0):
     """A scene in memory."""

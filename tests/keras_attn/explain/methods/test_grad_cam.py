@@ -8,6 +8,9 @@ from tests.cases.explained_in_numpy import (
     recorded,
 )
 
+# `test_base.py` compares it with what was recorded on each backend.
+pytestmark = pytest.mark.once
+
 
 def weighted(case, gradients):
     """Returns the features, weighted by the mean gradients."""

@@ -86,6 +86,7 @@ def test_is_what_was_recorded():
     np.testing.assert_allclose(maps, golden()["y_ScoreCAM"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.once
 @every_mode
 class TestEquation:
     @every_layer
@@ -168,6 +169,7 @@ class TestRuns:
         case.maps("ScoreCAM", mode=mode, top_k=1)
 
 
+@pytest.mark.once
 @every_mode
 class TestTopK:
     @pytest.mark.parametrize("top_k", [1, 4])

@@ -5,6 +5,9 @@ from keras import ops
 from tests.cases.explained import TARGETS, golden
 from tests.cases.explained_in_numpy import CASES, recorded
 
+# `test_base.py` compares it with what was recorded on each backend.
+pytestmark = pytest.mark.once
+
 
 def test_is_what_was_recorded():
     maps = recorded().maps("XGradCAM")
