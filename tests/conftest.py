@@ -16,8 +16,9 @@ pytest.register_assert_rewrite("tests.contracts")
 
 from tests.contracts import devices  # noqa: E402
 
-# What is tested there touches no backend, or is the same code on each.
-ONCE = ("applications", "benchmarks", "docs", "faults", "gpu")
+# What is tested there touches no backend, or is the same code on each. What a
+# block does there is in its contract.
+ONCE = ("applications", "benchmarks", "blocks", "docs", "faults", "gpu")
 
 
 def pytest_addoption(parser):

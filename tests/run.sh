@@ -14,10 +14,9 @@ mkdir -p "$LOGS"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
 
-queue=$BACKENDS
+kinds=$BACKENDS
 if [ "$TIER" != all ]; then
-    # The longest first, so that none is left alone at the end.
-    queue="once $BACKENDS"
+    kinds="once $BACKENDS"
     # Without what makes its code fast, XLA compiles in a third of the time.
     quick="--xla_backend_optimization_level=0"
     quick="$quick --xla_cpu_use_fusion_emitters=false"
@@ -29,10 +28,14 @@ if [ "$TIER" != all ]; then
     fi
 fi
 
-# A process imports and collects for half a minute, so that each does as much as
-# it can: two backends at a time, rather than one in two processes.
-printf '%s\n' $queue |
-    xargs -P "${JOBS:-2}" -I NAME sh tests/step.sh NAME "$@"
+# A new process for each of these folders and for the rest: the more graphs there
+# are in one, the longer TensorFlow takes for the next.
+export PARTS="blocks applications keras_attn/applications keras_attn/explain"
+for part in $PARTS rest; do
+    for kind in $kinds; do
+        echo "$kind:$part"
+    done
+done | xargs -P "${JOBS:-2}" -I NAME sh tests/step.sh NAME "$@"
 sh tests/step.sh compared
 echo "=== results"
 cat "$LOGS/results"

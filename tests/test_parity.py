@@ -153,6 +153,8 @@ class TestCompareBackends:
         assert "file of torch, loaded by jax" in capsys.readouterr().out
 
 
+# It starts a process, as the comparison itself does each time.
+@pytest.mark.thorough
 class TestLoadElsewhere:
     def test_tells_why_a_file_cannot_be_loaded(self, tmp_path):
         fake_records(tmp_path)

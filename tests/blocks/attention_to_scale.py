@@ -218,6 +218,7 @@ def test_equal_scales_merge_to_themselves_whatever_the_weights():
     np.testing.assert_allclose(ops.convert_to_numpy(y), SCORES[0], atol=1e-6)
 
 
+@pytest.mark.each_backend
 @pytest.mark.parametrize("merge", ["attention", "average", "maximum"])
 @pytest.mark.parametrize(
     "dtype", ["float32", "mixed_float16", "mixed_bfloat16"]

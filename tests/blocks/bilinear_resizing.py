@@ -136,6 +136,7 @@ def random(*shape):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
+@pytest.mark.each_backend
 class TestLike:
     """The size of other images."""
 
@@ -185,6 +186,7 @@ class TestLike:
         assert shape == (None, 3, 7, 6)
 
 
+@pytest.mark.each_backend
 def test_a_large_size_is_as_exact_as_a_small_one():
     # `i (m - 1) / (n - 1)` in float32 would be wrong by 2e-4 here.
     source, target = 4_000, 3_801

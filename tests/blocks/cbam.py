@@ -128,6 +128,7 @@ def test_refuses_an_even_kernel():
         CBAM(kernel_size=4)
 
 
+@pytest.mark.each_backend
 def test_equal_values_are_counted_beyond_float16():
     """A flat image shares the gradient of its maximum among 67,600 pixels."""
     x = np.ones((1, 260, 260, 2), "float32")

@@ -263,6 +263,7 @@ def test_two_outputs_are_trained_by_two_losses():
         assert np.any(ops.convert_to_numpy(weight) != old), weight.path
 
 
+@pytest.mark.each_backend
 def test_a_logit_beyond_float16_is_the_largest_number():
     layer = ContextEncoding(4, 3, dtype="mixed_float16")
     layer.build(image().shape)

@@ -119,6 +119,7 @@ def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 
 
+@pytest.mark.each_backend
 def test_is_finite_at_the_edges(tmp_path):
     """Not with gates of up to 4, which take 3e4 out of float16."""
     check_extremes(CASES[0], tmp_path)
@@ -194,6 +195,7 @@ class TestIdentityStart:
             y, *state = layer(image(seed), initial_state=state)
             np.testing.assert_array_equal(ops.convert_to_numpy(y), image(seed))
 
+    @pytest.mark.each_backend
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_is_the_identity_in_half_precision(self, policy):
         layer = make(identity_start=True, dtype=policy)

@@ -145,6 +145,7 @@ def test_the_nearest_codeword_gets_most():
     assert shares[0, 0].argmax(1).tolist() == [0, 1]
 
 
+@pytest.mark.each_backend
 class TestPrecision:
     def test_a_sum_beyond_float16_is_the_largest_number(self):
         x = np.full((1, 6, 6, 4), 1e4, "float32")

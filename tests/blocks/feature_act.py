@@ -212,6 +212,7 @@ class TestChoosesTheForm:
         assert layer.factors is False
 
 
+@pytest.mark.each_backend
 class TestPrecision:
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_is_float32_inside(self, policy):

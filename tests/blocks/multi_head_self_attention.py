@@ -148,6 +148,7 @@ class TestAttention:
         y = ops.convert_to_numpy(layer(x))
         np.testing.assert_allclose(y, mixed, atol=1e-5 * np.abs(mixed).max())
 
+    @pytest.mark.each_backend
     def test_is_finite_where_a_product_is_not_in_float16(self):
         layer = MultiHeadSelfAttention(1, dtype="mixed_float16")
         layer.build((None, None, 64))
@@ -164,6 +165,7 @@ class TestAttention:
         assert layer.attention(tokens()).shape == (2, 2, 5, 5)
 
 
+@pytest.mark.each_backend
 class TestMask:
     def test_leaves_out_what_is_masked(self):
         layer = drawn()
@@ -201,6 +203,7 @@ class TestDropout:
         assert (np.abs(np.mean(draws, axis=0) - expected) < 5 * spread).all()
 
 
+@pytest.mark.each_backend
 class TestKerasFeatures:
     def test_lora_trains_two_small_matrices(self):
         layer = drawn()

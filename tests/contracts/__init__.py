@@ -79,16 +79,18 @@ OF_ARGUMENTS = (
     check_matches_reference,
     check_gradients,
 )
-# What computes nothing, so that one backend tells of all.
+# What one backend tells of all: the first three compute nothing, and
+# `tests.compare_backends` has the numbers, formats and files of every case.
 OF_ANY_BACKEND = (
     check_number_of_weights,
     check_config_round_trip,
     check_registered_name,
+    check_data_formats_agree,
+    check_matches_reference,
+    check_saved_and_loaded,
 )
 # Of a model, the layers have passed the others on each backend.
 OF_A_MODEL_ON_EACH = (
-    check_data_formats_agree,
-    check_matches_reference,
     check_gradients,
     check_dtype_policy,
     check_compiled_fit,
@@ -99,8 +101,8 @@ def contract(cases, checks):
     """Parametrizes a test by `case` and `check`.
 
     The cases are of one code, and the first one takes all checks. Of the
-    others, those that are not `OF_ARGUMENTS` are marked `thorough`. What one
-    backend tells of all is marked `once`.
+    others, those that are not `OF_ARGUMENTS` are marked `thorough`, and the
+    rest `once`, as what one backend tells of all is.
     """
     return pytest.mark.parametrize(
         ("case", "check"),
@@ -121,7 +123,9 @@ def _marks(case, check, first):
     marks = []
     if not first and check not in OF_ARGUMENTS:
         marks.append(pytest.mark.thorough)
-    model = isinstance(case, ModelCase)
-    if check in OF_ANY_BACKEND or (model and check not in OF_A_MODEL_ON_EACH):
-        marks.append(pytest.mark.once)
+    told = check in OF_ANY_BACKEND or (
+        isinstance(case, ModelCase) and check not in OF_A_MODEL_ON_EACH
+    )
+    once = told or not first
+    marks.append(pytest.mark.once if once else pytest.mark.each_backend)
     return marks

@@ -8,6 +8,8 @@ from keras import layers, ops
 from keras_attn import explain
 from keras_attn.explain.running.targets import Target, best_class
 
+pytestmark = pytest.mark.once
+
 
 @keras.saving.register_keras_serializable("tests")
 class OwnAttention(layers.Layer):

@@ -55,6 +55,7 @@ def place(cam, given):
     return found
 
 
+@pytest.mark.once
 class TestTokens:
     @pytest.mark.parametrize("patches", ["convolution", "extracted"])
     def test_the_grid_is_that_of_the_patches(self, patches):

@@ -5,6 +5,8 @@ from keras import layers
 from keras_attn.explain.running.structure import find, operations
 from tests.cases import explained
 
+pytestmark = pytest.mark.once
+
 
 def paths(model):
     return [path for path, _ in operations(model)]
