@@ -75,6 +75,7 @@ def logs(fashion, tmp_path_factory):
     return logs
 
 
+@pytest.mark.slow
 def test_two_devices_learn_as_one(logs):
     (*one, weights), (*two, others) = logs
     assert len(one) == 3

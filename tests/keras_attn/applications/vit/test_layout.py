@@ -97,6 +97,7 @@ def test_an_axis_that_the_mesh_has_not_is_refused():
         vit.layout_map(mesh(), "columns")
 
 
+@pytest.mark.slow
 def test_four_devices_learn_as_one():
     if keras.backend.backend() != "jax":
         pytest.skip("ModelParallel is of Keras on JAX")
