@@ -148,7 +148,7 @@ PLANTED = (
     Fault(
         "layers/blocks/gct.py",
         "energy = self.mean(ops.square(x))",
-        "energy = self.mean(ops.square(ops.square(x))) ** 0.5",
+        "energy = self.mean(ops.square(x) ** 3) ** (1 / 3)",
         f"{BLOCKS}/gct.py",
         "check_large_gradients",
     ),
@@ -162,9 +162,9 @@ PLANTED = (
     ),
     Fault(
         "ops/precision.py",
-        'return ops.cast(inputs, "float32")',
-        'return inputs if "int" in dtype else ops.cast(inputs, "float32")',
-        f"{BLOCKS}/se.py",
+        "return inputs if is_float(inputs) else ops.cast(inputs, dtype)",
+        "return inputs",
+        f"{BLOCKS}/multi_head_self_attention.py",
         "check_integers",
     ),
     # What else the package promises.
