@@ -18,9 +18,12 @@ from keras_attn.layers.parts.conv2d import Conv2D
 )
 def test_is_keras_layer(data_format, kwargs):
     first = data_format == "channels_first"
-    shape = (2, 4, 9, 8) if first else (2, 9, 8, 4)
+    # No output is 6 pixels wide, for which Keras adds the bias along the width.
+    shape = (2, 4, 9, 10) if first else (2, 9, 10, 4)
     x = np.random.normal(size=shape).astype("float32")
-    kwargs = {"data_format": data_format, **kwargs}
+    # Biases of zero would hide what is done with them.
+    added = {"data_format": data_format, "bias_initializer": "random_normal"}
+    kwargs = kwargs | added
     ours, keras_own = (
         Conv2D(6, 3, **kwargs),
         keras.layers.Conv2D(6, 3, **kwargs),
