@@ -74,7 +74,7 @@ def number(
         high = f"{below})" if most == inf else f"{most}]"
         rule = f"a number in {low}, {high}"
         raise _error(name, value, rule, optional, fix)
-    return value if isinstance(value, (int, float)) else float(value)
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def share(

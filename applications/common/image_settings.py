@@ -24,7 +24,7 @@ class ImageSettings(Settings):
         "batch where these are large",
     )
     size: int = setting(
-        28, "height and width that images are brought to", POSITIVE
+        28, "height and width that images are resized to", POSITIVE
     )
     channels: int = setting(
         1, "1 for grey, 3 for colour", choices=(1, 3), derived="from the data"
@@ -37,5 +37,5 @@ class ImageSettings(Settings):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels that images are brought to."""
+        """Height, width and channels that images are resized to."""
         return (self.size, self.size, self.channels)

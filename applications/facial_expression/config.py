@@ -35,7 +35,7 @@ class Config(Settings):
     )
     size: int = setting(
         48,
-        "height and width that images are brought to, a multiple of 16",
+        "height and width that images are resized to, a multiple of 16",
         MULTIPLE,
     )
     channels: int = setting(1, "1 for grey, 3 for colour", choices=(1, 3))

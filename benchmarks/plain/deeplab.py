@@ -36,7 +36,7 @@ class LargeFOV(nn.Sequential):
 class AttentionToScale(nn.Module):
     """Merges at the size of the image, as a known implementation does.
 
-    Features are brought to that size before the attention looks at them, and
+    Features are resized to that size before the attention looks at them, and
     each scale has a classifier of its own, by 3x3 and with ReLU.
     """
 

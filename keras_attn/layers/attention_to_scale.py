@@ -24,7 +24,7 @@ class AttentionToScale(FeatureMapLayer):
     Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
     Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339), equations 1
     and 2; the dropout is that of a known implementation. As there, maps are
-    brought to the size of the first scale's, bilinearly with aligned corners.
+    resized to the size of the first scale's, bilinearly with aligned corners.
     Softmax and sums are computed in float32.
 
     Args:

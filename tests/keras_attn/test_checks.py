@@ -76,6 +76,8 @@ def test_what_breaks_the_rule_is_refused(check, message, values):
         (checks.number("n", -7), -7),
         (checks.number("n", 10**400), 10**400),
         (checks.number("n", np.float32(0.5)), 0.5),
+        (checks.number("n", np.float64(0.5)), 0.5),
+        (checks.number("n", np.int64(2)), 2),
         (checks.number("n", Fraction(1, 4)), 0.25),
         (checks.number("n", 0, least=0, most=0), 0),
         (within("n", 2), 2),

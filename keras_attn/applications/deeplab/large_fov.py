@@ -73,7 +73,7 @@ def DeepLabLargeFOV(
             size of `fc7`. Colours and fine textures reach the classifier so.
             Defaults to `()`.
         output_resolution: `"feature"`, an eighth of the image's, or
-            `"input"`: scores are brought to the size of the image, bilinearly
+            `"input"`: scores are resized to the size of the image, bilinearly
             with aligned corners, before the activation. Defaults to
             `"feature"`.
         form: `"paper"`, or `"reference"` for a known PyTorch implementation,

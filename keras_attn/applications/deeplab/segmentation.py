@@ -13,7 +13,7 @@ class SegmentationCrossentropy(keras.losses.Loss):
 
     `sum_i w_c(i) (-log p_i,c(i)) / sum_i w_c(i)`, over the pixels `i` of the
     batch that have a label `c(i)`. Labels of another size than the scores are
-    brought to theirs, each pixel by its nearest label with aligned corners:
+    resized to theirs, each pixel by its nearest label with aligned corners:
     each eighth one, of 321 pixels and scores of 41. One loss trains all
     outputs of a model with extra supervision:
     `model.compile(loss=SegmentationCrossentropy())`, with the labels

@@ -54,8 +54,12 @@ class GCT(FeatureMapLayer):
     def __init__(self, norm="l2", epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
         self.norm = checks.one_of("norm", norm, ("l1", "l2"))
-        # It is all that a flat image is divided by.
-        self.epsilon = checks.number("epsilon", epsilon, above=0)
+        self.epsilon = checks.number(
+            "epsilon",
+            epsilon,
+            above=0,
+            fix="A flat image is divided by nothing else.",
+        )
 
     def build(self, input_shape):
         channels = self.static_channels(input_shape)

@@ -72,8 +72,12 @@ class SRM(ChannelAttention):
                 "`identity_start=True` needs `zero_start=True`. "
                 f"Received: zero_start={zero_start!r}"
             )
-        # The root of a variance of 0 has no gradient.
-        self.epsilon = checks.number("epsilon", epsilon, above=0)
+        self.epsilon = checks.number(
+            "epsilon",
+            epsilon,
+            above=0,
+            fix="The square root of a variance of 0 has no gradient.",
+        )
         self.zero_start = zero_start
 
     def build(self, input_shape):
