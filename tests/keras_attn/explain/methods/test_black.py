@@ -215,6 +215,12 @@ class TestWhy:
         with pytest.warns(UserWarning, match="are the same at all positions"):
             cam(np.abs(some()), 0)
 
+    def test_a_probability_of_equal_scores_does_not_depend_on_the_map(self):
+        model = network(kernel=[[1.0, 1.0], [1.0, 1.0]])
+        cam = explain.GradCAMPlusPlus(model, "map", mode="exact")
+        with pytest.warns(UserWarning, match="the score does not depend"):
+            cam(np.abs(some()), 0)
+
     def test_the_score_does_not_depend_on_the_map(self):
         self.check(
             network(kernel=[[0.0], [0.0]]),
