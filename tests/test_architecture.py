@@ -1,6 +1,5 @@
-"""Imports go down the list of rooms, and some things are nowhere."""
+"""Imports go down the list of rooms, and each file is where it belongs."""
 
-import ast
 import importlib
 import inspect
 import pathlib
@@ -11,23 +10,20 @@ import keras
 import pytest
 
 import keras_attn
+from tests.source import (
+    CODE,
+    GROUND,
+    MAY_IMPORT,
+    PACKAGE,
+    ROOT,
+    files_of,
+    imports,
+    relative,
+)
 
 pytestmark = pytest.mark.once
 
-ROOT = pathlib.Path(__file__).parents[1]
-PACKAGE = ROOT / "keras_attn"
-# What each room may import of the others. `weights` knows no layer or model:
-# these tell it their names.
-MAY_IMPORT = {
-    "backend": set(),
-    "ops": {"backend"},
-    "layers": {"backend", "ops"},
-    "weights": set(),
-    "applications": {"layers", "ops", "weights"},
-    "explain": {"backend", "ops"},
-    "exporting": {"backend"},
-}
-# And what the rooms inside of `explain` may.
+# What the rooms inside of `explain` may import of each other.
 INSIDE_OF_EXPLAIN = {
     "drawing": set(),
     "running": set(),
@@ -35,8 +31,6 @@ INSIDE_OF_EXPLAIN = {
     "features": {"running"},
     "measures": {"methods", "running"},
 }
-# Modules of the root that know no room, and that each room may import.
-GROUND = {"checks", "extras"}
 BACKENDS = {"tensorflow", "torch", "jax"}
 REQUIRED = {"keras", "numpy", "keras_attn"}
 # Imported inside of functions only, by who needs them; the first is the one
@@ -56,41 +50,6 @@ OPTIONAL = {
 OPTIONAL_OF_DRAWING = {"PIL", "matplotlib"}
 # What crafted and damaged files do, and what other threads see.
 OF_A_WHOLE_ROOM = {"weights/security", "weights/fuzzing", "explain/threads"}
-PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal"}
-
-
-def relative(path):
-    return path.relative_to(ROOT).as_posix()
-
-
-def files_of(*folders):
-    return sorted(p for f in folders for p in (ROOT / f).rglob("*.py"))
-
-
-CODE = files_of("keras_attn")
-ALL_CODE = files_of("keras_attn", "applications", "benchmarks", "tests")
-every_file = pytest.mark.parametrize("path", CODE, ids=relative)
-
-
-def imports(source):
-    """Yields what is imported, and whether that is inside of a function."""
-    tree = ast.parse(source)
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, (ast.FunctionDef, ast.Lambda))
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            start = "." * node.level + (node.module or "")
-            names = [f"{start}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            yield name, id(node) in inside
 
 
 def misplaced_imports(path, source):
@@ -122,88 +81,13 @@ def misplaced_imports(path, source):
     return found
 
 
-def forbidden(source):
-    """Returns what runs code from a file, or is private to Keras."""
-    found = [
-        name
-        for name, _ in imports(source)
-        if name.startswith("keras.src") or name.split(".")[0] in PICKLES
-    ]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Attribute) and node.attr == "src":
-            if isinstance(node.value, ast.Name) and node.value.id == "keras":
-                found.append("keras.src")
-        if isinstance(node, ast.Attribute) and (
-            node.attr == "enable_unsafe_deserialization"
-        ):
-            found.append(node.attr)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in ("eval", "exec", "compile"):
-                found.append(f"{node.func.id}(")
-        if isinstance(node, ast.keyword):
-            safe = {"safe_mode": True, "weights_only": True}
-            safe["allow_pickle"] = False
-            if node.arg in safe and not (
-                isinstance(node.value, ast.Constant)
-                and node.value.value is safe[node.arg]
-            ):
-                found.append(f"{node.arg}={ast.unparse(node.value)}")
-    return found
+def test_each_room_is_drawn():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert (MAY_IMPORT.keys(), GROUND) == (rooms, modules)
 
 
-# Modules and functions that run what somebody else wrote. Tasks may start
-# commands of their own; the package starts nothing.
-RUNNERS = {"subprocess", "importlib.import_module", "runpy", "ctypes", "yaml"}
-RUNNING = {"eval", "exec", "__import__", "import_module"}
-PROGRAMS = ("system", "popen", "exec", "spawn", "posix_spawn", "startfile")
-
-
-def running(source):
-    """Returns what starts programs, or looks code up by its name."""
-    found = [
-        name
-        for name, _ in imports(source)
-        if any(f"{name}.".startswith(f"{runner}.") for runner in RUNNERS)
-    ]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name) and node.id in RUNNING:
-            found.append(node.id)
-        # `model.eval()` is PyTorch's way to say that it does not train.
-        if isinstance(node, ast.Attribute) and node.attr in RUNNING - {"eval"}:
-            found.append(node.attr)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os":
-            found += [node.attr] if node.attr.startswith(PROGRAMS) else []
-    return found
-
-
-@every_file
-def test_the_package_starts_nothing(path):
-    assert running(path.read_text()) == []
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import subprocess",
-        "from subprocess import run",
-        "import importlib\nimportlib.import_module(name)",
-        "from importlib import import_module",
-        "__import__(name)",
-        "e = eval",
-        "os.system(text)",
-        "os.execvp(text, texts)",
-        "import yaml",
-    ],
-)
-def test_what_starts_something_is_found(source):
-    assert running(source)
-
-
-def test_a_resource_and_an_evaluation_mode_start_nothing():
-    assert running("from importlib import resources\nnet.eval()") == []
-
-
-@every_file
+@pytest.mark.parametrize("path", CODE, ids=relative)
 def test_imports_go_down(path):
     assert misplaced_imports(relative(path), path.read_text()) == []
 
@@ -215,15 +99,6 @@ def test_what_blocks_are_made_of_knows_no_block(path):
     above = ("keras_attn.layers.blocks", "keras_attn.layers.historic")
     found = [name for name, _ in imports(path.read_text())]
     assert [name for name in found if name.startswith(above)] == []
-
-
-@pytest.mark.parametrize("path", ALL_CODE, ids=relative)
-def test_nothing_private_and_nothing_that_runs_code_from_files(path):
-    found = forbidden(path.read_text())
-    if path.parts[len(ROOT.parts)] == "tests":
-        # Tests of how crafted files are refused have to make some.
-        found = [name for name in found if name.startswith("keras.src")]
-    assert found == []
 
 
 @pytest.mark.parametrize(
@@ -305,51 +180,55 @@ def test_an_import_in_its_place_is_no_finding(path, source):
     assert misplaced_imports(path, source) == []
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import pickle",
-        "from keras.src import backend",
-        "import keras.src.layers",
-        "import keras\nkeras.src.backend",
-        "eval('1')",
-        "np.load(path, allow_pickle=True)",
-        "np.load(path, allow_pickle=flag)",
-        "keras.models.load_model(path, safe_mode=False)",
-        "torch.load(path, weights_only=False)",
-        "keras.config.enable_unsafe_deserialization()",
-    ],
-)
-def test_what_is_forbidden_is_found(source):
-    assert forbidden(source)
+def is_misplaced(path):
+    """Returns whether a test lies where its code does not.
 
-
-def test_module_evaluation_mode_is_no_finding():
-    assert forbidden("model.eval()\nnp.load(path, allow_pickle=False)") == []
-
-
-@pytest.mark.parametrize(
-    "path", files_of("tests/keras_attn", "tests/applications"), ids=relative
-)
-def test_a_test_lies_where_its_code_lies(path):
-    if not path.name.startswith("test_"):
-        return
-    folder = ROOT / path.parent.relative_to(ROOT / "tests")
-    if folder.parts[len(ROOT.parts)] == "applications":
+    x/y/z.py is tested by tests/x/y/test_z.py, or by what is in tests/x/y/z.
+    """
+    path = pathlib.PurePosixPath(path)
+    _, *folder = path.parent.parts
+    folder = ROOT.joinpath(*folder)
+    if path.parts[1] == "applications":
         # A task is tested as a whole: training, evaluation, explanation.
-        assert folder.is_dir(), f"there is no {relative(folder)}"
-        return
+        return not folder.is_dir()
     name = path.stem.removeprefix("test_")
-    if f"{path.parent.name}/{name}" in OF_A_WHOLE_ROOM:
-        return
+    if f"{folder.name}/{name}" in OF_A_WHOLE_ROOM:
+        return False
+    if f"{folder.parent.name}/{folder.name}" in OF_A_WHOLE_ROOM:
+        return False
     places = [
         folder / f"{name}.py",
         folder / f"_{name}.py",
         folder / name / "__init__.py",
+        folder.with_suffix(".py"),
     ]
-    assert any(place.exists() for place in places), (
-        f"{relative(path)} has no {relative(places[0])}"
-    )
+    return not any(place.exists() for place in places)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in files_of("tests/keras_attn", "tests/applications")
+        if path.name.startswith("test_")
+    ],
+    ids=relative,
+)
+def test_a_test_lies_where_its_code_lies(path):
+    assert not is_misplaced(relative(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tests/applications/nowhere/test_train.py",
+        "tests/keras_attn/test_nowhere.py",
+        "tests/keras_attn/weights/test_nowhere.py",
+        "tests/keras_attn/weights/nowhere/test_files.py",
+    ],
+)
+def test_a_misplaced_test_is_found(path):
+    assert is_misplaced(path)
 
 
 def test_a_block_is_three_files():

@@ -1,12 +1,14 @@
-"""A picture of a block: ```` ```{block-diagram} se ```` and its description.
+"""Pictures: of a block, ```` ```{block-diagram} se ````, and of the rooms.
 
-It is drawn at build, inline, so that it has the colours of the page in light
-and in dark. `diagrams/__init__.py` says how it is described.
+They are drawn at build, inline, so that they have the colours of the page in
+light and in dark. `diagrams/__init__.py` says how a block is described,
+`diagrams/rooms.py` how the rooms are.
 """
 
 import pathlib
 
 import diagrams
+from diagrams import rooms
 from docutils import nodes
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
@@ -17,33 +19,57 @@ SOURCES = sorted(pathlib.Path(diagrams.__file__).parent.glob("*.py"))
 
 
 def setup(app):
-    """Registers the directive."""
+    """Registers the directives."""
     app.add_directive("block-diagram", BlockDiagram)
+    app.add_directive("rooms", Rooms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-class BlockDiagram(SphinxDirective):
-    """The picture of one block, and what its letters stand for."""
+class Picture(SphinxDirective):
+    """What is drawn of a description, and what formats without it show."""
 
     required_arguments = 1
     has_content = True
 
-    def run(self):
+    def described(self, read):
+        """Returns what `read` makes of the description."""
         for path in SOURCES:
             self.env.note_dependency(str(path))
-        name = self.arguments[0]
         try:
-            picture = diagrams.read("\n".join(self.content))
+            return read("\n".join(self.content))
         except ValueError as error:
             raise SphinxError(f"{self.get_location()}: {error}") from error
-        drawing = nodes.raw("", diagrams.draw(picture, name), format="html")
+
+    def figure(self, drawing, words):
+        """Returns it as an element of the page."""
+        figure = nodes.container("", classes=["block-diagram"])
+        figure += nodes.raw("", drawing, format="html")
+        figure += nodes.raw("", words, format="text")
+        return figure
+
+
+class BlockDiagram(Picture):
+    """The picture of one block, and what its letters stand for."""
+
+    def run(self):
+        picture = self.described(diagrams.read)
+        drawing = diagrams.draw(picture, self.arguments[0])
         letters = f"; {picture.letters}" if picture.letters else ""
         holds = any(part.holds for part in picture.parts.values())
         legend = f"{WEIGHTS if holds else ''}{LEGEND}{letters}."
         told, _ = self.parse_inline(legend)
-        figure = nodes.container("", classes=["block-diagram"])
-        figure += drawing
-        # What formats without pictures show.
-        figure += nodes.raw("", picture.words, format="text")
+        figure = self.figure(drawing, picture.words)
         figure += nodes.paragraph("", "", *told, classes=["block-letters"])
         return [figure]
+
+
+class Rooms(Picture):
+    """The rooms of the package; its argument says what it shows."""
+
+    final_argument_whitespace = True
+
+    def run(self):
+        found = self.described(rooms.read)
+        words = self.arguments[0]
+        told = f"{words}: {rooms.steps(found)}."
+        return [self.figure(rooms.draw(found, words), told)]

@@ -28,26 +28,38 @@ def draw(picture, name):
         picture: A `Picture`.
         name: String, unique on its page.
     """
-    height = TOP * 2 + ROW * max(part.row for part in picture.parts.values())
-    head = (
+    parts = picture.parts
+    arrows = "".join(
+        _arrow(parts[start], parts[end], label)
+        for start, end, label in picture.arrows
+    )
+    drawn = "".join(map(shape, parts.values()))
+    rows = max(part.row for part in parts.values())
+    return frame(name, picture.words, steps(picture), rows, arrows + drawn)
+
+
+def frame(name, words, told, rows, drawn):
+    """Returns an `<svg>` element.
+
+    Args:
+        name: String, unique on its page.
+        words: String, what the picture shows.
+        told: String, the same at length.
+        rows: Number of the last row.
+        drawn: String, what is in it.
+    """
+    height = TOP * 2 + ROW * rows
+    return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} '
         f'{height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
         f'aria-labelledby="{name}-title {name}-steps" fill="none" '
         'stroke="currentColor" stroke-width="1.3" '
         f'font-family="inherit" font-size="{TEXT}" '
         'style="width: 25rem; max-width: 100%; height: auto">'
+        f'<title id="{name}-title">{html.escape(words)}</title>'
+        f'<desc id="{name}-steps">{html.escape(told)}</desc>'
+        f"{drawn}</svg>"
     )
-    told = (
-        f'<title id="{name}-title">{html.escape(picture.words)}</title>'
-        f'<desc id="{name}-steps">{html.escape(steps(picture))}</desc>'
-    )
-    parts = picture.parts
-    arrows = "".join(
-        _arrow(parts[start], parts[end], label)
-        for start, end, label in picture.arrows
-    )
-    drawn = "".join(_part(part) for part in parts.values())
-    return f"{head}{told}{arrows}{drawn}</svg>"
 
 
 def steps(picture):
@@ -82,25 +94,30 @@ def box(part):
 
 def _arrow(start, end, label):
     points = route(start, end)
+    drawn = line(points, start.optional or end.optional)
+    if not label:
+        return drawn
+    (x0, y0), (x1, y1) = points[-2:]
+    if x0 != x1:
+        return drawn + _text(label, max(x0, x1) - 4, y1 - 6, "end")
+    return drawn + _text(label, x1 + 6, (max(y0, y1 - ROW) + y1) / 2 + 3)
+
+
+def line(points, optional=False):
+    """Returns an arrow along some points."""
     (x0, y0), (x1, y1) = points[-2:]
     dx, dy = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
     # The line ends where the head begins to be wide.
-    line = [*points[:-1], (x1 - 5 * dx, y1 - 5 * dy)]
-    path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in line)
+    ends = [*points[:-1], (x1 - 5 * dx, y1 - 5 * dy)]
+    path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in ends)
     head = (
         f"M{x1:.1f} {y1:.1f} L{x1 - 7 * dx - 4 * dy:.1f} "
         f"{y1 - 7 * dy - 4 * dx:.1f} L{x1 - 7 * dx + 4 * dy:.1f} "
         f"{y1 - 7 * dy + 4 * dx:.1f} Z"
     )
-    dashes = start.optional or end.optional
-    drawn = f'<path d="{path}"{_dashes(dashes)}/>' + (
+    return f'<path d="{path}"{_dashes(optional)}/>' + (
         f'<path d="{head}" fill="currentColor" stroke="none"/>'
     )
-    if not label:
-        return drawn
-    if dx:
-        return drawn + _text(label, max(x0, x1) - 4, y1 - 6, "end")
-    return drawn + _text(label, x1 + 6, (max(y0, y1 - ROW) + y1) / 2 + 3)
 
 
 def route(start, end):
@@ -125,7 +142,8 @@ def route(start, end):
     return [(x0, y0 + high0), (x0, middle), (x1, middle), (x1, y1 - high1)]
 
 
-def _part(part):
+def shape(part):
+    """Returns a part as it is drawn."""
     x, y, wide, high = box(part)
     if part.kind == "join":
         circle = f'<circle cx="{x}" cy="{y}" r="{wide}"/>'

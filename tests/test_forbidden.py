@@ -1,0 +1,124 @@
+"""Some things are nowhere: what starts programs, and what is private."""
+
+import ast
+
+import pytest
+
+from tests.source import ALL_CODE, CODE, ROOT, imports, relative
+
+pytestmark = pytest.mark.once
+
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal"}
+
+
+def forbidden(source):
+    """Returns what runs code from a file, or is private to Keras."""
+    found = [
+        name
+        for name, _ in imports(source)
+        if name.startswith("keras.src") or name.split(".")[0] in PICKLES
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr == "src":
+            if isinstance(node.value, ast.Name) and node.value.id == "keras":
+                found.append("keras.src")
+        if isinstance(node, ast.Attribute) and (
+            node.attr == "enable_unsafe_deserialization"
+        ):
+            found.append(node.attr)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id in ("eval", "exec", "compile"):
+                found.append(f"{node.func.id}(")
+        if isinstance(node, ast.keyword):
+            safe = {"safe_mode": True, "weights_only": True}
+            safe["allow_pickle"] = False
+            if node.arg in safe and not (
+                isinstance(node.value, ast.Constant)
+                and node.value.value is safe[node.arg]
+            ):
+                found.append(f"{node.arg}={ast.unparse(node.value)}")
+    return found
+
+
+# Modules and functions that run what somebody else wrote. Tasks may start
+# commands of their own; the package starts nothing.
+RUNNERS = {"subprocess", "importlib.import_module", "runpy", "ctypes", "yaml"}
+RUNNING = {"eval", "exec", "__import__", "import_module"}
+PROGRAMS = ("system", "popen", "exec", "spawn", "posix_spawn", "startfile")
+
+
+def running(source):
+    """Returns what starts programs, or looks code up by its name."""
+    found = [
+        name
+        for name, _ in imports(source)
+        if any(f"{name}.".startswith(f"{runner}.") for runner in RUNNERS)
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and node.id in RUNNING:
+            found.append(node.id)
+        # `model.eval()` is PyTorch's way to say that it does not train.
+        if isinstance(node, ast.Attribute) and node.attr in RUNNING - {"eval"}:
+            found.append(node.attr)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os":
+            found += [node.attr] if node.attr.startswith(PROGRAMS) else []
+    return found
+
+
+@pytest.mark.parametrize("path", CODE, ids=relative)
+def test_the_package_starts_nothing(path):
+    assert running(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import subprocess",
+        "from subprocess import run",
+        "import importlib\nimportlib.import_module(name)",
+        "from importlib import import_module",
+        "__import__(name)",
+        "e = eval",
+        "os.system(text)",
+        "os.execvp(text, texts)",
+        "import yaml",
+    ],
+)
+def test_what_starts_something_is_found(source):
+    assert running(source)
+
+
+def test_a_resource_and_an_evaluation_mode_start_nothing():
+    assert running("from importlib import resources\nnet.eval()") == []
+
+
+@pytest.mark.parametrize("path", ALL_CODE, ids=relative)
+def test_nothing_private_and_nothing_that_runs_code_from_files(path):
+    found = forbidden(path.read_text())
+    if path.parts[len(ROOT.parts)] == "tests":
+        # Tests of how crafted files are refused have to make some.
+        found = [name for name in found if name.startswith("keras.src")]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from keras.src import backend",
+        "import keras.src.layers",
+        "import keras\nkeras.src.backend",
+        "eval('1')",
+        "np.load(path, allow_pickle=True)",
+        "np.load(path, allow_pickle=flag)",
+        "keras.models.load_model(path, safe_mode=False)",
+        "torch.load(path, weights_only=False)",
+        "keras.config.enable_unsafe_deserialization()",
+    ],
+)
+def test_what_is_forbidden_is_found(source):
+    assert forbidden(source)
+
+
+def test_module_evaluation_mode_is_no_finding():
+    assert forbidden("model.eval()\nnp.load(path, allow_pickle=False)") == []
