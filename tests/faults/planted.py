@@ -215,14 +215,14 @@ PLANTED = (
         "weights/archives.py",
         "if len({entry.filename for entry in entries}) < len(entries):",
         "if False:",
-        "tests/keras_attn/weights/test_security.py",
+        "tests/keras_attn/weights/security/test_archives.py",
         "test_",
     ),
     Fault(
         "weights/convert.py",
         "if problems or not present or (strict and (missing or unexpected)):",
         "if problems or not present or (strict and missing):",
-        "tests/keras_attn/weights/test_convert.py",
+        "tests/keras_attn/weights/test_mismatch.py",
         "test_",
     ),
     Fault(

@@ -12,6 +12,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.keras_attn.weights.fitting import assert_state, state_of
+
 CODES = {
     "bfloat16": "BF16",
     "bool": "BOOL",
@@ -21,6 +23,8 @@ CODES = {
     "int64": "I64",
     "uint8": "U8",
 }
+# More than any reader needs for files of this size, in bytes.
+LITTLE = 16 * 2**20
 
 
 def import_torch():
@@ -49,6 +53,35 @@ class Peak:
         tracemalloc.stop()
 
 
+def refuse(load, layer, path, words):
+    """Asserts that a file changes nothing, in little memory.
+
+    Returns the error.
+    """
+    before = state_of(layer)
+    with Peak() as peak, pytest.raises(ValueError, match=words) as caught:
+        load(layer, path)
+    assert_state(layer, before)
+    assert peak.bytes < LITTLE
+    return caught.value
+
+
+def write(path, arrays, zipped=True):
+    """Writes arrays in the format that a path ends in."""
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".safetensors":
+        pytest.importorskip("safetensors", reason="reads its files")
+        write_safetensors(path, arrays)
+    else:
+        torch = import_torch()
+        torch.save(
+            {name: torch.tensor(array) for name, array in arrays.items()},
+            path,
+            _use_new_zipfile_serialization=zipped,
+        )
+
+
 def write_safetensors(path, arrays):
     """Writes the format by its description, with no help of the library."""
     header, data = {}, b""
@@ -60,6 +93,22 @@ def write_safetensors(path, arrays):
             "data_offsets": (start, len(data)),
         }
     write_header(path, header, data)
+
+
+def read_safetensors(data):
+    """Reads the format by its description, with no help of the library."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    arrays = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            start, end = entry["data_offsets"]
+            array = data[8 + length + start : 8 + length + end]
+            dtype = {code: dtype for dtype, code in CODES.items()}[
+                entry["dtype"]
+            ]
+            arrays[name] = np.frombuffer(array, dtype).reshape(entry["shape"])
+    return arrays
 
 
 def write_header(path, header, data=b"", length=None):

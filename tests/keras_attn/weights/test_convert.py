@@ -8,34 +8,21 @@ import keras_attn
 from keras_attn.weights import (
     layouts,
     load_torch,
-    names,
     register_names,
     to_torch,
 )
 from keras_attn.weights.files import to_numpy
+from tests.contracts.devices import FORMATS, from_format, to_format
+from tests.keras_attn.weights.crafted import import_torch
+from tests.keras_attn.weights.fitting import (
+    FITTING,
+    assert_state,
+    built,
+    dense,
+    state_of,
+)
 
-FORMATS = ["channels_first", "channels_last"]
-
-
-def built(layer, *shape):
-    layer.build((None, *shape))
-    return layer
-
-
-def dense(**kwargs):
-    return built(keras.layers.Dense(2, name="dense", **kwargs), 3)
-
-
-FITTING = {"weight": np.arange(6.0).reshape(2, 3), "bias": np.array([7.0, 8])}
-
-
-def import_torch():
-    return pytest.importorskip("torch", reason="PyTorch is the oracle")
-
-
-@pytest.fixture(autouse=True)
-def no_other_models(monkeypatch):
-    monkeypatch.setattr(names, "_functions", [])
+pytestmark = pytest.mark.usefixtures("no_other_models")
 
 
 def torch_network(seed):
@@ -99,12 +86,6 @@ def keras_network(data_format):
     return model
 
 
-def to_format(images, data_format):
-    if data_format == "channels_first":
-        return images
-    return np.transpose(images, (0, 2, 3, 1))
-
-
 @pytest.mark.parametrize("data_format", FORMATS)
 class TestAgainstTorch:
     def test_computes_what_torch_computes(self, data_format):
@@ -120,7 +101,8 @@ class TestAgainstTorch:
         x = x.astype("float32")
         with torch.no_grad():
             expected = network(torch.from_numpy(x)).numpy()
-        y = to_numpy(model(to_format(x, data_format)))
+        images = to_format(from_format(x, "channels_first"), data_format)
+        y = to_numpy(model(images))
         assert np.ptp(expected) > 1
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
 
@@ -157,16 +139,13 @@ def test_computes_a_1d_convolution_as_torch_does():
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_goes_there_and_back_to_the_bit(dtype):
     layer = dense(dtype=dtype, bias_initializer="random_normal")
-    before = [np.array(to_numpy(w)) for w in layer.weights]
+    before = state_of(layer)
     arrays = to_torch(layer)
     assert all(isinstance(array, np.ndarray) for array in arrays.values())
     for weight in layer.weights:
         weight.assign(np.zeros(weight.shape))
     load_torch(layer, arrays)
-    for weight, value in zip(layer.weights, before, strict=True):
-        found = np.array(to_numpy(weight))
-        assert found.dtype == value.dtype
-        np.testing.assert_array_equal(found, value)
+    assert_state(layer, before)
 
 
 def test_writes_bfloat16_as_float32_since_torch_does_not_take_it():
@@ -251,226 +230,6 @@ class TestTiedWeights:
         arrays["b.bias"] = arrays["b.bias"] + 1
         with pytest.raises(ValueError, match="'b.bias': not 'a.bias', but the"):
             load_torch(model, arrays)
-
-
-class TestReport:
-    @pytest.fixture
-    def report(self):
-        layer = built(keras.layers.BatchNormalization(name="norm"), 3)
-        arrays = to_torch(layer)
-        del arrays["bias"]
-        return load_torch(layer, {**arrays, "odd": [1]}, strict=False)
-
-    def test_says_where_each_array_went(self, report):
-        first = report.entries[0]
-        assert first.source == "weight"
-        assert first.target == "norm/gamma"
-        assert first.torch_shape == first.keras_shape == (3,)
-        assert first.layout == "same"
-        assert [entry.target for entry in report.entries[1:]] == [
-            "norm/moving_mean",
-            "norm/moving_variance",
-        ]
-
-    def test_says_what_went_nowhere(self, report):
-        assert report.ignored == ("num_batches_tracked",)
-        assert report.missing == ("bias",)
-        assert report.unexpected == ("odd",)
-
-    def test_prints_a_table(self, report):
-        assert str(report).splitlines() == [
-            "source        target                PyTorch  Keras  layout",
-            "weight        norm/gamma            (3,)     (3,)   same",
-            "running_mean  norm/moving_mean      (3,)     (3,)   same",
-            "running_var   norm/moving_variance  (3,)     (3,)   same",
-            "ignored: num_batches_tracked",
-            "missing: bias",
-            "unexpected: odd",
-        ]
-
-    def test_says_none_where_there_is_none(self):
-        lines = str(load_torch(dense(), FITTING)).splitlines()
-        assert lines[1].split("  ")[-1] == "linear"
-        assert lines[-3:] == [
-            "ignored: none",
-            "missing: none",
-            "unexpected: none",
-        ]
-
-    def test_cannot_be_changed(self, report):
-        with pytest.raises(AttributeError):
-            report.missing = ()
-
-
-class TestErrors:
-    """Each leaves the target as it was."""
-
-    @pytest.fixture
-    def layer(self):
-        layer = dense()
-        before = [np.array(to_numpy(weight)) for weight in layer.weights]
-        yield layer
-        for weight, value in zip(layer.weights, before, strict=True):
-            np.testing.assert_array_equal(to_numpy(weight), value)
-
-    def refuse(self, layer, arrays, message, strict=True):
-        with pytest.raises(ValueError) as caught:
-            load_torch(layer, arrays, strict=strict)
-        start = "The arrays must fit the weights of `dense` (Dense). Received:"
-        assert str(caught.value) == f"{start}\n  {message}"
-
-    def test_missing(self, layer):
-        self.refuse(
-            layer,
-            {"weight": FITTING["weight"]},
-            "missing: 'bias'\nNothing was loaded.",
-        )
-
-    def test_unexpected(self, layer):
-        self.refuse(
-            layer,
-            {**FITTING, "b": np.ones(2), "c": "?"},
-            "unexpected: 'b', 'c'\nNothing was loaded.",
-        )
-
-    @pytest.mark.parametrize("strict", [True, False])
-    @pytest.mark.parametrize(
-        ("name", "array", "message"),
-        [
-            ("weight", np.ones((3, 2)), "shape (3, 2), expected (2, 3)"),
-            ("bias", np.ones((1, 2)), "shape (1, 2), expected (2,)"),
-            ("bias", np.ones(()), "shape (), expected (2,)"),
-            ("bias", ["a", "b"], "holds <U1, not real numbers"),
-            ("bias", [None, {}], "holds object, not real numbers"),
-            ("bias", [1j, 2j], "holds complex128, not real numbers"),
-            ("bias", [True, False], "holds bool, not real numbers"),
-            ("bias", [np.nan, 0], "not finite as float32: 1 of 2 values"),
-            ("bias", [np.inf, -np.inf], "not finite as float32: 2 of 2 values"),
-            ("bias", [0, 1e300], "not finite as float32: 1 of 2 values"),
-        ],
-    )
-    def test_arrays(self, layer, name, array, message, strict):
-        self.refuse(
-            layer,
-            {**FITTING, name: array},
-            f"{name!r}: {message}\nNothing was loaded.",
-            strict,
-        )
-
-    def test_all_in_one(self, layer):
-        register_names(lambda model: [("a", layer), ("b", other)])
-        other = built(keras.layers.Dense(2, name="other"), 3)
-        model = keras.Sequential([layer, other], name="both")
-        model.built = True
-        with pytest.raises(ValueError) as caught:
-            load_torch(
-                model,
-                {
-                    "a.weight": np.ones((4, 3)),
-                    "a.bias": np.array([1.0, np.nan]),
-                    "b.bias": np.ones(2),
-                    "c": 1,
-                },
-            )
-        assert str(caught.value).splitlines()[1:] == [
-            "  missing: 'b.weight'",
-            "  unexpected: 'c'",
-            "  'a.weight': shape (4, 3), expected (2, 3)",
-            "  'a.bias': not finite as float32: 1 of 2 values",
-            "Nothing was loaded.",
-        ]
-
-    def test_shows_the_first_of_many(self, layer):
-        five = [layer] + [
-            built(keras.layers.Dense(2, name=f"other{i}"), 3) for i in range(4)
-        ]
-        register_names(lambda model: [(f"{i}", d) for i, d in enumerate(five)])
-        model = keras.Sequential(five, name="many")
-        model.built = True
-
-        def message(*kinds):
-            names = [f"{i}.{kind}" for i in range(5) for kind in kinds]
-            with pytest.raises(ValueError) as caught:
-                load_torch(model, {name: np.ones(9) for name in names})
-            return str(caught.value).splitlines()
-
-        lines = message("kernel", "beta")
-        assert lines[1].endswith("'3.weight', '3.bias', and 2 more")
-        assert lines[2].endswith("'3.kernel', '3.beta', and 2 more")
-        lines = message("weight", "bias")
-        assert len(lines) == 11
-        assert lines[8:10] == [
-            "  '3.bias': shape (9,), expected (2,)",
-            "  and 2 more",
-        ]
-
-    @pytest.mark.parametrize("strict", [True, False])
-    def test_nothing_that_fits(self, layer, strict):
-        self.refuse(
-            layer,
-            {"kernel": np.ones((3, 2))},
-            "missing: 'weight', 'bias'\n  unexpected: 'kernel'"
-            "\nNothing was loaded.",
-            strict,
-        )
-
-    @pytest.mark.parametrize("strict", [True, False])
-    def test_nothing_at_all(self, layer, strict):
-        self.refuse(
-            layer,
-            {},
-            "missing: 'weight', 'bias'\nNothing was loaded.",
-            strict,
-        )
-
-    def test_a_target_without_weights(self):
-        layer = keras.layers.LayerNormalization(center=False, scale=False)
-        with pytest.raises(ValueError, match="Received: no array"):
-            load_torch(built(layer, 3), {})
-
-    def test_a_counter_alone_is_nothing(self):
-        layer = built(keras.layers.BatchNormalization(), 3)
-        with pytest.raises(ValueError, match="missing: 'weight', 'bias', 'run"):
-            load_torch(layer, {"num_batches_tracked": 3}, strict=False)
-
-    def test_overflow_of_a_narrow_type(self):
-        layer = dense(dtype="float16")
-        with pytest.raises(ValueError, match="finite as float16: 1 of 2"):
-            load_torch(layer, {**FITTING, "bias": np.array([1.0, 1e5])})
-
-    @pytest.mark.parametrize("value", [[1.5, 2], [np.nan, 2], [2**40, 2]])
-    def test_numbers_that_an_integer_cannot_hold(self, value):
-        class Counter(keras.layers.Layer):
-            torch_names = {"count": ("count", "same")}
-
-            def build(self, input_shape):
-                self.count = self.add_weight(
-                    shape=(2,),
-                    initializer="zeros",
-                    dtype="int32",
-                    trainable=False,
-                )
-
-        layer = built(Counter(), 1)
-        load_torch(layer, {"count": [3.0, 4.0]})
-        with pytest.raises(ValueError, match="numbers that int32 cannot hold"):
-            load_torch(layer, {"count": np.array(value)})
-        assert to_numpy(layer.count).tolist() == [3, 4]
-
-    def test_an_assignment_that_fails(self, layer, monkeypatch):
-        calls = []
-        assign = keras.Variable.assign
-
-        def failing(self, value):
-            calls.append(self)
-            if len(calls) == 2:
-                raise RuntimeError("out of memory")
-            return assign(self, value)
-
-        monkeypatch.setattr(keras.Variable, "assign", failing)
-        with pytest.raises(RuntimeError, match="out of memory"):
-            load_torch(layer, FITTING)
-        assert [variable.name for variable in calls[:2]] == ["kernel", "bias"]
 
 
 class TestNotStrict:

@@ -1,21 +1,14 @@
 """Damaged files by the hundred: what was saved, or a `ValueError`."""
 
-import json
-import struct
-
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_attn.weights import load_torch, names, register_names
+from keras_attn.weights import load_torch, register_names
 from keras_attn.weights.files import to_numpy
-from tests.keras_attn.weights.crafted import (
-    CODES,
-    import_torch,
-    write_safetensors,
-)
+from tests.keras_attn.weights.crafted import CODES, read_safetensors, write
 
 # Names and shapes as PyTorch has them.
 SHAPES = {
@@ -53,8 +46,7 @@ def search(examples, *strategies):
 
 
 @pytest.fixture
-def model(monkeypatch):
-    monkeypatch.setattr(names, "_functions", [])
+def model(no_other_models):
     register_names(lambda m: [(str(i), m.layers[i]) for i in range(2)])
     return keras.Sequential(
         [
@@ -101,21 +93,6 @@ def as_keras(arrays):
     return {
         name: np.ascontiguousarray(arrays[name].T, "float32") for name in SHAPES
     }
-
-
-def write(path, arrays, zipped=True):
-    """Writes arrays in the format that a path ends in."""
-    if path.suffix == ".npz":
-        np.savez(path, **arrays)
-    elif path.suffix == ".safetensors":
-        write_safetensors(path, arrays)
-    else:
-        torch = import_torch()
-        torch.save(
-            {name: torch.tensor(array) for name, array in arrays.items()},
-            path,
-            _use_new_zipfile_serialization=zipped,
-        )
 
 
 def changes_of(data):
@@ -175,28 +152,11 @@ def test_a_damaged_archive_is_refused_or_does_not_matter(
     assert outcomes == {True, False}
 
 
-def read_safetensors(data):
-    """Reads the format by its description, with no help of the library."""
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    arrays = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            start, end = entry["data_offsets"]
-            array = data[8 + length + start : 8 + length + end]
-            dtype = {code: dtype for dtype, code in CODES.items()}[
-                entry["dtype"]
-            ]
-            arrays[name] = np.frombuffer(array, dtype).reshape(entry["shape"])
-    return arrays
-
-
 @examples_of
 def test_a_damaged_safetensors_is_refused_or_read_as_it_is(
     model, tmp_path, examples
 ):
     """It has no checksum: other numbers are other weights."""
-    pytest.importorskip("safetensors", reason="reads its files")
     path = tmp_path / "a.safetensors"
     write(path, ARRAYS)
     outcomes = set()
