@@ -2,7 +2,7 @@
 
 import logging
 import math
-import sys
+import pathlib
 import warnings
 
 import keras
@@ -12,32 +12,23 @@ from keras import ops
 
 import keras_attn
 from keras_attn.exporting import naming, runners
-from keras_attn.exporting.swap import new_neighbor
-
-BACKEND = keras.backend.backend()
-# What the environment of the tests can export; the whole is in tests/exports.
-FORMATS = {
-    "tensorflow": ("tf_saved_model", "onnx", "litert"),
-    "torch": ("onnx",),
-    "jax": ("tf_saved_model",),
-}[BACKEND]
-NAMES = {"onnx": "m.onnx", "tf_saved_model": "m", "litert": "m.tflite"}
-FORMAT, NAME = FORMATS[0], NAMES[FORMATS[0]]
-every_format = pytest.mark.parametrize("format", FORMATS)
-
-
-def draw(*shape, seed=1):
-    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+from tests.keras_attn.exporting.targets import (
+    BACKEND,
+    FORMAT,
+    NAME,
+    NAMES,
+    Net,
+    draw,
+    every_format,
+    listing,
+    onnx_names,
+    run,
+    small,
+)
 
 
 def numbers(tensors):
     return [ops.convert_to_numpy(y) for y in keras.tree.flatten(tensors)]
-
-
-def small():
-    """Returns a model of one layer, quick to run."""
-    inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.layers.Dense(3)(inputs))
 
 
 def gate(height=8, width=6):
@@ -57,48 +48,6 @@ def subtraction(structure=list):
     if structure is dict:
         return keras.Model(inputs, outputs)
     return keras.Model([zeta, alpha], [outputs["v"], outputs["u"]])
-
-
-class Net(keras.Model):
-    """A subclass: what it takes is known from its first call."""
-
-    def __init__(self):
-        super().__init__()
-        self.dense = keras.layers.Dense(3)
-
-    def call(self, inputs):
-        return self.dense(inputs)
-
-
-def run(format, path, arrays):
-    """Runs a file as its readers would, not by the code under test."""
-    if format == "onnx":
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(path))
-        return session.run(None, arrays)
-    import tensorflow as tf
-
-    if format == "tf_saved_model":
-        loaded = tf.saved_model.load(str(path))
-        outputs = loaded.signatures["serving_default"](
-            **{name: tf.constant(array) for name, array in arrays.items()}
-        )
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # It tells of its successor.
-            interpreter = tf.lite.Interpreter(str(path))
-        outputs = interpreter.get_signature_runner()(**arrays)
-    return [np.asarray(outputs[name]) for name in sorted(outputs)]
-
-
-def onnx_names(path):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path))
-    nodes = session.get_inputs(), session.get_outputs()
-    inputs, outputs = ([node.name for node in each] for each in nodes)
-    return inputs, outputs
 
 
 class TestWorks:
@@ -208,13 +157,11 @@ def spy(monkeypatch, path):
 
 def write_stub(self, path, **kwargs):
     """Stands for Keras' export: writes a file or a folder."""
+    path = pathlib.Path(path)
     if FORMAT == "tf_saved_model":
-        import pathlib
-
-        path = pathlib.Path(path) / "saved_model.pb"
+        path = path / "saved_model.pb"
         path.parent.mkdir()
-    with open(path, "w") as file:
-        file.write("new")
+    path.write_text("new")
 
 
 @pytest.fixture
@@ -244,10 +191,6 @@ def put_old(folder):
         (folder / NAME / "variables").mkdir()
     path.write_text("old")
     return path
-
-
-def listing(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*"))
 
 
 class TestNothingIsHalfDone:
@@ -325,143 +268,4 @@ class TestNothingIsHalfDone:
         model = keras.Model(inputs, noise)
         with pytest.raises(ValueError, match="Nothing was written"):
             keras_attn.export(model, tmp_path / NAME, FORMAT)
-        assert listing(tmp_path) == []
-
-    def test_weights_beside_a_file_come_along(self, tmp_path):
-        with new_neighbor(tmp_path / "m.onnx") as neighbor:
-            neighbor.path.write_text("names m.onnx.data")
-            beside = neighbor.path.with_name("m.onnx.data")
-            beside.write_text("weights")
-            assert listing(tmp_path)[0].startswith(".m.onnx.")
-            neighbor.replace()
-        assert listing(tmp_path) == ["m.onnx", "m.onnx.data"]
-
-
-def test_a_folder_is_replaced_whatever_its_name(tmp_path):
-    for name in ("old", "m.old"):
-        target = tmp_path / name
-        target.mkdir()
-        (target / "before").write_text("")
-        with new_neighbor(target) as neighbor:
-            neighbor.path.mkdir()
-            (neighbor.path / "after").write_text("")
-            neighbor.replace()
-    assert listing(tmp_path) == ["m.old", "m.old/after", "old", "old/after"]
-
-
-class Refusing(keras.layers.Layer):
-    """Takes inputs whose size is open, and none."""
-
-    def call(self, inputs):
-        if isinstance(inputs, keras.KerasTensor) and inputs.shape[1] is None:
-            return inputs
-        raise TypeError("never")
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-def mixed(policy="mixed_bfloat16"):
-    inputs = keras.Input((4,))
-    inner = keras.Sequential([keras.layers.Dense(3, dtype=policy)])
-    return keras.Model(inputs, inner(inputs))
-
-
-def of_integers():
-    inputs = keras.Input((4,), dtype="int32")
-    return keras.Model(inputs, keras.ops.cast(inputs, "float32"))
-
-
-def of_logarithms():
-    inputs = keras.Input((40,))
-    return keras.Model(inputs, keras.ops.log(inputs))
-
-
-def mixed_subclass():
-    model = Net()
-    model.dtype_policy = keras.DTypePolicy("mixed_float16")
-    model(draw(2, 4))
-    return model
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("make", "message"),
-        [
-            (lambda: keras_attn.layers.SE(), r"keras\.Model\(inputs, layer"),
-            (lambda: "model", "must be a `keras.Model`. Received: model='mo"),
-            (lambda: Net(), "must be built"),
-            (mixed, "'dense.*' with the policy 'mixed_bfloat16'"),
-            (lambda: mixed("bfloat16"), "policy 'bfloat16'.*set_weights"),
-            (mixed_subclass, "policy 'mixed_float16'"),
-            (of_integers, "dtype 'int32'"),
-            (of_logarithms, "must be finite"),
-        ],
-    )
-    def test_a_model_that_cannot(self, make, message, tmp_path):
-        with pytest.raises(ValueError, match=message):
-            keras_attn.export(make(), tmp_path / NAME, FORMAT)
-        assert listing(tmp_path) == []
-
-    def test_a_model_that_runs_on_no_size(self, tmp_path):
-        inputs = keras.Input((None, 4))
-        model = keras.Model(inputs, Refusing()(inputs))
-        with pytest.raises(ValueError, match=r"failed on .*\(1, 328, 4\)"):
-            keras_attn.export(model, tmp_path / NAME, FORMAT)
-
-    @pytest.mark.parametrize(
-        ("format", "name", "message"),
-        [
-            ("pickle", "m", r"one of 'onnx', .*format='pickle'"),
-            (FORMAT, "there/not/" + NAME, "folder of the path must exist"),
-            *(
-                [("onnx", "m.tflite", r"must end in '\.onnx'")]
-                if "onnx" in FORMATS
-                else []
-            ),
-            *(
-                [("tf_saved_model", "m.keras", "Leave '.keras' out")]
-                if "tf_saved_model" in FORMATS
-                else []
-            ),
-        ],
-    )
-    def test_a_place_that_cannot(self, format, name, message, tmp_path):
-        with pytest.raises(ValueError, match=message):
-            keras_attn.export(small(), tmp_path / name, format)
-
-    @every_format
-    def test_a_folder_of_something_else_is_not_touched(self, format, tmp_path):
-        path = tmp_path / NAMES[format]
-        path.mkdir()
-        (path / "thesis.txt").write_text("all of it")
-        with pytest.raises(ValueError, match="which is"):
-            keras_attn.export(small(), path, format)
-        assert (path / "thesis.txt").read_text() == "all of it"
-
-    @pytest.mark.parametrize("tolerance", [0, -1e-4, math.nan, math.inf])
-    def test_a_tolerance_that_is_none(self, tolerance, tmp_path):
-        with pytest.raises(
-            ValueError, match=r"`tolerance` must be a number in \(0, inf"
-        ):
-            keras_attn.export(small(), tmp_path / NAME, FORMAT, tolerance)
-
-    def test_what_keras_cannot_is_told_with_a_way_out(self, tmp_path):
-        lacking = {"torch": "tf_saved_model", "jax": "litert"}
-        if BACKEND == "tensorflow":
-            # It can all: then there is no such message.
-            assert set(FORMATS) == set(NAMES)
-            return
-        format = lacking[BACKEND]
-        with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
-            keras_attn.export(small(), tmp_path / NAMES[format], format)
-
-    def test_a_package_that_is_missing_is_named(self, tmp_path, monkeypatch):
-        module = {"onnx": "onnxruntime"}.get(FORMATS[-1], "tensorflow")
-        if BACKEND == "tensorflow":
-            module = "tf2onnx"
-        format = "tf_saved_model" if BACKEND == "jax" else "onnx"
-        monkeypatch.setitem(sys.modules, module, None)
-        with pytest.raises(ImportError, match=f"pip install {module}$"):
-            keras_attn.export(small(), tmp_path / NAMES[format], format)
         assert listing(tmp_path) == []
