@@ -1,5 +1,6 @@
 """What the layers of the first networks may be given, and what not."""
 
+import numpy as np
 from hypothesis import strategies as st
 
 from keras_attn import layers
@@ -12,6 +13,25 @@ from tests.cases.strategies import (
     arguments,
     images,
     on_images,
+)
+from tests.contracts import LayerCase
+
+
+class AdaptedCase(LayerCase):
+    """Draws the mean, which is not trained and so would stay 0."""
+
+    def build(self, subject, data_format="channels_last", size=None):
+        super().build(subject, data_format, size)
+        random = np.random.default_rng(1)
+        mean = random.normal(size=tuple(subject.mean_image.shape))
+        subject.mean_image.assign(mean.astype("float32"))
+
+
+MEAN_IMAGE = AdaptedCase(
+    cls=layers.MeanImage,
+    shape=(4, 3, 2),
+    fixed_size=True,
+    reference=lambda weights, x: x - weights["mean"],
 )
 
 

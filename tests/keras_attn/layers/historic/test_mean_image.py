@@ -4,29 +4,12 @@ import pytest
 from keras import ops
 
 from keras_attn.layers.historic.mean_image import MeanImage
-from tests.contracts import LAYER_CHECKS, LayerCase, contract
+from tests.cases.historic import MEAN_IMAGE
+from tests.contracts import LAYER_CHECKS, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 
 
-class AdaptedCase(LayerCase):
-    """Draws the mean, which is not trained and so would stay 0."""
-
-    def build(self, subject, data_format="channels_last", size=None):
-        super().build(subject, data_format, size)
-        random = np.random.default_rng(1)
-        mean = random.normal(size=tuple(subject.mean_image.shape))
-        subject.mean_image.assign(mean.astype("float32"))
-
-
-CASE = AdaptedCase(
-    cls=MeanImage,
-    shape=(4, 3, 2),
-    fixed_size=True,
-    reference=lambda weights, x: x - weights["mean"],
-)
-
-
-@contract([CASE], LAYER_CHECKS)
+@contract([MEAN_IMAGE], LAYER_CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 
@@ -45,9 +28,14 @@ def expected_mean(x):
     return x.astype("float64").mean(axis=0).astype("float32")
 
 
-def adapted(data, data_format="channels_last", **kwargs):
-    layer = MeanImage(data_format)
-    layer.adapt(data, **kwargs)
+def assert_mean(layer, x, what=""):
+    mean, expected = mean_of(layer), expected_mean(x)
+    np.testing.assert_allclose(mean, expected, rtol=1e-7, err_msg=what)
+
+
+def adapted(data, data_format="channels_last", batch_size=None, **kwargs):
+    layer = MeanImage(data_format, **kwargs)
+    layer.adapt(data, batch_size)
     return layer
 
 
@@ -58,18 +46,12 @@ class TestAdapt:
     @pytest.mark.parametrize("batch_size", [None, 1, 3, 7, 100])
     def test_is_the_mean_of_an_array(self, batch_size, data_format):
         x = photos()
-        layer = adapted(
-            to_format(x, data_format), data_format, batch_size=batch_size
-        )
+        images = to_format(x, data_format)
+        layer = adapted(images, data_format, batch_size)
         # Height, width and channels in either format.
-        np.testing.assert_allclose(mean_of(layer), expected_mean(x), rtol=1e-7)
-        y = ops.convert_to_numpy(layer(to_format(x, data_format)))
-        np.testing.assert_allclose(
-            from_format(y, data_format),
-            x - expected_mean(x),
-            rtol=0,
-            atol=1e-4,
-        )
+        assert_mean(layer, x)
+        y = from_format(ops.convert_to_numpy(layer(images)), data_format)
+        np.testing.assert_allclose(y, x - expected_mean(x), rtol=0, atol=1e-4)
 
     def test_an_array_is_read_in_parts(self):
         class Array:
@@ -100,12 +82,10 @@ class TestAdapt:
 
     def test_a_small_last_batch_counts_less(self):
         x = photos(6)
-        layer = adapted(iter([x[:5], x[5:]]))
-        np.testing.assert_allclose(mean_of(layer), expected_mean(x), rtol=1e-7)
+        assert_mean(adapted(iter([x[:5], x[5:]])), x)
 
     def test_takes_what_fit_takes(self):
         x, labels = photos(), np.arange(7)
-        expected = expected_mean(x)
 
         class Pairs(keras.utils.PyDataset):
             def __len__(self):
@@ -125,8 +105,7 @@ class TestAdapt:
             "PyDataset": Pairs(),
         }
         for name, data in sources.items():
-            mean = mean_of(adapted(data))
-            np.testing.assert_allclose(mean, expected, rtol=1e-7, err_msg=name)
+            assert_mean(adapted(data), x, name)
 
     def test_takes_a_data_loader_of_pytorch(self):
         torch = pytest.importorskip("torch")
@@ -135,8 +114,7 @@ class TestAdapt:
             torch.tensor(to_format(x, "channels_first")), torch.arange(7)
         )
         loader = torch.utils.data.DataLoader(data, batch_size=3, shuffle=True)
-        layer = adapted(loader, "channels_first")
-        np.testing.assert_allclose(mean_of(layer), expected_mean(x), rtol=1e-7)
+        assert_mean(adapted(loader, "channels_first"), x)
 
     def test_takes_a_data_set_of_tensorflow(self):
         if keras.backend.backend() != "tensorflow":
@@ -145,16 +123,13 @@ class TestAdapt:
 
         x = photos()
         data = tf.data.Dataset.from_tensor_slices((x, np.arange(7))).batch(3)
-        layer = adapted(data)
-        np.testing.assert_allclose(mean_of(layer), expected_mean(x), rtol=1e-7)
+        assert_mean(adapted(data), x)
 
     def test_adapting_anew_starts_anew(self):
         layer = adapted(photos())
         other = photos(3, seed=1)
         layer.adapt(other)
-        np.testing.assert_allclose(
-            mean_of(layer), expected_mean(other), rtol=1e-7
-        )
+        assert_mean(layer, other)
 
     def test_before_it_nothing_is_subtracted(self):
         x = photos()
@@ -210,9 +185,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(
-    ("data", "kwargs", "message"), BAD.values(), ids=BAD.keys()
-)
+@pytest.mark.parametrize(("data", "kwargs", "message"), BAD.values(), ids=BAD)
 def test_a_refused_data_set_changes_nothing(data, kwargs, message):
     layer = adapted(photos(seed=2))
     before = mean_of(layer).copy()
@@ -252,24 +225,21 @@ def test_refuses_another_size():
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "float16"])
 def test_integers_become_floats_of_the_policy(dtype):
     x = np.array([[250, 3], [1, 4]], "uint8").reshape(2, 1, 2, 1)
-    layer = MeanImage("channels_last", dtype=dtype)
-    layer.adapt(x)
+    layer = adapted(x, dtype=dtype)
     for image in (x, x.astype("int32")):
         y = layer(image)
         assert keras.backend.standardize_dtype(y.dtype) == layer.compute_dtype
         # Below 0, where uint8 would start again from 255.
         y = ops.convert_to_numpy(ops.cast(y, "float32"))
         np.testing.assert_array_equal(y.ravel(), [124.5, -0.5, -124.5, 0.5])
-    assert layer(keras.Input((1, 2, 1), dtype="uint8")).dtype == (
-        layer.compute_dtype
-    )
+    symbolic = layer(keras.Input((1, 2, 1), dtype="uint8"))
+    assert symbolic.dtype == layer.compute_dtype
 
 
 def test_the_mean_is_float32_in_half_precision():
     x = np.full((1, 1, 1, 1), 200.03)
-    layer = MeanImage("channels_last", dtype="float16")
-    layer.adapt(x)
-    np.testing.assert_allclose(mean_of(layer), 200.03, rtol=1e-7)
+    mean = mean_of(adapted(x, dtype="float16"))
+    np.testing.assert_allclose(mean, 200.03, rtol=1e-7)
 
 
 def network(data_format="channels_last"):
@@ -285,10 +255,9 @@ def test_a_model_is_saved_with_its_mean(tmp_path):
     model.get_layer("mean").adapt(x)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        mean_of(again.get_layer("mean")), mean_of(model.get_layer("mean"))
-    )
-    assert np.abs(mean_of(again.get_layer("mean"))).min() > 50
+    mean = mean_of(again.get_layer("mean"))
+    np.testing.assert_array_equal(mean, mean_of(model.get_layer("mean")))
+    assert np.abs(mean).min() > 50
     np.testing.assert_array_equal(
         again.predict(x, verbose=0), model.predict(x, verbose=0)
     )
@@ -300,12 +269,9 @@ def test_one_checkpoint_serves_both_formats(tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     other = network("channels_first")
     other.load_weights(tmp_path / "model.weights.h5")
-    np.testing.assert_allclose(
-        other.predict(to_format(x, "channels_first"), verbose=0),
-        model.predict(x, verbose=0),
-        rtol=1e-4,
-        atol=1e-4,
-    )
+    found = other.predict(to_format(x, "channels_first"), verbose=0)
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_training_leaves_the_mean():
@@ -319,12 +285,8 @@ def test_training_leaves_the_mean():
     model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile="auto")
     model.fit(x, np.ones((7, 1)), batch_size=7, verbose=0)
     np.testing.assert_array_equal(mean_of(layer), mean)
-    np.testing.assert_allclose(
-        model.get_weights()[1],
-        kernel - 1e-3 * centred.T @ pull,
-        rtol=1e-4,
-        atol=1e-4,
-    )
+    found, expected = model.get_weights()[1], kernel - 1e-3 * centred.T @ pull
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_config_has_the_format_and_no_mean():
