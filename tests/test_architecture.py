@@ -11,6 +11,7 @@ import pytest
 
 import keras_attn
 from tests.source import (
+    ALL_CODE,
     CODE,
     GROUND,
     MAY_IMPORT,
@@ -50,6 +51,7 @@ OPTIONAL = {
 OPTIONAL_OF_DRAWING = {"PIL", "matplotlib"}
 # What crafted and damaged files do, and what other threads see.
 OF_A_WHOLE_ROOM = {"weights/security", "weights/fuzzing", "explain/threads"}
+LONGEST = 300
 
 
 def misplaced_imports(path, source):
@@ -229,6 +231,20 @@ def test_a_test_lies_where_its_code_lies(path):
 )
 def test_a_misplaced_test_is_found(path):
     assert is_misplaced(path)
+
+
+def too_long(lengths):
+    """Returns those of some numbers of lines that nobody reads in one go."""
+    return {name: n for name, n in lengths.items() if n > LONGEST}
+
+
+def test_no_file_is_too_long():
+    lengths = {relative(p): p.read_text().count("\n") for p in ALL_CODE}
+    assert too_long(lengths) == {}
+
+
+def test_a_long_file_is_found():
+    assert too_long({"a.py": 300, "b.py": 301}) == {"b.py": 301}
 
 
 def test_a_block_is_three_files():
