@@ -20,22 +20,20 @@ CODE = files_of("keras_attn")
 ALL_CODE = files_of("keras_attn", "applications", "benchmarks", "tests", "docs")
 
 
-def _rooms():
-    """Returns what each room may import of the others, and what all may.
-
-    As it is drawn: docs/_ext/diagrams/rooms.py says how to read it.
-    """
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    (drawn,) = re.findall(r"(?ms)^```\{rooms\} [^\n]+\n(.*?)^```$", page)
-    floors = drawn.strip().split("\n\n")
-    *rooms, ground = ([*map(str.split, f.splitlines())] for f in floors)
-    return (
-        {room: {*below} for floor in rooms for room, _, *below in floor},
-        {module for module, _ in ground},
-    )
-
-
-MAY_IMPORT, GROUND = _rooms()
+# The picture of the rooms, as docs/_ext/diagrams/rooms.py says: what it shows,
+# and on each line a room, where it is drawn and what it may import. What is on
+# the last floor, all may import.
+((WORDS, ROOMS),) = re.findall(
+    r"(?ms)^```\{rooms\} ([^\n]+)\n(.*?)^```$",
+    (ROOT / "docs" / "architecture.md").read_text(),
+)
+_floors = [
+    [line.split() for line in floor.split("\n")]
+    for floor in ROOMS.strip().split("\n\n")
+]
+*_rooms, _ground = _floors
+MAY_IMPORT = {room: {*below} for floor in _rooms for room, _, *below in floor}
+GROUND = {module for module, _ in _ground}
 
 
 def imports(source):

@@ -1,33 +1,44 @@
 """The picture of the rooms, and what it allows."""
 
-import pathlib
-import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from tests.source import GROUND, MAY_IMPORT
+from tests.source import (
+    CODE,
+    GROUND,
+    MAY_IMPORT,
+    ROOMS,
+    WORDS,
+    imports,
+    relative,
+)
 
 rooms = pytest.importorskip("diagrams.rooms", reason="the site is not here")
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "architecture.md"
-(PICTURE,) = re.findall(
-    r"(?ms)^```\{rooms\} ([^\n]+)\n(.*?)^```$", PAGE.read_text()
-)
-WORDS, TEXT = PICTURE
-ROOMS = rooms.read(TEXT)
+PICTURE = rooms.read(ROOMS)
 
 
 def test_shows_what_the_imports_are_held_to():
-    found = {name: {*room.imports} for name, room in ROOMS.items()}
+    found = {name: {*room.imports} for name, room in PICTURE.items()}
     assert found == {**MAY_IMPORT, **{name: set() for name in GROUND}}
-    assert rooms.arrows(ROOMS).keys() == {
+    assert rooms.arrows(PICTURE).keys() == {
         (room, name) for room, names in MAY_IMPORT.items() for name in names
     }
 
 
+def test_each_arrow_is_taken():
+    taken = {
+        (relative(path).split("/")[1], name.split(".")[1])
+        for path in CODE
+        for name, _ in imports(path.read_text())
+        if name.startswith("keras_attn.")
+    }
+    assert rooms.arrows(PICTURE).keys() <= taken
+
+
 def test_is_xml_that_says_what_it_shows():
-    text = rooms.draw(ROOMS, WORDS).replace(" xmlns=", " ns=")
+    text = rooms.draw(PICTURE, WORDS).replace(" xmlns=", " ns=")
     svg = ElementTree.fromstring(text)
     assert svg.attrib["role"] == "img"
     told = {e.attrib["id"]: e.text for e in svg if "id" in e.attrib}
@@ -38,23 +49,23 @@ def test_is_xml_that_says_what_it_shows():
     assert "weights imports nothing; " in steps
     assert steps.endswith("; all import checks, extras")
     written = ["".join(each.itertext()) for each in svg.iter("text")]
-    assert written == list(ROOMS)
+    assert written == list(PICTURE)
 
 
 def test_nothing_lies_on_something_else():
-    for room in ROOMS.values():
+    for room in PICTURE.values():
         assert 0 < room.left < room.right < 340
-        for other in ROOMS.values():
+        for other in PICTURE.values():
             beside = room.right < other.left or other.right < room.left
             assert room is other or beside or room.floor != other.floor
 
 
 def test_an_arrow_goes_from_box_to_box_and_through_none():
-    for (start, end), ((x0, y0), (x1, y1)) in rooms.arrows(ROOMS).items():
+    for (start, end), ((x0, y0), (x1, y1)) in rooms.arrows(PICTURE).items():
         assert x0 == x1 and y0 < y1
-        for name, room in ROOMS.items():
+        for name, room in PICTURE.items():
             over = room.left <= x0 <= room.right
-            between = ROOMS[start].floor < room.floor < ROOMS[end].floor
+            between = PICTURE[start].floor < room.floor < PICTURE[end].floor
             assert over if name in (start, end) else not (over and between)
 
 

@@ -14,6 +14,10 @@ pytestmark = [
 ]
 
 
+def refused(message):
+    return pytest.raises(ValueError, match=message)
+
+
 def tiny(name="tiny"):
     model = keras.Sequential(name=name)
     model.add(keras.Input((4, 4, 3), name="images"))
@@ -61,7 +65,7 @@ class TestRegisterNames:
             "same",
             "flattened(2, 2, 5)",
         ]
-        with pytest.raises(ValueError, match="Received: `other`"):
+        with refused("Received: `other`"):
             to_torch(tiny("other"))
 
     def test_takes_the_name_of_a_layout(self):
@@ -111,7 +115,7 @@ class TestRegisterNames:
                 [("x", conv), ("head", head)],
             ]
 
-        with pytest.raises(ValueError, match="missing: 'head.weight'\n"):
+        with refused("missing: 'head.weight'\n"):
             load_torch(
                 tiny(),
                 {"x.weight": np.ones((5, 3, 3, 3)), "x.bias": np.ones(5)},
@@ -132,45 +136,36 @@ class TestRegisterNames:
 
     def test_must_name_every_weight(self):
         register_names(lambda model: [("a", model.layers[0])])
-        with pytest.raises(
-            ValueError, match=r"no name for \['.*head/kernel'\]"
-        ):
+        with refused(r"no name for \['.*head/kernel'\]"):
             to_torch(tiny())
 
     def test_must_not_name_two_weights_alike(self):
         register_names(lambda model: [("a", m) for m in model.layers[::2]])
-        with pytest.raises(
-            ValueError, match=r"Received: \['a.weight'\] for `h"
-        ):
+        with refused(r"Received: \['a.weight'\] for `h"):
             to_torch(tiny())
 
     def test_must_not_lay_out_what_is_not_there(self):
         register_names(lambda m: [("a", m.layers[0], {"wight": "conv"})])
-        with pytest.raises(
-            ValueError,
-            match=r"`conv`.*only: \['bias', 'weight'\]. Received: \['wight'\]",
+        with refused(
+            r"`conv`.*only: \['bias', 'weight'\]. Received: \['wight'\]"
         ):
             to_torch(tiny())
 
     def test_must_name_layers_that_are_known(self):
         register_names(lambda model: [("a", model.layers[1])])
-        with pytest.raises(
-            ValueError, match=r"Received: `flatten.*\(Flatten\)"
-        ):
+        with refused(r"Received: `flatten.*\(Flatten\)"):
             to_torch(tiny())
 
     def test_must_name_layers_that_are_built(self):
         register_names(lambda model: [("a", keras.layers.Dense(2, name="new"))])
-        with pytest.raises(ValueError, match=r"`new` \(Dense\) must be built"):
+        with refused(r"`new` \(Dense\) must be built"):
             to_torch(tiny())
 
 
 @pytest.mark.parametrize("function", [to_torch, lambda x: load_torch(x, {})])
 class TestTarget:
     def test_must_be_a_layer(self, function):
-        with pytest.raises(
-            ValueError, match="layer or model. Received.*'conv'"
-        ):
+        with refused("layer or model. Received.*'conv'"):
             function("conv")
 
     @pytest.mark.parametrize(
@@ -179,9 +174,7 @@ class TestTarget:
         ids=["layer", "model"],
     )
     def test_must_be_built(self, function, target):
-        with pytest.raises(
-            ValueError, match="`new`.*must be built.*Call it on"
-        ):
+        with refused("`new`.*must be built.*Call it on"):
             function(target)
 
     @pytest.mark.parametrize(
@@ -193,13 +186,11 @@ class TestTarget:
         ids=["layer", "model"],
     )
     def test_must_have_known_names(self, function, target):
-        with pytest.raises(
-            ValueError, match=r"'Conv2D', .*'LayerNormalization'\].*: `new`"
-        ):
+        with refused(r"'Conv2D', .*'LayerNormalization'\].*: `new`"):
             function(target)
 
     def test_must_hold_its_weights_as_they_are(self, function):
         layer = built(keras.layers.Dense(2, name="new"), 3)
         layer.enable_lora(1)
-        with pytest.raises(ValueError, match="`kernel` of `new`.*LoRA"):
+        with refused("`kernel` of `new`.*LoRA"):
             function(layer)
