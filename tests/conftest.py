@@ -2,6 +2,7 @@
 
 import gc
 import importlib.util
+import pathlib
 
 import tests  # noqa: F401 - before a backend, as it sets their environment
 
@@ -27,28 +28,12 @@ def pytest_addoption(parser):
         action="store_true",
         help="fail if the Keras backend sees no GPU",
     )
-
-
-def pytest_configure(config):
-    if config.getoption("--require-gpu") and devices.device() != "gpu":
-        raise pytest.UsageError(
-            "--require-gpu: no GPU is visible to the Keras backend "
-            f"{_backend()}, which would run on the CPU instead"
-        )
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # What XLA compiles there does not ask the environment.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-
-
-def pytest_sessionstart(session):
-    # Not `pytest_report_header`, which `-q` hides.
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(
-            f"Keras {keras.__version__}, {_backend()}, on {devices.device()}"
-        )
+    parser.addoption(
+        "--parts",
+        metavar="FOLDER",
+        type=pathlib.Path,
+        help="run each folder of tests in a process that prints to a file here",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,6 +50,36 @@ def pytest_collection_finish(session):
     # of garbage would look through.
     gc.collect()
     gc.freeze()
+
+
+# Not before: it may be too late to fork once a backend has been asked.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    config = session.config
+    logs = config.getoption("--parts")
+    if logs is not None:
+        # Not everywhere can a process be forked.
+        from tests import parts
+
+        if parts.run(session, logs):
+            return True
+    if config.getoption("--require-gpu") and devices.device() != "gpu":
+        raise pytest.UsageError(
+            "--require-gpu: no GPU is visible to the Keras backend "
+            f"{_backend()}, which would run on the CPU instead"
+        )
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # What XLA compiles there does not ask the environment.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    # Not `pytest_report_header`, which `-q` hides.
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(
+            f"Keras {keras.__version__}, {_backend()}, on {devices.device()}"
+        )
+    return None
 
 
 def _backend():

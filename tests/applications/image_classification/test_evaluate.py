@@ -1,3 +1,4 @@
+import functools
 import json
 import shutil
 
@@ -113,24 +114,25 @@ def test_other_classes_are_refused(saved, lights, trained, capsys):
     assert "['dim', 'bright']" in capsys.readouterr().err
 
 
-scaling = keras.layers.Rescaling
-normal = keras.layers.Normalization
+# What makes such a layer.
+scaling = functools.partial(functools.partial, keras.layers.Rescaling)
+normal = functools.partial(functools.partial, keras.layers.Normalization)
 
 
 @pytest.mark.parametrize(
     ("first", "expected"),
     [
         *(([scaling(1 / 255)], "0,255"), ([scaling(1 / 127.5, -1)], "0,255")),
-        ([keras.layers.RandomFlip(), scaling([1 / 58] * 3)], "0,255"),
+        ([keras.layers.RandomFlip, scaling([1 / 58] * 3)], "0,255"),
         ([normal(mean=[123.0] * 3, variance=[3000.0] * 3)], "0,255"),
         # Of shares, of what is already around 0, or after something else.
         *(([scaling(2.0, -1)], None), ([], None)),
         ([normal(mean=[0.48] * 3, variance=[0.05] * 3)], None),
-        ([keras.layers.ReLU(), scaling(1 / 255)], None),
+        ([keras.layers.ReLU, scaling(1 / 255)], None),
     ],
 )
 def test_only_a_first_layer_that_scales_tells_the_range(first, expected):
-    model = make_classifier(first=first)
+    model = make_classifier(first=[make() for make in first])
     assert ranges.known_range(model) == expected
     inside = keras.Sequential([keras.Input((24, 24, 3)), model])
     assert ranges.known_range(inside) == expected

@@ -36,29 +36,31 @@ def quiet(cam, *arguments):
         return cam(*arguments)
 
 
+@pytest.fixture(scope="module")
+def unit():
+    return network(layers.Activation("sigmoid"))
+
+
 class TestOneUnit:
     """Of a sigmoid, as of a softmax over the negated score and the score."""
 
-    unit = network(layers.Activation("sigmoid"))
-    pair = network(layers.Softmax(), kernel=[[-1.0, 1.0], [1.0, -1.0]])
-
     @pytest.mark.parametrize("method", ["HiResCAM", "CAM", "ScoreCAM"])
     @pytest.mark.parametrize("targets", [0, 1, [1, 0, 1], None])
-    def test_has_two_classes(self, method, targets):
+    def test_has_two_classes(self, unit, method, targets):
+        pair = network(layers.Softmax(), kernel=[[-1.0, 1.0], [1.0, -1.0]])
         make = getattr(explain, method)
         one, two = (
-            quiet(make(model, "map"), some(), targets)
-            for model in (self.unit, self.pair)
+            quiet(make(model, "map"), some(), targets) for model in (unit, pair)
         )
         np.testing.assert_allclose(one, two, atol=1e-5)
         assert one.max() > 0.9
 
     @pytest.mark.parametrize("mode", ["closed_form", "exact"])
-    def test_has_two_classes_by_higher_derivatives(self, mode):
+    def test_has_two_classes_by_higher_derivatives(self, unit, mode):
         maps = [
             quiet(explain.GradCAMPlusPlus(model, "map", mode=mode), x, target)
             for model, x, target in (
-                (self.unit, some(), 0),
+                (unit, some(), 0),
                 (network(layers.Activation("sigmoid")), some(), 1),
             )
         ]
@@ -70,10 +72,10 @@ class TestOneUnit:
         np.testing.assert_allclose(maps, expected, atol=1e-6)
 
     @pytest.mark.parametrize("targets", [0, 1, None])
-    def test_has_two_probabilities(self, targets):
+    def test_has_two_probabilities(self, unit, targets):
         heatmaps = np.random.default_rng(1).random((3, 6, 6))
-        scores = ops.convert_to_numpy(self.unit(some()))[:, 0]
-        masked = ops.convert_to_numpy(self.unit(some() * heatmaps[..., None]))
+        scores = ops.convert_to_numpy(unit(some()))[:, 0]
+        masked = ops.convert_to_numpy(unit(some() * heatmaps[..., None]))
         pairs = (
             np.stack([1 - scores, scores]),
             np.stack([1 - masked[:, 0], masked[:, 0]]),
@@ -81,7 +83,7 @@ class TestOneUnit:
         chosen = pairs[0].argmax(axis=0) if targets is None else [targets] * 3
         before, after = (x[chosen, np.arange(3)] for x in pairs)
         expected = 100 * np.mean(np.maximum(before - after, 0) / before)
-        found = explain.average_drop(self.unit, some(), heatmaps, targets)
+        found = explain.average_drop(unit, some(), heatmaps, targets)
         assert found == pytest.approx(expected, rel=1e-4)
 
     def test_without_a_sigmoid_has_one(self):

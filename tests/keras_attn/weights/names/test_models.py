@@ -169,25 +169,30 @@ class TestTarget:
             function("conv")
 
     @pytest.mark.parametrize(
-        "target",
-        [keras.layers.Dense(2, name="new"), keras.Sequential(name="new")],
-        ids=["layer", "model"],
-    )
-    def test_must_be_built(self, function, target):
-        with refused("`new`.*must be built.*Call it on"):
-            function(target)
-
-    @pytest.mark.parametrize(
-        "target",
+        "make",
         [
-            built(keras.layers.EinsumDense("ab,bc->ac", 3, name="new"), 2),
-            tiny("new"),
+            lambda: keras.layers.Dense(2, name="new"),
+            lambda: keras.Sequential(name="new"),
         ],
         ids=["layer", "model"],
     )
-    def test_must_have_known_names(self, function, target):
+    def test_must_be_built(self, function, make):
+        with refused("`new`.*must be built.*Call it on"):
+            function(make())
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: built(
+                keras.layers.EinsumDense("ab,bc->ac", 3, name="new"), 2
+            ),
+            lambda: tiny("new"),
+        ],
+        ids=["layer", "model"],
+    )
+    def test_must_have_known_names(self, function, make):
         with refused(r"'Conv2D', .*'LayerNormalization'\].*: `new`"):
-            function(target)
+            function(make())
 
     def test_must_hold_its_weights_as_they_are(self, function):
         layer = built(keras.layers.Dense(2, name="new"), 3)

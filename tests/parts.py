@@ -1,0 +1,133 @@
+"""The tests of each folder in a process of its own, forked from a session.
+
+It has imported and collected all by then, which takes longer than most folders
+do, and computed nothing: a backend's threads would not be in the new process.
+One for each folder, since the more graphs there are in a process, the longer
+TensorFlow takes for the next.
+"""
+
+import fcntl
+import itertools
+import os
+import pathlib
+import sys
+import time
+
+import keras
+import pytest
+
+ROOT = pathlib.Path(__file__).parent
+
+
+def run(session, logs):
+    """Forks; what the parts print goes to files in `logs`.
+
+    At most `JOBS` run at once, those of all sessions with the same `logs`
+    together; the environment says how many, or 2.
+
+    Returns:
+        Whether this process has waited for all. If not, it is that of a part,
+        and has to run what is left in the session.
+    """
+    _check_nothing_computes()
+    waiting = _parts(session.items)
+    running = {}
+    failures = 0
+    while waiting or running:
+        slot = _free_slot(logs) if waiting else None
+        if slot is not None:
+            part, items = waiting.pop(0)
+            log = logs / f"{part.replace(':', '-').replace('/', '-')}.log"
+            pid = os.fork()
+            if pid == 0:
+                _leave(session, items, log)
+                return False
+            # It stays locked until the part ends, however it does.
+            os.close(slot)
+            running[pid] = part, log, time.time()
+        pid, status = os.waitpid(-1, os.WNOHANG) if running else (0, 0)
+        if pid:
+            failed = os.waitstatus_to_exitcode(status) != 0
+            failures += failed
+            _report(logs, *running.pop(pid), failed)
+        elif slot is None:
+            time.sleep(0.1)
+    session.testsfailed = failures
+    return True
+
+
+def _check_nothing_computes():
+    tasks = pathlib.Path("/proc/self/task")
+    names = {path.read_text().strip() for path in tasks.glob("*/comm")}
+    if any(name.startswith("tf_") for name in names):
+        raise pytest.UsageError(
+            "Test files must not compute when they are imported: what is "
+            "forked has no threads of the backend. Received: the threads "
+            f"{sorted(names)}. Make models and tensors in the tests"
+        )
+
+
+def _parts(items):
+    """Returns names of folders with their tests, the most tests first."""
+
+    def folder(item):
+        path = item.path.parent.relative_to(ROOT).as_posix()
+        return f"{keras.backend.backend()}:{path}"
+
+    ordered = sorted(items, key=folder)
+    parts = [(k, [*v]) for k, v in itertools.groupby(ordered, folder)]
+    return sorted(parts, key=lambda part: -len(part[1]))
+
+
+def _free_slot(logs):
+    """Returns the open, locked file of one that is free, or `None`."""
+    for number in range(int(os.environ.get("JOBS", 2))):
+        slot = os.open(logs / f"slot-{number}", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(slot)
+        else:
+            return slot
+    return None
+
+
+class _Ends:
+    """Ends a process without what Python does then.
+
+    TensorFlow would wait for threads that were not forked.
+    """
+
+    def __init__(self, session):
+        self.session = session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self):
+        sys.stdout.flush()
+        os._exit(self.session.exitstatus)
+
+
+def _leave(session, items, log):
+    """Makes of a forked process the session of some tests."""
+    session.config.pluginmanager.register(_Ends(session))
+    session.items = items
+    session.testscollected = len(items)
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    capture.stop_global_capturing()
+    with log.open("w") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    # It keeps what it found as the process's own output.
+    capture.start_global_capturing()
+    capture.suspend_global_capture()
+
+
+def _report(logs, part, log, start, failed):
+    lines = log.read_text(errors="replace").splitlines() or [""]
+    if failed:
+        print(*lines, sep="\n")
+    result = "FAILED" if failed else "passed"
+    line = f"{part} {result} in {time.time() - start:.0f} s: {lines[-1]}"
+    print(f"=== {line}", flush=True)
+    with (logs / "results").open("a") as file:
+        file.write(f"{line}\n")
