@@ -131,33 +131,23 @@ def add_source(made: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(made: argparse.ArgumentParser, what: str, name: str) -> None:
-    """Adds where to write, which is beside the model if no option says it.
-
-    Args:
-        made: The parser.
-        what: Is written, for the help.
-        name: Of the file or folder beside the model, for the help.
-    """
-    made.add_argument(
-        "--output",
-        type=Path,
-        help=f"{what} (default: {name}, in the model's folder)",
-    )
-
-
-def add_folder(
-    made: argparse.ArgumentParser, what: str = "the drawing and the scores"
+def add_output(
+    made: argparse.ArgumentParser, what: str, default: Path | str = ""
 ) -> None:
-    """Adds the folder to write to, which is the model's if none is given.
+    """Adds where to write; without the option, it is the model's folder.
 
     Args:
         made: The parser.
         what: Is written, for the help.
+        default: Name in the model's folder, nothing for that itself, or a
+            path elsewhere.
     """
-    made.add_argument(
-        "--output", type=Path, help=f"folder for {what} (default: the model's)"
-    )
+    if not isinstance(default, Path):
+        where = (
+            f"{default}, in the model's folder" if default else "the model's"
+        )
+        what, default = f"{what} (default: {where})", None
+    made.add_argument("--output", type=Path, default=default, help=what)
 
 
 def add_top(made: argparse.ArgumentParser) -> None:
@@ -169,12 +159,8 @@ def add_top(made: argparse.ArgumentParser) -> None:
 
 def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
     """Adds what concerns the folder of a training, and what it prints."""
-    made.add_argument(
-        "--output",
-        type=Path,
-        default=Path(folder),
-        help="folder for the model, the log and the state",
-    )
+    what = "folder for the model, the log and the state"
+    add_output(made, what, Path(folder))
     made.add_argument(
         "--restart",
         action="store_true",
