@@ -12,12 +12,12 @@ from applications.common import (
     chosen,
     command,
     files,
-    locks,
     results,
     resume,
     runs,
     saved,
 )
+from applications.common.crops import readable
 from applications.common.parts import Data, Part
 from applications.common.schedules import learning_rate
 from applications.common.training import (
@@ -44,14 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    locks.check_free(options.output)
-    config, data = chosen.settings_and_data(
-        Config, options, largest_of(options)
-    )
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
-    chosen.report(config, options)
-    result = train_model(config, data, Run.from_options(options))
-    results.report(result, options.output, results.accuracies(result))
+    chosen.train(Config, options, largest_of(options), train_model)
 
 
 def largest_of(options: argparse.Namespace) -> int:
@@ -149,11 +142,10 @@ def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
     known = arrays.read(path, shape, "float32")
     if known is not None:
         return known
-    first = keras.config.image_data_format() == "channels_first"
+    data_format = keras.config.image_data_format()
     found = []
     for start in range(0, len(part), BATCH):
-        images = part.images[start : start + BATCH].astype("float32")
-        images = np.moveaxis(images, -1, 1) if first else images
+        images = readable(part.images[start : start + BATCH], data_format)
         seen = backbone.predict_on_batch(images)
         found.append(np.asarray(seen, "float32"))
     features = np.concatenate(found)
