@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -142,11 +143,11 @@ def check_same_classes(
         )
 
 
-def part_of(data: Data, name: str) -> Part:
-    """Returns a part by its name, if the data have it."""
+def part_of(data: Any, name: str, what: str = "images") -> Any:
+    """Returns a part by its name, if the data have it; `what` it is of."""
     part = getattr(data, name)
     if part is None or not len(part):
         raise ValueError(
-            f"the data have no {name} images; they have: {data.sizes()}"
+            f"the data have no {name} {what}; they have: {data.sizes()}"
         )
     return part

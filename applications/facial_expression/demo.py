@@ -22,7 +22,6 @@ from applications.facial_expression.config import Config
 from applications.facial_expression.data import read_data
 from applications.facial_expression.evaluate import PREDICTIONS
 from applications.facial_expression.model import load_model
-from applications.facial_expression.predict import probabilities
 from applications.facial_expression.train import train_model
 
 RECIPE = {"epochs": parsers.EPOCHS, "schedule": "cosine", "mirror": True}
@@ -66,7 +65,7 @@ def _train_and_predict(
     result = train_model(config, data, Run(folder, restart, verbose=2))
     if result.was_finished:
         print("was already trained; --restart begins anew")
-    return probabilities(load_model(folder), data.test)
+    return load_model(folder).predict(data.test.images)
 
 
 def _check_fresh_process(folder: Path, predicted: np.ndarray) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from applications.common import saved
 from applications.common.batches import input_shape
-from applications.common.saved import Loaded
+from applications.common.classifiers import Classifier
+from applications.common.crops import centre
 from applications.common.schedules import cosine
 from applications.feature_visualization.config import Config
 from keras_attn.applications import ZFNet, zfnet
@@ -77,7 +79,7 @@ def learning_rate(
     return config.learning_rate
 
 
-def load_model(folder: Path) -> Loaded:
+def load_model(folder: Path) -> Classifier:
     """Loads the model of a run's folder, or a `.keras` file in such a one.
 
     It reads images in [0, 255] of the size of a crop, takes their mean image
@@ -85,14 +87,18 @@ def load_model(folder: Path) -> Loaded:
     """
     path = saved.model_file(folder)
     facts, config = saved.facts_of(path, Config)
-    model = saved.load_model(path)
-    shape = saved.image_shape(path, model)
+    model = saved.image_model(path)
+    shape = model.input_shape[1:]
     if MEAN not in [layer.name for layer in model.layers]:
         raise ValueError(f"{path}: the model has no layer {MEAN}")
-    if set(shape[1:]) - {config.channels, config.seen}:
+    if set(shape) - {config.channels, config.seen}:
         raise ValueError(
-            f"{path}: the model reads {shape[1:]}; its run has images of "
+            f"{path}: the model reads {shape}; its run has images of "
             f"{config.seen} pixels a side and {config.channels} channels"
         )
     saved.check_classes(path, model, facts["class_names"])
-    return Loaded(model, facts["class_names"], config, folder)
+
+    def preprocess(images: np.ndarray) -> np.ndarray:
+        return centre(images, config.seen).astype("float32")
+
+    return Classifier(model, facts["class_names"], config, folder, preprocess)

@@ -1,10 +1,9 @@
 """What models want pixels of 0 to 255 to be."""
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 
+from applications.common.saved import layers_of
 from keras_attn.applications import resnet
 from keras_attn.layers import MeanImage
 
@@ -63,11 +62,3 @@ def known_range(model: keras.Model) -> str | None:
         if not isinstance(layer, PASSED):
             return None
     return None
-
-
-def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yields the layers of a model, and those of models in it."""
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from layers_of(layer)
