@@ -56,7 +56,8 @@ def known_range(model: keras.Model) -> str | None:
             return "0,255" if 0.003 < scale < 0.03 else None
         kinds = keras.layers.Normalization, MeanImage
         if isinstance(layer, kinds):
-            mean = keras.ops.convert_to_numpy(layer.mean)
+            mean = getattr(layer, "mean_image", layer.mean)
+            mean = keras.ops.convert_to_numpy(mean)
             is_forward = not getattr(layer, "invert", False)
             return "0,255" if is_forward and mean.max() > 1.5 else None
         if not isinstance(layer, PASSED):

@@ -8,6 +8,7 @@ import pytest
 from applications.common.datasets import read_data
 from applications.image_classification import evaluate, ranges
 from applications.image_classification.loading import load_classifier
+from keras_attn.layers import MeanImage
 from tests.applications.image_classification.conftest import draw_image
 from tests.applications.image_classification.tiny import make_classifier
 
@@ -117,6 +118,14 @@ scaling = keras.layers.Rescaling
 normal = keras.layers.Normalization
 
 
+def less(mean):
+    """Returns a layer that subtracts a mean image."""
+    layer = MeanImage()
+    layer.build((None, 24, 24, 3))
+    layer.mean_image.assign(np.full((24, 24, 3), mean))
+    return layer
+
+
 @pytest.mark.parametrize(
     ("first", "expected"),
     [
@@ -126,6 +135,7 @@ normal = keras.layers.Normalization
         # Of shares, of what is already around 0, or after something else.
         *(([scaling(2.0, -1)], None), ([], None)),
         ([normal(mean=[0.48] * 3, variance=[0.05] * 3)], None),
+        *(([less(120.0)], "0,255"), ([less(0.5)], None)),
         ([keras.layers.ReLU(), scaling(1 / 255)], None),
     ],
 )
