@@ -13,6 +13,8 @@ BACKENDS = ("tensorflow", "torch", "jax")
 TASKS = Path(__file__).resolve().parents[1]
 # Characters of an error: a broken file can have a name of a megabyte.
 LONGEST = 2000
+# What a command does with its options.
+Job = Callable[[argparse.Namespace], None]
 
 
 class Parser(argparse.ArgumentParser):
@@ -203,9 +205,22 @@ def begin(module: str, argv: Sequence[str]) -> None:
             raise SystemExit(status)
 
 
+def parsed_by(
+    options: Callable[[], argparse.ArgumentParser],
+) -> Callable[[Job], Callable[..., int]]:
+    """Makes what is done with options the `main` of a command.
+
+    It takes the arguments instead, and returns the exit status, as `run` does.
+
+    Args:
+        options: Function that returns the parser of the options.
+    """
+    return lambda job: lambda argv=None: run(options(), job, argv)
+
+
 def run(
     made: argparse.ArgumentParser,
-    job: Callable[[argparse.Namespace], None],
+    job: Job,
     argv: Sequence[str] | None = None,
 ) -> int:
     """Runs a job; bad input becomes one line and the exit status 2."""

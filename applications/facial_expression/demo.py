@@ -9,7 +9,6 @@ import csv
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +26,9 @@ from applications.facial_expression.train import train_model
 RECIPE = {"epochs": parsers.EPOCHS, "schedule": "cosine", "mirror": True}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.demo)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and runs the demonstration."""
-    return command.run(parsers.demo(), _demonstrate, argv)
-
-
-def _demonstrate(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     recipe = {**RECIPE, "epochs": options.epochs}
     data = read_data(None, Config().shape)

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import io
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,12 +16,9 @@ from applications.facial_expression.model import load_model
 PREDICTIONS = "predictions.csv"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.evaluate)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and evaluates."""
-    return command.run(parsers.evaluate(), _evaluate, argv)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
     loaded = load_model(options.model, options.class_names)
     part = read_part(loaded, options)
     predicted = loaded.predict(part.images, workers=options.workers)

@@ -4,7 +4,6 @@ It is shown the centre of each image, or with `--ten-crop` ten crops.
 """
 
 import argparse
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,12 +20,9 @@ from keras_attn.applications import zfnet
 BATCH = 500
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.evaluate)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and evaluates."""
-    return command.run(parsers.evaluate(), _evaluate, argv)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
     loaded, ten_crop = load_model(options.model), options.ten_crop
     part = read_part(loaded, options)
     predicted = probabilities(loaded, part, ten_crop, options.workers)

@@ -1,7 +1,6 @@
 """Trains ZF-Net: `python -m applications.feature_visualization.train`."""
 
 import argparse
-from collections.abc import Sequence
 
 import keras
 
@@ -15,12 +14,9 @@ from applications.feature_visualization.model import MEAN, build_model
 from applications.feature_visualization.plateau import Plateau
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
     chosen.train(Config, options, LARGEST, train_model)
 
 

@@ -1,7 +1,6 @@
 """Draws what is learned: `-m applications.feature_visualization.visualize`."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -33,12 +32,9 @@ BATCH, LARGE_BATCH = 128, 4
 SIZES = 32, 512
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.visualize)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and draws."""
-    return command.run(parsers.visualize(), _visualize, argv)
-
-
-def _visualize(options: argparse.Namespace) -> None:
     _check(options)
     subject = _vgg16(options) if options.vgg16 else _run(options)
     beside = {}

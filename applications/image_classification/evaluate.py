@@ -1,7 +1,6 @@
 """Measures a classifier: `-m applications.image_classification.evaluate`."""
 
 import argparse
-from collections.abc import Sequence
 
 from applications.common import classifiers, command
 from applications.image_classification import parsers
@@ -9,12 +8,9 @@ from applications.image_classification.loading import load_for
 from applications.image_classification.source import read_part
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.evaluate)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and evaluates."""
-    return command.run(parsers.evaluate(), _evaluate, argv)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
     parsers.check_positive(options, "batch_size")
     part, classifier = read_part(load_for(options), options)
     predicted = classifier.predict(part.images, options.batch_size)

@@ -23,12 +23,9 @@ PAGE = 16
 ENDINGS = (".png", ".svg", ".pdf")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.explain)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and explains."""
-    return command.run(parsers.explain(), _explain, argv)
-
-
-def _explain(options: argparse.Namespace) -> None:
     output = options.output or runs.folder_of(options.model) / parsers.DRAWING
     if output.suffix.lower() not in ENDINGS:
         raise ValueError(f"{output}: --output must end in one of {ENDINGS}")

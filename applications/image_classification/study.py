@@ -36,12 +36,9 @@ RESULT = "result.json"
 TABLE = "results.jsonl"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.study)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and runs the study."""
-    return command.run(parsers.study(), _study, argv)
-
-
-def _study(options: argparse.Namespace) -> None:
     known = ["none", *ATTENTIONS]
     names = options.attentions or known
     for name in names:

@@ -1,7 +1,6 @@
 """Trains a classifier: `python -m applications.image_classification.train`."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -38,12 +37,9 @@ from applications.image_classification.config import (
 BATCH = 64
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
     chosen.train(Config, options, largest_of(options), train_model)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,9 @@ from keras_attn.applications import deeplab
 MEASURED = 8
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
     scenes = read_for(config, options.skip_bad, options.workers)
