@@ -96,7 +96,7 @@ def train(
     config = kind.from_options(options, **shape(options, largest))
     data = read_for(config, options)
     config = with_batch_size(config, data, options)
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    print(data.summary())
     report(config, options)
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))

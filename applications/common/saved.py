@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import keras
 
 from applications.common import runs
-from applications.common.parts import check_same_classes, part_of
+from applications.common.parts import Divided, check_same_classes, part_of
 from applications.common.settings import Settings
 from keras_attn.weights.shown import is_unsafe_advice, reason
 
@@ -53,9 +53,7 @@ class Loaded:
             return (*shape[1:], shape[0])
         return shape
 
-    def part(
-        self, data: Any, options: argparse.Namespace, what: str = "images"
-    ) -> Any:
+    def part(self, data: Divided, options: argparse.Namespace) -> Any:
         """Returns `--part` of data that have the network's classes.
 
         Warns if they are those of the run and have changed since.
@@ -64,7 +62,7 @@ class Loaded:
         if options.data is None and (folder / runs.FACTS).exists():
             runs.check_data(folder, data.digest())
         check_same_classes(self.path, self.class_names, data.class_names)
-        return part_of(data, options.part, what)
+        return part_of(data, options.part)
 
 
 def layers_of(model: keras.Model) -> Iterator[keras.Layer]:

@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     recipe = {**RECIPE, "epochs": options.epochs}
     data = read_data(None, Config().shape)
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    print(data.summary())
     accuracies = []
     for seed in options.seeds:
         config = Config(**recipe, seed=seed)

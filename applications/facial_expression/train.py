@@ -26,7 +26,7 @@ def main(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
     data = read_for(config, options)
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    print(data.summary())
     kind = "grey" if config.channels == 1 else "colour"
     print(f"read as {kind} images of {config.size} x {config.size} pixels")
     result = train_model(config, data, Run.from_options(options))

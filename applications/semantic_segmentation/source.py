@@ -51,4 +51,4 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
     if config.data is None:
         return whole_maps(config, options.part)
     scenes = read_for(config, options.skip_bad, options.workers)
-    return loaded.part(scenes, options, "scenes")
+    return loaded.part(scenes, options)

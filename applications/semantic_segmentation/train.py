@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
     scenes = read_for(config, options.skip_bad, options.workers)
-    print(f"scenes: {scenes.sizes()}; classes: {', '.join(scenes.class_names)}")
+    print(scenes.summary())
     result = train_model(
         config, scenes, Run.from_options(options), options.cache
     )
