@@ -9,7 +9,7 @@ from applications.common import saved
 from applications.common.batches import input_shape
 from applications.common.classifiers import Classifier
 from applications.common.crops import centre
-from applications.common.schedules import cosine
+from applications.common.schedules import learning_rate
 from applications.feature_visualization.config import Config
 from keras_attn.applications import ZFNet, zfnet
 from keras_attn.layers import MeanImage
@@ -68,15 +68,6 @@ def _initialize(model: keras.Model) -> None:
         if hasattr(layer, "kernel") and layer.name not in _KEPT:
             kernel = keras.initializers.HeNormal()(tuple(layer.kernel.shape))
             layer.kernel.assign(kernel)
-
-
-def learning_rate(
-    config: Config, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate to start with, or its schedule."""
-    if config.schedule == "cosine":
-        return cosine(config.learning_rate, config.epochs, steps)
-    return config.learning_rate
 
 
 def load_model(folder: Path) -> Classifier:
