@@ -124,8 +124,7 @@ def _draw_row(axes: Any, maps: Maps, image: np.ndarray) -> None:
     side = " x ".join(map(str, maps.sum.shape))
     axes[0].set_ylabel(f"{maps.stage}\n{side}", fontsize="medium")
     for place in axes:
-        place.set_xticks([])
-        place.set_yticks([])
+        place.set(xticks=[], yticks=[])
 
 
 def _limits(value: np.ndarray) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from applications.common import (
     runs,
     saved,
 )
+from applications.common.batches import Batches
 from applications.common.crops import readable
 from applications.common.parts import Data, Part
 from applications.common.schedules import learning_rate
@@ -26,7 +27,7 @@ from applications.common.training import (
     train_classifier,
 )
 from applications.image_classification import networks, parsers
-from applications.image_classification.batches import Features, Images, one_hot
+from applications.image_classification.batches import Images, one_hot
 from applications.image_classification.config import (
     LARGEST,
     LARGEST_CIFAR,
@@ -69,17 +70,18 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
         else:
             trained, backbone = network, None
 
-        def batches(name: str) -> Images | Features:
+        def batches(name: str) -> Images | Batches:
             part, is_training = getattr(data, name), name == "train"
             file = runs.FEATURES.replace("*", f"{name}-{digest}")
             if backbone is None:
                 return Images(part, config, classes, is_training, run.workers)
-            return Features(
+            seen = Part(
                 features_of(backbone, part, run.folder / file),
                 one_hot(part.labels, classes),
-                config.batch_size,
-                config.seed if is_training else None,
+                part.sources,
             )
+            seed = config.seed if is_training else None
+            return Batches(seen, config.batch_size, np.asarray, seed)
 
         shown = batches("train")
         compile_model(trained, config, len(shown))
