@@ -17,6 +17,12 @@ def input_shape(
     return (height, width, channels)
 
 
+def arranged(images: np.ndarray, data_format: str) -> np.ndarray:
+    """Returns images, channels last in memory, as a network reads them."""
+    first = data_format == "channels_first"
+    return np.moveaxis(images, -1, 1) if first else images
+
+
 class OrderedBatches(keras.utils.PyDataset):
     """Batches whose order depends on the seed and the epoch alone.
 
@@ -95,14 +101,12 @@ class Batches(OrderedBatches):
         super().__init__(len(part), batch_size, seed, workers)
         self.part = part
         self.preprocess = preprocess
-        self.first = data_format == "channels_first"
+        self.data_format = data_format
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index]
         images = self.preprocess(self.part.images[chosen])
-        if self.first:
-            images = np.moveaxis(images, -1, 1)
-        return images, self.part.labels[chosen]
+        return arranged(images, self.data_format), self.part.labels[chosen]
 
 
 class StartEpochs(keras.callbacks.Callback):

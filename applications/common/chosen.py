@@ -3,16 +3,19 @@
 import argparse
 import dataclasses
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from applications.common import locks, results
 from applications.common.datasets import read_for
 from applications.common.extras import optional
 from applications.common.fashion import has_files
 from applications.common.image_settings import ImageSettings
-from applications.common.images import FORMATS, image_files
+from applications.common.images import formats, image_files
 from applications.common.parts import Data
 from applications.common.settings import flag_of
+from applications.common.training import Run
 
 T = TypeVar("T", bound=ImageSettings)
 # The settings.
@@ -75,19 +78,28 @@ def batch_size(images: int, size: int) -> int:
     return found
 
 
-def settings_and_data(
-    kind: type[T], options: argparse.Namespace, largest: int
-) -> tuple[T, Data]:
-    """Reads the data, and chooses by them what no option gives.
+def train(
+    kind: type[T],
+    options: argparse.Namespace,
+    largest: int,
+    train_model: Callable[[T, Data, Run], results.Result],
+) -> None:
+    """Trains a classifier, and chooses by the data what no option gives.
 
     Args:
         kind: Of the settings.
         options: Those parsed.
         largest: As of `shape`.
+        train_model: Function that trains.
     """
+    locks.check_free(options.output)
     config = kind.from_options(options, **shape(options, largest))
     data = read_for(config, options)
-    return with_batch_size(config, data, options), data
+    config = with_batch_size(config, data, options)
+    print(data.summary())
+    report(config, options)
+    result = train_model(config, data, Run.from_options(options))
+    results.report(result, options.output, results.accuracies(result))
 
 
 def with_batch_size(config: T, data: Data, options: argparse.Namespace) -> T:
@@ -109,10 +121,8 @@ def report(config: ImageSettings, options: argparse.Namespace) -> None:
 def _header(path: Path) -> tuple[int, bool] | None:
     """Returns the shorter side of an image, and whether it is in colour."""
     image_module = optional("PIL.Image", "images")
-    image_module.init()
-    formats = [each for each in FORMATS if each in image_module.OPEN]
     try:
-        with image_module.open(path, formats=formats) as image:
+        with image_module.open(path, formats=formats()) as image:
             return min(image.size), _is_in_colour(image)
     # Pillow's readers raise whatever broken bytes lead them to.
     except Exception:

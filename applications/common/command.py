@@ -13,6 +13,8 @@ BACKENDS = ("tensorflow", "torch", "jax")
 TASKS = Path(__file__).resolve().parents[1]
 # Characters of an error: a broken file can have a name of a megabyte.
 LONGEST = 2000
+# What a command does with its options.
+Job = Callable[[argparse.Namespace], None]
 
 
 class Parser(argparse.ArgumentParser):
@@ -131,33 +133,23 @@ def add_source(made: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(made: argparse.ArgumentParser, what: str, name: str) -> None:
-    """Adds where to write, which is beside the model if no option says it.
-
-    Args:
-        made: The parser.
-        what: Is written, for the help.
-        name: Of the file or folder beside the model, for the help.
-    """
-    made.add_argument(
-        "--output",
-        type=Path,
-        help=f"{what} (default: {name}, in the model's folder)",
-    )
-
-
-def add_folder(
-    made: argparse.ArgumentParser, what: str = "the drawing and the scores"
+def add_output(
+    made: argparse.ArgumentParser, what: str, default: Path | str = ""
 ) -> None:
-    """Adds the folder to write to, which is the model's if none is given.
+    """Adds where to write; without the option, it is the model's folder.
 
     Args:
         made: The parser.
         what: Is written, for the help.
+        default: Name in the model's folder, nothing for that itself, or a
+            path elsewhere.
     """
-    made.add_argument(
-        "--output", type=Path, help=f"folder for {what} (default: the model's)"
-    )
+    if not isinstance(default, Path):
+        where = (
+            f"{default}, in the model's folder" if default else "the model's"
+        )
+        what, default = f"{what} (default: {where})", None
+    made.add_argument("--output", type=Path, default=default, help=what)
 
 
 def add_top(made: argparse.ArgumentParser) -> None:
@@ -169,12 +161,8 @@ def add_top(made: argparse.ArgumentParser) -> None:
 
 def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
     """Adds what concerns the folder of a training, and what it prints."""
-    made.add_argument(
-        "--output",
-        type=Path,
-        default=Path(folder),
-        help="folder for the model, the log and the state",
-    )
+    what = "folder for the model, the log and the state"
+    add_output(made, what, Path(folder))
     made.add_argument(
         "--restart",
         action="store_true",
@@ -217,9 +205,22 @@ def begin(module: str, argv: Sequence[str]) -> None:
             raise SystemExit(status)
 
 
+def parsed_by(
+    options: Callable[[], argparse.ArgumentParser],
+) -> Callable[[Job], Callable[..., int]]:
+    """Makes what is done with options the `main` of a command.
+
+    It takes the arguments instead, and returns the exit status, as `run` does.
+
+    Args:
+        options: Function that returns the parser of the options.
+    """
+    return lambda job: lambda argv=None: run(options(), job, argv)
+
+
 def run(
     made: argparse.ArgumentParser,
-    job: Callable[[argparse.Namespace], None],
+    job: Job,
     argv: Sequence[str] | None = None,
 ) -> int:
     """Runs a job; bad input becomes one line and the exit status 2."""

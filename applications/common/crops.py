@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from applications.common.batches import OrderedBatches
+from applications.common.batches import OrderedBatches, arranged
 from applications.common.parts import Part
 
 
@@ -16,10 +16,8 @@ def centre(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def readable(images: np.ndarray, data_format: str) -> np.ndarray:
-    """Returns images, channels last in memory, as a network reads them."""
-    if data_format == "channels_first":
-        images = np.moveaxis(images, -1, 1)
-    return images.astype("float32")
+    """Returns float32 images as a network reads them; see `arranged`."""
+    return arranged(images, data_format).astype("float32")
 
 
 class Crops(OrderedBatches):

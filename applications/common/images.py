@@ -69,7 +69,7 @@ def without_strays(paths: Sequence[Path], problems: Problems) -> list[Path]:
 def _is_stray(path: Path) -> bool:
     image_module = optional("PIL.Image", "images")
     try:
-        with image_module.open(path, formats=_formats()):
+        with image_module.open(path, formats=formats()):
             return False
     except image_module.UnidentifiedImageError:
         return True
@@ -172,7 +172,7 @@ def read_with(path: Path, use: Callable[[Any], T]) -> T:
     if not path.is_file():
         raise ValueError(f"{path}: not a readable image (it is no file)")
     try:
-        with image_module.open(path, formats=_formats()) as image:
+        with image_module.open(path, formats=formats()) as image:
             return use(image)
     except Unsuitable as problem:
         raise ValueError(f"{path}: {problem}") from None
@@ -246,7 +246,7 @@ def fit_turned(image: Any, shape: Shape) -> tuple[np.ndarray, int]:
     return np.asarray(image).reshape((height, width, channels)), turned
 
 
-def _formats() -> list[str]:
+def formats() -> list[str]:
     """Returns those of the formats that this Pillow was built with."""
     image_module = optional("PIL.Image", "images")
     image_module.init()

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,31 @@ class Part:
         )
 
 
+class Divided:
+    """Base of data in three parts, of images or of another `kind`."""
+
+    kind = "images"
+
+    def parts(self) -> dict[str, Any]:
+        """Returns the parts by name, in their order; one may be `None`."""
+        names = ("train", "validation", "test")
+        return {name: getattr(self, name) for name in names}
+
+    def sizes(self) -> str:
+        """Returns how many each part has, in words."""
+        return ", ".join(
+            f"{name} {'none' if part is None else len(part)}"
+            for name, part in self.parts().items()
+        )
+
+    def summary(self) -> str:
+        """Returns a line with the sizes, and the classes."""
+        names = ", ".join(self.class_names)
+        return f"{self.kind}: {self.sizes()}; classes: {names}"
+
+
 @dataclasses.dataclass(frozen=True)
-class Data:
+class Data(Divided):
     """Names of classes, and the parts that a source has."""
 
     class_names: list[str]
@@ -44,7 +68,7 @@ class Data:
     def digest(self) -> str:
         """Returns a short text that changes with any image or label."""
         digest = hashlib.sha256()
-        for part in (self.train, self.validation, self.test):
+        for part in self.parts().values():
             if part is not None:
                 digest.update(f"{part.images.shape}".encode())
                 digest.update(np.ascontiguousarray(part.images))
@@ -55,17 +79,6 @@ class Data:
     def validates(self) -> bool:
         """Whether there are images to validate with."""
         return self.validation is not None and len(self.validation) > 0
-
-    def sizes(self) -> str:
-        """Returns how many images each part has, in words."""
-        return ", ".join(
-            f"{name} {'none' if part is None else len(part)}"
-            for name, part in (
-                ("train", self.train),
-                ("validation", self.validation),
-                ("test", self.test),
-            )
-        )
 
 
 def hold_out(
@@ -142,11 +155,11 @@ def check_same_classes(
         )
 
 
-def part_of(data: Data, name: str) -> Part:
+def part_of(data: Divided, name: str) -> Any:
     """Returns a part by its name, if the data have it."""
     part = getattr(data, name)
     if part is None or not len(part):
         raise ValueError(
-            f"the data have no {name} images; they have: {data.sizes()}"
+            f"the data have no {name} {data.kind}; they have: {data.sizes()}"
         )
     return part

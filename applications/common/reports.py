@@ -102,8 +102,9 @@ def write(
     class_names: list[str],
     facts: dict[str, Any],
     as_shares: bool = False,
+    instead: tuple[str, str] | None = None,
 ) -> None:
-    """Draws the confusion matrix, writes the scores, and says where.
+    """Writes the scores, draws the confusion matrix, and says where.
 
     The matrix holds all of the scores, and can be added to others.
 
@@ -113,12 +114,14 @@ def write(
         class_names: Of its rows and columns.
         facts: What to write beside it, such as which images were shown.
         as_shares: Whether to print shares of the true class, not counts.
+        instead: Name and text of a file to write instead of `SCORES`.
     """
-    draw_confusion(matrix, class_names, folder / CONFUSION, as_shares)
     accuracy = scores(matrix).accuracy
     found = {**facts, "accuracy": accuracy, "confusion": matrix.tolist()}
-    files.write_text(folder / SCORES, json.dumps(found) + "\n")
-    print(f"wrote {folder / CONFUSION} and {SCORES}")
+    name, text = instead or (SCORES, json.dumps(found) + "\n")
+    files.write_text(folder / name, text)
+    draw_confusion(matrix, class_names, folder / CONFUSION, as_shares)
+    print(f"wrote {folder / CONFUSION} and {name}")
 
 
 def draw_confusion(

@@ -3,14 +3,14 @@
 import argparse
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import keras
 
 from applications.common import runs
-from applications.common.parts import Data, Part, check_same_classes, part_of
+from applications.common.parts import Divided, check_same_classes, part_of
 from applications.common.settings import Settings
 from keras_attn.weights.shown import is_unsafe_advice, reason
 
@@ -35,20 +35,25 @@ class Loaded:
 
     @property
     def data_format(self) -> str:
-        """Where the channels are; of images, the channels are few."""
+        """Where the channels are; of images, they are one or three."""
         shape = self.model.input_shape
-        first = shape[1] in (1, 3) and shape[3] not in (1, 3)
+        first, last = (shape[axis] in (1, 3) for axis in (1, 3))
+        if first == last:
+            layers = layers_of(self.model)
+            formats = {getattr(each, "data_format", None) for each in layers}
+            first = "channels_first" in formats
+            first = first and "channels_last" not in formats
         return "channels_first" if first else "channels_last"
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int | None, int | None, int | None]:
         """Height, width and channels of the images that it reads."""
         shape = self.model.input_shape[1:]
         if self.data_format == "channels_first":
             return (*shape[1:], shape[0])
         return shape
 
-    def part(self, data: Data, options: argparse.Namespace) -> Part:
+    def part(self, data: Divided, options: argparse.Namespace) -> Any:
         """Returns `--part` of data that have the network's classes.
 
         Warns if they are those of the run and have changed since.
@@ -58,6 +63,27 @@ class Loaded:
             runs.check_data(folder, data.digest())
         check_same_classes(self.path, self.class_names, data.class_names)
         return part_of(data, options.part)
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yields the layers of a model, and those of models in it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+
+
+def image_model(path: Path) -> keras.Model:
+    """Loads a file with a model whose only input is images."""
+    model = load_model(path)
+    inputs = getattr(model, "inputs", None) or []
+    shapes = [tuple(each.shape) for each in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise ValueError(
+            f"{path}: not a classifier of images, whose only input is a batch "
+            f"with four axes; the model takes {shapes}"
+        )
+    return model
 
 
 def facts_of(
@@ -86,22 +112,6 @@ def model_file(path: Path) -> Path:
     if not path.is_file():
         raise ValueError(f"{path}: there is no such model")
     return path
-
-
-def image_shape(path: Path, model: keras.Model) -> tuple:
-    """Returns the shape of a model's only input, which must be images.
-
-    Raises:
-        ValueError: If it has others, or one that has not four axes.
-    """
-    inputs = getattr(model, "inputs", None) or []
-    shapes = [tuple(each.shape) for each in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
-        raise ValueError(
-            f"{path}: not a classifier of images, whose only input is a batch "
-            f"with four axes; the model takes {shapes}"
-        )
-    return shapes[0]
 
 
 def check_classes(

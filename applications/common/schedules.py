@@ -11,14 +11,15 @@ def learning_rate(config: Any, steps: int) -> Rate:
     """Returns the learning rate of settings, or its schedule over the steps.
 
     Args:
-        config: With `schedule`, cosine or constant, and `warmup_epochs`.
+        config: With `schedule`, where all but cosine are constant, and
+            perhaps `warmup_epochs`.
         steps: Batches of an epoch.
     """
-    rate = config.learning_rate
+    rate, warmup = config.learning_rate, getattr(config, "warmup_epochs", 0)
     if config.schedule == "cosine":
-        return cosine(rate, config.epochs, steps, config.warmup_epochs)
-    if config.warmup_epochs:
-        warmup = config.warmup_epochs * steps
+        return cosine(rate, config.epochs, steps, warmup)
+    if warmup:
+        warmup *= steps
         return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, rate)
     return rate
 

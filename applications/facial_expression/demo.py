@@ -9,7 +9,6 @@ import csv
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +21,18 @@ from applications.facial_expression.config import Config
 from applications.facial_expression.data import read_data
 from applications.facial_expression.evaluate import PREDICTIONS
 from applications.facial_expression.model import load_model
-from applications.facial_expression.predict import probabilities
 from applications.facial_expression.train import train_model
 
 RECIPE = {"epochs": parsers.EPOCHS, "schedule": "cosine", "mirror": True}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.demo)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and runs the demonstration."""
-    return command.run(parsers.demo(), _demonstrate, argv)
-
-
-def _demonstrate(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     recipe = {**RECIPE, "epochs": options.epochs}
     data = read_data(None, Config().shape)
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    print(data.summary())
     accuracies = []
     for seed in options.seeds:
         config = Config(**recipe, seed=seed)
@@ -66,7 +61,7 @@ def _train_and_predict(
     result = train_model(config, data, Run(folder, restart, verbose=2))
     if result.was_finished:
         print("was already trained; --restart begins anew")
-    return probabilities(load_model(folder), data.test)
+    return load_model(folder).predict(data.test.images)
 
 
 def _check_fresh_process(folder: Path, predicted: np.ndarray) -> None:

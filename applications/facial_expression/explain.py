@@ -1,7 +1,6 @@
 """Draws what FeatureAct does: `-m applications.facial_expression.explain`."""
 
 import argparse
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,12 +12,9 @@ from applications.facial_expression.model import load_model
 from applications.facial_expression.study import draw, study
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.explain)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and draws."""
-    return command.run(parsers.explain(), _explain, argv)
-
-
-def _explain(options: argparse.Namespace) -> None:
     networks = [load_model(each, options.class_names) for each in options.model]
     shapes = {loaded.shape for loaded in networks}
     if len(shapes) > 1:

@@ -6,12 +6,12 @@ import keras
 
 from applications.common import runs, saved
 from applications.common.batches import input_shape
-from applications.common.saved import Loaded
+from applications.common.classifiers import Classifier
 from applications.common.schedules import learning_rate
 from applications.facial_expression.config import Config
 
 # Registers the layers that a saved model needs.
-from keras_attn.applications import FERNet
+from keras_attn.applications import FERNet, fernet
 
 
 def build_model(config: Config, classes: int, steps: int) -> keras.Model:
@@ -64,7 +64,7 @@ def augmented(image: keras.KerasTensor, seed: int) -> keras.KerasTensor:
     return image
 
 
-def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
+def load_model(path: Path, class_names: list[str] | None = None) -> Classifier:
     """Loads a `.keras` file, or the model of a run's folder.
 
     Args:
@@ -72,8 +72,7 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
         class_names: Names to use instead of those.
     """
     path = saved.model_file(path)
-    model = saved.load_model(path)
-    saved.image_shape(path, model)
+    model = saved.image_model(path)
     config = Config()
     if (path.parent / runs.FACTS).exists():
         facts, config = saved.facts_of(path, Config)
@@ -83,4 +82,6 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Loaded:
             f"{path}: no {runs.FACTS} lies beside it; give --class-names"
         )
     saved.check_classes(path, model, class_names)
-    return Loaded(model, list(class_names), config, path)
+    return Classifier(
+        model, list(class_names), config, path, fernet.preprocess_input
+    )

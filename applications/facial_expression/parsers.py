@@ -27,7 +27,7 @@ def evaluate() -> argparse.ArgumentParser:
         "confusion matrix and writes the probabilities of each image."
     )
     command.add_source(made)
-    command.add_folder(made, "the drawing and the table")
+    command.add_output(made, "folder for the drawing and the table")
     return made
 
 
@@ -75,9 +75,7 @@ def demo() -> argparse.ArgumentParser:
     # The fastest of the three here, all start-up included.
     if "KERAS_BACKEND" not in os.environ:
         made.set_defaults(backend="jax")
-    made.add_argument(
-        "--output", type=Path, default=Path("demo"), help="folder to write to"
-    )
+    command.add_output(made, "folder to write to", Path("demo"))
     made.add_argument(
         "--seeds",
         type=int,

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 
 from applications.common import files
+from applications.common.classifiers import Classifier
 from applications.common.extras import optional
-from applications.common.saved import Loaded
-from keras_attn.applications import fernet
 from keras_attn.layers import FeatureAct
 
 COLUMNS = ("features", "cor_feature", "sum")
@@ -32,7 +31,7 @@ def stages_of(model: keras.Model) -> list[str]:
 
 
 def study(
-    loaded: Loaded, image: np.ndarray, stages: list[str] | None = None
+    loaded: Classifier, image: np.ndarray, stages: list[str] | None = None
 ) -> list[Maps]:
     """Looks at the stages of a network when it sees an image.
 
@@ -55,10 +54,7 @@ def study(
         )
     layers = [model.get_layer(stage) for stage in stages]
     inside = keras.Model(model.input, [layer.input for layer in layers])
-    batch = fernet.preprocess_input(image[None])
-    if loaded.data_format == "channels_first":
-        batch = np.moveaxis(batch, -1, 1)
-    found = inside(batch, training=False)
+    found = inside(loaded.prepare(image[None]), training=False)
     found = found if isinstance(found, (list, tuple)) else [found]
     return [
         _maps(layer, features)
@@ -128,8 +124,7 @@ def _draw_row(axes: Any, maps: Maps, image: np.ndarray) -> None:
     side = " x ".join(map(str, maps.sum.shape))
     axes[0].set_ylabel(f"{maps.stage}\n{side}", fontsize="medium")
     for place in axes:
-        place.set_xticks([])
-        place.set_yticks([])
+        place.set(xticks=[], yticks=[])
 
 
 def _limits(value: np.ndarray) -> tuple[float, float]:

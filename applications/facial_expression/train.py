@@ -1,7 +1,6 @@
 """Trains FERNet: `python -m applications.facial_expression.train`."""
 
 import argparse
-from collections.abc import Sequence
 
 import keras
 
@@ -21,16 +20,13 @@ from applications.facial_expression.model import build_model
 from keras_attn.applications import fernet
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
     data = read_for(config, options)
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
+    print(data.summary())
     kind = "grey" if config.channels == 1 else "colour"
     print(f"read as {kind} images of {config.size} x {config.size} pixels")
     result = train_model(config, data, Run.from_options(options))

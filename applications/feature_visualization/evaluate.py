@@ -4,15 +4,14 @@ It is shown the centre of each image, or with `--ten-crop` ten crops.
 """
 
 import argparse
-from collections.abc import Sequence
 
 import numpy as np
 
-from applications.common import command, reports, runs
-from applications.common.crops import Crops, readable
+from applications.common import classifiers, command
+from applications.common.classifiers import Classifier
+from applications.common.crops import readable
 from applications.common.datasets import read_for
 from applications.common.parts import Part
-from applications.common.saved import Loaded
 from applications.feature_visualization import parsers
 from applications.feature_visualization.model import load_model
 from keras_attn.applications import zfnet
@@ -21,28 +20,19 @@ from keras_attn.applications import zfnet
 BATCH = 500
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.evaluate)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and evaluates."""
-    return command.run(parsers.evaluate(), _evaluate, argv)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    loaded = load_model(options.model)
+    loaded, ten_crop = load_model(options.model), options.ten_crop
     part = read_part(loaded, options)
-    predicted = probabilities(loaded, part, options.ten_crop, options.workers)
-    names = loaded.class_names
-    matrix = reports.confusion_matrix(
-        part.labels, predicted.argmax(axis=1), len(names)
+    predicted = probabilities(loaded, part, ten_crop, options.workers)
+    by = f", by {'ten crops' if ten_crop else 'the centre'}"
+    classifiers.evaluate(
+        loaded, part, predicted, options, by, ten_crop=ten_crop
     )
-    seen = "ten crops" if options.ten_crop else "the centre"
-    print(f"{options.part} images of {options.model}, by {seen}")
-    print(reports.table(matrix, names))
-    folder = options.output or runs.folder_of(options.model)
-    shown = {"part": options.part, "ten_crop": options.ten_crop}
-    reports.write(folder, matrix, names, shown)
 
 
-def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
+def read_part(loaded: Classifier, options: argparse.Namespace) -> Part:
     """Reads `--part` of `--data`, or of the data of the run.
 
     Images have the size that the run brought them to, of which the network
@@ -53,7 +43,7 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> Part:
 
 
 def probabilities(
-    loaded: Loaded, part: Part, ten_crop: bool = False, workers: int = 1
+    loaded: Classifier, part: Part, ten_crop: bool = False, workers: int = 1
 ) -> np.ndarray:
     """Returns an array `(images, classes)`, float32.
 
@@ -64,17 +54,15 @@ def probabilities(
             their mirror images, and not the centre alone.
         workers: Threads that make batches.
     """
-    crop, data_format = loaded.config.crop, loaded.data_format
-    if ten_crop:
-        if not crop:
-            raise ValueError(
-                "--ten-crop needs a network that was trained on crops; this "
-                "one was on whole images (--crop 0)"
-            )
-        images = readable(part.images, data_format)
-        return zfnet.predict_ten_crops(loaded.model, images, batch_size=BATCH)
-    batches = Crops(part, BATCH, crop, data_format=data_format, workers=workers)
-    return np.asarray(loaded.model.predict(batches, verbose=0), "float32")
+    if not ten_crop:
+        return loaded.predict(part.images, BATCH, workers)
+    if not loaded.config.crop:
+        raise ValueError(
+            "--ten-crop needs a network that was trained on crops; this "
+            "one was on whole images (--crop 0)"
+        )
+    images = readable(part.images, loaded.data_format)
+    return zfnet.predict_ten_crops(loaded.model, images, batch_size=BATCH)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from applications.common import saved
 from applications.common.batches import input_shape
-from applications.common.saved import Loaded
-from applications.common.schedules import cosine
+from applications.common.classifiers import Classifier
+from applications.common.crops import centre
+from applications.common.schedules import learning_rate
 from applications.feature_visualization.config import Config
 from keras_attn.applications import ZFNet, zfnet
 from keras_attn.layers import MeanImage
@@ -68,16 +70,7 @@ def _initialize(model: keras.Model) -> None:
             layer.kernel.assign(kernel)
 
 
-def learning_rate(
-    config: Config, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate to start with, or its schedule."""
-    if config.schedule == "cosine":
-        return cosine(config.learning_rate, config.epochs, steps)
-    return config.learning_rate
-
-
-def load_model(folder: Path) -> Loaded:
+def load_model(folder: Path) -> Classifier:
     """Loads the model of a run's folder, or a `.keras` file in such a one.
 
     It reads images in [0, 255] of the size of a crop, takes their mean image
@@ -85,14 +78,18 @@ def load_model(folder: Path) -> Loaded:
     """
     path = saved.model_file(folder)
     facts, config = saved.facts_of(path, Config)
-    model = saved.load_model(path)
-    shape = saved.image_shape(path, model)
+    model = saved.image_model(path)
+    shape = model.input_shape[1:]
     if MEAN not in [layer.name for layer in model.layers]:
         raise ValueError(f"{path}: the model has no layer {MEAN}")
-    if set(shape[1:]) - {config.channels, config.seen}:
+    if set(shape) - {config.channels, config.seen}:
         raise ValueError(
-            f"{path}: the model reads {shape[1:]}; its run has images of "
+            f"{path}: the model reads {shape}; its run has images of "
             f"{config.seen} pixels a side and {config.channels} channels"
         )
     saved.check_classes(path, model, facts["class_names"])
-    return Loaded(model, facts["class_names"], config, folder)
+
+    def preprocess(images: np.ndarray) -> np.ndarray:
+        return centre(images, config.seen).astype("float32")
+
+    return Classifier(model, facts["class_names"], config, folder, preprocess)

@@ -33,7 +33,7 @@ def evaluate() -> argparse.ArgumentParser:
         help="predict by the mean over the corners, the centre and their "
         "mirror images, as the paper does; else by the centre",
     )
-    command.add_folder(made)
+    command.add_output(made, "folder for the drawing and the scores")
     return made
 
 

@@ -1,35 +1,23 @@
 """Trains ZF-Net: `python -m applications.feature_visualization.train`."""
 
 import argparse
-from collections.abc import Sequence
 
 import keras
 
-from applications.common import chosen, command, locks, results, resume
+from applications.common import chosen, command, results, resume
 from applications.common.crops import Crops
 from applications.common.parts import Data, Part
 from applications.common.training import Prepared, Run, train_classifier
 from applications.feature_visualization import parsers
-from applications.feature_visualization.config import (
-    LARGEST,
-    Config,
-)
+from applications.feature_visualization.config import LARGEST, Config
 from applications.feature_visualization.model import MEAN, build_model
 from applications.feature_visualization.plateau import Plateau
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
-    locks.check_free(options.output)
-    config, data = chosen.settings_and_data(Config, options, LARGEST)
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
-    chosen.report(config, options)
-    result = train_model(config, data, Run.from_options(options))
-    results.report(result, options.output, results.accuracies(result))
+    chosen.train(Config, options, LARGEST, train_model)
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:

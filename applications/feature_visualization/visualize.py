@@ -1,18 +1,18 @@
 """Draws what is learned: `-m applications.feature_visualization.visualize`."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from applications.common import command, runs
-from applications.common.crops import centre, readable
+from applications.common.batches import arranged
+from applications.common.classifiers import Classifier
+from applications.common.crops import centre
 from applications.common.extras import optional
 from applications.common.images import image_files, read_files
 from applications.common.problems import Problems
-from applications.common.saved import Loaded
 from applications.feature_visualization import (
     figures,
     filters,
@@ -32,12 +32,9 @@ BATCH, LARGE_BATCH = 128, 4
 SIZES = 32, 512
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.visualize)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and draws."""
-    return command.run(parsers.visualize(), _visualize, argv)
-
-
-def _visualize(options: argparse.Namespace) -> None:
     _check(options)
     subject = _vgg16(options) if options.vgg16 else _run(options)
     beside = {}
@@ -92,7 +89,7 @@ def _check(options: argparse.Namespace) -> None:
         )
 
 
-def _title(loaded: Loaded) -> str:
+def _title(loaded: Classifier) -> str:
     """Returns the limit of a run's filters, in words."""
     limit = loaded.config.constraint
     return f"RMS kept at {limit:g} or below" if limit else "no limit of RMS"
@@ -116,15 +113,12 @@ def _run(options: argparse.Namespace) -> Subject:
             for index, label in enumerate(part.labels)
         ]
 
-    def prepare(images: np.ndarray) -> np.ndarray:
-        return readable(images, loaded.data_format)
-
     return Subject(
         loaded.model,
         centre(images, config.seen),
         names,
         f"{options.model}: {_title(loaded)}",
-        prepare,
+        loaded.prepare,
         BATCH,
         class_names=loaded.class_names,
     )
@@ -139,8 +133,7 @@ def _vgg16(options: argparse.Namespace) -> Subject:
     data_format = keras.config.image_data_format()
 
     def prepare(images: np.ndarray) -> np.ndarray:
-        if data_format == "channels_first":
-            images = np.moveaxis(images, -1, 1)
+        images = arranged(images, data_format)
         return deeplab.preprocess_input(images, data_format, mode="caffe")
 
     model = build_vgg16(options.size)

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-from applications.common.batches import OrderedBatches
 from applications.common.crops import Crops
 from applications.common.parts import Part
 from applications.image_classification.config import Config
@@ -92,32 +91,6 @@ class Images(Crops):
             changed = np.take(changed, [0], axis)
         # Some of the changes leave the range.
         return np.clip(changed, 0, 255)
-
-
-class Features(OrderedBatches):
-    """Batches of what a frozen network sees, and of labels.
-
-    Args:
-        features: `(images, numbers)`.
-        labels: `(images, classes)`.
-        batch_size: As of `OrderedBatches`.
-        seed: As of `OrderedBatches`.
-    """
-
-    def __init__(
-        self,
-        features: np.ndarray,
-        labels: np.ndarray,
-        batch_size: int,
-        seed: int | None,
-    ):
-        super().__init__(len(labels), batch_size, seed)
-        self.features = features
-        self.labels = labels
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self.order[index]
-        return self.features[chosen], self.labels[chosen]
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:

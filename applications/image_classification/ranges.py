@@ -1,10 +1,9 @@
 """What models want pixels of 0 to 255 to be."""
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 
+from applications.common.saved import layers_of
 from keras_attn.applications import resnet
 from keras_attn.layers import MeanImage
 
@@ -57,17 +56,10 @@ def known_range(model: keras.Model) -> str | None:
             return "0,255" if 0.003 < scale < 0.03 else None
         kinds = keras.layers.Normalization, MeanImage
         if isinstance(layer, kinds):
-            mean = keras.ops.convert_to_numpy(layer.mean)
+            mean = getattr(layer, "mean_image", layer.mean)
+            mean = keras.ops.convert_to_numpy(mean)
             is_forward = not getattr(layer, "invert", False)
             return "0,255" if is_forward and mean.max() > 1.5 else None
         if not isinstance(layer, PASSED):
             return None
     return None
-
-
-def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yields the layers of a model, and those of models in it."""
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from layers_of(layer)

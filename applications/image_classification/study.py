@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from applications.common import chosen, command, files, locks, runs
 from applications.common.datasets import read_for
@@ -28,7 +29,6 @@ from applications.image_classification.config import (
     RESNETS,
     Config,
 )
-from applications.image_classification.evaluate import confusion
 from applications.image_classification.loading import load_classifier
 from applications.image_classification.train import largest_of, train_model
 
@@ -36,12 +36,9 @@ RESULT = "result.json"
 TABLE = "results.jsonl"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.study)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and runs the study."""
-    return command.run(parsers.study(), _study, argv)
-
-
-def _study(options: argparse.Namespace) -> None:
     known = ["none", *ATTENTIONS]
     names = options.attentions or known
     for name in names:
@@ -101,15 +98,15 @@ def _result(
     known = runs.read_result(folder, RESULT)
     if known is not None:
         return known
-    classifier = load_classifier(folder)
-    names = data.class_names
-    matrix = confusion(classifier, part_of(data, "test"), len(names))
+    part, classifier = part_of(data, "test"), load_classifier(folder)
+    predicted = classifier.predict(part.images, batch_size=256)
+    right = predicted.argmax(axis=1) == part.labels
     found = {
         "network": config.network,
         "arguments": config.arguments,
         "attention": config.attention,
         "seed": config.seed,
-        "test_accuracy": float(matrix.trace() / matrix.sum()),
+        "test_accuracy": float(np.mean(right)),
         "parameters": classifier.model.count_params(),
         "epochs": config.epochs,
         # Of a run that was stopped in between they are not known.

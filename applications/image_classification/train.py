@@ -1,7 +1,6 @@
 """Trains a classifier: `python -m applications.image_classification.train`."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,12 +11,13 @@ from applications.common import (
     chosen,
     command,
     files,
-    locks,
     results,
     resume,
     runs,
     saved,
 )
+from applications.common.batches import Batches
+from applications.common.crops import readable
 from applications.common.parts import Data, Part
 from applications.common.schedules import learning_rate
 from applications.common.training import (
@@ -27,7 +27,7 @@ from applications.common.training import (
     train_classifier,
 )
 from applications.image_classification import networks, parsers
-from applications.image_classification.batches import Features, Images, one_hot
+from applications.image_classification.batches import Images, one_hot
 from applications.image_classification.config import (
     LARGEST,
     LARGEST_CIFAR,
@@ -38,20 +38,10 @@ from applications.image_classification.config import (
 BATCH = 64
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
-    locks.check_free(options.output)
-    config, data = chosen.settings_and_data(
-        Config, options, largest_of(options)
-    )
-    print(f"images: {data.sizes()}; classes: {', '.join(data.class_names)}")
-    chosen.report(config, options)
-    result = train_model(config, data, Run.from_options(options))
-    results.report(result, options.output, results.accuracies(result))
+    chosen.train(Config, options, largest_of(options), train_model)
 
 
 def largest_of(options: argparse.Namespace) -> int:
@@ -80,17 +70,18 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
         else:
             trained, backbone = network, None
 
-        def batches(name: str) -> Images | Features:
+        def batches(name: str) -> Images | Batches:
             part, is_training = getattr(data, name), name == "train"
             file = runs.FEATURES.replace("*", f"{name}-{digest}")
             if backbone is None:
                 return Images(part, config, classes, is_training, run.workers)
-            return Features(
+            seen = Part(
                 features_of(backbone, part, run.folder / file),
                 one_hot(part.labels, classes),
-                config.batch_size,
-                config.seed if is_training else None,
+                part.sources,
             )
+            seed = config.seed if is_training else None
+            return Batches(seen, config.batch_size, np.asarray, seed)
 
         shown = batches("train")
         compile_model(trained, config, len(shown))
@@ -149,11 +140,10 @@ def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
     known = arrays.read(path, shape, "float32")
     if known is not None:
         return known
-    first = keras.config.image_data_format() == "channels_first"
+    data_format = keras.config.image_data_format()
     found = []
     for start in range(0, len(part), BATCH):
-        images = part.images[start : start + BATCH].astype("float32")
-        images = np.moveaxis(images, -1, 1) if first else images
+        images = readable(part.images[start : start + BATCH], data_format)
         seen = backbone.predict_on_batch(images)
         found.append(np.asarray(seen, "float32"))
     features = np.concatenate(found)

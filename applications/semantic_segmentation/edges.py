@@ -20,9 +20,14 @@ from keras_attn.weights import load_torch
 MEANS = 104.00699, 116.66877, 122.67892
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.edges)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and draws edges."""
-    return command.run(parsers.edges(), _draw_all, argv)
+    targets = _targets(options.images, options.output)
+    network, problems = hed(), Problems(options.skip_bad)
+    for path, image in read_pictures(targets, problems):
+        _write(targets[path], edge_map(image, network))
+        print(f"wrote {targets[path]}", flush=True)
 
 
 def edge_map(
@@ -91,14 +96,6 @@ def _network(deeplab: keras.Model) -> keras.Model:
         weights = deeplab.get_layer(name).get_weights()
         network.get_layer(name).set_weights(weights)
     return network
-
-
-def _draw_all(options: argparse.Namespace) -> None:
-    targets = _targets(options.images, options.output)
-    network, problems = hed(), Problems(options.skip_bad)
-    for path, image in read_pictures(targets, problems):
-        _write(targets[path], edge_map(image, network))
-        print(f"wrote {targets[path]}", flush=True)
 
 
 def _targets(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:

@@ -5,7 +5,6 @@ network was shown.
 """
 
 import argparse
-from collections.abc import Sequence
 
 from applications.common import command, reports
 from applications.semantic_segmentation import parsers
@@ -14,12 +13,9 @@ from applications.semantic_segmentation.predict import confusion
 from applications.semantic_segmentation.source import read_part
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.evaluate)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and evaluates."""
-    return command.run(parsers.evaluate(), _evaluate, argv)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
     parsers.check_test_scales(options)
     loaded = load_model(options.model)
     scenes = read_part(loaded, options)

@@ -1,7 +1,6 @@
 """Draws which scale counts: `-m applications.semantic_segmentation.explain`."""
 
 import argparse
-from collections.abc import Sequence
 
 from applications.common import command, runs
 from applications.common.images import read_picture
@@ -11,12 +10,9 @@ from applications.semantic_segmentation.scale_maps import draw, scale_maps
 from applications.semantic_segmentation.source import read_part
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.explain)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and draws."""
-    return command.run(parsers.explain(), _explain, argv)
-
-
-def _explain(options: argparse.Namespace) -> None:
     loaded = load_model(options.model)
     if options.image:
         pictures = {str(path): read_picture(path) for path in options.image}

@@ -136,8 +136,7 @@ def load_model(path: Path) -> Loaded:
     names = facts["class_names"]
     file = path.parent / runs.FACTS
     palette = _palette(facts.get("palette"), len(names), file)
-    model = saved.load_model(path)
-    saved.image_shape(path, model)
+    model = saved.image_model(path)
     scores = main_output(model.output)
     found = keras.Model(model.input, scores)
     shape = tuple(scores.shape)

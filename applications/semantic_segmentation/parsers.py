@@ -35,7 +35,7 @@ def evaluate() -> argparse.ArgumentParser:
     )
     command.add_source(made)
     _add_test_scales(made)
-    command.add_folder(made)
+    command.add_output(made, "folder for the drawing and the scores")
     return made
 
 
@@ -84,12 +84,9 @@ def edges() -> argparse.ArgumentParser:
     made.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help="image files"
     )
-    made.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/semantic_segmentation/edges"),
-        help="folder for the drawings, <name of the picture>_edges.png",
-    )
+    what = "folder for the drawings, <name of the picture>_edges.png"
+    folder = Path("runs/semantic_segmentation/edges")
+    command.add_output(made, what, folder)
     made.add_argument(
         "--skip-bad",
         action="store_true",
@@ -104,12 +101,8 @@ def study() -> argparse.ArgumentParser:
         "Trains and tests DeepLab on the climate zones of the Earth with each "
         "way of merging scales, and with one scale."
     )
-    made.add_argument(
-        "--output",
-        type=Path,
-        default=Path("runs/climate"),
-        help="folder for the runs and what is cached",
-    )
+    what = "folder for the runs and what is cached"
+    command.add_output(made, what, Path("runs/climate"))
     made.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each way"
     )

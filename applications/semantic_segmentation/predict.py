@@ -22,12 +22,9 @@ from keras_attn.ops.interpolation import bilinear_matrix
 BATCH = 4
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.predict)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and predicts."""
-    return command.run(parsers.predict(), _predict, argv)
-
-
-def _predict(options: argparse.Namespace) -> None:
     parsers.check_test_scales(options)
     stems = [path.stem for path in options.images]
     if len(set(stems)) < len(stems):

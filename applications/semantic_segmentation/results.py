@@ -107,8 +107,7 @@ def draw(run: Path, folder: Path) -> dict[str, str]:
     ):
         axes.imshow(shown)
         axes.set_title(title, fontsize="medium")
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     scale_maps.add_legend(figure, loaded)
     with files.replacing(folder / "climate_prediction.png") as partial:
         figure.savefig(partial, dpi=90)

@@ -74,8 +74,7 @@ def draw(
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize="medium")
     for axes in grid.ravel():
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     figure.colorbar(drawn, ax=grid[:, 2:].ravel().tolist(), shrink=0.8)
     add_legend(figure, loaded)
     with files.replacing(path) as partial:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from applications.common.parts import Divided
+
 # In a mask: this pixel neither trains nor counts.
 IGNORE = 255
 
@@ -45,7 +47,7 @@ class Scene:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scenes:
+class Scenes(Divided):
     """Classes with their colours, and the parts that a source has.
 
     Args:
@@ -56,16 +58,12 @@ class Scenes:
         test: Scenes to measure on.
     """
 
+    kind = "scenes"
     class_names: list[str]
     palette: np.ndarray
     train: list[Scene] | None = None
     validation: list[Scene] | None = None
     test: list[Scene] | None = None
-
-    def parts(self) -> dict[str, list[Scene] | None]:
-        """Returns the parts by name, in their order."""
-        names = ("train", "validation", "test")
-        return {name: getattr(self, name) for name in names}
 
     def digest(self) -> str:
         """Returns a short text that changes with any picture or mask.
@@ -80,13 +78,6 @@ class Scenes:
                 for each in scene.content():
                     digest.update(each)
         return digest.hexdigest()[:16]
-
-    def sizes(self) -> str:
-        """Returns how many scenes each part has, in words."""
-        return ", ".join(
-            f"{name} {'none' if part is None else len(part)}"
-            for name, part in self.parts().items()
-        )
 
 
 def check_sizes(image: np.ndarray, mask: np.ndarray) -> None:

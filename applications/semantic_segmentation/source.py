@@ -3,8 +3,6 @@
 import argparse
 import dataclasses
 
-from applications.common import runs
-from applications.common.parts import check_same_classes
 from applications.semantic_segmentation.climate import blocks
 from applications.semantic_segmentation.config import Config
 from applications.semantic_segmentation.data import read_data
@@ -53,13 +51,4 @@ def read_part(loaded: Loaded, options: argparse.Namespace) -> list[Scene]:
     if config.data is None:
         return whole_maps(config, options.part)
     scenes = read_for(config, options.skip_bad, options.workers)
-    if not options.data:
-        runs.check_data(loaded.path.parent, scenes.digest())
-    check_same_classes(loaded.path, loaded.class_names, scenes.class_names)
-    part = getattr(scenes, options.part)
-    if not part:
-        raise ValueError(
-            f"the data have no {options.part} scenes; they have: "
-            f"{scenes.sizes()}"
-        )
-    return part
+    return loaded.part(scenes, options)

@@ -7,7 +7,6 @@ pictures. Started again it goes on where it was.
 
 import argparse
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -45,12 +44,9 @@ ARMS = {
 RESULT = "result.json"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.study)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and runs the study."""
-    return command.run(parsers.study(), _study, argv)
-
-
-def _study(options: argparse.Namespace) -> None:
     arms = []
     for name, settings in ARMS.items():
         matrices = []

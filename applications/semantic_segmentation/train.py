@@ -1,8 +1,7 @@
 """Trains a network: `python -m applications.semantic_segmentation.train`."""
 
 import argparse
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from applications.common import command, locks, results, resume
+from applications.common.batches import OrderedBatches
 from applications.common.training import Prepared, Run, train
 from applications.semantic_segmentation import model as networks
 from applications.semantic_segmentation import parsers
@@ -21,7 +21,6 @@ from applications.semantic_segmentation.source import read_for
 from applications.semantic_segmentation.views import (
     Crops,
     Features,
-    Pieces,
     View,
     class_weights,
     preprocess,
@@ -34,16 +33,13 @@ from keras_attn.applications import deeplab
 MEASURED = 8
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@command.parsed_by(parsers.train)
+def main(options: argparse.Namespace) -> None:
     """Reads the command line and trains."""
-    return command.run(parsers.train(), _train, argv)
-
-
-def _train(options: argparse.Namespace) -> None:
     config = Config.from_options(options)
     locks.check_free(options.output)
     scenes = read_for(config, options.skip_bad, options.workers)
-    print(f"scenes: {scenes.sizes()}; classes: {', '.join(scenes.class_names)}")
+    print(scenes.summary())
     result = train_model(
         config, scenes, Run.from_options(options), options.cache
     )
@@ -76,6 +72,10 @@ def train_model(
         "data_digest": scenes.digest(),
         "weights_digest": networks.digest_of(config.weights),
     }
+    # What decides what frozen layers see of a part.
+    cached = {"data": facts["data_digest"], "scales": config.scales}
+    cached["mixed_precision"] = config.mixed_precision
+    cached["skips"] = config.skips
     # Several outputs, whose metrics have their names.
     several = config.extra_supervision and len(config.scale_list) > 1
 
@@ -88,24 +88,30 @@ def train_model(
         def labels_for(masks: np.ndarray) -> Any:
             return dict.fromkeys(names, masks) if several else masks
 
-        if config.finetune:
-            trained = whole
-            source = _Crops(config, labels_for, run.workers)
-        else:
+        trunk, trained = None, whole
+        if not config.finetune:
             trunk, trained = networks.cut(whole, config)
-            source = _Cached(
-                config,
-                labels_for,
-                run.workers,
-                trunk,
-                cache,
-                facts["data_digest"],
-                run.verbose,
+        common = {"labels_for": labels_for, "workers": run.workers}
+
+        def batches(name: str) -> OrderedBatches | None:
+            part, is_training = getattr(scenes, name), name == "train"
+            if not part:
+                return None
+            size, seed = config.batch_size, config.seed if is_training else None
+            if trunk is None:
+                return Crops(part, config.tile, size, seed, **common)
+            views = views_of(part, 1, mirror=False)
+            if is_training:
+                views = views_of(part, config.views, config.mirror)
+            decide = {**cached, "part": name}
+            arrays, masks = features_of(
+                trunk, part, views, config.tile, cache, decide, run.verbose
             )
-        batches = source.training(scenes.train)
-        validation = source.validation(scenes.validation or [])
-        _compile(trained, config, scenes, len(batches), names)
-        return Prepared(trained, batches, validation, kept=whole)
+            return Features(arrays, masks, size, seed, **common)
+
+        shown, validation = batches("train"), batches("validation")
+        _compile(trained, config, scenes, len(shown), names)
+        return Prepared(trained, shown, validation, kept=whole)
 
     monitor = "val_merged_mean_iou" if several else "val_mean_iou"
     return train(
@@ -119,96 +125,6 @@ def _to_measure_on(scenes: list[Scene], config: Config) -> Iterator[np.ndarray]:
     for index in np.linspace(0, len(scenes) - 1, MEASURED).astype(int):
         image, _ = read_view(scenes, View(index, 0, False), config.tile)
         yield preprocess(image[None], data_format)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Crops:
-    """Makes batches for all weights: new crops in each epoch."""
-
-    config: Config
-    labels_for: Callable[[np.ndarray], Any]
-    workers: int
-
-    def training(self, scenes: list[Scene]) -> Crops:
-        """Returns batches to train on."""
-        return Crops(
-            scenes,
-            self.config.tile,
-            self.config.batch_size,
-            self.config.seed,
-            self.labels_for,
-            self.workers,
-        )
-
-    def validation(self, scenes: list[Scene]) -> Pieces | None:
-        """Returns batches to validate on, if there are scenes."""
-        if not scenes:
-            return None
-        return Pieces(
-            scenes,
-            self.config.tile,
-            self.config.batch_size,
-            self.labels_for,
-            self.workers,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Cached:
-    """Makes batches of what frozen layers see."""
-
-    config: Config
-    labels_for: Callable[[np.ndarray], Any]
-    workers: int
-    trunk: keras.Model
-    cache: Path
-    data_digest: str
-    verbose: int | str
-
-    def training(self, scenes: list[Scene]) -> Features:
-        """Returns batches to train on."""
-        config = self.config
-        views = views_of(scenes, config.views, config.mirror)
-        return self._batches(scenes, views, "train", config.seed)
-
-    def validation(self, scenes: list[Scene]) -> Features | None:
-        """Returns batches to validate on, if there are scenes."""
-        if not scenes:
-            return None
-        views = views_of(scenes, 1, mirror=False)
-        return self._batches(scenes, views, "validation", None)
-
-    def _batches(
-        self,
-        scenes: list[Scene],
-        views: list[View],
-        part: str,
-        order: int | None,
-    ) -> Features:
-        config = self.config
-        arrays, masks = features_of(
-            self.trunk,
-            scenes,
-            views,
-            config.tile,
-            self.cache,
-            {
-                "data": self.data_digest,
-                "part": part,
-                "mixed_precision": config.mixed_precision,
-                "scales": config.scales,
-                "skips": config.skips,
-            },
-            self.verbose,
-        )
-        return Features(
-            arrays,
-            masks,
-            config.batch_size,
-            order,
-            self.labels_for,
-            self.workers,
-        )
 
 
 def _compile(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from applications.common.batches import OrderedBatches
+from applications.common.batches import OrderedBatches, arranged
 from applications.semantic_segmentation.augment import random_crop
 from applications.semantic_segmentation.scenes import IGNORE, Scene
 from keras_attn.applications import deeplab
@@ -54,12 +54,7 @@ def read_view(scenes: Sequence[Scene], view: View, size: int) -> Piece:
 def preprocess(images: np.ndarray, data_format: str) -> np.ndarray:
     """Brings uint8 images, channels last, to what the network reads."""
     images = deeplab.preprocess_input(images, "channels_last")
-    return images if data_format == "channels_last" else to_first(images)
-
-
-def to_first(images: np.ndarray) -> np.ndarray:
-    """Moves channels to where the network has them."""
-    return np.ascontiguousarray(np.moveaxis(images, -1, 1))
+    return np.ascontiguousarray(arranged(images, data_format))
 
 
 def class_weights(masks: Sequence[np.ndarray], classes: int) -> list[float]:
@@ -83,7 +78,8 @@ class Crops(OrderedBatches):
         scenes: What is cut up.
         size: Height and width of a crop.
         batch_size: Crops of a batch.
-        seed: Of order and crops.
+        seed: Of order and crops; `None` for the same ones in each epoch, at
+            the scenes' own scale.
         labels_for: Function from masks to what `fit` takes.
         workers: Threads that make batches.
     """
@@ -93,7 +89,7 @@ class Crops(OrderedBatches):
         scenes: Sequence[Scene],
         size: int,
         batch_size: int,
-        seed: int,
+        seed: int | None,
         labels_for: Callable[[np.ndarray], object],
         workers: int = 1,
     ):
@@ -109,19 +105,11 @@ class Crops(OrderedBatches):
         return preprocess(images, data_format), self.labels_for(masks)
 
     def _crop(self, index: int) -> Piece:
+        if self.seed is None:
+            return read_view(self.scenes, View(index, 0, False), self.size)
         rng = np.random.default_rng([self.seed, self.epoch, index])
         scene = self.scenes[index]
         return random_crop(scene.image(), scene.mask(), self.size, rng, VARIED)
-
-
-class Pieces(Crops):
-    """The same crop of each scene in each epoch, at its own scale."""
-
-    def __init__(self, scenes, size, batch_size, labels_for, workers=1):
-        super().__init__(scenes, size, batch_size, None, labels_for, workers)
-
-    def _crop(self, index: int) -> Piece:
-        return read_view(self.scenes, View(index, 0, False), self.size)
 
 
 class Features(OrderedBatches):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from applications.common.parts import Part
-from applications.image_classification.batches import Features, Images
+from applications.image_classification.batches import Images
 from applications.image_classification.config import Config
 
 # Of Keras' own RandAugment on PyTorch.
@@ -151,15 +151,3 @@ def test_channels_first():
     keras.config.set_image_data_format("channels_first")
     images, _ = batches(mixup=0.2, rand_augment=0.5, mirror=True)[0]
     assert images.shape == (8, 1, 6, 6)
-
-
-def test_features_go_with_their_labels():
-    features = np.arange(12.0).reshape(6, 2)
-    labels = np.eye(6, dtype="float32")
-    source = Features(features, labels, 4, seed=0)
-    seen = []
-    for index in range(len(source)):
-        found, one_hot = source[index]
-        np.testing.assert_array_equal(found, features[one_hot.argmax(axis=1)])
-        seen += list(one_hot.argmax(axis=1))
-    assert sorted(seen) == list(range(6)) and seen != sorted(seen)

@@ -9,6 +9,7 @@ import pytest
 from applications.common.datasets import read_data
 from applications.image_classification import evaluate, ranges
 from applications.image_classification.loading import load_classifier
+from keras_attn.layers import MeanImage
 from tests.applications.image_classification.conftest import draw_image
 from tests.applications.image_classification.tiny import make_classifier
 
@@ -119,6 +120,18 @@ scaling = functools.partial(functools.partial, keras.layers.Rescaling)
 normal = functools.partial(functools.partial, keras.layers.Normalization)
 
 
+def less(mean):
+    """Returns what makes a layer that subtracts a mean image."""
+
+    def make():
+        layer = MeanImage()
+        layer.build((None, 24, 24, 3))
+        layer.mean_image.assign(np.full((24, 24, 3), mean))
+        return layer
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("first", "expected"),
     [
@@ -128,6 +141,7 @@ normal = functools.partial(functools.partial, keras.layers.Normalization)
         # Of shares, of what is already around 0, or after something else.
         *(([scaling(2.0, -1)], None), ([], None)),
         ([normal(mean=[0.48] * 3, variance=[0.05] * 3)], None),
+        *(([less(120.0)], "0,255"), ([less(0.5)], None)),
         ([keras.layers.ReLU, scaling(1 / 255)], None),
     ],
 )

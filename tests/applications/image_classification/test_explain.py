@@ -124,14 +124,14 @@ def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
     out = capsys.readouterr().out
     lines = [line.split("\t") for line in out.splitlines() if "\t" in line]
     classifier = load_classifier(trained)
-    names = classifier.facts["class_names"]
+    names = classifier.class_names
     # Two images of the first two classes, and one of each of the others.
     shown = [line[0].rpartition(", ")[2] for line in lines]
     assert shown == sorted([*names, *names[:2]], key=names.index)
     assert all(line[1] in names for line in lines)
     assert drawn(path).std() > 10
     # Of its first image, where rollout has its highest value.
-    settings = classifier.facts["settings"]
+    settings = classifier.config
     image = read_data(settings["data"], (12, 12, 1)).test.images[:1]
     (rolled,) = AttentionRollout(classifier.model)(image.astype("float32"))
     row, column = np.unravel_index(rolled.argmax(), rolled.shape)

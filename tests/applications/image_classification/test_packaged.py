@@ -29,11 +29,13 @@ def inside(heatmap, box):
 @needs(packaged.dog_breeds, packaged.photographs)
 def test_bullmastiff():
     breeds = packaged.dog_breeds()
-    classifier = load_classifier(breeds.path, input_range=breeds.input_range)
+    classifier = load_classifier(
+        breeds.path, None, breeds.input_range, breeds.class_names
+    )
     photograph = packaged.photographs()[0]
     assert photograph.class_index == 243
     images, _ = read_images([photograph.path], classifier.shape, Problems())
-    found = explain_images(classifier, images, names=breeds.class_names)
+    found = explain_images(classifier, images)
     assert found.names == ["bull_mastiff"]
     assert found.probabilities[0] > 0.99
     height, width, _ = classifier.shape

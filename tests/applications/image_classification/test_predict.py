@@ -28,7 +28,7 @@ def test_prints_the_best_classes_of_each_image(saved, photos, capsys):
 def test_a_run_knows_its_classes(trained, photos, capsys):
     argv = ["--model", str(trained), "--images", str(photos / "a.png")]
     assert predict.main([*argv, "--top", "10"]) == 0
-    names = load_classifier(trained).facts["class_names"]
+    names = load_classifier(trained).class_names
     lines = lines_of(capsys)
     assert sorted(line[1] for line in lines) == sorted(names)
     found = [float(line[2]) for line in lines]

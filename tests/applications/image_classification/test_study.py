@@ -3,7 +3,6 @@ import json
 import pytest
 
 from applications.image_classification import study
-from applications.image_classification.evaluate import confusion
 
 
 @pytest.fixture
@@ -70,9 +69,9 @@ def test_the_accuracy_is_that_of_the_test_images(
 
     classifier = load_classifier(tmp_path / "study" / "none_3")
     part = read_data(str(fashion), (12, 12, 1)).test
-    matrix = confusion(classifier, part, 10)
-    assert matrix.sum() == 20
-    assert line["test_accuracy"] == matrix.trace() / 20
+    predicted = classifier.predict(part.images).argmax(axis=1)
+    right = sum(predicted == part.labels)
+    assert line["test_accuracy"] == right / 20
 
 
 def test_another_recipe_is_refused(run, capsys):

@@ -46,16 +46,15 @@ def test_a_resnet_learns_pictures_in_colour(pictures, tmp_path):
     assert run(pictures, tmp_path, *options, *more) == 0
     assert float(rows_of(tmp_path)[-1]["accuracy"]) > 0.9
     classifier = load_classifier(tmp_path)
-    assert classifier.input_range == "0,255"
-    assert classifier.class_names(None, 2) == ["green", "red"]
+    assert classifier.class_names == ["green", "red"]
     # ECA has a kernel of some numbers and no other attention has.
     names = [each.name for each in classifier.model.layers]
     assert any("attention" in name for name in names)
     policy = classifier.model.get_layer("stem").dtype_policy.name
     assert policy == "mixed_bfloat16"
-    found = classifier.predict(
-        read_data(str(pictures), (12, 12, 3)).test.images, 4
-    )
+    images = read_data(str(pictures), (12, 12, 3)).test.images
+    np.testing.assert_array_equal(classifier.prepare(images), images)
+    found = classifier.predict(images, 4)
     assert found.dtype == np.float32 and found.shape == (8, 2)
 
 
@@ -69,8 +68,9 @@ def test_sizes_follow_from_photographs_and_one_epoch_is_enough(
     # 24 images of 14 x 13 pixels.
     line = "chosen by the data: --size 13 --channels 3 --batch-size 4"
     assert out.splitlines()[1] == line
-    settings = load_classifier(tmp_path).settings()
-    assert settings.shape == (13, 13, 3) and settings.batch_size == 4
+    settings = load_classifier(tmp_path).config
+    found = [settings[name] for name in ("size", "channels", "batch_size")]
+    assert found == [13, 3, 4]
     # Gone on with, by the same command.
     assert train.main(argv) == 0
     assert "already finished" in capsys.readouterr().out
