@@ -144,9 +144,9 @@ def test_the_sdist_gives_the_same_wheel(built, files, tmp_path):
     assert content(again) == files["wheel"]
 
 
-# Layers and models have no types, so that a checker would believe it knew.
-def test_the_wheel_does_not_claim_types(files):
-    assert not any(name.endswith("py.typed") for name in files["wheel"])
+def test_the_wheel_says_that_it_has_types(files, metadata):
+    assert "keras_attn/py.typed" in files["wheel"]
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
 
 
 def test_the_version_is_that_of_the_package(metadata):

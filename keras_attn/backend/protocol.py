@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 # Of the backend, or of Keras where a model is only described; an array of
 # NumPy where Keras takes one. Nests of them are those of `keras.tree`.
@@ -12,10 +12,15 @@ Nest = Any
 Variable = Any
 Function = Callable[..., Any]
 Pair = tuple[int, int]
+# With the batch. Sides are `None` where they are not known, and tensors where
+# they are known at run time only.
+Shape = tuple[int | Tensor, ...]
 # A height and a width: tensors where they are known at run time only.
 Sides = Sequence[int | Tensor]
 # A name, or the number of pixels on each side.
 Padding = str | int
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class Backend(Protocol):
@@ -94,7 +99,9 @@ class Backend(Protocol):
         """
         ...
 
-    def apart(self, function: Callable[..., Any], /) -> Callable[..., Any]:
+    def apart(
+        self, function: Callable[Arguments, Result], /
+    ) -> Callable[Arguments, Result]:
         """Returns a function that runs as if no other one were compiled.
 
         None, that is, around it.

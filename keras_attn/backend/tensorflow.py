@@ -1,7 +1,7 @@
 """TensorFlow."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -25,10 +25,12 @@ from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import normalize_last as normalize_last
 from keras_attn.backend.compiled import rectify as rectify
 from keras_attn.backend.protocol import (
+    Arguments,
     Function,
     Nest,
     Padding,
     Pair,
+    Result,
     Tensor,
     Variable,
 )
@@ -91,14 +93,14 @@ def constant(variable: Variable) -> Tensor | None:
     """Returns `None`: a graph refers to the variable itself."""
 
 
-def apart(function: Function) -> Function:
+def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Lets a function run outside of the graphs that are being built.
 
     In a thread of its own: `tf.init_scope` would stop its gradient tapes.
     """
 
     @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if tf.executing_eagerly():
             return function(*args, **kwargs)
         with futures.ThreadPoolExecutor(1) as pool:

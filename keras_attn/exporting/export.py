@@ -20,7 +20,7 @@ BATCHES = (1, 3)
 
 def export(
     model: keras.Model,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     format: str = "onnx",
     tolerance: float = 1e-4,
 ) -> float:

@@ -1,8 +1,12 @@
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import backend, checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Sides, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer, Names
 from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import FanOutNormal, Normal
 from keras_attn.ops.interpolation import resize
@@ -65,11 +69,11 @@ class AttentionToScale(FeatureMapLayer):
 
     def __init__(
         self,
-        merge="attention",
-        filters=512,
-        dropout=0.5,
-        seed=None,
-        **kwargs,
+        merge: str = "attention",
+        filters: int = 512,
+        dropout: float = 0.5,
+        seed: int | None = None,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(**kwargs)
         self.merge = checks.one_of("merge", merge, _MERGES)
@@ -95,7 +99,11 @@ class AttentionToScale(FeatureMapLayer):
                 dropout, seed=seed, dtype=self.dtype_policy, name="dropout"
             )
 
-    def build(self, inputs_shape, features_shape=None):
+    def build(
+        self,
+        inputs_shape: Sequence[Shape],
+        features_shape: Sequence[Shape] | None = None,
+    ) -> None:
         self._check(inputs_shape, features_shape)
         if self.merge != "attention":
             return
@@ -113,7 +121,12 @@ class AttentionToScale(FeatureMapLayer):
         )
         self.logits.build(self.hidden.compute_output_shape(tuple(shape)))
 
-    def call(self, inputs, features=None, training=False):
+    def call(
+        self,
+        inputs: Sequence[Tensor],
+        features: Sequence[Tensor] | None = None,
+        training: bool = False,
+    ) -> Tensor:
         size = self._size(inputs)
         maps = [self._resize(self.widen(each), size) for each in inputs]
         if self.merge == "maximum":
@@ -129,7 +142,9 @@ class AttentionToScale(FeatureMapLayer):
             merged = sum(w * x for w, x in zip(weights, maps, strict=True))
         return self.narrow(merged)
 
-    def attention(self, inputs, features=None):
+    def attention(
+        self, inputs: Sequence[Tensor], features: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """Returns the weights of the scales, in inference.
 
         `(batch, height, width, scales)` in either data format, in float32;
@@ -137,12 +152,12 @@ class AttentionToScale(FeatureMapLayer):
         those of a maximum are the shares of the classes that it takes from
         each scale.
         """
-        inputs, features = (
-            None
-            if maps is None
-            else [ops.convert_to_tensor(x, self.compute_dtype) for x in maps]
-            for maps in (inputs, features)
-        )
+
+        def convert(maps: Sequence[Tensor]) -> list[Tensor]:
+            return [ops.convert_to_tensor(x, self.compute_dtype) for x in maps]
+
+        inputs = convert(inputs)
+        features = None if features is None else convert(features)
         if not self.built:
             self.build(
                 [tuple(x.shape) for x in inputs],
@@ -161,7 +176,12 @@ class AttentionToScale(FeatureMapLayer):
         taken = ops.one_hot(largest, len(maps), axis=4, dtype="float32")
         return ops.mean(taken, axis=axis)
 
-    def _weights(self, inputs, features, training):
+    def _weights(
+        self,
+        inputs: Sequence[Tensor],
+        features: Sequence[Tensor] | None,
+        training: bool,
+    ) -> Tensor:
         """Returns the weights, channels last and in float32."""
         features = inputs if features is None else features
         size = self._size(inputs)
@@ -174,14 +194,16 @@ class AttentionToScale(FeatureMapLayer):
             x = ops.transpose(x, (0, 2, 3, 1))
         return ops.softmax(x, axis=3)
 
-    def _size(self, inputs):
+    def _size(self, inputs: Sequence[Tensor]) -> Sides:
         shape = ops.shape(inputs[0])
         return tuple(shape[axis] for axis in self.spatial_axes)
 
-    def _resize(self, maps, size):
+    def _resize(self, maps: Tensor, size: Sides) -> Tensor:
         return resize(maps, size, True, self.spatial_axes)
 
-    def _check(self, inputs, features):
+    def _check(
+        self, inputs: Sequence[Shape], features: Sequence[Shape] | None
+    ) -> None:
         """Checks the shapes of score maps and features."""
         are_lists = isinstance(inputs, (list, tuple)) and all(
             isinstance(shape, (list, tuple)) and len(shape) == 4
@@ -205,12 +227,17 @@ class AttentionToScale(FeatureMapLayer):
                 f"{len(features)} features, {len(inputs)} score maps"
             )
 
-    def compute_output_shape(self, inputs_shape, features_shape=None):
+    # Keras wants the names of the arguments of `call`.
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        inputs_shape: Sequence[Shape],
+        features_shape: Sequence[Shape] | None = None,
+    ) -> Shape:
         self._check(inputs_shape, features_shape)
         return tuple(inputs_shape[0])
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> Names:
         if self.merge != "attention":
             return {}
         return {
@@ -220,7 +247,7 @@ class AttentionToScale(FeatureMapLayer):
             "2.bias": ("logits.bias", "same"),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "merge": self.merge,
             "filters": self.filters,

@@ -1,8 +1,32 @@
+from collections.abc import Mapping
+from typing import Any, TypedDict, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import backend, checks
+from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.ops import precision
+
+# The names of weights in PyTorch: attributes and their layouts, `None` for
+# what Keras has no use for.
+Names = Mapping[str, tuple[str, str] | None]
+
+
+class LayerArguments(TypedDict, total=False):
+    """The arguments of `keras.layers.Layer`."""
+
+    activity_regularizer: Any
+    trainable: bool
+    dtype: Any
+    autocast: bool
+    name: str | None
+
+
+class FeatureMapArguments(LayerArguments, total=False):
+    """The arguments of all layers of feature maps."""
+
+    data_format: str | None
 
 
 class FeatureMapLayer(keras.layers.Layer):
@@ -13,7 +37,9 @@ class FeatureMapLayer(keras.layers.Layer):
     one checkpoint serves both. Subclasses are final.
     """
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(
+        self, data_format: str | None = None, **kwargs: Unpack[LayerArguments]
+    ):
         super().__init__(**kwargs)
         if data_format is None:
             data_format = keras.config.image_data_format()
@@ -25,7 +51,7 @@ class FeatureMapLayer(keras.layers.Layer):
         self.spatial_axes = (2, 3) if first else (1, 2)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
-    def static_channels(self, input_shape):
+    def static_channels(self, input_shape: Shape) -> int:
         """Returns the number of channels, which weights need to know."""
         channels = input_shape[self.channel_axis]
         if channels is None:
@@ -36,7 +62,7 @@ class FeatureMapLayer(keras.layers.Layer):
             )
         return channels
 
-    def receive(self, inputs):
+    def receive(self, inputs: Tensor) -> Tensor:
         """Does for another method what Keras does before `call`.
 
         Builds the layer if need be, and casts to the compute dtype.
@@ -46,19 +72,19 @@ class FeatureMapLayer(keras.layers.Layer):
             self.build(inputs.shape)
         return inputs
 
-    def widen(self, inputs):
+    def widen(self, inputs: Tensor) -> Tensor:
         """Casts to float32, in which statistics neither overflow nor vanish."""
         return precision.widen(inputs)
 
-    def narrow(self, inputs):
+    def narrow(self, inputs: Tensor) -> Tensor:
         """Casts to the compute dtype, of which nothing becomes infinite."""
         return precision.narrow(inputs, self.compute_dtype)
 
-    def mean(self, inputs):
+    def mean(self, inputs: Tensor) -> Tensor:
         """Returns the mean of each channel, `(batch, channels)`, widened."""
         return backend.mean(self.widen(inputs), self.spatial_axes)
 
-    def scale(self, inputs, gates):
+    def scale(self, inputs: Tensor, gates: Tensor) -> Tensor:
         """Multiplies each channel by its gate, of shape `(batch, channels)`.
 
         Widened, since the gate's gradient is a sum over all positions.
@@ -66,7 +92,7 @@ class FeatureMapLayer(keras.layers.Layer):
         gates = ops.expand_dims(gates, self.spatial_axes)
         return self.narrow(self.widen(inputs) * gates)
 
-    def to_tokens(self, inputs):
+    def to_tokens(self, inputs: Tensor) -> Tensor:
         """Returns the positions as `(batch, channels, height * width)`."""
         shape = ops.shape(inputs)
         channels = shape[self.channel_axis]
@@ -76,7 +102,9 @@ class FeatureMapLayer(keras.layers.Layer):
         tokens = ops.reshape(inputs, (-1, height * width, channels))
         return ops.transpose(tokens, (0, 2, 1))
 
-    def from_tokens(self, tokens, height, width):
+    def from_tokens(
+        self, tokens: Tensor, height: int | Tensor, width: int | Tensor
+    ) -> Tensor:
         """Lays `(batch, channels, height * width)` out as a feature map."""
         channels = tokens.shape[1]
         if self.data_format == "channels_first":
@@ -84,8 +112,8 @@ class FeatureMapLayer(keras.layers.Layer):
         tokens = ops.transpose(tokens, (0, 2, 1))
         return ops.reshape(tokens, (-1, height, width, channels))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}

@@ -1,10 +1,12 @@
 import fractions
+from typing import Any, Unpack
 
 import keras
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 from keras_attn.ops.interpolation import resize
 
 
@@ -65,11 +67,11 @@ class BilinearResizing(FeatureMapLayer):
 
     def __init__(
         self,
-        height=None,
-        width=None,
-        align_corners=True,
-        scale_factor=None,
-        **kwargs,
+        height: int | None = None,
+        width: int | None = None,
+        align_corners: bool = True,
+        scale_factor: float | None = None,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(**kwargs)
         if (height is None) != (width is None):
@@ -90,7 +92,7 @@ class BilinearResizing(FeatureMapLayer):
             "scale_factor", scale_factor, above=0, optional=True
         )
 
-    def call(self, inputs, like=None):
+    def call(self, inputs: Tensor, like: Tensor | None = None) -> Tensor:
         shape = None if like is None else ops.shape(like)
         size = self._size(ops.shape(inputs), shape)
         outputs = resize(
@@ -98,9 +100,9 @@ class BilinearResizing(FeatureMapLayer):
         )
         return self.narrow(outputs)
 
-    def _size(self, shape, like):
+    def _size(self, shape: Shape, like: Shape | None) -> Shape:
         """Returns the new height and width, which may be tensors."""
-        has_none = self.height is None and self.scale_factor is None
+        has_none = (self.height, self.scale_factor) == (None, None)
         if (like is None) == has_none:
             raise ValueError(
                 "`like` must be given if, and only if, the layer has neither "
@@ -111,7 +113,7 @@ class BilinearResizing(FeatureMapLayer):
             )
         if self.height is not None:
             return self.height, self.width
-        if self.scale_factor is None:
+        if like is not None:
             return tuple(like[axis] for axis in self.spatial_axes)
         # A fraction, as 101 pixels by 0.29 are 28.999999999999996 in floats.
         exact = fractions.Fraction(self.scale_factor).limit_denominator(10**4)
@@ -125,14 +127,17 @@ class BilinearResizing(FeatureMapLayer):
             for axis in self.spatial_axes
         )
 
-    def compute_output_shape(self, inputs_shape, like_shape=None):
+    # Keras wants the names of the arguments of `call`.
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs_shape: Shape, like_shape: Shape | None = None
+    ) -> Shape:
         shape = list(inputs_shape)
-        size = self._size(shape, like_shape)
+        size = self._size(inputs_shape, like_shape)
         for axis, side in zip(self.spatial_axes, size, strict=True):
             shape[axis] = side
         return tuple(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "height": self.height,
             "width": self.width,

@@ -1,9 +1,12 @@
+from typing import Any, Unpack
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 from keras_attn.ops.covariance import covariance
 from keras_attn.ops.matrix_sqrt import matrix_sqrt
 
@@ -53,18 +56,23 @@ class CovariancePooling(FeatureMapLayer):
     (2, 136)
     """
 
-    def __init__(self, iterations=5, triangle="row", **kwargs):
+    def __init__(
+        self,
+        iterations: int = 5,
+        triangle: str = "row",
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.iterations = checks.positive("iterations", iterations)
         self.triangle = checks.one_of("triangle", triangle, ("row", "column"))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         axes = {self.channel_axis: channels}
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
         self.channels = channels
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         tokens = self.to_tokens(self.widen(inputs))
         root = matrix_sqrt(covariance(tokens), self.iterations)
         dim = self.channels
@@ -76,10 +84,10 @@ class CovariancePooling(FeatureMapLayer):
         outputs = ops.take(flat, rows * dim + columns, axis=0)
         return self.narrow(ops.transpose(outputs))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         channels = self.static_channels(input_shape)
         return (input_shape[0], channels * (channels + 1) // 2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"iterations": self.iterations, "triangle": self.triangle}
         return {**super().get_config(), **config}

@@ -1,8 +1,11 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.ops import encoding
 
@@ -56,11 +59,13 @@ class Encoding(FeatureMapLayer):
         "scale": ("scales", "same"),
     }
 
-    def __init__(self, num_codes=32, **kwargs):
+    def __init__(
+        self, num_codes: int = 32, **kwargs: Unpack[FeatureMapArguments]
+    ):
         super().__init__(**kwargs)
         self.num_codes = checks.positive("num_codes", num_codes)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         self.codewords = self.add_weight(
             name="codewords",
@@ -78,10 +83,10 @@ class Encoding(FeatureMapLayer):
         axes = {self.channel_axis: channels}
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.narrow(self.encode(inputs))
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """Returns the share of each codeword in each position.
 
         `(batch, height, width, num_codes)` in either data format, in float32.
@@ -94,17 +99,17 @@ class Encoding(FeatureMapLayer):
         shares = ops.transpose(shares, (0, 2, 1))
         return ops.reshape(shares, (-1, *size, self.num_codes))
 
-    def encode(self, inputs):
+    def encode(self, inputs: Tensor) -> Tensor:
         """Returns what `call` does, in float32."""
         return encoding.encode(*self._operands(inputs))
 
-    def _operands(self, inputs):
+    def _operands(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         tokens = self.to_tokens(self.widen(inputs))
         codewords = ops.cast(self.codewords, tokens.dtype)
         return tokens, codewords, ops.cast(self.scales, tokens.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape[0], self.num_codes, input_shape[self.channel_axis]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_codes": self.num_codes}

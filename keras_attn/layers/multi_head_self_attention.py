@@ -1,7 +1,11 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import backend, checks
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import LayerArguments
 from keras_attn.layers.parts.dense import Dense
 
 
@@ -90,15 +94,15 @@ class MultiHeadSelfAttention(keras.layers.Layer):
 
     def __init__(
         self,
-        num_heads,
-        head_dim=None,
-        qkv_bias=True,
-        project=True,
-        dropout=0.0,
-        kernel_initializer="glorot_uniform",
-        bias_initializer=None,
-        seed=None,
-        **kwargs,
+        num_heads: int,
+        head_dim: int | None = None,
+        qkv_bias: bool = True,
+        project: bool = True,
+        dropout: float = 0.0,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerArguments],
     ):
         super().__init__(**kwargs)
         self.num_heads = checks.positive("num_heads", num_heads)
@@ -112,7 +116,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         if channels is None:
             raise ValueError(
@@ -151,7 +155,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
                 self.dropout, seed=self.seed, dtype=self.dtype_policy
             )
 
-    def call(self, inputs, mask=None, training=False):
+    def call(
+        self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         query, key, value = self._split(inputs)
         if mask is not None:
             mask = mask[:, None, None, :]
@@ -165,7 +171,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         mixed = ops.reshape(mixed, self._shape_of(inputs))
         return mixed if self.projection is None else self.projection(mixed)
 
-    def attention(self, inputs, mask=None):
+    def attention(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns the scores, which sum to 1 over the keys, in float32.
 
         `(batch, heads, queries, keys)`, without dropout.
@@ -178,7 +184,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             mask = ops.convert_to_tensor(mask, "bool")[:, None, None, :]
         return self._scores(query, key, mask)
 
-    def _split(self, inputs):
+    def _split(self, inputs: Tensor) -> list[Tensor]:
         """Returns queries, keys and values, `(batch, tokens, heads, d)`."""
         batch_and_tokens = self._shape_of(inputs)[:2]
         qkv = ops.reshape(
@@ -187,7 +193,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         )
         return ops.split(qkv, 3, axis=2)
 
-    def _scores(self, query, key, mask):
+    def _scores(
+        self, query: Tensor, key: Tensor, mask: Tensor | None
+    ) -> Tensor:
         # Divided first, as float16 ends at 65504.
         query = ops.cast(query, "float32") * self._size**-0.5
         logits = ops.einsum("bqhd,bkhd->bhqk", query, ops.cast(key, "float32"))
@@ -195,7 +203,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             logits = ops.where(mask, logits, -1e30)
         return ops.softmax(logits, axis=-1)
 
-    def _shape_of(self, inputs):
+    def _shape_of(self, inputs: Tensor) -> Shape:
         """Returns the shape of the mixed values, heads side by side.
 
         One side may be unknown; then it is left to the operation, as an
@@ -205,13 +213,13 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         batch = -1 if isinstance(tokens, int) else batch
         return batch, tokens, self.num_heads * self._size
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.project:
             return tuple(input_shape)
         size = self.head_dim or input_shape[-1] // self.num_heads
         return (*input_shape[:-1], self.num_heads * size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "num_heads": self.num_heads,
             "head_dim": self.head_dim,
@@ -229,7 +237,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def _copy(initializer):
+def _copy(initializer: Any) -> Any:
     """Returns an initialiser of its own, or two layers would start alike."""
     if isinstance(initializer, keras.initializers.Initializer):
         return initializer.clone()

@@ -1,8 +1,12 @@
 """Attention blocks by name, for whoever has a slot for one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import keras
+
+Layer = TypeVar("Layer", bound=keras.layers.Layer)
 
 # Where a block can stand in a network of stages: at the end of each branch or
 # of the last one of a stage, before each convolution, or as one layer with a
@@ -21,21 +25,25 @@ class Block:
             first one, or nothing.
     """
 
-    cls: type
+    cls: type[keras.layers.Layer]
     placement: str = "block"
-    of_stages: tuple = ()
+    of_stages: tuple[dict[str, Any], ...] = ()
 
 
-_BLOCKS = {}
+_BLOCKS: dict[str, Block] = {}
 
 
-def attention_block(name, placement="block", of_stages=()):
+def attention_block(
+    name: str,
+    placement: str = "block",
+    of_stages: tuple[dict[str, Any], ...] = (),
+) -> Callable[[type[Layer]], type[Layer]]:
     """Returns a decorator that makes a class a block of this name.
 
     It registers the class with Keras, too. For the arguments see `Block`.
     """
 
-    def register(cls):
+    def register(cls: type[Layer]) -> type[Layer]:
         cls = keras.saving.register_keras_serializable("keras_attn")(cls)
         _BLOCKS[name] = Block(cls, placement, of_stages)
         return cls
@@ -43,7 +51,7 @@ def attention_block(name, placement="block", of_stages=()):
     return register
 
 
-def placement_of(layer):
+def placement_of(layer: keras.layers.Layer) -> str:
     """Returns where the paper of a block puts it; `"block"` for others."""
     for block in _BLOCKS.values():
         if type(layer) is block.cls:
@@ -51,7 +59,7 @@ def placement_of(layer):
     return "block"
 
 
-def arguments_of_stage(identifier, stage):
+def arguments_of_stage(identifier: Any, stage: int) -> dict[str, Any]:
     """Returns what the official models of a name give it in a stage, from 1."""
     if isinstance(identifier, str) and identifier in _BLOCKS:
         of_stages = _BLOCKS[identifier].of_stages
@@ -59,7 +67,7 @@ def arguments_of_stage(identifier, stage):
     return {}
 
 
-def names():
+def names() -> list[str]:
     """Returns the names of the attention blocks, for `keras_attn.layers.get`.
 
     Each takes a feature map and returns one of the same shape.
@@ -75,7 +83,7 @@ def names():
     return sorted(_BLOCKS)
 
 
-def get(identifier, **kwargs):
+def get(identifier: Any, **kwargs: Any) -> keras.layers.Layer:
     """Returns a new attention block, by whatever says which one.
 
     Args:

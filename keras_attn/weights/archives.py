@@ -38,7 +38,7 @@ def check_unpacked(size: int, unpacked: int) -> None:
         )
 
 
-def check_size(path: os.PathLike) -> None:
+def check_size(path: os.PathLike[str]) -> None:
     """Refuses a file that is empty or too large.
 
     Args:
@@ -54,7 +54,7 @@ def check_size(path: os.PathLike) -> None:
     check_unpacked(size, size)
 
 
-def check_zip(path: os.PathLike) -> None:
+def check_zip(path: os.PathLike[str]) -> None:
     """Refuses what is no zip file, and a zip file that is a bomb.
 
     For all files that are read as zip files, whatever they begin with: bytes
@@ -81,7 +81,7 @@ def check_zip(path: os.PathLike) -> None:
         raise ValueError(f"entries are packed by the methods {methods}")
 
 
-def check_other_reader(path: os.PathLike) -> None:
+def check_other_reader(path: os.PathLike[str]) -> None:
     """Refuses a zip file that another reader could take for another one.
 
     PyTorch reads zip files by itself: it looks for the table of contents
@@ -107,7 +107,7 @@ def check_other_reader(path: os.PathLike) -> None:
             raise ValueError(f"the checksum of {quoted(name)} is wrong")
 
 
-def _table_of_contents(path: os.PathLike) -> tuple[int, int] | None:
+def _table_of_contents(path: os.PathLike[str]) -> tuple[int, int] | None:
     """Returns its place and its entries, if the file ends right behind it."""
     with open(path, "rb") as file:
         end = file.seek(0, os.SEEK_END) - _END_SIZE

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_attn.weights.architecture import stated_architecture
 from keras_attn.weights.files import Source, read, to_array, to_numpy
-from keras_attn.weights.layouts import Shape, ShapeError
+from keras_attn.weights.layouts import Layout, Shape, ShapeError
 from keras_attn.weights.mismatch import Mismatch
 from keras_attn.weights.names import Slot, describe, find_slots
 from keras_attn.weights.refusals import why_refused
@@ -138,9 +138,9 @@ def load(
         entries=tuple(
             Entry(
                 source=name,
-                target=slot.variable.path,
+                target=slot.path,
                 torch_shape=arrays[name].shape,
-                keras_shape=tuple(slot.variable.shape),
+                keras_shape=values[name].shape,
                 layout=slot.layout.name,
             )
             for name, slot in present.items()
@@ -204,7 +204,7 @@ def _converted(
     problems, shapes = {}, {}
     for name, slot in slots.items():
         try:
-            value = _converted_one(arrays[name], slot)
+            value = _converted_one(arrays[name], slot.variable, slot.layout)
         except ValueError as error:
             problems[name] = str(error)
             if isinstance(error, ShapeError):
@@ -217,25 +217,27 @@ def _converted(
     return values, problems, shapes
 
 
-def _converted_one(array: np.ndarray, slot: Slot) -> np.ndarray:
+def _converted_one(
+    array: np.ndarray, variable: keras.Variable, layout: Layout
+) -> np.ndarray:
     """Returns a copy in the shape and dtype of the variable, or says why not.
 
     What fails the tests of type and shape is never copied: it may be large.
     """
     if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"holds {plain(str(array.dtype))}, not real numbers")
-    shape = tuple(slot.variable.shape)
-    array = slot.layout.fit(array, shape)
-    dtype = keras.backend.standardize_dtype(slot.variable.dtype)
+    shape = tuple(variable.shape)
+    array = layout.fit(array, shape)
+    dtype = keras.backend.standardize_dtype(variable.dtype)
     with np.errstate(all="ignore"):
-        value = np.array(slot.layout.to_keras(array, shape), dtype, order="C")
+        value = np.array(layout.to_keras(array, shape), dtype, order="C")
     if keras.backend.is_float_dtype(dtype):
         bad = ~np.isfinite(value)
         if bad.any():
             raise ValueError(
                 f"not finite as {dtype}: {bad.sum()} of {value.size} values"
             )
-    elif not np.array_equal(slot.layout.to_torch(value), array):
+    elif not np.array_equal(layout.to_torch(value), array):
         raise ValueError(f"holds numbers that {dtype} cannot hold")
     return value
 

@@ -17,7 +17,7 @@ from keras_attn.weights.archives import (
 from keras_attn.weights.npz import read_npz
 from keras_attn.weights.shown import is_unsafe_advice, quoted, reason
 
-Source = Mapping[str, Any] | str | os.PathLike
+Source = Mapping[str, Any] | str | os.PathLike[str]
 Loader = Callable[[pathlib.Path], Any]
 
 

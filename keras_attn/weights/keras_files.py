@@ -23,7 +23,7 @@ from keras_attn.weights.shown import is_unsafe_advice, plain, quoted, reason
 _WEIGHTS = "model.weights.h5"
 
 
-def load_keras(model: keras.Model, path: str | os.PathLike) -> None:
+def load_keras(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """Loads a file that Keras wrote into a model, all of it or nothing.
 
     Keras reads it, once it is known to hold arrays of its own and no more
@@ -74,7 +74,8 @@ def check_hdf5(path: pathlib.Path) -> None:
 
     unpacked = 0
     with h5py.File(path, "r") as file:
-        seen, groups = {file["/"]}, [file["/"]]
+        groups: list[Any] = [file["/"]]
+        seen = {*groups}
         while groups:
             group = groups.pop()
             _check_names(group)

@@ -104,8 +104,7 @@ class Mismatch:
         )
 
     def _layer(self, name: str) -> str:
-        variable = self.slots[name].variable
-        return variable.path.split("/")[0] if variable is not None else ""
+        return self.slots[name].path.split("/")[0]
 
 
 def _listed(names: Iterable[str], shown: int = _SHOWN) -> str:

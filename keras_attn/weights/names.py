@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -38,7 +39,7 @@ _BUILT_IN: dict[type[keras.layers.Layer], Table] = {
     keras.layers.LayerNormalization: _NORMALIZATION,
 }
 
-NameFunction = Callable[[keras.Model], list | None]
+NameFunction = Callable[[keras.Model], list[Any] | None]
 _functions: list[NameFunction] = []
 
 
@@ -48,6 +49,11 @@ class Slot:
 
     variable: keras.Variable | None
     layout: Layout
+
+    @property
+    def path(self) -> str:
+        """Of the variable, in Keras; `""` without one."""
+        return "" if self.variable is None else self.variable.path
 
 
 def register_names(function: NameFunction) -> NameFunction:
@@ -208,13 +214,15 @@ def _best(
     candidates: list[dict[str, Slot]], keys: Collection[str] | None
 ) -> dict[str, Slot]:
     """Returns the candidate that fits the keys best, the first of equals."""
+    if keys is None:
+        return candidates[0]
 
     def fit(slots: dict[str, Slot]) -> tuple[int, int]:
         shared = slots.keys() & keys
         needed = {n for n, s in slots.items() if s.variable is not None}
         return len(shared), -len(needed - shared)
 
-    return candidates[0] if keys is None else max(candidates, key=fit)
+    return max(candidates, key=fit)
 
 
 def _tables(layer: keras.layers.Layer) -> tuple[Table, ...]:

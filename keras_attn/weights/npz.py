@@ -15,7 +15,7 @@ _HEADERS = {
 }
 
 
-def read_npz(path: os.PathLike) -> dict[str, np.ndarray]:
+def read_npz(path: os.PathLike[str]) -> dict[str, np.ndarray]:
     """Returns the arrays of an archive by name.
 
     `np.load` takes the memory for an array when it has read its header, which

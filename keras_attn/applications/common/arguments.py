@@ -2,8 +2,9 @@
 
 import dataclasses
 import os
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 
@@ -12,6 +13,11 @@ from keras_attn.applications.common.images import channel_axis
 from keras_attn.weights.convert import load
 from keras_attn.weights.files import SUFFIXES
 from keras_attn.weights.keras_files import load_keras
+
+# The types of three of them.
+Weights = str | os.PathLike[str] | None
+InputShape = Sequence[int | None] | None
+Activation = str | Callable[[Any], Any] | None
 
 _KERAS_FILES = (".weights.h5", ".h5", ".keras")
 
@@ -23,9 +29,9 @@ class Top:
     include_top: bool
     pooling: str | None
     classes: int
-    classifier_activation: Any
+    classifier_activation: Activation
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.one_of("pooling", self.pooling, (None, "avg", "max"))
         if self.include_top and self.pooling is not None:
             raise ValueError(
@@ -39,7 +45,12 @@ class Top:
         keras.activations.get(self.classifier_activation)
 
 
-def image_input(input_tensor, input_shape, default_shape, multiple=None):
+def image_input(
+    input_tensor: Any,
+    input_shape: InputShape,
+    default_shape: tuple[int, int, int],
+    multiple: int | None = None,
+) -> Any:
     """Returns the tensor that a model starts from.
 
     Args:
@@ -100,13 +111,15 @@ def image_input(input_tensor, input_shape, default_shape, multiple=None):
     return keras.Input(shape) if input_tensor is None else input_tensor
 
 
-def _counts(value):
+def _counts(value: Any) -> TypeGuard[int]:
     """Whether a value is a number of pixels or channels."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
-    return is_integer and value >= 1
+    return is_integer and int(value) >= 1
 
 
-def finish(input_tensor, outputs, name, weights):
+def finish(
+    input_tensor: Any, outputs: Any, name: str, weights: Weights
+) -> keras.Model:
     """Builds the model, and loads its weights if a file is given."""
     inputs = keras.utils.get_source_inputs(input_tensor)
     inputs = inputs[0] if len(inputs) == 1 else inputs
@@ -127,7 +140,7 @@ _LENIENT = (
 )
 
 
-def check_weights(weights):
+def check_weights(weights: Weights) -> None:
     """Checks that `weights` is `None` or a file that can be loaded."""
     if weights is None:
         return

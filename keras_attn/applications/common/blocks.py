@@ -1,15 +1,18 @@
 """Pieces that models share, from a tensor to a tensor."""
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
+from keras_attn.applications.common.arguments import Activation
 from keras_attn.applications.common.images import channel_axis
 from keras_attn.layers.parts.batch_normalization import BatchNormalization
 from keras_attn.layers.parts.initializers import FanInUniform
 
 
-def dense(x, units, name):
+def dense(x: Any, units: int, name: str) -> Any:
     """Applies a linear layer, with PyTorch's initial weights."""
     return keras.layers.Dense(
         units,
@@ -19,12 +22,12 @@ def dense(x, units, name):
     )(x)
 
 
-def batch_norm(x, name):
+def batch_norm(x: Any, name: str) -> Any:
     """Normalises vectors over the batch, with PyTorch's momentum, epsilon."""
     return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
-def pool_features(x, pooling, suffix=""):
+def pool_features(x: Any, pooling: str | None, suffix: str = "") -> Any:
     """Pools a feature map to a vector; `None` leaves it a map."""
     if pooling == "avg":
         return keras.layers.GlobalAveragePooling2D(name=f"avg_pool{suffix}")(x)
@@ -33,7 +36,7 @@ def pool_features(x, pooling, suffix=""):
     return x
 
 
-def activate(x, activation, name="predictions"):
+def activate(x: Any, activation: Activation, name: str = "predictions") -> Any:
     """Applies the activation at the end of a model, over the classes.
 
     In float32, so that probabilities sum to 1 in mixed precision.
@@ -44,6 +47,6 @@ def activate(x, activation, name="predictions"):
     return keras.layers.Activation(activation, dtype="float32", name=name)(x)
 
 
-def seeds_from(seed):
+def seeds_from(seed: int | None) -> Iterator[int | None]:
     """Returns a seed for each dropout, or all would drop the same units."""
     return itertools.repeat(None) if seed is None else itertools.count(seed)

@@ -1,15 +1,23 @@
 """Names for what a classifier says."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_attn import checks
 
+# Of each image, the best classes: id or index, name and score.
+Predictions = list[list[tuple[str | int, str, float]]]
+
 # As many names as an error message shows of a long list.
 _SHOWN = 7
 
 
-def most_probable(preds, names, top, ids=None):
+def most_probable(
+    preds: Any, names: Sequence[str], top: int, ids: Sequence[str] | None = None
+) -> Predictions:
     """Returns `(id, name, score)` of the best classes of each image.
 
     Args:
@@ -19,7 +27,7 @@ def most_probable(preds, names, top, ids=None):
         ids: What identifies each class, or `None` for its index.
     """
     top = checks.positive("top", top)
-    ids = range(len(names)) if ids is None else ids
+    known = range(len(names)) if ids is None else ids
     preds = np.asarray(keras.ops.convert_to_numpy(preds))
     if preds.ndim != 2 or preds.shape[1] != len(names):
         shown = list(names[:_SHOWN]) + ["..."] * (len(names) > _SHOWN)
@@ -31,6 +39,6 @@ def most_probable(preds, names, top, ids=None):
         )
     order = np.argsort(-preds, axis=1, kind="stable")[:, :top]
     return [
-        [(ids[i], names[i], float(row[i])) for i in best]
+        [(known[i], names[i], float(row[i])) for i in map(int, best)]
         for row, best in zip(preds, order, strict=True)
     ]

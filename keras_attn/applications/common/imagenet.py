@@ -1,8 +1,10 @@
 """What models of ImageNet's thousand classes share, before and after."""
 
+from collections.abc import Iterator, Sequence
 from importlib import resources
+from typing import Any
 
-from keras_attn.applications.common.classes import most_probable
+from keras_attn.applications.common.classes import Predictions, most_probable
 from keras_attn.applications.common.images import normalized
 
 # Mean and standard deviation of ImageNet's colours, for images in [0, 1].
@@ -10,7 +12,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def preprocess_input(x, data_format=None):
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Normalises colours from [0, 255] as torchvision's and timm's models do.
 
     `y = (x / 255 - mean) / std` with the `mean` (0.485, 0.456, 0.406) and
@@ -37,7 +39,9 @@ def preprocess_input(x, data_format=None):
     return normalized(x, data_format, 255.0, MEAN, STD)
 
 
-def decode_predictions(preds, top=5, class_names=None):
+def decode_predictions(
+    preds: Any, top: int = 5, class_names: Sequence[str] | None = None
+) -> Predictions:
     """Names the most probable classes of each image.
 
     Args:
@@ -68,8 +72,8 @@ def decode_predictions(preds, top=5, class_names=None):
     return most_probable(preds, names, top, ids)
 
 
-def _classes():
+def _classes() -> Iterator[tuple[str, ...]]:
     """Returns WordNet's ids and first names of the classes, in their order."""
-    file = resources.files(__package__).joinpath("imagenet_classes.txt")
-    lines = file.read_text("utf-8").splitlines()
+    folder = resources.files("keras_attn.applications.common")
+    lines = (folder / "imagenet_classes.txt").read_text("utf-8").splitlines()
     return zip(*(line.split(" ", 1) for line in lines), strict=True)

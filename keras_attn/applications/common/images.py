@@ -1,12 +1,15 @@
 """Where images have their channels, and what is done to them at first."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_attn import checks
 
 
-def channel_axis(data_format=None):
+def channel_axis(data_format: str | None = None) -> int:
     """Returns the axis of a batch's channels, by default of Keras' setting."""
     data_format = data_format or keras.config.image_data_format()
     formats = ("channels_last", "channels_first")
@@ -14,13 +17,19 @@ def channel_axis(data_format=None):
     return 1 if data_format == "channels_first" else 3
 
 
-def size_of(images):
+def size_of(images: Any) -> tuple[Any, Any]:
     """Returns height and width of a batch, of which some may be `None`."""
     first = channel_axis() == 1
     return tuple(images.shape[2:] if first else images.shape[1:3])
 
 
-def normalized(x, data_format, scale, mean=0.0, std=1.0):
+def normalized(
+    x: Any,
+    data_format: str | None,
+    scale: float,
+    mean: float | Sequence[float] | np.ndarray = 0.0,
+    std: float | Sequence[float] | np.ndarray = 1.0,
+) -> Any:
     """Returns `(x / scale - mean) / std`, in float32.
 
     Args:

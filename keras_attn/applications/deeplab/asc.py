@@ -1,5 +1,10 @@
 """DeepLab with attention to scale."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
 from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
 from keras_attn.applications.deeplab import graph
@@ -7,28 +12,28 @@ from keras_attn.layers import AttentionToScale, BilinearResizing
 
 
 def DeepLabASC(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=21,
-    classifier_activation="softmax",
-    name="deeplab_asc",
+    include_top: bool = True,
+    weights: arguments.Weights = None,
+    input_tensor: Any = None,
+    input_shape: arguments.InputShape = None,
+    pooling: str | None = None,
+    classes: int = 21,
+    classifier_activation: arguments.Activation = "softmax",
+    name: str = "deeplab_asc",
     *,
-    scales=(1, 0.75, 0.5),
-    merge="attention",
-    extra_supervision=False,
-    attention_resolution="feature",
-    attention_filters=512,
-    filters=1024,
-    dropout=0.5,
-    average_pooling=False,
-    skips=(),
-    output_resolution="feature",
-    form="paper",
-    seed=None,
-):
+    scales: Sequence[float] = (1, 0.75, 0.5),
+    merge: str = "attention",
+    extra_supervision: bool = False,
+    attention_resolution: str = "feature",
+    attention_filters: int = 512,
+    filters: int = 1024,
+    dropout: float = 0.5,
+    average_pooling: bool = False,
+    skips: Sequence[str] = (),
+    output_resolution: str = "feature",
+    form: str = "paper",
+    seed: int | None = None,
+) -> keras.Model:
     """DeepLab with attention to scale.
 
     The image is resized to each scale, `(n - 1) s + 1` of `n` pixels, and one
@@ -158,7 +163,9 @@ def DeepLabASC(
     return arguments.finish(input_tensor, outputs, name, weights)
 
 
-def _merge(layer, scores, features, like):
+def _merge(
+    layer: AttentionToScale, scores: list[Any], features: list[Any], like: Any
+) -> Any:
     """Merges scores at their own size, or at that of an image."""
     if like is not None:
         resizing = BilinearResizing(name="resized_to_input")

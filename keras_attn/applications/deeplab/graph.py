@@ -1,5 +1,8 @@
 """The parts that networks of the DeepLab family are built of."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 
 from keras_attn import checks
@@ -10,6 +13,7 @@ from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import FanOutNormal, Normal
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 
+Layers = list[keras.layers.Layer]
 # Channels and number of the convolutions of VGG16's stages.
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 STAGE_NAMES = tuple(f"stage{i}" for i in range(1, 6))
@@ -19,7 +23,7 @@ SKIP_FILTERS = 128
 SIZES = ("feature", "input")
 
 
-def scale_names(scales):
+def scale_names(scales: Sequence[float]) -> list[str]:
     """Returns what the outputs of the scales are called, and checks them."""
     try:
         values = [
@@ -48,7 +52,15 @@ class Backbone:
         seed: Integer, or `None`.
     """
 
-    def __init__(self, filters, dropout, average_pooling, skips, form, seed):
+    def __init__(
+        self,
+        filters: int,
+        dropout: float,
+        average_pooling: bool,
+        skips: Sequence[str],
+        form: str,
+        seed: int | None,
+    ):
         filters = checks.positive("filters", filters)
         dropout = checks.share("dropout", dropout)
         _check_skips(skips)
@@ -57,7 +69,7 @@ class Backbone:
         # The first is that of the attention.
         seeds = blocks.seeds_from(None if seed is None else seed + 1)
 
-        def drop(name):
+        def drop(name: str) -> keras.layers.Layer:
             return keras.layers.Dropout(dropout, seed=next(seeds), name=name)
 
         self.stages = [
@@ -78,7 +90,7 @@ class Backbone:
         self.skips = {source: _skip(source, drop) for source in skips}
         self.join = keras.layers.Concatenate(channel_axis(), name="features")
 
-    def __call__(self, image, scale=None):
+    def __call__(self, image: Any, scale: str | None = None) -> Any:
         """Returns the features of an image.
 
         A shared layer has an output for each scale: with `scale`, its name,
@@ -98,14 +110,14 @@ class Backbone:
         return self.join([features, *joined]) if joined else features
 
 
-def run(layers, x):
+def run(layers: Layers, x: Any) -> Any:
     """Applies layers one after the other."""
     for layer in layers:
         x = layer(x)
     return x
 
 
-def _check_skips(skips):
+def _check_skips(skips: Sequence[str]) -> None:
     """Checks what is to join `fc7`."""
     if (
         not isinstance(skips, (list, tuple))
@@ -118,7 +130,7 @@ def _check_skips(skips):
         )
 
 
-def classifier(classes, form, name="classifier"):
+def classifier(classes: int, form: str, name: str = "classifier") -> Conv2D:
     """Returns the layer that scores classes."""
     is_paper = form == "paper"
     return Conv2D(
@@ -131,7 +143,9 @@ def classifier(classes, form, name="classifier"):
     )
 
 
-def scores(features, names, classes, form):
+def scores(
+    features: list[Any], names: list[str], classes: int, form: str
+) -> list[Any]:
     """Returns the score maps of the scales.
 
     By one classifier, before any resizing: with 1x1 weights that is the same
@@ -146,7 +160,7 @@ def scores(features, names, classes, form):
     ]
 
 
-def resized(image, scale, name, form):
+def resized(image: Any, scale: float, name: str, form: str) -> Any:
     """Returns the image at a scale."""
     if scale == 1:
         return image
@@ -163,7 +177,7 @@ def resized(image, scale, name, form):
     return BilinearResizing(*(int(n * scale) for n in sides), name=name)(image)
 
 
-def _stage(number, filters, count):
+def _stage(number: int, filters: int, count: int) -> Layers:
     """Returns convolutions and the pooling at their end."""
     rate = 2 if number == 5 else 1
     convolutions = [
@@ -175,7 +189,7 @@ def _stage(number, filters, count):
     return [*convolutions, MaxPooling2D(3, strides, padding=1, name=name)]
 
 
-def _average_pooling():
+def _average_pooling() -> Layers:
     # Not padding="same", which would leave the zeros out of the average.
     return [
         keras.layers.ZeroPadding2D(1, name="average_padding"),
@@ -183,7 +197,7 @@ def _average_pooling():
     ]
 
 
-def _skip(source, drop):
+def _skip(source: str, drop: Callable[[str], keras.layers.Layer]) -> Layers:
     """Returns the two layers on what joins `fc7`, and their dropout."""
     filters, strides = SKIP_FILTERS, SKIPS[source]
     return [
@@ -194,7 +208,15 @@ def _skip(source, drop):
     ]
 
 
-def _convolution(filters, size, name, *, rate=1, strides=1, activation="relu"):
+def _convolution(
+    filters: int,
+    size: int,
+    name: str,
+    *,
+    rate: int = 1,
+    strides: int = 1,
+    activation: str | None = "relu",
+) -> Conv2D:
     return Conv2D(
         filters,
         size,

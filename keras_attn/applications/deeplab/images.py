@@ -1,5 +1,7 @@
 """What DeepLab reads and says: values of images, names of labels."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -17,7 +19,9 @@ CLASS_NAMES = tuple(
 )
 
 
-def preprocess_input(x, data_format=None, mode="caffe"):
+def preprocess_input(
+    x: Any, data_format: str | None = None, mode: str = "caffe"
+) -> Any:
     """Brings images from [0, 255] to what the weights of a VGG16 expect.
 
     `"caffe"`: blue, green and red minus ImageNet's means (103.939, 116.779,

@@ -1,5 +1,10 @@
 """DeepLab-LargeFOV, of one scale."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
 from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
 from keras_attn.applications.deeplab import graph
@@ -7,23 +12,23 @@ from keras_attn.layers import BilinearResizing
 
 
 def DeepLabLargeFOV(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=21,
-    classifier_activation="softmax",
-    name="deeplab_largefov",
+    include_top: bool = True,
+    weights: arguments.Weights = None,
+    input_tensor: Any = None,
+    input_shape: arguments.InputShape = None,
+    pooling: str | None = None,
+    classes: int = 21,
+    classifier_activation: arguments.Activation = "softmax",
+    name: str = "deeplab_largefov",
     *,
-    filters=1024,
-    dropout=0.5,
-    average_pooling=True,
-    skips=(),
-    output_resolution="feature",
-    form="paper",
-    seed=None,
-):
+    filters: int = 1024,
+    dropout: float = 0.5,
+    average_pooling: bool = True,
+    skips: Sequence[str] = (),
+    output_resolution: str = "feature",
+    form: str = "paper",
+    seed: int | None = None,
+) -> keras.Model:
     """DeepLab-LargeFOV: VGG16 that scores the classes of each place.
 
     Five stages of 2, 2, 3, 3 and 3 convolutions by 3x3, named `stage1` to

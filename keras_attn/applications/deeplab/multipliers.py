@@ -1,5 +1,8 @@
 """An optimizer that has some layers learn faster than others."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_attn import checks
@@ -50,11 +53,11 @@ class SGD(keras.optimizers.SGD):
 
     def __init__(
         self,
-        learning_rate=1e-3,
-        momentum=0.9,
-        weight_decay=5e-4,
-        multipliers=None,
-        **kwargs,
+        learning_rate: Any = 1e-3,
+        momentum: float = 0.9,
+        weight_decay: float | None = 5e-4,
+        multipliers: dict[str, float] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(
             learning_rate=learning_rate,
@@ -75,13 +78,17 @@ class SGD(keras.optimizers.SGD):
             name: checks.number(f"multipliers[{name!r}]", value, least=0)
             for name, value in multipliers.items()
         }
-        self._factors = None
+        self._factors: list[float] = []
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         self._factors = [self._factor(variable) for variable in variables]
         super().build(variables)
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self,
+        grads: Sequence[Any],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+    ) -> Any:
         if trainable_variables is None:
             factors = self._factors
         else:
@@ -94,7 +101,7 @@ class SGD(keras.optimizers.SGD):
         ]
         return super().apply(grads, trainable_variables)
 
-    def _factor(self, variable):
+    def _factor(self, variable: keras.Variable) -> float:
         """Returns the product of the multipliers of the layers it is in."""
         factor = 1
         for part in variable.path.split("/"):
@@ -103,5 +110,5 @@ class SGD(keras.optimizers.SGD):
                     factor *= value
         return factor
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "multipliers": self.multipliers}

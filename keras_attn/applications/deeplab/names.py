@@ -1,15 +1,21 @@
 """What the weights of DeepLab and VGG16 are called in PyTorch."""
 
+from typing import Any
+
+import keras
+
 from keras_attn.applications.deeplab.graph import SKIPS, STAGES
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import subsampled, subsampled_units
+
+Layers = dict[str, keras.layers.Layer]
 
 # Of VGG16's linear layers.
 _UNITS = 4096
 
 
 @register_names
-def torch_names(model):
+def torch_names(model: keras.Model) -> list[Any] | None:
     """Returns the names, if the model is a DeepLab."""
     layers = {layer.name: layer for layer in model.layers}
     if "stage5_conv3" not in layers or "fc7" not in layers:
@@ -30,12 +36,12 @@ def torch_names(model):
     ]
 
 
-def _lists(count):
+def _lists(count: int) -> list[str]:
     """Returns what stands before the names of each scale."""
     return [f"backbones.{i}." for i in range(count)]
 
 
-def _convolutions():
+def _convolutions() -> list[tuple[int, int]]:
     return [
         (stage, i)
         for stage, (_, count) in enumerate(STAGES, start=1)
@@ -43,7 +49,9 @@ def _convolutions():
     ]
 
 
-def _reference(layers, heads, backbones):
+def _reference(
+    layers: Layers, heads: list[str], backbones: list[str]
+) -> list[tuple]:
     """Returns the names of the reference code.
 
     Its lists, of the backbone for each scale, which is one, and of the
@@ -67,7 +75,7 @@ def _reference(layers, heads, backbones):
     return names
 
 
-def _skips(layers, prefix=""):
+def _skips(layers: Layers, prefix: str = "") -> list[tuple]:
     """Returns names of what joins fc7, which is in neither's code."""
     return [
         (f"{prefix}skip_{source}.{i}", layers[f"skip_{source}_conv{i + 1}"])
@@ -77,7 +85,7 @@ def _skips(layers, prefix=""):
     ]
 
 
-def _caffe(layers):
+def _caffe(layers: Layers) -> list[tuple]:
     """Returns the names of Caffe's VGG16 and DeepLab."""
     names = [
         (f"conv{stage}_{i}", layers[f"stage{stage}_conv{i}"])
@@ -86,7 +94,7 @@ def _caffe(layers):
     return [*names, *_linear(layers, "fc6", "fc7", "fc8")]
 
 
-def _torchvision(layers):
+def _torchvision(layers: Layers) -> list[tuple]:
     """Returns the names of torchvision's VGG16."""
     names, index = [], 0
     for stage, i in _convolutions():
@@ -99,11 +107,11 @@ def _torchvision(layers):
     ]
 
 
-def _linear(layers, fc6, fc7, fc8):
+def _linear(layers: Layers, fc6: str, fc7: str, fc8: str) -> list[tuple]:
     """Returns the names of what has linear layers as its source."""
     bias = {"bias": subsampled_units(_UNITS)}
     channels = STAGES[-1][0]
-    names = [
+    names: list[tuple] = [
         (
             fc6,
             layers["fc6"],

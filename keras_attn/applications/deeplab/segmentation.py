@@ -1,5 +1,8 @@
 """Loss and metric of networks that label pixels."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -55,12 +58,12 @@ class SegmentationCrossentropy(keras.losses.Loss):
 
     def __init__(
         self,
-        from_logits=False,
-        ignore_label=255,
-        class_weights=None,
-        data_format=None,
-        name="segmentation_crossentropy",
-        **kwargs,
+        from_logits: bool = False,
+        ignore_label: int = 255,
+        class_weights: Sequence[float] | None = None,
+        data_format: str | None = None,
+        name: str = "segmentation_crossentropy",
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         if self.reduction != "sum_over_batch_size":
@@ -78,7 +81,7 @@ class SegmentationCrossentropy(keras.losses.Loss):
         self.class_weights = class_weights
         self.data_format = data_format or keras.config.image_data_format()
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         scores = ops.cast(y_pred, "float32")
         if self.data_format == "channels_first":
             scores = ops.transpose(scores, (0, 2, 3, 1))
@@ -95,7 +98,8 @@ class SegmentationCrossentropy(keras.losses.Loss):
         losses = -ops.sum(chosen * logs, axis=3)
         weights = ops.cast(counts, "float32")
         if self.class_weights is not None:
-            weights = weights * ops.sum(chosen * self._weights(classes), axis=3)
+            own = _weights(self.class_weights, classes)
+            weights = weights * ops.sum(chosen * own, axis=3)
         wrong = ops.logical_and(counts, ops.logical_not(known))
         losses = ops.where(wrong, float("nan"), losses) * weights
         # Keras averages over all pixels: the sum over these that count, then.
@@ -103,15 +107,7 @@ class SegmentationCrossentropy(keras.losses.Loss):
         total = ops.sum(weights)
         return losses * (pixels / ops.where(total > 0, total, 1.0))
 
-    def _weights(self, classes):
-        if len(self.class_weights) != classes:
-            raise ValueError(
-                f"`class_weights` must have one for each of {classes} classes. "
-                f"Received: class_weights={self.class_weights}"
-            )
-        return ops.convert_to_tensor(self.class_weights, "float32")
-
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "from_logits": self.from_logits,
             "ignore_label": self.ignore_label,
@@ -157,11 +153,11 @@ class MeanIoU(keras.metrics.MeanIoU):
 
     def __init__(
         self,
-        num_classes,
-        ignore_label=255,
-        data_format=None,
-        name="mean_iou",
-        dtype=None,
+        num_classes: int,
+        ignore_label: int = 255,
+        data_format: str | None = None,
+        name: str = "mean_iou",
+        dtype: Any = None,
     ):
         super().__init__(
             checks.positive("num_classes", num_classes),
@@ -173,7 +169,9 @@ class MeanIoU(keras.metrics.MeanIoU):
         self.ignore_label = ignore_label
         self.data_format = data_format or keras.config.image_data_format()
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         if self.data_format == "channels_first":
             y_pred = ops.transpose(y_pred, (0, 2, 3, 1))
         labels = _labels_like(y_true, y_pred, self.data_format)
@@ -195,7 +193,7 @@ class MeanIoU(keras.metrics.MeanIoU):
         matrix = ops.matmul(ops.transpose(true), predicted)
         self.total_cm.assign_add(ops.cast(matrix, self.total_cm.dtype))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = keras.metrics.Metric.get_config(self)
         return {
             **config,
@@ -205,7 +203,16 @@ class MeanIoU(keras.metrics.MeanIoU):
         }
 
 
-def _labels_like(labels, scores, data_format):
+def _weights(class_weights: Sequence[float], classes: int) -> Any:
+    if len(class_weights) != classes:
+        raise ValueError(
+            f"`class_weights` must have one for each of {classes} classes. "
+            f"Received: class_weights={class_weights}"
+        )
+    return ops.convert_to_tensor(class_weights, "float32")
+
+
+def _labels_like(labels: Any, scores: Any, data_format: str) -> Any:
     """Returns labels `(batch, height, width)` of the size of the scores."""
     labels = ops.cast(labels, "int32")
     if len(labels.shape) == 4:

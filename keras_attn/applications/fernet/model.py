@@ -1,10 +1,13 @@
 """FERNet: facial expressions, by convolutions and FeatureAct blocks."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
-from keras_attn.applications.common.classes import most_probable
+from keras_attn.applications.common.classes import Predictions, most_probable
 from keras_attn.applications.common.images import normalized
 from keras_attn.layers import FeatureAct
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
@@ -24,19 +27,19 @@ STAGES = (32, 64, 128, 256)
 
 
 def FERNet(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=7,
-    classifier_activation="softmax",
-    name="fernet",
+    include_top: bool = True,
+    weights: arguments.Weights = None,
+    input_tensor: Any = None,
+    input_shape: arguments.InputShape = None,
+    pooling: str | None = None,
+    classes: int = 7,
+    classifier_activation: arguments.Activation = "softmax",
+    name: str = "fernet",
     *,
-    embeddings=False,
-    ratio=4,
-    attention_activation=None,
-):
+    embeddings: bool = False,
+    ratio: int = 4,
+    attention_activation: arguments.Activation = None,
+) -> keras.Model:
     """Facial expression network with FeatureAct blocks.
 
     Four stages of 32, 64, 128 and 256 channels, each
@@ -112,7 +115,13 @@ def FERNet(
     return arguments.finish(input_tensor, x, name, weights)
 
 
-def _stage(x, filters, name, ratio, activation):
+def _stage(
+    x: Any,
+    filters: int,
+    name: str,
+    ratio: int,
+    activation: arguments.Activation,
+) -> Any:
     """Two convolutions, a pooling and a FeatureAct block."""
     for i in (1, 2):
         x = Conv2DNormActivation(filters, 3, name=f"{name}_conv{i}")(x)
@@ -120,7 +129,7 @@ def _stage(x, filters, name, ratio, activation):
     return FeatureAct(ratio, activation, name=name)(x)
 
 
-def _top(x, top, embeddings):
+def _top(x: Any, top: arguments.Top, embeddings: bool) -> Any:
     """Linear layers with batch normalisation, on the logits too."""
     x = keras.layers.Flatten(name="flatten")(x)
     for units, name in ((256, "hidden"), (128, "embedding")):
@@ -134,7 +143,7 @@ def _top(x, top, embeddings):
     return blocks.activate(x, top.classifier_activation)
 
 
-def preprocess_input(x, data_format=None):
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Scales images from [0, 255] to the [0, 1] that `FERNet` expects.
 
     `y = x / 255`. The reference publishes no preprocessing; this is the usual
@@ -161,7 +170,9 @@ def preprocess_input(x, data_format=None):
     return normalized(x, data_format, 255.0)
 
 
-def decode_predictions(preds, top=5, class_names=None):
+def decode_predictions(
+    preds: Any, top: int = 5, class_names: Sequence[str] | None = None
+) -> Predictions:
     """Names the most probable classes of each image.
 
     Args:

@@ -1,5 +1,9 @@
 """What the weights of FERNet are called in PyTorch."""
 
+from typing import Any
+
+import keras
+
 from keras_attn.applications.fernet.model import STAGES
 from keras_attn.layers import FeatureAct
 from keras_attn.weights import register_names
@@ -7,7 +11,7 @@ from keras_attn.weights.layouts import flattened
 
 
 @register_names
-def torch_names(model):
+def torch_names(model: keras.Model) -> list[Any] | None:
     """Returns the reference network's names, if the model is a FERNet."""
     layers = {layer.name: layer for layer in model.layers}
     last = layers.get(f"stage{len(STAGES)}")

@@ -2,10 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
+
+import keras
 
 from keras_attn import checks
 from keras_attn.applications.common import arguments, blocks
 from keras_attn.applications.common.images import channel_axis
+from keras_attn.applications.resnet.slots import Slots
 from keras_attn.layers.covariance_pooling import CovariancePooling
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.parts.initializers import FanOutNormal
@@ -33,11 +37,19 @@ class Architecture:
     bottleneck: bool
     head: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.one_of("head", self.head, ("average", "covariance"))
 
 
-def build(input_tensor, input_shape, architecture, slots, top, name, weights):
+def build(
+    input_tensor: Any,
+    input_shape: arguments.InputShape,
+    architecture: Architecture,
+    slots: Slots,
+    top: arguments.Top,
+    name: str,
+    weights: arguments.Weights,
+) -> keras.Model:
     """Returns a model, after all arguments were checked."""
     arguments.check_weights(weights)
     side, size = architecture.side, architecture.kernel_size
@@ -62,7 +74,14 @@ def build(input_tensor, input_shape, architecture, slots, top, name, weights):
     return arguments.finish(input_tensor, x, name, weights)
 
 
-def _convolution(x, filters, size, strides, name, activation="relu"):
+def _convolution(
+    x: Any,
+    filters: int,
+    size: int,
+    strides: int,
+    name: str,
+    activation: str | None = "relu",
+) -> Any:
     """Convolution without bias, batch normalisation and activation."""
     return Conv2DNormActivation(
         filters,
@@ -76,7 +95,9 @@ def _convolution(x, filters, size, strides, name, activation="relu"):
     )(x)
 
 
-def _stage(x, filters, count, stage, bottleneck, slots):
+def _stage(
+    x: Any, filters: int, count: int, stage: int, bottleneck: bool, slots: Slots
+) -> Any:
     """Blocks of one size, the first of which halves it but in stage 1."""
     slots.start_stage(stage)
     for i in range(1, count + 1):
@@ -102,7 +123,7 @@ def _stage(x, filters, count, stage, bottleneck, slots):
     return x
 
 
-def _top(x, head, top):
+def _top(x: Any, head: str, top: arguments.Top) -> Any:
     """Pools, and classifies."""
     if head == "covariance":
         x = _convolution(x, 256, 1, 1, "head_conv")

@@ -1,5 +1,10 @@
 """The ResNets: those of ImageNet by their depth, and those for small images."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
 from keras_attn.applications.common import arguments
 from keras_attn.applications.common.sizes import sized
 from keras_attn.applications.resnet import graph
@@ -72,7 +77,9 @@ _DOCUMENTATION = """ResNet-{depth} with a slot for attention (version 1.5).
     """
 
 
-def _resnet(depth, *, bottleneck, blocks, parameters):
+def _resnet(
+    depth: int, *, bottleneck: bool, blocks: Sequence[int], parameters: int
+):
     """Returns the function that makes one size of ResNet."""
 
     @sized(
@@ -85,19 +92,19 @@ def _resnet(depth, *, bottleneck, blocks, parameters):
         name=f"resnet{depth}",
     )
     def function(
-        include_top=True,
-        weights=None,
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=f"resnet{depth}",
+        include_top: bool = True,
+        weights: arguments.Weights = None,
+        input_tensor: Any = None,
+        input_shape: arguments.InputShape = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: arguments.Activation = "softmax",
+        name: str = f"resnet{depth}",
         *,
-        attention=None,
-        placement=None,
-        head="average",
-    ):
+        attention: Any = None,
+        placement: str | None = None,
+        head: str = "average",
+    ) -> keras.Model:
         top = arguments.Top(
             include_top, pooling, classes, classifier_activation
         )
@@ -135,21 +142,21 @@ ResNet152 = _resnet(
 
 
 def ResNetCIFAR(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet_cifar",
+    include_top: bool = True,
+    weights: arguments.Weights = None,
+    input_tensor: Any = None,
+    input_shape: arguments.InputShape = None,
+    pooling: str | None = None,
+    classes: int = 10,
+    classifier_activation: arguments.Activation = "softmax",
+    name: str = "resnet_cifar",
     *,
-    depth=20,
-    bottleneck=None,
-    attention=None,
-    placement=None,
-    head="average",
-):
+    depth: int = 20,
+    bottleneck: bool | None = None,
+    attention: Any = None,
+    placement: str | None = None,
+    head: str = "average",
+) -> keras.Model:
     """ResNet for small images, with a slot for attention.
 
     A 3x3 convolution and no pooling, then three stages of 16, 32 and 64

@@ -1,10 +1,16 @@
 """What the weights of a ResNet are called in PyTorch."""
 
 import re
+from collections.abc import Collection
+from typing import Any
+
+import keras
 
 from keras_attn.weights import register_names
 from keras_attn.weights.refusals import register_refusal
 from keras_attn.weights.shown import quoted
+
+Layers = dict[str, keras.layers.Layer]
 
 # timm's names of networks with `aa_layer`, which has no weights.
 _BLURRED = re.compile(r"resne[tx]t?(aa|blur)")
@@ -25,7 +31,7 @@ _SPELLINGS = (
 
 
 @register_names
-def torch_names(model):
+def torch_names(model: keras.Model) -> list[Any] | None:
     """Returns torchvision's and timm's names, if the model is a ResNet."""
     layers = _layers(model)
     if layers is None:
@@ -34,7 +40,9 @@ def torch_names(model):
 
 
 @register_refusal
-def refusal(model, names, architecture):
+def refusal(
+    model: keras.Model, names: Collection[str], architecture: str
+) -> str | None:
     """Returns why a checkpoint that fits is of another network."""
     if _layers(model) is None:
         return None
@@ -55,14 +63,14 @@ def refusal(model, names, architecture):
     )
 
 
-def _layers(model):
+def _layers(model: keras.Model) -> Layers | None:
     """Returns the layers of a ResNet by name, or `None` if it is none."""
     layers = {layer.name: layer for layer in model.layers}
     is_one = "stem" in layers and "stage1_block1_conv1" in layers
     return layers if is_one else None
 
 
-def _names(layers, attribute, blocks):
+def _names(layers: Layers, attribute: str, blocks: str) -> list[tuple]:
     """Returns the names in one spelling."""
     stem = layers.get("stem_conv", layers["stem"])
     names = _of_convolution(stem, "conv1", "bn1")
@@ -83,7 +91,9 @@ def _names(layers, attribute, blocks):
     return [*names, ("head_conv", None), ("head_bn", None), ("fc", None)]
 
 
-def _of_part(layer, part, prefix, attribute):
+def _of_part(
+    layer: keras.layers.Layer, part: str, prefix: str, attribute: str
+) -> list[tuple]:
     """Returns the names of one part of a block."""
     if part == "attention":
         return [(f"{prefix}.{attribute}", layer)]
@@ -99,7 +109,9 @@ def _of_part(layer, part, prefix, attribute):
     return []
 
 
-def _of_convolution(layer, convolution, normalization):
+def _of_convolution(
+    layer: keras.layers.Layer, convolution: str, normalization: str
+) -> list[tuple]:
     return [
         (convolution, layer.convolution),
         (normalization, layer.normalization),

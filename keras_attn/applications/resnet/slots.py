@@ -1,5 +1,9 @@
 """Where attention goes in a network of stages, and which."""
 
+from typing import Any
+
+import keras
+
 from keras_attn import checks
 from keras_attn.layers.registry import (
     PLACEMENTS,
@@ -19,7 +23,7 @@ class Slots:
         stages: Integer, how many stages there are.
     """
 
-    def __init__(self, attention, placement, stages):
+    def __init__(self, attention: Any, placement: str | None, stages: int):
         checks.one_of("placement", placement, (None, *PLACEMENTS))
         if placement is not None and attention is None:
             raise ValueError(
@@ -37,9 +41,10 @@ class Slots:
             self.placement = placement_of(self._make(1, "example"))
         if self.placement == "shared":
             self._check_state()
-        self._shared = self._state = None
+        self._shared: Any = None
+        self._state: Any = None
 
-    def _check_state(self):
+    def _check_state(self) -> None:
         layer = self._make(1, "example")
         if not hasattr(layer, "return_state"):
             raise ValueError(
@@ -48,7 +53,7 @@ class Slots:
                 f"Received: attention={self.attention!r}"
             )
 
-    def _make(self, stage, name, **kwargs):
+    def _make(self, stage: int, name: str, **kwargs: Any) -> keras.layers.Layer:
         """Returns a new layer for a stage."""
         attention = self.attention
         if isinstance(attention, (list, tuple)):
@@ -56,20 +61,20 @@ class Slots:
         kwargs = {**arguments_of_stage(attention, stage), **kwargs}
         return get(attention, name=name, **kwargs)
 
-    def before_convolution(self, x, stage, name):
+    def before_convolution(self, x: Any, stage: int, name: str) -> Any:
         """Returns the input of a convolution, attended to if that is wanted."""
         if self.placement != "convolution":
             return x
         return self._make(stage, f"{name}_attention")(x)
 
-    def start_stage(self, stage):
+    def start_stage(self, stage: int) -> None:
         """Makes the layer that a stage shares, without a state yet."""
         if self.placement == "shared":
             name = f"stage{stage}_attention"
             self._shared = self._make(stage, name, return_state=True)
         self._state = None
 
-    def end_branch(self, x, stage, name, last):
+    def end_branch(self, x: Any, stage: int, name: str, last: bool) -> Any:
         """Returns the end of a branch, attended to if that is wanted."""
         if self.placement == "shared":
             x, *self._state = self._shared(x, initial_state=self._state)

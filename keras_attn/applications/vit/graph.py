@@ -1,9 +1,13 @@
 """The graph of a Vision Transformer, in both of its forms."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 
 from keras_attn.applications.common import arguments, blocks
 from keras_attn.applications.common.images import channel_axis, size_of
+from keras_attn.applications.vit.options import Options
 from keras_attn.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_attn.layers.parts.class_token import ClassToken
 from keras_attn.layers.parts.conv2d import Conv2D
@@ -13,8 +17,17 @@ from keras_attn.layers.parts.initializers import FanInUniform, Normal
 from keras_attn.layers.parts.layer_normalization import LayerNormalization
 from keras_attn.layers.parts.position_embedding import PositionEmbedding
 
+Seeds = Iterator[int | None]
 
-def build(input_tensor, input_shape, options, top, name, weights):
+
+def build(
+    input_tensor: Any,
+    input_shape: arguments.InputShape,
+    options: Options,
+    top: arguments.Top,
+    name: str,
+    weights: arguments.Weights,
+) -> keras.Model:
     """Returns the model, after all arguments were checked."""
     arguments.check_weights(weights)
     input_tensor = arguments.image_input(
@@ -44,7 +57,7 @@ def build(input_tensor, input_shape, options, top, name, weights):
     return arguments.finish(input_tensor, x, name, weights)
 
 
-def _grid(image, patch):
+def _grid(image: Any, patch: tuple[int, int]) -> tuple[int, int]:
     """Returns rows and columns of the patches."""
     size = size_of(image)
     if None in size or any(
@@ -57,7 +70,9 @@ def _grid(image, patch):
     return tuple(side // each for side, each in zip(size, patch, strict=True))
 
 
-def _embed(image, grid, options, seeds):
+def _embed(
+    image: Any, grid: tuple[int, int], options: Options, seeds: Seeds
+) -> Any:
     """Returns the tokens of the patches, and of the class."""
     axis = channel_axis()
     inputs = image.shape[axis] * options.patch_size[0] * options.patch_size[1]
@@ -86,7 +101,7 @@ def _embed(image, grid, options, seeds):
     return _drop(x, options.embedding_dropout, "embedding_dropout", seeds)
 
 
-def _block(x, name, options, seeds):
+def _block(x: Any, name: str, options: Options, seeds: Seeds) -> Any:
     """Returns `x + mlp(norm(x))` of `x + attention(norm(x))`."""
     size = options.head_dim or options.hidden_dim // options.num_heads
     inner = options.num_heads * size
@@ -122,7 +137,7 @@ def _block(x, name, options, seeds):
     return keras.layers.Add(name=name)([x, y])
 
 
-def _pool(x, options):
+def _pool(x: Any, options: Options) -> Any:
     if options.token_pooling == "cls":
         # Not an index: not all exporters know it, nor does it save as it is.
         rest = x.shape[1] - 1
@@ -131,22 +146,24 @@ def _pool(x, options):
     return _mean(x, "pool")
 
 
-def _mean(x, name):
+def _mean(x: Any, name: str) -> Any:
     # Tokens have their numbers last, wherever images have their channels.
     return keras.layers.GlobalAveragePooling1D("channels_last", name=name)(x)
 
 
-def _norm(x, name, options):
+def _norm(x: Any, name: str, options: Options) -> Any:
     return LayerNormalization(options.epsilon, name=name)(x)
 
 
-def _drop(x, rate, name, seeds):
+def _drop(x: Any, rate: float | None, name: str, seeds: Seeds) -> Any:
     if not rate:
         return x
     return keras.layers.Dropout(rate, seed=next(seeds), name=name)(x)
 
 
-def _initializers(inputs, options, mlp=False, head=False):
+def _initializers(
+    inputs: int, options: Options, mlp: bool = False, head: bool = False
+) -> dict[str, Any]:
     """Returns what the kernel and the bias of a linear layer start from."""
     if not options.by_google:
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")

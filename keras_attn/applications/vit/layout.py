@@ -8,7 +8,9 @@ _COLUMNS = ("attention/qkv", "mlp1")
 _ROWS = ("attention/projection", "mlp2")
 
 
-def layout_map(device_mesh, axis="model"):
+def layout_map(
+    device_mesh: keras.distribution.DeviceMesh, axis: str = "model"
+) -> keras.distribution.LayoutMap:
     """Returns the layout by which a ViT's blocks are shared among devices.
 
     The linear layers of each block are divided: `qkv` and `mlp1` by their

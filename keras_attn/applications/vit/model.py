@@ -1,5 +1,9 @@
 """Vision Transformers, in the form of Google and timm, or of lucidrains."""
 
+from typing import Any
+
+import keras
+
 from keras_attn.applications.common import arguments
 from keras_attn.applications.common.images import normalized
 from keras_attn.applications.vit import graph
@@ -7,33 +11,33 @@ from keras_attn.applications.vit.options import Options
 
 
 def ViT(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="vit",
+    include_top: bool = True,
+    weights: arguments.Weights = None,
+    input_tensor: Any = None,
+    input_shape: arguments.InputShape = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: arguments.Activation = "softmax",
+    name: str = "vit",
     *,
-    patch_size=16,
-    hidden_dim=768,
-    num_layers=12,
-    num_heads=12,
-    mlp_dim=3072,
-    head_dim=None,
-    token_pooling="cls",
-    form="google",
-    class_token=None,
-    qkv_bias=None,
-    epsilon=None,
-    norm_after_pooling=None,
-    approximate_gelu=False,
-    dropout=0.0,
-    embedding_dropout=None,
-    attention_dropout=0.0,
-    seed=None,
-):
+    patch_size: int | tuple[int, int] = 16,
+    hidden_dim: int = 768,
+    num_layers: int = 12,
+    num_heads: int = 12,
+    mlp_dim: int = 3072,
+    head_dim: int | None = None,
+    token_pooling: str = "cls",
+    form: str = "google",
+    class_token: bool | None = None,
+    qkv_bias: bool | None = None,
+    epsilon: float | None = None,
+    norm_after_pooling: bool | None = None,
+    approximate_gelu: bool = False,
+    dropout: float = 0.0,
+    embedding_dropout: float | None = None,
+    attention_dropout: float = 0.0,
+    seed: int | None = None,
+) -> keras.Model:
     """Vision Transformer of any size.
 
     The image is cut into patches, each of which a linear layer makes a token
@@ -152,7 +156,7 @@ def ViT(
     return graph.build(input_tensor, input_shape, options, top, name, weights)
 
 
-def preprocess_input(x, data_format=None):
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Brings colours from [0, 255] to [-1, 1], as Google's weights want them.
 
     `y = x / 127.5 - 1`. Checkpoints of torchvision want those of

@@ -3,7 +3,9 @@
 import dataclasses
 import itertools
 import re
+from collections.abc import Collection, Sequence
 from math import isqrt
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,9 +13,11 @@ import numpy as np
 from keras_attn.layers.parts.gelu import gelu_tanh
 from keras_attn.layers.parts.position_embedding import interpolated
 from keras_attn.weights import register_names
-from keras_attn.weights.layouts import Layout
+from keras_attn.weights.layouts import Layout, Shape
 from keras_attn.weights.refusals import register_refusal
 from keras_attn.weights.shown import quoted
+
+Layers = dict[str, keras.layers.Layer]
 
 # timm's names of networks with `act_layer="gelu_tanh"`.
 _TANH = re.compile(
@@ -36,8 +40,10 @@ class _Positions(Layout):
     Checkpoints do not say of which; it is taken to be a square.
     """
 
-    def __init__(self, grid, before):
-        def to_keras(array, shape):
+    before: int
+
+    def __init__(self, grid: Sequence[int], before: int):
+        def to_keras(array: np.ndarray, shape: Shape) -> np.ndarray:
             if array.shape == tuple(shape):
                 return array
             side = isqrt(array.shape[1] - before)
@@ -46,7 +52,7 @@ class _Positions(Layout):
         super().__init__(f"positions{tuple(grid)}", to_keras, lambda x: x)
         object.__setattr__(self, "before", before)
 
-    def fit(self, array, keras_shape):
+    def fit(self, array: np.ndarray, keras_shape: Shape) -> np.ndarray:
         if array.ndim != 3 or array.shape[::2] != tuple(keras_shape)[::2]:
             return super().fit(array, keras_shape)
         places = array.shape[1] - self.before
@@ -77,11 +83,11 @@ class _Scheme:
     queries: str
     end: tuple[str, str, str]
 
-    def names(self, layers):
+    def names(self, layers: Layers) -> list[tuple]:
         """Returns the names of a model's layers, as `register_names` does."""
         prefix, is_linear = self.patches
         layouts = {"weight": _PATCHES} if is_linear else {}
-        found = [(prefix, layers["patch_embedding"], layouts)]
+        found: list[tuple] = [(prefix, layers["patch_embedding"], layouts)]
         if "class_token" in layers:
             found.append(("", layers["class_token"]))
         prefix, name = self.places
@@ -105,12 +111,12 @@ class _Scheme:
         return [*found, (classifier, layers.get("classifier"))]
 
 
-def _pooled(layers):
+def _pooled(layers: Layers) -> bool:
     """Whether the last normalisation comes after the pooling."""
     return "norm" in layers and len(layers["norm"].output.shape) == 2
 
 
-def _counts_class_token(layers):
+def _counts_class_token(layers: Layers) -> bool:
     """Whether the classifier sees a mean that has the class token in it."""
     return "class_token" in layers and isinstance(
         layers.get("pool"), keras.layers.GlobalAveragePooling1D
@@ -150,7 +156,7 @@ _SCHEMES = (
 
 
 @register_names
-def torch_names(model):
+def torch_names(model: keras.Model) -> list[Any] | None:
     """Returns timm's, lucidrains' and torchvision's names, if it is a ViT."""
     layers = _layers(model)
     if layers is None:
@@ -167,7 +173,9 @@ def torch_names(model):
 
 
 @register_refusal
-def refusal(model, names, architecture):
+def refusal(
+    model: keras.Model, names: Collection[str], architecture: str
+) -> str | None:
     """Returns why a checkpoint that fits is of another network."""
     layers = _layers(model)
     if layers is None:
@@ -210,7 +218,7 @@ def refusal(model, names, architecture):
     return None
 
 
-def _layers(model):
+def _layers(model: keras.Model) -> Layers | None:
     """Returns the layers of a ViT by name, or `None` if it is none."""
     layers = {layer.name: layer for layer in model.layers}
     is_one = {"patch_embedding", "position_embedding"} <= layers.keys()

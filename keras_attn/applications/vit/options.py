@@ -1,6 +1,7 @@
 """What a Vision Transformer is made of."""
 
 import dataclasses
+from typing import Any
 
 from keras_attn import checks
 
@@ -23,7 +24,8 @@ _FORMS = {
 class Options:
     """All that a Vision Transformer is made of; see `ViT`."""
 
-    patch_size: int | tuple[int, int]
+    # `Any`: of another type when given than after the checks.
+    patch_size: Any
     hidden_dim: int
     num_layers: int
     num_heads: int
@@ -31,9 +33,9 @@ class Options:
     head_dim: int | None = None
     token_pooling: str = "cls"
     form: str = "google"
-    class_token: bool | None = None
+    class_token: Any = None
     qkv_bias: bool | None = None
-    epsilon: float | None = None
+    epsilon: Any = None
     norm_after_pooling: bool | None = None
     approximate_gelu: bool = False
     dropout: float = 0.0
@@ -41,7 +43,7 @@ class Options:
     attention_dropout: float = 0.0
     seed: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("hidden_dim", "num_layers", "num_heads", "mlp_dim"):
             self._set(name, checks.positive(name, getattr(self, name)))
         for name, least in {"head_dim": 1, "seed": 0}.items():
@@ -73,16 +75,16 @@ class Options:
                 "Received: class_token=False"
             )
 
-    def _set(self, name, value):
+    def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
     @property
-    def by_google(self):
+    def by_google(self) -> bool:
         """Whether weights start as in Google's code, else as in PyTorch."""
         return self.form == "google"
 
     @property
-    def projects(self):
+    def projects(self) -> bool:
         """Whether the heads are mixed; lucidrains leaves out the identity."""
         same = self.num_heads == 1 and self.head_dim in (None, self.hidden_dim)
         return self.by_google or not same

@@ -1,5 +1,10 @@
 """The sizes of Vision Transformers that have names."""
 
+from typing import Any
+
+import keras
+
+from keras_attn.applications.common import arguments
 from keras_attn.applications.common.sizes import sized
 from keras_attn.applications.vit.model import ViT
 
@@ -49,7 +54,15 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
     """
 
 
-def _vit(title, patch, *, hidden_dim, num_heads, num_layers=12, parameters):
+def _vit(
+    title: str,
+    patch: int,
+    *,
+    hidden_dim: int,
+    num_heads: int,
+    num_layers: int = 12,
+    parameters: int,
+):
     """Returns the function that makes one size."""
     mlp_dim = 4 * hidden_dim
     function_name = f"ViT{title}{patch}"
@@ -69,20 +82,20 @@ def _vit(title, patch, *, hidden_dim, num_heads, num_layers=12, parameters):
         side=2 * patch,
     )
     def function(
-        include_top=True,
-        weights=None,
-        input_tensor=None,
-        input_shape=None,
-        pooling=None,
-        classes=1000,
-        classifier_activation="softmax",
-        name=model_name,
+        include_top: bool = True,
+        weights: arguments.Weights = None,
+        input_tensor: Any = None,
+        input_shape: arguments.InputShape = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: arguments.Activation = "softmax",
+        name: str = model_name,
         *,
-        token_pooling="cls",
-        dropout=0.0,
-        attention_dropout=0.0,
-        seed=None,
-    ):
+        token_pooling: str = "cls",
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        seed: int | None = None,
+    ) -> keras.Model:
         return ViT(
             include_top,
             weights,

@@ -1,5 +1,7 @@
 """A constraint that keeps a few filters from dominating."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -41,10 +43,10 @@ class FilterRMSConstraint(keras.constraints.Constraint):
     [[0.0849, 0.05], [0.1131, 0.05]]
     """
 
-    def __init__(self, limit=0.1):
+    def __init__(self, limit: float = 0.1):
         self.limit = checks.number("limit", limit, above=0)
 
-    def __call__(self, w):
+    def __call__(self, w: Any) -> Any:
         w = ops.convert_to_tensor(w)
         axes = tuple(range(len(w.shape) - 1))
         if not axes:
@@ -58,5 +60,5 @@ class FilterRMSConstraint(keras.constraints.Constraint):
         factor = ops.minimum(1.0, self.limit / ops.maximum(rms, _TINY))
         return ops.cast(x * factor, w.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "limit": self.limit}

@@ -1,6 +1,7 @@
 """ZF-Net: the network that DeconvNet was made to look into."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,30 +19,30 @@ FILTERS = (96, 256, 384, 384, 256)
 # Kernel, stride and padding of the first two convolutions, and the least
 # height and width, by `small_images`.
 _STEMS = {
-    False: ((7, 2, 1), (5, 2, 0), 53),
-    True: ((5, 1, 2), (5, 1, 2), 9),
+    False: (((7, 2, 1), (5, 2, 0)), 53),
+    True: (((5, 1, 2), (5, 1, 2)), 9),
 }
 _NORMALIZATIONS = ("paper", "reference")
 
 
 def ZFNet(
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="zfnet",
+    include_top: bool = True,
+    weights: arguments.Weights = None,
+    input_tensor: Any = None,
+    input_shape: arguments.InputShape = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: arguments.Activation = "softmax",
+    name: str = "zfnet",
     *,
-    small_images=False,
-    filters=FILTERS,
-    units=4096,
-    dropout=0.5,
-    normalization="paper",
-    kernel_constraint=None,
-    seed=None,
-):
+    small_images: bool = False,
+    filters: Sequence[int] = FILTERS,
+    units: int = 4096,
+    dropout: float = 0.5,
+    normalization: str | Mapping[str, Any] = "paper",
+    kernel_constraint: Any = None,
+    seed: int | None = None,
+) -> keras.Model:
     """Zeiler and Fergus' network, winner of ImageNet's 2013 challenge.
 
     Five convolutions with ReLU. A max pooling of 3 x 3 pixels with stride 2
@@ -124,12 +125,14 @@ def ZFNet(
     dropout = checks.share("dropout", dropout)
     _check_normalization(normalization)
     seed = checks.integer("seed", seed, 0, optional=True)
-    *stem, least = _STEMS[bool(small_images)]
+    stem, least = _STEMS[bool(small_images)]
     default = (28, 28, 1) if small_images else (224, 224, 3)
     input_tensor = arguments.image_input(input_tensor, input_shape, default)
     _check_size(input_tensor, include_top, least)
 
-    def convolve(x, stage, kernel, stride, padding, name):
+    def convolve(
+        x: Any, stage: int, kernel: int, stride: int, padding: int, name: str
+    ) -> Any:
         return Conv2D(
             filters[stage - 1],
             kernel,
@@ -157,9 +160,11 @@ def ZFNet(
     return arguments.finish(input_tensor, x, name, weights)
 
 
-def _normalize(x, channels, normalization, name):
+def _normalize(
+    x: Any, channels: int, normalization: str | Mapping[str, Any], name: str
+) -> Any:
     if normalization == "paper":
-        constants = {}
+        constants: Any = {}
     elif normalization == "reference":
         constants = {"size": channels, "k": 1.0, "convention": "torch"}
     else:
@@ -167,7 +172,9 @@ def _normalize(x, channels, normalization, name):
     return LocalResponseNormalization(**constants, name=name)(x)
 
 
-def _top(x, top, units, dropout, seed):
+def _top(
+    x: Any, top: arguments.Top, units: int, dropout: float, seed: int | None
+) -> Any:
     """Two linear layers with dropout, and the classifier."""
     seeds = blocks.seeds_from(seed)
     x = keras.layers.Flatten(name="flatten")(x)
@@ -187,7 +194,7 @@ def _top(x, top, units, dropout, seed):
     return blocks.activate(x, top.classifier_activation)
 
 
-def _check_filters(filters):
+def _check_filters(filters: Sequence[int]) -> tuple[int, ...]:
     try:
         found = tuple(checks.positive("filters", each) for each in filters)
     except (TypeError, ValueError):
@@ -200,7 +207,7 @@ def _check_filters(filters):
     return found
 
 
-def _check_normalization(normalization):
+def _check_normalization(normalization: str | Mapping[str, Any]) -> None:
     if normalization not in _NORMALIZATIONS and not isinstance(
         normalization, Mapping
     ):
@@ -211,7 +218,7 @@ def _check_normalization(normalization):
         )
 
 
-def _check_size(image, include_top, least):
+def _check_size(image: Any, include_top: bool, least: int) -> None:
     size = size_of(image)
     if include_top and None in size:
         raise ValueError(
@@ -226,7 +233,7 @@ def _check_size(image, include_top, least):
         )
 
 
-def preprocess_input(x, data_format=None):
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Subtracts ImageNet's mean colour from images in [0, 255].
 
     `y = x - (123.675, 116.28, 103.53)` of red, green and blue, which leaves

@@ -1,17 +1,21 @@
 """What the weights of ZF-Net are called in PyTorch."""
 
+from typing import Any
+
+import keras
+
 from keras_attn.weights import register_names
 from keras_attn.weights.layouts import flattened
 
 
 @register_names
-def torch_names(model):
+def torch_names(model: keras.Model) -> list[Any] | None:
     """Returns the known PyTorch code's names, if the model is a ZFNet."""
     layers = {layer.name: layer for layer in model.layers}
     if "stage5_conv" not in layers or "stage3" not in layers:
         return None
     convolutions = ("stage1_conv", "stage2_conv", "stage3", "stage4")
-    names = [
+    names: list[tuple] = [
         (f"layer{i}", layers[name])
         for i, name in enumerate((*convolutions, "stage5_conv"), start=1)
     ]

@@ -1,5 +1,8 @@
 """Predictions for ten crops of each image."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,7 +11,13 @@ from keras_attn import checks
 from keras_attn.layers.historic.ten_crop import TenCrop
 
 
-def predict_ten_crops(model, images, size=None, batch_size=32, verbose=0):
+def predict_ten_crops(
+    model: keras.Model,
+    images: Any,
+    size: int | tuple[int, int] | None = None,
+    batch_size: int = 32,
+    verbose: int = 0,
+) -> Any:
     """Returns the mean of what a model predicts for ten crops of each image.
 
     `y[n] = mean_k f(crop_k(x[n]))`, over the corners, the centre and their
@@ -89,7 +98,7 @@ def predict_ten_crops(model, images, size=None, batch_size=32, verbose=0):
     return keras.tree.map_structure(lambda *ys: np.concatenate(ys), *parts)
 
 
-def _data_format(model):
+def _data_format(model: keras.Model) -> str | None:
     """Returns that of the first layer which has one, or `None`."""
     for layer in model.layers:
         own = getattr(layer, "data_format", None)
@@ -100,7 +109,7 @@ def _data_format(model):
     return None
 
 
-def _input_size(inputs, data_format):
+def _input_size(inputs: list[Any], data_format: str) -> tuple[Any, ...]:
     """Returns height and width that a model declares."""
     shape = tuple(inputs[0].shape) if inputs else None
     first = data_format == "channels_first"
@@ -113,7 +122,7 @@ def _input_size(inputs, data_format):
     return size
 
 
-def _groups(count, most):
+def _groups(count: int, most: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yields indices, as many each time, and how many of them count.
 
     The last ones are filled up with the first index, as another number would
@@ -125,7 +134,7 @@ def _groups(count, most):
         yield np.pad(indices, (0, side - len(indices))), len(indices)
 
 
-def _average(outputs):
+def _average(outputs: Any) -> np.ndarray:
     """Returns the mean of each ten rows; bfloat16 is no number of NumPy's."""
     outputs = np.asarray(outputs).astype("float32")
     outputs = outputs.reshape(-1, 10, *outputs.shape[1:])

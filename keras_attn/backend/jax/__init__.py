@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -24,7 +24,14 @@ from keras_attn.backend.compiled import normalize_batch as normalize_batch
 from keras_attn.backend.compiled import rectify as rectify
 from keras_attn.backend.jax.images import convolve as convolve
 from keras_attn.backend.jax.images import max_pool as max_pool
-from keras_attn.backend.protocol import Function, Nest, Tensor, Variable
+from keras_attn.backend.protocol import (
+    Arguments,
+    Function,
+    Nest,
+    Result,
+    Tensor,
+    Variable,
+)
 
 COMPILES = True
 
@@ -135,11 +142,11 @@ def constant(variable: Variable) -> Tensor | None:
     return variable.value
 
 
-def apart(function: Function) -> Function:
+def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Lets a function run outside of the functions that are being traced."""
 
     @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if not isinstance(jax.numpy.zeros(()), jax.core.Tracer):
             # Here it would have constants of whole models computed in advance.
             return function(*args, **kwargs)

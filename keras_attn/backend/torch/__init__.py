@@ -1,14 +1,21 @@
 """PyTorch, which runs what it is told: layouts in memory are chosen here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import torch
 
-from keras_attn.backend.protocol import Function, Nest, Tensor, Variable
+from keras_attn.backend.protocol import (
+    Arguments,
+    Function,
+    Nest,
+    Result,
+    Tensor,
+    Variable,
+)
 from keras_attn.backend.torch.images import convolve as convolve
 from keras_attn.backend.torch.images import max_pool as max_pool
 from keras_attn.backend.torch.images import (
@@ -100,7 +107,7 @@ def constant(variable: Variable) -> Tensor | None:
     """Returns `None`: nothing is compiled."""
 
 
-def apart(function: Function) -> Function:
+def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Lets a function run where tensors can have a gradient."""
     return torch.inference_mode(False)(function)
 

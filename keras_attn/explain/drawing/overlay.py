@@ -85,6 +85,6 @@ def resized(heatmap: ArrayLike, size: tuple[int, int]) -> np.ndarray:
             f"{how_to_install('images')}"
         ) from error
     small = Image.fromarray(heatmap.astype("float32"))
-    large = small.resize(size[::-1], Image.Resampling.BILINEAR)
+    large = small.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     # Rounding can leave the range by a little.
     return np.clip(np.asarray(large, "float64"), 0, 1)

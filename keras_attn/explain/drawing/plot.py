@@ -4,7 +4,7 @@ import os
 import pathlib
 import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,10 @@ POINTS, CHARACTERS = 9, 10
 
 
 def plot(
-    images: ArrayLike | Sequence[ArrayLike],
-    heatmaps: ArrayLike | Sequence[ArrayLike] | Mapping[str, Any],
+    images: Iterable[ArrayLike],
+    heatmaps: Iterable[ArrayLike] | Mapping[str, Any],
     titles: Sequence[str] | None = None,
-    path: str | os.PathLike | None = None,
+    path: str | os.PathLike[str] | None = None,
     alpha: float = 0.5,
 ) -> Any:
     """Draws a row for each image: the image, its heat map, and both.
@@ -91,7 +91,7 @@ def plot(
     return written(drawn(rows, names, titles), path)
 
 
-def checked_path(path: str | os.PathLike | None) -> pathlib.Path | None:
+def checked_path(path: str | os.PathLike[str] | None) -> pathlib.Path | None:
     """Returns where a figure is to be written, before work is done for it."""
     path = None if path is None else pathlib.Path(path)
     if path and not (path.suffix.lower() in SUFFIXES and path.parent.is_dir()):
@@ -123,14 +123,16 @@ def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
         ) from error
     width = GAP + len(names) * (SIDE + GAP)
     heads = [_lines(name, SIDE) for name in names]
-    titles = [_lines(title, width - 2 * GAP) for title in titles]
+    texts = [_lines(title, width - 2 * GAP) for title in titles]
     # A tall image is drawn narrower, in a panel of limited height.
     shapes = [panels[0].shape for panels in rows]
     heights = [SIDE * min(h / w, 1.5) for h, w, _ in shapes]
     top = GAP + LINE * max(map(len, heads))
-    below = [GAP + (LINE * len(lines) + GAP) * bool(lines) for lines in titles]
+    below = [GAP + (LINE * len(lines) + GAP) * bool(lines) for lines in texts]
     height = top + sum(heights) + sum(below)
-    figure = Figure((width, height), dpi=200, layout="none")
+    # Which the types of matplotlib do not know.
+    layout: Any = "none"
+    figure = Figure((width, height), dpi=200, layout=layout)
 
     def write(lines: list[str], x: float, y: float, **kwargs: Any) -> None:
         text = "\n".join(lines)
@@ -142,7 +144,7 @@ def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
         write(lines, left + SIDE / 2, top - GAP / 2, ha="center", va="bottom")
     y = top
     for panels, tall, lines, skip in zip(
-        rows, heights, titles, below, strict=True
+        rows, heights, texts, below, strict=True
     ):
         y += tall
         for panel, left in zip(panels, lefts, strict=True):

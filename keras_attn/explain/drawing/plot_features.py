@@ -18,7 +18,7 @@ def plot_features(
     reconstructions: Sequence[Sequence[ArrayLike]],
     patches: Sequence[Sequence[ArrayLike]],
     titles: Sequence[str] | None = None,
-    path: str | os.PathLike | None = None,
+    path: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Draws a row for each feature map: its reconstructions, their patches.
 

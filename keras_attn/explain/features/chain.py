@@ -14,7 +14,7 @@ import numpy as np
 from keras_attn.backend.padding import pixels
 from keras_attn.explain.running import structure
 from keras_attn.explain.running.feature_maps import Place
-from keras_attn.explain.running.inputs import Inputs
+from keras_attn.explain.running.inputs import Indices, Inputs
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.trace import Call
 
@@ -70,9 +70,7 @@ class Chain:
     calls: tuple[Call, ...]
     windows: tuple[tuple[Window, Window], ...]
 
-    def box(
-        self, rows: Sequence[int], columns: Sequence[int]
-    ) -> tuple[int, int, int, int]:
+    def box(self, rows: Indices, columns: Indices) -> tuple[int, int, int, int]:
         """Returns what outputs in these rows and columns see of the image.
 
         As top, left, bottom and right, the last two exclusive; zeros for no
@@ -109,9 +107,10 @@ def chain_to(network: Network, inputs: Inputs, place: Place) -> Chain:
         problem = _problem(call)
         if problem is None and len(call.sources) != 1:
             problem = f"takes {len(call.sources)} tensors"
-        if problem is None and call.sources[0] is None:
+        source = next(iter(call.sources), None)
+        if problem is None and source is None:
             problem = "takes what no layer has made"
-        if problem is not None:
+        if problem is not None or source is None:
             raise ValueError(
                 "Between the image and the layer there must be nothing but "
                 "convolutions, ReLUs, poolings and normalisations, one after "
@@ -120,7 +119,6 @@ def chain_to(network: Network, inputs: Inputs, place: Place) -> Chain:
                 f"({type(call.operation).__name__}), which {problem}. Choose "
                 "a layer before it"
             )
-        source = call.sources[0]
         made = None if source < 0 else trace.calls[source]
         shape = made.shape if made else inputs.images.shape[1:]
         windows.append(_windows(call.operation, shape, network.data_format))
@@ -187,7 +185,8 @@ def _windows(
     ones = (1, 1)
     if isinstance(operation, keras.layers.ZeroPadding2D):
         (top, _), (left, _) = operation.padding
-        return tuple(map(Window, ones, ones, ones, (top, left), sides))
+        rows, columns = map(Window, ones, ones, ones, (top, left), sides)
+        return rows, columns
     if convolution is not None:
         size, rates = convolution.kernel_size, convolution.dilation_rate
         layer = convolution
@@ -203,4 +202,5 @@ def _windows(
         pixels(*each)[0]
         for each in zip(both, sides, size, layer.strides, rates, strict=True)
     ]
-    return tuple(map(Window, size, layer.strides, rates, before, sides))
+    rows, columns = map(Window, size, layer.strides, rates, before, sides)
+    return rows, columns

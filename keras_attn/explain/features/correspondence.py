@@ -1,5 +1,6 @@
 """Whether a network ties a part of one image to that of another."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -105,11 +106,13 @@ def _checked(network: Network, inputs: Inputs, occluded: Any) -> Inputs:
     return others
 
 
-def _features(network: Network, inputs: Inputs, operation: keras.Operation):
+def _features(
+    network: Network, inputs: Inputs, operation: keras.Operation
+) -> Callable[[Inputs], np.ndarray]:
     """Returns what makes features `(batch, ...)` of inputs, compiled."""
     name = network.paths()[operation]
 
-    def function(run):
+    def function(run: taps.Run) -> Any:
         found: list[Any] = []
         run({operation: [taps.keeping(None, found)]})
         if not found:
@@ -121,7 +124,7 @@ def _features(network: Network, inputs: Inputs, operation: keras.Operation):
 
     compiled = taps.hearing(network, inputs, ("features", operation), function)
 
-    def run(part):
+    def run(part: Inputs) -> np.ndarray:
         features = ops.convert_to_numpy(compiled(part))
         if features.shape[:1] != (len(part),):
             raise ValueError(

@@ -20,6 +20,7 @@ from keras_attn.explain.features.reconstruction import Reconstruction
 from keras_attn.explain.running import structure, taps
 from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place
+from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.places import place_of_layer
 from keras_attn.explain.running.stand_ins import Change, around, setting
@@ -108,7 +109,7 @@ class DeconvNet:
         inputs, place, chain, run = self._prepared(inputs, layer, strongest)
         channels = _channels(channel, len(inputs), place)
 
-        def function(indices):
+        def function(indices: np.ndarray) -> tuple[Any, Any, Any]:
             tensors = inputs.take(indices).tensors()
             which = ops.convert_to_tensor(channels[indices])
             (_, (seeds, own)), (pixels,) = self.network.on_values(
@@ -126,7 +127,12 @@ class DeconvNet:
             own.astype("int64"),
         )
 
-    def _prepared(self, inputs, layer, strongest):
+    def _prepared(
+        self,
+        inputs: Inputs,
+        layer: str | keras.Operation,
+        strongest: int | None,
+    ) -> tuple[Inputs, Place, Chain, Callable]:
         """Returns inputs, place, chain and compiled function, made once."""
         operation = structure.find(self.network.model, layer)
         inputs, place = place_of_layer(
@@ -139,14 +145,16 @@ class DeconvNet:
             )
         chain = chain_to(self.network, inputs, place)
 
-        def make():
+        def make() -> Callable:
             frame, weak = inputs.frame(), self.network.weak()
             compiled = backend.differentiate(
                 _function(weak, frame, place, chain, strongest)
             )
 
-            def run(values, tensors, channels):
-                images = [tensors[frame.position]]
+            def run(
+                values: list[Any], tensors: list[Any], channels: Any
+            ) -> Any:
+                images = [tensors[frame.chosen]]
                 return compiled(images, values, tensors, channels)
 
             return run
@@ -156,13 +164,21 @@ class DeconvNet:
         return inputs, place, chain, run
 
 
-def _function(network, frame, place, chain, strongest):
+def _function(
+    network: Network,
+    frame: Inputs,
+    place: Place,
+    chain: Chain,
+    strongest: int | None,
+) -> Callable:
     """Returns what is to be differentiated by the images."""
 
-    def function(images, values, leaves, channels):
+    def function(
+        images: list[Any], values: list[Any], leaves: list[Any], channels: Any
+    ) -> tuple[Any, tuple[Any, Any]]:
         leaves = list(leaves)
-        (leaves[frame.position],) = images
-        found = []
+        (leaves[frame.chosen],) = images
+        found: list[Any] = []
         changes = _backwards(chain)
         # Around what stands for its `call`, if anything does.
         changes[place.operation].append(taps.keeping(place.number, found))
@@ -182,10 +198,10 @@ def _function(network, frame, place, chain, strongest):
 
 
 @ops.custom_gradient
-def _rectified(x):
+def _rectified(x: Any) -> Any:
     """ReLU, with ReLU as its gradient."""
 
-    def gradient(*arguments, upstream=None):
+    def gradient(*arguments: Any, upstream: Any = None) -> Any:
         upstream = arguments[-1] if upstream is None else upstream
         return ops.maximum(upstream, 0.0)
 

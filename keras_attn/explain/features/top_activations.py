@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -104,14 +104,15 @@ def top_activations(
     k = positive("k", k)
     network = Network.of(model)
     operation = structure.find(network.model, layer)
-    run, chain, size, best = None, None, None, None
+    made, best = None, None
     seen, side = 0, 0
     for images in _batches(dataset):
         inputs = network.check(images, batch_size)
-        if run is None:
+        if made is None:
             own, place = place_of_layer(network, inputs, operation, None, None)
             chain = chain_to(network, own, place)
-            run, size = _compiled(network, own, place), inputs.size
+            made = place, chain, _compiled(network, own, place), inputs.size
+        place, chain, run, size = made
         if inputs.size != size:
             raise ValueError(
                 "All images must be of one size, since positions and boxes "
@@ -128,10 +129,11 @@ def top_activations(
             numbers = seen + indices[:count]
             best = _merged(best, values, numbers, places, k)
         seen += len(inputs)
-    if best is None:
+    if made is None or best is None:
         raise ValueError(
             "`dataset` must hold images. Received: one that yields none"
         )
+    place, chain, *_ = made
     values, numbers, places = best
     positions = np.stack(np.divmod(places, place.sides[1]), axis=-1)
     box = functools.cache(lambda row, column: chain.box([row], [column]))
@@ -167,7 +169,7 @@ def _compiled(network: Network, inputs: Inputs, place: Place) -> Callable:
     """Returns the strongest activation of each map, and where it is."""
     height, width = place.sides
 
-    def function(run):
+    def function(run: taps.Run) -> tuple[Any, Any]:
         found: list[Any] = []
         run({place.operation: [taps.keeping(place.number, found)]})
         maps = place.read(found[0])
@@ -178,7 +180,13 @@ def _compiled(network: Network, inputs: Inputs, place: Place) -> Callable:
     return taps.hearing(network, inputs, key, function)
 
 
-def _merged(best, values, numbers, places, k):
+def _merged(
+    best: Sequence[np.ndarray] | None,
+    values: np.ndarray,
+    numbers: np.ndarray,
+    places: np.ndarray,
+    k: int,
+) -> list[np.ndarray]:
     """Returns the strongest of those before and of a batch, `(maps, k)`."""
     new = (
         values.T,

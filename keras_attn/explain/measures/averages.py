@@ -144,7 +144,7 @@ def _before_and_after(
     heatmaps = checked_heatmaps(heatmaps, inputs)
     target = fixed_target(network, inputs, targets)
 
-    def function(indices):
+    def function(indices: np.ndarray) -> list[np.ndarray]:
         part, chosen = inputs.take(indices), target.take(indices)
         masks = inputs.over_channels(heatmaps[indices])
         masked = part.with_images(part.images * masks)

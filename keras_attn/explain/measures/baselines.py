@@ -43,9 +43,10 @@ def _blurred(images: np.ndarray, last: int) -> np.ndarray:
         images = np.moveaxis(images, axis, -1)
         margin = [(0, 0), (0, 0), (0, 0), (_REACH, _REACH)]
         padded, side = np.pad(images, margin, mode="edge"), images.shape[-1]
-        images = sum(
+        parts = (
             weight * padded[..., i : i + side]
             for i, weight in enumerate(kernel)
         )
+        images = sum(parts, np.zeros_like(images))
         images = np.moveaxis(images, -1, axis)
     return images

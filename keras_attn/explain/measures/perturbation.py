@@ -188,7 +188,7 @@ def _areas(
     pixels = ranks[0].size
     counts = np.arange(steps + 1) * pixels // steps
 
-    def function(pairs):
+    def function(pairs: np.ndarray) -> np.ndarray:
         rows, at = np.divmod(pairs, len(counts))
         hot = ranks[rows] < counts[at][:, None, None]
         part, seen = inputs.take(rows), inputs.over_channels(hot == inserted)

@@ -18,4 +18,4 @@ def centred_ranks(values: np.ndarray) -> np.ndarray:
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Returns the cosine of two centred vectors, 0 if one is 0."""
     length = np.sqrt((first @ first) * (second @ second))
-    return first @ second / length if length != 0 else 0.0
+    return float(first @ second / length) if length != 0 else 0.0

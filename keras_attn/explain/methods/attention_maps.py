@@ -61,7 +61,7 @@ def attention_maps(
         )
     inputs = network.check(images, batch_size)
 
-    def function(run):
+    def function(run: taps.Run) -> dict[str, Any]:
         found: dict[str, Any] = {}
         changes = {
             layer: [keeping_attention(layer, path, found)]
@@ -85,7 +85,7 @@ def keeping_attention(layer: Any, path: str, found: dict[str, Any]) -> Change:
     """
     known = inspect.signature(layer.attention).parameters
 
-    def after(number, args, named, outputs):
+    def after(number: int, args: tuple, named: dict, outputs: Any) -> Any:
         named = {key: named[key] for key in named.keys() & known.keys()}
         key = f"{path}#{number}" if number else path
         # NumPy has no bfloat16.

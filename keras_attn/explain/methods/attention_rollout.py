@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -112,7 +113,7 @@ class AttentionRollout:
         inputs = self.network.check(images, batch_size)
         place = self._place(inputs)
         rows = self._rows(inputs, place)
-        height, width = place.grid
+        height, width = place.grid or place.sides
         maps = rows[:, rows.shape[1] - height * width :]
         maps = maps / np.maximum(maps.max(1, keepdims=True), 1e-30)
         maps = resize(ops.reshape(maps, (-1, height, width)), inputs.size)
@@ -152,12 +153,12 @@ class AttentionRollout:
         """Returns the rows that are asked for."""
         start = self.token_pooling
         if start is None:
-            extra = place.shape[0] > place.grid[0] * place.grid[1]
-            start = "cls" if extra else "mean"
+            height, width = place.grid or place.sides
+            start = "cls" if place.shape[0] > height * width else "mean"
         layers = self._layers
         key = start, self.head_fusion, self.discard_ratio
 
-        def function(run):
+        def function(run: taps.Run) -> Any:
             found: dict[str, Any] = {}
             changes = {
                 layer: [_keeping(layer, path, found)]
@@ -201,7 +202,12 @@ def _keeping(layer: Any, path: str, found: dict[str, Any]) -> Change:
     if not isinstance(layer, keras.layers.MultiHeadAttention):
         return keeping_attention(layer, path, found)
 
-    def called(call, *args, return_attention_scores=False, **named):
+    def called(
+        call: Callable,
+        *args: Any,
+        return_attention_scores: bool = False,
+        **named: Any,
+    ) -> Any:
         outputs, scores = call(*args, return_attention_scores=True, **named)
         found[f"{path}#{len(found)}"] = ops.cast(scores, "float32")
         return (outputs, scores) if return_attention_scores else outputs

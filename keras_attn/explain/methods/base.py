@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.explain.methods import black
+from keras_attn.explain.methods.arguments import Layer
 from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running import fingerprint
 from keras_attn.explain.running.batches import in_batches
@@ -29,8 +30,6 @@ from keras_attn.ops.interpolation import resize
 _FACTORS = (1.0, 0.9, 1.1)
 # What the maps of given evidence do not depend on.
 _NOT_COMPILED = ("network", "layers", "call_index", "reshape")
-
-Layer = str | keras.Operation | Sequence[str | keras.Operation] | None
 
 
 class ClassActivationMap:
@@ -161,7 +160,7 @@ class ClassActivationMap:
         inputs, places = self.places(inputs, target)
         look = self._smoothed if aug_smooth else self._maps
 
-        def function(indices):
+        def function(indices: np.ndarray) -> tuple[Any, Any]:
             part, chosen = inputs.take(indices), target.take(indices)
             return look(part, chosen, places, eigen_smooth)[:2]
 
@@ -220,7 +219,7 @@ class ClassActivationMap:
 
     def _smoothed(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
-    ) -> tuple[np.ndarray, Any, np.ndarray]:
+    ) -> tuple[np.ndarray, Any]:
         """Averages over the image and its mirror image, at three contrasts."""
         total: Any = 0.0
         reasons = None
@@ -234,7 +233,7 @@ class ClassActivationMap:
                     # The first is the image itself: the others explain the
                     # same class.
                     target = pinned(classes)
-        return total / np.float32(2 * len(_FACTORS)), reasons, classes
+        return total / np.float32(2 * len(_FACTORS)), reasons
 
     def _maps(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
@@ -248,14 +247,16 @@ class ClassActivationMap:
         """Returns what makes maps of evidence, compiled."""
         size = inputs.size
 
-        def make():
+        def make() -> Callable:
             weak = self._weak()
 
-            def function(features, gradients, weights):
+            def function(
+                features: list[Any], gradients: list[Any], weights: list[Any]
+            ) -> tuple[Any, Any]:
                 read = gradients or weights
                 if not weights:
                     slopes = gradients or [None] * len(features)
-                    weights = map(weak.weights, features, slopes)
+                    weights = list(map(weak.weights, features, slopes))
                 maps = [
                     weak.combine(w * a, eigen)
                     for w, a in zip(weights, features, strict=True)

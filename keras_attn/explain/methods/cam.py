@@ -1,14 +1,16 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_attn.explain.methods.arguments import Layer, MapArguments
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs
+from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import (
     Target,
     every_class,
@@ -33,7 +35,8 @@ class CAM(ClassActivationMap):
         [arXiv:1512.04150](https://arxiv.org/abs/1512.04150).
 
     Args:
-        *args: Those of `keras_attn.explain.ClassActivationMap`.
+        model: As of `keras_attn.explain.ClassActivationMap`.
+        layer: Likewise.
         relu: Whether negative values become 0 before the map is scaled, as in
             Grad-CAM. Defaults to `False`, as in the paper: then 0 is where
             most speaks against the class.
@@ -56,8 +59,15 @@ class CAM(ClassActivationMap):
 
     uses_gradients = False
 
-    def __init__(self, *args: Any, relu: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        model: keras.Model | Network,
+        layer: Layer = None,
+        *,
+        relu: bool = False,
+        **kwargs: Unpack[MapArguments],
+    ):
+        super().__init__(model, layer, **kwargs)
         self.relu = relu
 
     def evidence(

@@ -1,10 +1,13 @@
-from typing import Any
+from typing import Any, Unpack
 
+import keras
 from keras import ops
 
 from keras_attn.checks import number
+from keras_attn.explain.methods.arguments import Layer, MapArguments
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.grad_cam import GradCAM
+from keras_attn.explain.running.network import Network
 from keras_attn.ops import conceptor
 
 
@@ -28,7 +31,8 @@ class ConceptorCAM(ClassActivationMap):
         2022, [arXiv:2201.08636](https://arxiv.org/abs/2201.08636).
 
     Args:
-        *args: Those of `keras_attn.explain.ClassActivationMap`.
+        model: As of `keras_attn.explain.ClassActivationMap`.
+        layer: Likewise.
         base: The method that gives the weights, a subclass of
             `keras_attn.explain.ClassActivationMap` that has some. Defaults to
             `keras_attn.explain.GradCAM`.
@@ -56,12 +60,14 @@ class ConceptorCAM(ClassActivationMap):
 
     def __init__(
         self,
-        *args: Any,
+        model: keras.Model | Network,
+        layer: Layer = None,
+        *,
         base: type[ClassActivationMap] = GradCAM,
         aperture: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[MapArguments],
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(model, layer, **kwargs)
         known = isinstance(base, type) and issubclass(base, ClassActivationMap)
         if (
             not known

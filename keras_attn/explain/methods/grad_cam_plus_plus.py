@@ -1,14 +1,17 @@
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_attn.checks import one_of
+from keras_attn.explain.methods.arguments import Layer, MapArguments
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs
+from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import (
     Target,
     every_class,
@@ -44,7 +47,8 @@ class GradCAMPlusPlus(ClassActivationMap):
         19, [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
 
     Args:
-        *args: Those of `keras_attn.explain.ClassActivationMap`.
+        model: As of `keras_attn.explain.ClassActivationMap`.
+        layer: Likewise.
         mode: `"closed_form"` or `"exact"`. Defaults to `"closed_form"`.
         **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
 
@@ -64,9 +68,14 @@ class GradCAMPlusPlus(ClassActivationMap):
     """
 
     def __init__(
-        self, *args: Any, mode: str = "closed_form", **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
+        self,
+        model: keras.Model | Network,
+        layer: Layer = None,
+        *,
+        mode: str = "closed_form",
+        **kwargs: Unpack[MapArguments],
+    ):
+        super().__init__(model, layer, **kwargs)
         self.mode = one_of("mode", mode, MODES)
 
     def weights(self, features: Any, gradients: Any) -> Any:
@@ -127,7 +136,7 @@ class GradCAMPlusPlus(ClassActivationMap):
             )
             return
         shares = ops.softmax(ops.convert_to_tensor(scores), axis=1)
-        for index in range(trace.classes):
+        for index in range(scores.shape[1]):
             one = pinned(np.full(count, index, "int32"))
             run = network.gradients(inputs, one, places)
             yield ops.reshape(shares[:, index], (-1, 1, 1, 1)), run.gradients

@@ -100,7 +100,7 @@ def occlusion_sensitivity(
     # The first square is below the image, and hides nothing.
     squares = np.array([(inputs.size[0], 0), *corners])
 
-    def function(pairs):
+    def function(pairs: np.ndarray) -> np.ndarray:
         rows, at = np.divmod(pairs, len(squares))
         part = inputs.take(rows)
         hidden = _hidden(squares[at], size, inputs.size)
@@ -136,7 +136,7 @@ def _sides(
     return sides, steps
 
 
-def _color(value: Any, inputs: Inputs) -> np.ndarray:
+def _color(value: Any, inputs: Inputs) -> np.ndarray | np.float32:
     """Returns what fills the square, to broadcast to the images."""
     value = number(
         "value", value, least=-_LARGEST, most=_LARGEST, optional=True

@@ -1,17 +1,20 @@
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_attn import backend
 from keras_attn.checks import one_of, positive
+from keras_attn.explain.methods.arguments import Layer, MapArguments
 from keras_attn.explain.methods.base import ClassActivationMap
 from keras_attn.explain.methods.evidence import Evidence
 from keras_attn.explain.running.batches import in_batches
 from keras_attn.explain.running.feature_maps import Place
 from keras_attn.explain.running.inputs import Inputs
+from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import Target, best_class, pinned
 from keras_attn.ops import heatmaps
 from keras_attn.ops.interpolation import resize
@@ -43,7 +46,8 @@ class ScoreCAM(ClassActivationMap):
         [arXiv:1910.01279](https://arxiv.org/abs/1910.01279), algorithm 1.
 
     Args:
-        *args: Those of `keras_attn.explain.ClassActivationMap`.
+        model: As of `keras_attn.explain.ClassActivationMap`.
+        layer: Likewise.
         mode: One of the above. Defaults to `"paper"`.
         top_k: Approximation: only so many channels, those whose values vary
             most (standard deviation over the positions). `None` for all.
@@ -71,12 +75,14 @@ class ScoreCAM(ClassActivationMap):
 
     def __init__(
         self,
-        *args: Any,
+        model: keras.Model | Network,
+        layer: Layer = None,
+        *,
         mode: str = "paper",
         top_k: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[MapArguments],
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(model, layer, **kwargs)
         self.mode = one_of("mode", mode, MODES)
         self.top_k = positive("top_k", top_k, optional=True)
 
@@ -121,7 +127,7 @@ class ScoreCAM(ClassActivationMap):
         maps = ops.transpose(features, (0, 3, 1, 2))
         maps = ops.reshape(maps, (-1, *maps.shape[2:]))
 
-        def score(pairs, masks, images):
+        def score(pairs: np.ndarray, masks: Any, images: Any) -> np.ndarray:
             """Scores images behind masks."""
             masked = mask(masks, images)
             each = inputs.take(pairs).with_images(masked)
@@ -132,7 +138,7 @@ class ScoreCAM(ClassActivationMap):
 
         if len(rows):
 
-            def function(batch):
+            def function(batch: np.ndarray) -> np.ndarray:
                 row, column = rows[batch], columns[batch]
                 masks = ops.take(maps, row * channels + column, axis=0)
                 return score(row, masks, ops.take(images, row, axis=0))

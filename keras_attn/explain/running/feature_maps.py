@@ -42,7 +42,7 @@ class Place:
     reshape: Reshape | None = None
 
     @property
-    def sides(self) -> tuple[int, int]:
+    def sides(self) -> tuple[int, ...]:
         """Height and width, as it lies in its layer."""
         first = self.data_format == "channels_first"
         return self.shape[1:] if first else self.shape[:2]
@@ -54,7 +54,7 @@ class Place:
         return self.shape[0 if first else 2]
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         """What the reading of the map depends on."""
         own = dataclasses.replace(self, reshape=None)
         return own, fingerprint.of(self.reshape)
@@ -159,7 +159,7 @@ def _maps(trace: Trace, size: tuple[int, int], data_format: str) -> list[str]:
     return found
 
 
-def is_scaled(sides: tuple[int, int], size: tuple[int, int]) -> bool:
+def is_scaled(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Whether a map has the proportions of the image, give or take a pixel.
 
     Of a row or a column, which side is the longer one.
@@ -219,10 +219,11 @@ def _are_of_the_image(trace: Trace, index: int) -> bool:
             for shape, source in zip(call.given, call.sources, strict=True)
             if len(shape) == 2 and call.shape[0] - shape[0] in few
         ]
+        known = [source for source in alike if source is not None]
         is_cut = any(len(shape) == 3 for shape in call.given)
         if not alike and is_cut and trace.inputs_of[at]:
             return True
-        if None in alike or not alike:
+        if not known or len(known) < len(alike):
             # It cannot be seen what made them: the first one that has as many
             # is asked.
             tokens = trace.calls[index].shape[0]
@@ -232,7 +233,7 @@ def _are_of_the_image(trace: Trace, index: int) -> bool:
                 if len(each.shape) == 2 and tokens - each.shape[0] in few
             )
             return trace.depends(first)
-        todo += alike
+        todo += known
     return False
 
 

@@ -131,7 +131,7 @@ class _Reader:
 
     def _content(self, value: Any) -> Hashable:
         if isinstance(value, np.ndarray) and value.dtype != object:
-            digest = hashlib.blake2b(np.ascontiguousarray(value)).digest()
+            digest = hashlib.blake2b(value.tobytes()).digest()
             return np.ndarray, value.shape, value.dtype.str, digest
         if isinstance(value, np.generic):
             return type(value), value.tobytes()

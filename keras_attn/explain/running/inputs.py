@@ -11,6 +11,8 @@ import numpy as np
 from keras_attn.checks import positive
 from keras_attn.explain.running.advice import advise, hint
 
+Indices = Sequence[int] | np.ndarray
+
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
@@ -39,8 +41,8 @@ class Inputs:
         return len(self.arrays[0])
 
     @property
-    def images(self) -> Any:
-        """The images."""
+    def chosen(self) -> int:
+        """Which of the arrays are the images that are explained."""
         if self.position is None:
             shapes = [self.arrays[i].shape for i in self.pictures]
             raise ValueError(
@@ -48,7 +50,12 @@ class Inputs:
                 f"its index or name. Received: image=None for {len(shapes)} "
                 f"images of the shapes {shapes}"
             )
-        return self.arrays[self.position]
+        return self.position
+
+    @property
+    def images(self) -> Any:
+        """The images."""
+        return self.arrays[self.chosen]
 
     @property
     def pictures(self) -> list[int]:
@@ -62,7 +69,7 @@ class Inputs:
         return self.images.shape[2:] if first else self.images.shape[1:3]
 
     @functools.cached_property
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         """What the shapes in a model depend on, but for the batch."""
         return repr(self.nest), *(
             (tuple(x.shape[1:]), keras.backend.standardize_dtype(x.dtype))
@@ -77,7 +84,7 @@ class Inputs:
         """Returns the same with other arrays being the images."""
         return dataclasses.replace(self, position=position)
 
-    def take(self, indices: Sequence[int]) -> "Inputs":
+    def take(self, indices: Indices) -> "Inputs":
         """Returns some of them, in that order."""
         arrays = [
             array[indices]
@@ -90,7 +97,7 @@ class Inputs:
     def with_images(self, images: np.ndarray) -> "Inputs":
         """Returns the same with other images."""
         arrays = list(self.arrays)
-        arrays[self.position] = images
+        arrays[self.chosen] = images
         return dataclasses.replace(self, arrays=arrays)
 
     def mirror(self) -> "Inputs":

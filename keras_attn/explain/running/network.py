@@ -147,7 +147,7 @@ class Network:
         return dataclasses.replace(inputs, model=model)
 
     def remembered(
-        self, inputs: Inputs, key: tuple, make: Callable[[], Any]
+        self, inputs: Inputs, key: tuple[Any, ...], make: Callable[[], Any]
     ) -> Any:
         """Returns what has been compiled for a key, or compiles it.
 
@@ -178,7 +178,7 @@ class Network:
         model = self.model
         state = list(zip(model.variables, values, strict=True))
 
-        def function():
+        def function() -> Any:
             with keras.StatelessScope(state_mapping=state):
                 return model(nest, training=False)
 
@@ -248,7 +248,13 @@ class Network:
         copied._values = list(values)
         return copied
 
-    def _run(self, inputs, target, places, *how):
+    def _run(
+        self,
+        inputs: Inputs,
+        target: Target,
+        places: Sequence[Place],
+        *how: bool,
+    ) -> Pass:
         key = (
             *("run", target.key, inputs.mirrored),
             *(tuple(each.key for each in places), *how),

@@ -90,7 +90,13 @@ class Job:
 
         return run
 
-    def _scores(self, zeros, values, leaves, arrays):
+    def _scores(
+        self,
+        zeros: list[Any],
+        values: list[Any],
+        leaves: list[Any],
+        arrays: list[Any],
+    ) -> tuple[Any, Any, Any, list[Any]]:
         """Runs the model with zeros added to what comes out of places."""
         features: list[Any] = [None] * len(self.places)
         final = self.trace.final
@@ -108,7 +114,7 @@ class Job:
         scores, classes = self.function(outputs, *arrays)
         return ops.cast(scores, "float32"), classes, odd, features
 
-    def _readable(self, outputs):
+    def _readable(self, outputs: Any) -> tuple[Any, Any]:
         """Returns what a score is made of, and whether it is odd."""
         odd = ops.convert_to_tensor(False)
         first = self.network.data_format == "channels_first"
@@ -139,7 +145,7 @@ class Job:
             )
         return outputs, odd
 
-    def _read(self, tensors):
+    def _read(self, tensors: list[Any]) -> list[Any]:
         pairs = zip(self.places, tensors, strict=True)
         return [place.read(tensor) for place, tensor in pairs]
 
@@ -179,7 +185,16 @@ def _flat(outputs: Any) -> tuple[Any, Any]:
     return ops.reshape(outputs[:1], (-1, outputs.shape[-1])), outputs
 
 
-def _add(operation, places, zeros, features, number, args, named, outputs):
+def _add(
+    operation: keras.Operation,
+    places: tuple[Place, ...],
+    zeros: list[Any],
+    features: list[Any],
+    number: int,
+    args: tuple,
+    named: dict,
+    outputs: Any,
+) -> Any:
     """Keeps what comes out of a layer, and adds zeros to it."""
     for i, place in enumerate(places):
         if place.operation is operation and place.number == number:
@@ -191,26 +206,26 @@ def _add(operation, places, zeros, features, number, args, named, outputs):
     return outputs
 
 
-def _forward(function):
+def _forward(function: Callable) -> Callable:
     compiled = backend.inference(function)
     return lambda *tensors: (compiled(*tensors), [])
 
 
-def _backward(scale, function):
-    def total(zeros, *others):
+def _backward(scale: float, function: Callable) -> Callable:
+    def total(zeros: list[Any], *others: Any) -> tuple[Any, Any]:
         found = function(zeros, *others)
         return scale * ops.sum(found[0]), found
 
     compiled = backend.differentiate(total)
 
-    def run(*tensors):
+    def run(*tensors: Any) -> tuple[Any, list[Any]]:
         (_, found), gradients = compiled(*tensors)
         return found, [gradient / scale for gradient in gradients]
 
     return run
 
 
-def _are_of_softmax(outputs):
+def _are_of_softmax(outputs: Any) -> Any:
     """Whether numbers over the last axis seem to be those of a softmax."""
     if outputs.shape[-1] == 1:
         return ops.convert_to_tensor(False)
@@ -220,17 +235,17 @@ def _are_of_softmax(outputs):
     )
 
 
-def _may_be_of_sigmoid(outputs):
+def _may_be_of_sigmoid(outputs: Any) -> Any:
     """Whether all numbers are such as a sigmoid makes; others make them too."""
     return ops.logical_and(ops.all(outputs > 0.0), ops.all(outputs < 1.0))
 
 
-def _both_sides(outputs, probability):
+def _both_sides(outputs: Any, probability: bool) -> Any:
     """Makes two classes of the one that a sigmoid unit decides on."""
     other = 1.0 - outputs if probability else -outputs
     return ops.concatenate([other, outputs], axis=-1)
 
 
-def _probabilities(outputs):
+def _probabilities(outputs: Any) -> Any:
     one = outputs.shape[-1] == 1
     return ops.sigmoid(outputs) if one else ops.softmax(outputs, axis=-1)

@@ -25,7 +25,7 @@ from keras_attn.explain.running.trace import Trace
 _MOST_TRIED = 8
 
 
-def find_layers(model: keras.Model, layer: Any) -> list | None:
+def find_layers(model: keras.Model, layer: Any) -> list[Any] | None:
     """Returns the layers that are named; `None` for none."""
     if layer is None:
         return None
@@ -143,12 +143,11 @@ def _last_places(
     tokens, all of them, as what follows the last attention may read the class
     token only.
     """
-    maps = 0
+    maps, origins = 0, trace.origins
     closed = attentions(trace)
     for index, call in reversed(list(enumerate(trace.calls))):
-        known = trace.origins is not None
         if (
-            (known and index not in trace.origins)
+            (origins is not None and index not in origins)
             or not _may_see(trace, index, inputs)
             or call.path.startswith(closed)
             or isinstance(call.operation, keras.layers.ZeroPadding2D)
@@ -166,7 +165,7 @@ def _last_places(
         elif is_scaled(place.sides, size) and not _is_output(trace, place):
             yield index, place
             maps += 1
-            if known or maps == _MOST_TRIED:
+            if origins is not None or maps == _MOST_TRIED:
                 return
 
 
@@ -193,7 +192,7 @@ def _with_image(trace: Trace, index: int, inputs: Inputs) -> Inputs:
                 f"which depends on {len(seen)} of {len(pictures)} images"
             )
         return inputs.at(seen[0])
-    if not _may_see(trace, index, inputs):
+    if found is not None and inputs.position not in found:
         others = [pictures.index(i) for i in pictures if i in found]
         raise ValueError(
             "The layer must depend on the image that is explained. Received: "
@@ -206,7 +205,8 @@ def _with_image(trace: Trace, index: int, inputs: Inputs) -> Inputs:
 
 def _is_output(trace: Trace, place: Place) -> bool:
     """Whether the map holds scores, in a model that outputs a map of them."""
-    return len(trace.shape or ()) == 3 and place.channels == trace.shape[-1]
+    shape = trace.shape or ()
+    return len(shape) == 3 and place.channels == shape[-1]
 
 
 def _warn_of_one_pixel(trace: Trace, index: int, place: Place) -> None:

@@ -151,5 +151,5 @@ def _asking(original: Callable) -> Callable:
             return original(self, *args, **kwargs)
         return current.call(original, self, args, kwargs)
 
-    __call__.asks_for_stand_ins = True
+    vars(__call__)["asks_for_stand_ins"] = True
     return __call__

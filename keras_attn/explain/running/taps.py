@@ -8,19 +8,21 @@ import keras
 
 from keras_attn import backend
 from keras_attn.explain.running.inputs import Inputs
-from keras_attn.explain.running.stand_ins import Change, around
+from keras_attn.explain.running.stand_ins import Change, Changes, around
 
 # What is done with the outputs of a layer: gets the number of the call, its
 # arguments by place and by name, and its outputs; returns the outputs to go on
 # with.
 After = Callable[[int, tuple, dict, Any], Any]
+# Runs a model with changed layers.
+Run = Callable[[Changes], Any]
 
 
 def hearing(
     network: Any,
     inputs: Inputs,
-    key: tuple,
-    function: Callable[[Callable[[dict], Any]], Any],
+    key: tuple[Any, ...],
+    function: Callable[[Run], Any],
 ) -> Callable[[Inputs], Any]:
     """Returns what listens to a model, compiled once for a key.
 

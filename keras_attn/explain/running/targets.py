@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_attn.explain.running import fingerprint
+from keras_attn.explain.running.inputs import Indices
 
 # From the output, with the classes last, and arrays of a row an image, to the
 # scores `(batch,)` and the classes that they are of.
@@ -78,7 +79,7 @@ class Target:
         """What the function depends on, as it is when this is first asked."""
         return fingerprint.of(self.function)
 
-    def take(self, indices: Sequence[int]) -> "Target":
+    def take(self, indices: Indices) -> "Target":
         """Returns the target of some of the images."""
         arrays = tuple(array[indices] for array in self.arrays)
         taken = dataclasses.replace(self, arrays=arrays)

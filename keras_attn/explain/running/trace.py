@@ -86,8 +86,9 @@ class Trace:
                 else (frozenset([-1 - source]) if source < 0 else found[source])
                 for source in call.sources
             ]
-            unknown = None in parts
-            found.append(None if unknown else frozenset().union(*parts))
+            known = [part for part in parts if part is not None]
+            whole = len(known) == len(parts)
+            found.append(frozenset().union(*known) if whole else None)
         return found
 
 
@@ -96,11 +97,13 @@ def record(network: Any, inputs: Inputs) -> Trace:
     found: list[Trace] = []
     paths = network.paths()
 
-    def function(values, leaves):
+    def function(values: list[Any], leaves: list[Any]) -> Any:
         seen: list[_Seen] = []
         numbers: collections.Counter = collections.Counter()
 
-        def watch(operation, args, named, outputs):
+        def watch(
+            operation: keras.Operation, args: tuple, named: dict, outputs: Any
+        ) -> None:
             made = _tensors(outputs)
             if operation in paths and made:
                 call = Call(
@@ -150,7 +153,7 @@ class _Seen:
 def _depends(network: Any, inputs: Inputs, call: Call) -> bool:
     """Runs a model on two images, and compares what a call outputs."""
 
-    def function(values, leaves):
+    def function(values: list[Any], leaves: list[Any]) -> Any:
         found: list[Any] = []
         changes = {call.operation: [taps.keeping(call.number, found)]}
         network.run(values, inputs.pack(leaves), changes)

@@ -1,7 +1,10 @@
+from typing import Any, Unpack
+
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 from keras_attn.layers.parts.batch_normalization import normalization_names
 from keras_attn.layers.parts.linear import add_linear, linear
 from keras_attn.layers.parts.projection import Projection
@@ -71,13 +74,19 @@ class BilinearAttention(FeatureMapLayer):
         "varphi.bias": ("outer_bias", "same"),
     }
 
-    def __init__(self, dim=None, ratio=16, identity_start=False, **kwargs):
+    def __init__(
+        self,
+        dim: int | None = None,
+        ratio: int = 16,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.dim = checks.positive("dim", dim, optional=True)
         self.ratio = checks.positive("ratio", ratio)
         self.identity_start = identity_start
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         dim = self.dim or max(8, channels // 16)
         pairs = dim * (dim + 1) // 2
@@ -91,11 +100,11 @@ class BilinearAttention(FeatureMapLayer):
         start = "zeros" if self.identity_start else None
         add_linear(self, "outer", pairs, channels, start)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         gates = self._gates(inputs, training)
         return self.narrow(self.widen(inputs) * gates)
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """Returns the gates in inference, one for each value of the input.
 
         `(batch, height, width, channels)` in either data format.
@@ -105,7 +114,7 @@ class BilinearAttention(FeatureMapLayer):
             gates = ops.transpose(gates, (0, 2, 3, 1))
         return gates
 
-    def _gates(self, inputs, training):
+    def _gates(self, inputs: Tensor, training: bool) -> Tensor:
         """Returns the gates in the shape of the inputs."""
         tokens = self.to_tokens(self.widen(inputs))
         f = self.projection(tokens, training=training)
@@ -122,7 +131,7 @@ class BilinearAttention(FeatureMapLayer):
         gates = ops.sigmoid(self.from_tokens(z, height, width))
         return 2.0 * gates if self.identity_start else gates
 
-    def _inner_gates(self, f):
+    def _inner_gates(self, f: Tensor) -> Tensor:
         """Returns one gate an image and channel, from the mean product.
 
         All mean products are one matrix product, which costs less than to
@@ -135,7 +144,7 @@ class BilinearAttention(FeatureMapLayer):
         z = ops.relu(linear(self, "inner_reduce", z))
         return ops.sigmoid(linear(self, "inner_expand", z))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "dim": self.dim,
             "ratio": self.ratio,

@@ -1,7 +1,10 @@
+from typing import Any, Unpack
+
 from keras import ops
 
 from keras_attn import backend, checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer, Names
 from keras_attn.layers.parts.batch_normalization import (
     BatchNormalization,
     normalization_names,
@@ -60,12 +63,12 @@ class CBAM(FeatureMapLayer):
 
     def __init__(
         self,
-        ratio=16,
-        kernel_size=7,
-        use_bias=True,
-        mean_first=False,
-        identity_start=False,
-        **kwargs,
+        ratio: int = 16,
+        kernel_size: int = 7,
+        use_bias: bool = True,
+        mean_first: bool = False,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(**kwargs)
         self.ratio = checks.positive("ratio", ratio)
@@ -79,7 +82,7 @@ class CBAM(FeatureMapLayer):
         self.mean_first = mean_first
         self.identity_start = identity_start
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         self.excitation = Excitation(
             max(1, channels // self.ratio),
@@ -106,13 +109,13 @@ class CBAM(FeatureMapLayer):
         )
         self.normalization.build((None, None, None, 1))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         scaled, _, spatial = self._gate(inputs, training)
         if self.data_format == "channels_first":
             spatial = ops.transpose(spatial, (0, 3, 1, 2))
         return self.narrow(self.widen(scaled) * spatial)
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> dict[str, Tensor]:
         """Returns both gates, in inference.
 
         `"channel"` is `(batch, channels)`, `"spatial"` is
@@ -121,7 +124,9 @@ class CBAM(FeatureMapLayer):
         _, channel, spatial = self._gate(self.receive(inputs), training=False)
         return {"channel": channel, "spatial": spatial}
 
-    def _gate(self, inputs, training):
+    def _gate(
+        self, inputs: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns the input gated by channel, and the two gates."""
         # Widened first: the gradient counts how many values are the largest.
         wide = self.widen(inputs)
@@ -144,12 +149,12 @@ class CBAM(FeatureMapLayer):
         planes = self.normalization(planes, training=training)
         return scaled, channel, self._sigmoid(planes)
 
-    def _sigmoid(self, logits):
+    def _sigmoid(self, logits: Tensor) -> Tensor:
         gates = ops.sigmoid(logits)
         return 2.0 * gates if self.identity_start else gates
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> tuple[Names, ...]:
         names = self.excitation.names
         return (
             {
@@ -169,7 +174,7 @@ class CBAM(FeatureMapLayer):
             },
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "ratio": self.ratio,
             "kernel_size": self.kernel_size,

@@ -1,8 +1,11 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import backend, checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer, Names
 from keras_attn.layers.encoding import Encoding
 from keras_attn.layers.parts.batch_normalization import (
     BatchNormalization,
@@ -58,14 +61,19 @@ class ContextEncoding(FeatureMapLayer):
     ((2, 6, 6, 16), (2, 3), (2, 16))
     """
 
-    def __init__(self, num_codes=32, num_classes=None, **kwargs):
+    def __init__(
+        self,
+        num_codes: int = 32,
+        num_classes: int | None = None,
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.num_codes = checks.positive("num_codes", num_codes)
         self.num_classes = checks.positive(
             "num_classes", num_classes, optional=True
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         # Half precision would round what distances are taken of, and the
         # sums over positions that the second normalisation is given.
@@ -100,7 +108,9 @@ class ContextEncoding(FeatureMapLayer):
         axes = {self.channel_axis: channels}
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
 
-    def call(self, inputs, training=False):
+    def call(
+        self, inputs: Tensor, training: bool = False
+    ) -> Tensor | list[Tensor]:
         context = self._context(inputs, training)
         # One product for `x + x * s`.
         y = self.scale(inputs, 1.0 + self._gates(context))
@@ -110,28 +120,28 @@ class ContextEncoding(FeatureMapLayer):
         logits = linear(self, "presence", context)
         return [y, self.narrow(logits)]
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """Returns the gates `s`, `(batch, channels)`, in inference."""
         return self._gates(self._context(self.receive(inputs), training=False))
 
-    def _context(self, inputs, training):
+    def _context(self, inputs: Tensor, training: bool) -> Tensor:
         """Returns `v`, `(batch, channels)`, in float32."""
         features = self.projection(self.widen(inputs), training=training)
         codes = self.encoding.encode(features)
         codes = self.normalization(codes, training=training)
         return ops.mean(backend.rectify(codes), axis=1)
 
-    def _gates(self, context):
+    def _gates(self, context: Tensor) -> Tensor:
         return ops.sigmoid(linear(self, "gate", context))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         shape = super().compute_output_shape(input_shape)
         if self.num_classes is None:
             return shape
         return [shape, (shape[0], self.num_classes)]
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> tuple[Names, ...]:
         short = ("conv", "bn1", "encoding_", "bn2", "fc")
         published = (
             "encoding.0",
@@ -142,12 +152,14 @@ class ContextEncoding(FeatureMapLayer):
         )
         return _names(*short), _names(*published)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"num_codes": self.num_codes, "num_classes": self.num_classes}
         return {**super().get_config(), **config}
 
 
-def _names(convolution, first, encoding, second, gate):
+def _names(
+    convolution: str, first: str, encoding: str, second: str, gate: str
+) -> Names:
     """Returns the names in PyTorch, by what they start with."""
     names = {
         f"{convolution}.weight": ("projection.convolution.kernel", "conv"),

@@ -1,10 +1,17 @@
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer, Names
 from keras_attn.layers.parts.linear import add_linear, linear
 from keras_attn.layers.registry import attention_block
+
+# Both tensors of it, `h` and `c`.
+State = Sequence[Tensor]
 
 
 @attention_block("dia", placement="shared")
@@ -74,15 +81,20 @@ class DIA(FeatureMapLayer):
     """
 
     def __init__(
-        self, ratio=4, return_state=False, identity_start=False, **kwargs
+        self,
+        ratio: int = 4,
+        return_state: bool = False,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
-        # Not autocast: a state in half precision would forget.
-        super().__init__(autocast=False, **kwargs)
+        # Not autocast: a state in half precision would forget. Python refuses
+        # another `autocast`.
+        super().__init__(autocast=False, **kwargs)  # pyright: ignore[reportCallIssue]
         self.ratio = checks.positive("ratio", ratio)
         self.return_state = return_state
         self.identity_start = identity_start
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         dim = max(1, channels // self.ratio)
         for branch in ("input", "hidden"):
@@ -92,20 +104,26 @@ class DIA(FeatureMapLayer):
         axes = {self.channel_axis: channels}
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
 
-    def call(self, inputs, initial_state=None):
+    def call(
+        self, inputs: Tensor, initial_state: State | None = None
+    ) -> Tensor | list[Tensor]:
         h, c = self._step(inputs, initial_state)
         y = self.scale(inputs, self._gates(h))
         return [y, h, c] if self.return_state else y
 
-    def attention(self, inputs, initial_state=None):
+    def attention(
+        self, inputs: Tensor, initial_state: State | None = None
+    ) -> Tensor:
         """Returns the gates, `(batch, channels)`, in float32."""
         h, _ = self._step(self.receive(inputs), initial_state)
         return self._gates(h)
 
-    def _gates(self, h):
+    def _gates(self, h: Tensor) -> Tensor:
         return 4.0 * h if self.identity_start else h
 
-    def _step(self, inputs, initial_state):
+    def _step(
+        self, inputs: Tensor, initial_state: State | None
+    ) -> tuple[Tensor, Tensor]:
         """Returns the next state."""
         z = self.mean(inputs)
         if initial_state is None:
@@ -130,10 +148,10 @@ class DIA(FeatureMapLayer):
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         return ops.sigmoid(o) * ops.sigmoid(c), c
 
-    def _check_state(self, state, input_shape):
+    def _check_state(self, state: State, input_shape: Shape) -> None:
         channels = input_shape[self.channel_axis]
         is_pair = isinstance(state, (list, tuple)) and len(state) == 2
-        shapes = [tuple(s.shape) for s in state] if is_pair else None
+        shapes = [tuple(s.shape) for s in state] if is_pair else []
         if not is_pair or any(
             len(shape) != 2 or shape[1] != channels for shape in shapes
         ):
@@ -144,14 +162,16 @@ class DIA(FeatureMapLayer):
                 f"returns after `y`. Received: initial_state={received}"
             )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         shape = super().compute_output_shape(input_shape)
         if not self.return_state:
             return shape
         state = (shape[0], shape[self.channel_axis])
         return [shape, state, state]
 
-    def compute_output_spec(self, inputs, initial_state=None):
+    def compute_output_spec(
+        self, inputs: Tensor, initial_state: State | None = None
+    ) -> Tensor | list[Tensor]:
         if initial_state is not None:
             self._check_state(initial_state, inputs.shape)
         shapes = self.compute_output_shape(inputs.shape)
@@ -165,13 +185,13 @@ class DIA(FeatureMapLayer):
         ]
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> tuple[Names, ...]:
         return (
             _names("input", "hidden"),
             _names("w_ih.0.seq", "w_hh.0.seq"),  # the published code
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "ratio": self.ratio,
             "return_state": self.return_state,
@@ -180,7 +200,7 @@ class DIA(FeatureMapLayer):
         return {**super().get_config(), **config}
 
 
-def _names(inputs, hidden):
+def _names(inputs: str, hidden: str) -> Names:
     """Returns names in PyTorch, with what the two branches are called."""
     return {
         f"{prefix}.{index}.{name}": (f"{branch}_{part}_{attribute}", layout)

@@ -1,8 +1,11 @@
 import math
+from typing import Any, Unpack
 
 from keras import ops
 
 from keras_attn import checks
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.layers.registry import attention_block
@@ -58,10 +61,10 @@ class ECA(ChannelAttention):
 
     def __init__(
         self,
-        kernel_size=None,
-        circular=False,
-        identity_start=False,
-        **kwargs,
+        kernel_size: int | None = None,
+        circular: bool = False,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(identity_start, **kwargs)
         self.kernel_size = checks.positive(
@@ -74,7 +77,7 @@ class ECA(ChannelAttention):
             )
         self.circular = circular
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         size = self.kernel_size or _rule(channels)
         if self.circular and size // 2 > channels:
@@ -90,7 +93,7 @@ class ECA(ChannelAttention):
             autocast=False,
         )
 
-    def logits(self, inputs, training):
+    def logits(self, inputs: Tensor, training: bool) -> Tensor:
         z = self.mean(inputs)
         channels, size = z.shape[1], self.kernel.shape[0]
         reach = size // 2
@@ -102,12 +105,12 @@ class ECA(ChannelAttention):
         kernel = ops.unstack(ops.cast(ops.reshape(self.kernel, (-1,)), z.dtype))
         return sum(w * z[:, j : j + channels] for j, w in enumerate(kernel))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"kernel_size": self.kernel_size, "circular": self.circular}
         return {**super().get_config(), **config}
 
 
-def _rule(channels):
+def _rule(channels: int) -> int:
     """Returns the kernel size of the paper's equation 12."""
     size = int(abs((math.log2(channels) + 1) / 2))
     return size if size % 2 else size + 1

@@ -1,6 +1,10 @@
+from typing import Any, Unpack
+
 from keras import ops
 
 from keras_attn import checks
+from keras_attn.backend.protocol import Pair, Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, Names
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
@@ -82,11 +86,11 @@ class FCA(ChannelAttention):
 
     def __init__(
         self,
-        ratio=16,
-        frequencies="top16",
-        dct_size=_GRID,
-        identity_start=False,
-        **kwargs,
+        ratio: int = 16,
+        frequencies: str = "top16",
+        dct_size: int = _GRID,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(identity_start, **kwargs)
         self.ratio = checks.positive("ratio", ratio)
@@ -98,7 +102,7 @@ class FCA(ChannelAttention):
             fix=f"The frequencies are those of a {_GRID} x {_GRID} grid.",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         groups = len(self._indices())
         if channels % groups:
@@ -116,14 +120,14 @@ class FCA(ChannelAttention):
         )
         self.excitation.build((None, channels))
 
-    def _indices(self):
+    def _indices(self) -> list[Pair]:
         """Returns the pairs of frequencies, on the grid of the transform."""
         kind, count = self.frequencies[:3], int(self.frequencies[3:])
         step = self.dct_size // _GRID
         pairs = zip(*_FREQUENCIES[kind], strict=True)
         return [(int(u) * step, int(v) * step) for u, v in pairs][:count]
 
-    def logits(self, inputs, training):
+    def logits(self, inputs: Tensor, training: bool) -> Tensor:
         x = self.widen(inputs)
         frequencies = zip(*self._indices(), strict=True)
         down, across = map(
@@ -132,7 +136,9 @@ class FCA(ChannelAttention):
         z = ops.sum(x * (down * across), axis=self.spatial_axes)
         return self.excitation.excite(z)
 
-    def _weights(self, x, axis, frequencies):
+    def _weights(
+        self, x: Tensor, axis: int, frequencies: tuple[int, ...]
+    ) -> Tensor:
         """Returns what an axis adds to the weight of each position."""
         side = ops.shape(x)[axis]
         group = x.shape[self.channel_axis] // len(frequencies)
@@ -145,12 +151,12 @@ class FCA(ChannelAttention):
         return ops.reshape(vectors, shape)
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> tuple[Names, ...]:
         names = self.excitation.names("fc.0", "fc.2", "linear")
         # Released checkpoints hold the transform too, which is no weight.
         return names, {**names, "dct_layer.weight": None}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "ratio": self.ratio,
             "frequencies": self.frequencies,

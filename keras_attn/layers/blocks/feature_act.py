@@ -1,8 +1,11 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import backend, checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Function, Pair, Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.layers.registry import attention_block
 from keras_attn.ops import correlation
@@ -74,16 +77,22 @@ class FeatureAct(FeatureMapLayer):
         "up_depth.0.bias": ("up_bias", "same"),
     }
 
-    def __init__(self, ratio=4, activation=None, **kwargs):
+    def __init__(
+        self,
+        ratio: int = 4,
+        activation: str | Function | None = None,
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.ratio = checks.positive("ratio", ratio)
         self.activation = (
             None if activation is None else keras.activations.get(activation)
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
-        size = tuple(input_shape[axis] for axis in self.spatial_axes)
+        height, width = (input_shape[axis] for axis in self.spatial_axes)
+        size = height, width
         if None in size:
             raise ValueError(
                 "`FeatureAct` needs a static height and width, because it "
@@ -91,7 +100,7 @@ class FeatureAct(FeatureMapLayer):
                 f"Received: input_shape={tuple(input_shape)}"
             )
         dim = max(1, channels // self.ratio)
-        positions = size[0] * size[1]
+        positions = height * width
         for name in ("source", "target", "main"):
             self._add_affine(name, "kernel", (channels, dim), channels)
         self._add_affine("mixing", "", (positions, positions), positions)
@@ -103,7 +112,9 @@ class FeatureAct(FeatureMapLayer):
         # What a form holds decides: where memory is even, so is time.
         self.factors = self.activation is None and positions <= dim**2
 
-    def _add_affine(self, name, suffix, shape, fan_in):
+    def _add_affine(
+        self, name: str, suffix: str, shape: Pair, fan_in: int
+    ) -> None:
         """Adds a matrix and its bias, both drawn as the source draws them."""
         # Not autocast: TensorFlow refuses to multiply bfloat16 by float32.
         kernel = self.add_weight(
@@ -121,15 +132,15 @@ class FeatureAct(FeatureMapLayer):
         setattr(self, kernel.name, kernel)
         setattr(self, bias.name, bias)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         feature = self._feature(*self._project(inputs))
         return self.narrow(self.widen(inputs) + feature)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._check_size(input_shape)
         return super().compute_output_shape(input_shape)
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> dict[str, Tensor]:
         """Returns the correlation and the feature which `call` adds.
 
         The correlation is `(batch, height, width, dim, dim)` in either data
@@ -148,7 +159,7 @@ class FeatureAct(FeatureMapLayer):
             "feature": self.narrow(self._feature(source, target, main)),
         }
 
-    def _project(self, inputs):
+    def _project(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns source, target and main as `(batch, dim, positions)`."""
         self._check_size(inputs.shape)
         x = self.widen(inputs)
@@ -162,7 +173,7 @@ class FeatureAct(FeatureMapLayer):
         source, target, main = ops.split(tokens, 3, axis=1)
         return source, target, ops.relu(main)
 
-    def _feature(self, source, target, main):
+    def _feature(self, source: Tensor, target: Tensor, main: Tensor) -> Tensor:
         """Returns what is added to the input, in its shape and in float32."""
         tensors = source, target, main, *self._mixing(source)
         if self.factors:
@@ -175,13 +186,12 @@ class FeatureAct(FeatureMapLayer):
         feature = self._pointwise(feature, self.up_kernel, self.up_bias)
         return backend.rectify(feature)
 
-    def _mixing(self, like):
+    def _mixing(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the mixing matrix and its bias, in the dtype of a tensor."""
-        return [
-            ops.cast(w, like.dtype) for w in (self.mixing, self.mixing_bias)
-        ]
+        mixing = ops.cast(self.mixing, like.dtype)
+        return mixing, ops.cast(self.mixing_bias, like.dtype)
 
-    def _pointwise(self, x, kernel, bias):
+    def _pointwise(self, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         """Applies a matrix to the channels of each position."""
         first = self.data_format == "channels_first"
         equation = "bchw,cd->bdhw" if first else "bhwc,cd->bhwd"
@@ -189,7 +199,7 @@ class FeatureAct(FeatureMapLayer):
         bias = ops.cast(bias, x.dtype)
         return y + (ops.reshape(bias, (-1, 1, 1)) if first else bias)
 
-    def _check_size(self, shape):
+    def _check_size(self, shape: Shape) -> None:
         size = tuple(shape[axis] for axis in self.spatial_axes)
         if self.built and size != self.size:
             raise ValueError(
@@ -199,7 +209,7 @@ class FeatureAct(FeatureMapLayer):
                 "input, or build another layer"
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         activation = self.activation
         if activation is not None:
             activation = keras.activations.serialize(activation)

@@ -1,7 +1,10 @@
+from typing import Any, Unpack
+
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor, Variable
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 from keras_attn.layers.registry import attention_block
 
 
@@ -51,7 +54,12 @@ class GCT(FeatureMapLayer):
         "beta": ("beta", "channels"),
     }
 
-    def __init__(self, norm="l2", epsilon=1e-5, **kwargs):
+    def __init__(
+        self,
+        norm: str = "l2",
+        epsilon: float = 1e-5,
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.norm = checks.one_of("norm", norm, ("l1", "l2"))
         self.epsilon = checks.number(
@@ -61,13 +69,15 @@ class GCT(FeatureMapLayer):
             fix="A flat image is divided by nothing else.",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         self.alpha = self._add_vector("alpha", channels, "ones")
         self.gamma = self._add_vector("gamma", channels, "zeros")
         self.beta = self._add_vector("beta", channels, "zeros")
 
-    def _add_vector(self, name, channels, initializer):
+    def _add_vector(
+        self, name: str, channels: int, initializer: str
+    ) -> Variable:
         return self.add_weight(
             name=name,
             shape=(channels,),
@@ -75,14 +85,14 @@ class GCT(FeatureMapLayer):
             autocast=False,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.scale(inputs, self._gates(inputs))
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """Returns the gates, `(batch, channels)`, between 0 and 2."""
         return self._gates(self.receive(inputs))
 
-    def _gates(self, inputs):
+    def _gates(self, inputs: Tensor) -> Tensor:
         x = self.widen(inputs)
         alpha, gamma, beta = (
             ops.cast(w, x.dtype) for w in (self.alpha, self.gamma, self.beta)
@@ -99,6 +109,6 @@ class GCT(FeatureMapLayer):
             norm = ops.mean(ops.abs(e), axis=1, keepdims=True) + epsilon
         return 1.0 + ops.tanh(gamma * e / norm + beta)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"norm": self.norm, "epsilon": self.epsilon}
         return {**super().get_config(), **config}

@@ -1,8 +1,11 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer, Names
 from keras_attn.layers.parts.batch_normalization import normalization_names
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.layers.parts.projection import Projection, float32_normalization
@@ -79,12 +82,12 @@ class GSoP(FeatureMapLayer):
 
     def __init__(
         self,
-        dim=128,
-        mode="channel",
-        strides=1,
-        grid=8,
-        identity_start=False,
-        **kwargs,
+        dim: int = 128,
+        mode: str = "channel",
+        strides: int = 1,
+        grid: int = 8,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(**kwargs)
         self.dim = checks.positive("dim", dim)
@@ -93,7 +96,7 @@ class GSoP(FeatureMapLayer):
         self.grid = checks.positive("grid", grid)
         self.identity_start = identity_start
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         of_channels = self.mode == "channel"
         rows = self.dim if of_channels else self.grid**2
@@ -119,20 +122,20 @@ class GSoP(FeatureMapLayer):
         self._add("gate_kernel", (4 * rows, outputs), starts[0])
         self._add("gate_bias", (outputs,), starts[1])
 
-    def _add(self, name, shape, initializer):
+    def _add(self, name: str, shape: tuple[int, ...], initializer: Any) -> None:
         weight = self.add_weight(
             name=name, shape=shape, initializer=initializer, autocast=False
         )
         setattr(self, name, weight)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         gates = self._gates(inputs, training)
         if self.mode == "channel":
             return self.scale(inputs, gates)
         gates = ops.expand_dims(gates, self.channel_axis)
         return self.narrow(self.widen(inputs) * gates)
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """Returns the gates in inference.
 
         In channel mode `(batch, channels)`, in position mode
@@ -141,7 +144,7 @@ class GSoP(FeatureMapLayer):
         gates = self._gates(self.receive(inputs), training=False)
         return gates if self.mode == "channel" else ops.expand_dims(gates, 3)
 
-    def _gates(self, inputs, training):
+    def _gates(self, inputs: Tensor, training: bool) -> Tensor:
         steps = [slice(None)] * 4
         for axis in self.spatial_axes:
             steps[axis] = slice(None, None, self.strides)
@@ -158,7 +161,7 @@ class GSoP(FeatureMapLayer):
             gates = self._from_grid(gates, inputs)
         return 1.0 + gates if self.identity_start else gates
 
-    def _logits(self, covariances, training):
+    def _logits(self, covariances: Tensor, training: bool) -> Tensor:
         """Returns a logit for each output, from a covariance."""
         r = self.row_normalization(covariances, training=training)
         row_kernel, row_bias, gate_kernel, gate_bias = (
@@ -175,7 +178,7 @@ class GSoP(FeatureMapLayer):
         o = ops.relu(o) if self.mode == "position" else o
         return ops.matmul(o, gate_kernel) + gate_bias
 
-    def _to_grid(self, tokens, image):
+    def _to_grid(self, tokens: Tensor, image: Tensor) -> Tensor:
         """Averages to the grid; returns `(batch, grid * grid, dim)`."""
         height, width = (ops.shape(image)[axis] for axis in self.spatial_axes)
         maps = ops.reshape(tokens, (-1, self.dim, height, width))
@@ -183,14 +186,14 @@ class GSoP(FeatureMapLayer):
         tokens = ops.reshape(maps, (-1, self.dim, self.grid**2))
         return ops.transpose(tokens, (0, 2, 1))
 
-    def _from_grid(self, gates, image):
+    def _from_grid(self, gates: Tensor, image: Tensor) -> Tensor:
         """Averages to the size of an image; `(batch, height, width)`."""
         size = tuple(ops.shape(image)[axis] for axis in self.spatial_axes)
         gates = ops.reshape(gates, (-1, self.grid, self.grid))
         return average_pool(gates, (self.grid, self.grid), size)
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> tuple[Names, ...]:
         position = self.mode == "position"
         short, long = ("_spatial", "_for_spatial") if position else ("", "")
         official = (
@@ -203,7 +206,9 @@ class GSoP(FeatureMapLayer):
         plain = "conv", "bn", "row_bn", "row_conv", "fc"
         return self._names(*official), self._names(*plain)
 
-    def _names(self, conv, bn, row_bn, row_conv, fc):
+    def _names(
+        self, conv: str, bn: str, row_bn: str, row_conv: str, fc: str
+    ) -> Names:
         return {
             **self.projection.names(conv, bn),
             **normalization_names(row_bn, "row_normalization"),
@@ -213,7 +218,7 @@ class GSoP(FeatureMapLayer):
             f"{fc}.bias": ("gate_bias", "same"),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "dim": self.dim,
             "mode": self.mode,
@@ -224,6 +229,6 @@ class GSoP(FeatureMapLayer):
         return {**super().get_config(), **config}
 
 
-def _normal(fan_out):
+def _normal(fan_out: int) -> keras.initializers.Initializer:
     """Returns the official initialiser, He's for outputs, not truncated."""
     return keras.initializers.RandomNormal(stddev=(2.0 / fan_out) ** 0.5)

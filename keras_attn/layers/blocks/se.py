@@ -1,4 +1,8 @@
+from typing import Any, Unpack
+
 from keras_attn import checks
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, Names
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
@@ -50,18 +54,18 @@ class SE(ChannelAttention):
 
     def __init__(
         self,
-        ratio=16,
-        use_bias=True,
-        divisor=1,
-        identity_start=False,
-        **kwargs,
+        ratio: int = 16,
+        use_bias: bool = True,
+        divisor: int = 1,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(identity_start, **kwargs)
         self.ratio = checks.positive("ratio", ratio)
         self.divisor = checks.positive("divisor", divisor)
         self.use_bias = use_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         self.excitation = Excitation(
             self._hidden(channels),
@@ -72,17 +76,17 @@ class SE(ChannelAttention):
         )
         self.excitation.build((None, channels))
 
-    def _hidden(self, channels):
+    def _hidden(self, channels: int) -> int:
         if self.divisor == 1:
             return max(1, channels // self.ratio)
         nearest = int(channels / self.ratio / self.divisor + 0.5)
         return max(1, nearest) * self.divisor
 
-    def logits(self, inputs, training):
+    def logits(self, inputs: Tensor, training: bool) -> Tensor:
         return self.excitation.excite(self.mean(inputs))
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> tuple[Names, ...]:
         names = self.excitation.names
         return (
             names("fc1", "fc2", "pointwise"),  # timm
@@ -90,7 +94,7 @@ class SE(ChannelAttention):
             names("conv_du.0", "conv_du.2", "pointwise"),  # RCAN
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "ratio": self.ratio,
             "use_bias": self.use_bias,

@@ -1,6 +1,10 @@
+from typing import Any, Unpack
+
 from keras import ops
 
 from keras_attn import checks
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, Names
 from keras_attn.layers.parts.channel_attention import ChannelAttention
 from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
@@ -62,18 +66,18 @@ class SOCA(ChannelAttention):
 
     def __init__(
         self,
-        ratio=8,
-        iterations=5,
-        max_size=1000,
-        identity_start=False,
-        **kwargs,
+        ratio: int = 8,
+        iterations: int = 5,
+        max_size: int = 1000,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(identity_start, **kwargs)
         self.ratio = checks.positive("ratio", ratio)
         self.iterations = checks.positive("iterations", iterations)
         self.max_size = checks.positive("max_size", max_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         self.excitation = Excitation(
             max(1, channels // self.ratio),
@@ -83,12 +87,12 @@ class SOCA(ChannelAttention):
         )
         self.excitation.build((None, channels))
 
-    def logits(self, inputs, training):
+    def logits(self, inputs: Tensor, training: bool) -> Tensor:
         tokens = self.to_tokens(self.widen(self._middle(inputs)))
         mean = mean_of_matrix_sqrt(covariance(tokens), self.iterations)
         return self.excitation.excite(mean)
 
-    def _middle(self, inputs):
+    def _middle(self, inputs: Tensor) -> Tensor:
         """Cuts what is longer than `max_size`, as much from both ends."""
         for axis in self.spatial_axes:
             side = inputs.shape[axis]
@@ -106,11 +110,11 @@ class SOCA(ChannelAttention):
         return inputs
 
     @property
-    def torch_names(self):
+    def torch_names(self) -> Names:
         names = self.excitation.names
         return names("conv_du.0", "conv_du.2", "pointwise")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "ratio": self.ratio,
             "iterations": self.iterations,
@@ -119,5 +123,7 @@ class SOCA(ChannelAttention):
         return {**super().get_config(), **config}
 
 
-def _slice(images, axis, start, stop):
+def _slice(
+    images: Tensor, axis: int, start: int | Tensor, stop: int | None
+) -> Tensor:
     return images[(slice(None),) * axis + (slice(start, stop),)]

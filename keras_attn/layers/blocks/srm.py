@@ -1,6 +1,10 @@
+from typing import Any, Unpack
+
 from keras import ops
 
 from keras_attn import checks
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments
 from keras_attn.layers.parts.batch_normalization import (
     BatchNormalization,
     normalization_names,
@@ -61,10 +65,10 @@ class SRM(ChannelAttention):
 
     def __init__(
         self,
-        epsilon=1e-5,
-        zero_start=True,
-        identity_start=False,
-        **kwargs,
+        epsilon: float = 1e-5,
+        zero_start: bool = True,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(identity_start, **kwargs)
         if self.identity_start and not zero_start:
@@ -80,7 +84,7 @@ class SRM(ChannelAttention):
         )
         self.zero_start = zero_start
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
         self.kernel = self.add_weight(
             name="kernel",
@@ -99,7 +103,7 @@ class SRM(ChannelAttention):
         )
         self.normalization.build((None, channels))
 
-    def logits(self, inputs, training):
+    def logits(self, inputs: Tensor, training: bool) -> Tensor:
         x = self.widen(inputs)
         kernel = ops.cast(self.kernel, x.dtype)
         height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)
@@ -113,6 +117,6 @@ class SRM(ChannelAttention):
         z = mean * kernel[:, 0] + deviation * kernel[:, 1]
         return self.normalization(z, training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"epsilon": self.epsilon, "zero_start": self.zero_start}
         return {**super().get_config(), **config}

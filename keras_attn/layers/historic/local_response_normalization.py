@@ -1,9 +1,12 @@
+from typing import Any, Unpack
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 
 CONVENTIONS = ("tensorflow", "torch")
 
@@ -54,12 +57,12 @@ class LocalResponseNormalization(FeatureMapLayer):
 
     def __init__(
         self,
-        size=5,
-        alpha=1e-4,
-        beta=0.75,
-        k=2.0,
-        convention="tensorflow",
-        **kwargs,
+        size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 2.0,
+        convention: str = "tensorflow",
+        **kwargs: Unpack[FeatureMapArguments],
     ):
         super().__init__(**kwargs)
         self.size = checks.positive("size", size)
@@ -69,10 +72,10 @@ class LocalResponseNormalization(FeatureMapLayer):
         self.k = checks.number("k", k, above=0)
         self.convention = checks.one_of("convention", convention, CONVENTIONS)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.static_channels(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x = self.widen(inputs)
         scale = self.alpha
         if self.convention == "torch":
@@ -82,7 +85,7 @@ class LocalResponseNormalization(FeatureMapLayer):
         outputs = x * ops.exp(-self.beta * ops.log(base))
         return self.narrow(outputs)
 
-    def _sums(self, squares):
+    def _sums(self, squares: Tensor) -> Tensor:
         """Returns the sums over the channels beside each."""
         channels = self.static_channels(squares.shape)
         places = np.arange(channels)
@@ -96,7 +99,7 @@ class LocalResponseNormalization(FeatureMapLayer):
             return ops.matmul(squares, band)
         return ops.einsum("bjhw,jc->bchw", squares, band)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "size": self.size,
             "alpha": self.alpha,

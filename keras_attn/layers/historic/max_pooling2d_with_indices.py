@@ -1,7 +1,10 @@
+from typing import Any, Unpack
+
 import keras
 
 from keras_attn import backend, checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Pair, Shape, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -49,7 +52,13 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
     [1, 6]
     """
 
-    def __init__(self, pool_size=2, strides=None, padding=0, **kwargs):
+    def __init__(
+        self,
+        pool_size: int | Pair = 2,
+        strides: int | Pair | None = None,
+        padding: int | Pair = 0,
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.pool_size = checks.pair("pool_size", pool_size)
         strides = self.pool_size if strides is None else strides
@@ -63,10 +72,10 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
                 f"pool_size={pool_size}"
             )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self._sizes(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> list[Tensor]:
         return list(
             backend.max_pool_with_indices(
                 inputs,
@@ -77,7 +86,7 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
             )
         )
 
-    def _sizes(self, shape):
+    def _sizes(self, shape: Shape) -> list[int | None]:
         """Returns height and width of what comes out; `None` is unknown."""
         sides = [shape[axis] for axis in self.spatial_axes]
         rules = zip(
@@ -95,7 +104,7 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
             )
         return sizes
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         shape = list(input_shape)
         for axis, size in zip(
             self.spatial_axes, self._sizes(input_shape), strict=True
@@ -103,14 +112,14 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
             shape[axis] = size
         return [tuple(shape), tuple(shape)]
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> list[Tensor]:
         shape, _ = self.compute_output_shape(inputs.shape)
         return [
             keras.KerasTensor(shape, self.compute_dtype),
             keras.KerasTensor(shape, "int32"),
         ]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "pool_size": self.pool_size,
             "strides": self.strides,

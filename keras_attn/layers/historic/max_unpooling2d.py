@@ -1,8 +1,12 @@
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Pair, Shape, Sides, Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 
 COLLISIONS = ("add", "overwrite")
 
@@ -53,7 +57,12 @@ class MaxUnpooling2D(FeatureMapLayer):
     ([0, 4, 7], 8)
     """
 
-    def __init__(self, output_size=None, collisions="add", **kwargs):
+    def __init__(
+        self,
+        output_size: int | Pair | None = None,
+        collisions: str = "add",
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.output_size = checks.pair(
             "output_size", output_size, optional=True
@@ -61,10 +70,14 @@ class MaxUnpooling2D(FeatureMapLayer):
         self.collisions = checks.one_of("collisions", collisions, COLLISIONS)
         self.input_spec = None
 
-    def build(self, inputs_shape, like_shape=None):
+    def build(
+        self, inputs_shape: Sequence[Shape], like_shape: Shape | None = None
+    ) -> None:
         self._check(inputs_shape)
 
-    def call(self, inputs, like=None):
+    def call(
+        self, inputs: Sequence[Tensor], like: Tensor | None = None
+    ) -> Tensor:
         values, indices = inputs
         size = self._size(None if like is None else ops.shape(like))
         first = self.data_format == "channels_first"
@@ -74,7 +87,7 @@ class MaxUnpooling2D(FeatureMapLayer):
         outputs = self._put(values, ops.cast(indices, "int32"), size)
         return ops.transpose(outputs, (0, 3, 1, 2)) if first else outputs
 
-    def _put(self, values, indices, size):
+    def _put(self, values: Tensor, indices: Tensor, size: Sides) -> Tensor:
         """Does it with channels last."""
         batch, height, width, channels = ops.shape(values)
         if isinstance(batch, int) and batch == 0:
@@ -103,7 +116,7 @@ class MaxUnpooling2D(FeatureMapLayer):
         outputs = ops.reshape(outputs, (-1, *size, channels))
         return self.narrow(outputs)
 
-    def _size(self, like):
+    def _size(self, like: Shape | None) -> Sides:
         """Returns the new height and width, which may be tensors."""
         if (like is None) == (self.output_size is None):
             raise ValueError(
@@ -111,11 +124,11 @@ class MaxUnpooling2D(FeatureMapLayer):
                 f"`output_size`. Received: output_size={self.output_size}, "
                 f"and `like` {'was not' if like is None else 'was'} given"
             )
-        if self.output_size is not None:
+        if like is None:
             return self.output_size
         return tuple(like[axis] for axis in self.spatial_axes)
 
-    def _check(self, shapes):
+    def _check(self, shapes: Sequence[Shape]) -> None:
         """Checks what must be values and indices."""
         shapes = [tuple(shape) for shape in shapes]
         if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 4:
@@ -126,14 +139,17 @@ class MaxUnpooling2D(FeatureMapLayer):
             )
         self.static_channels(shapes[0])
 
-    def compute_output_shape(self, inputs_shape, like_shape=None):
+    # Keras wants the names of the arguments of `call`.
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs_shape: Sequence[Shape], like_shape: Shape | None = None
+    ) -> Shape:
         shape = list(inputs_shape[0])
         size = self._size(like_shape)
         for axis, side in zip(self.spatial_axes, size, strict=True):
             shape[axis] = side
         return tuple(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "output_size": self.output_size,
             "collisions": self.collisions,

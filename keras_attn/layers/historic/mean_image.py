@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_attn import checks
+from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.layers.base import FeatureMapLayer
 
 
@@ -46,7 +50,7 @@ class MeanImage(FeatureMapLayer):
     [-50.0, -100.0]
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         axes = (*self.spatial_axes, self.channel_axis)
         shape = tuple(input_shape[axis] for axis in axes)
         if None in shape:
@@ -70,14 +74,14 @@ class MeanImage(FeatureMapLayer):
             ndim=4, axes=dict(zip(axes, shape, strict=True))
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x = self.widen(inputs)
         mean = ops.cast(self.mean_image, x.dtype)
         if self.data_format == "channels_first":
             mean = ops.transpose(mean, (2, 0, 1))
         return self.narrow(x - mean)
 
-    def adapt(self, data, batch_size=None):
+    def adapt(self, data: Any, batch_size: int | None = None) -> None:
         """Sets the mean image to that of a data set.
 
         The images are added up in float64, a batch at a time. Adapting anew
@@ -96,8 +100,9 @@ class MeanImage(FeatureMapLayer):
                 which is the layer's if it is built, or not finite, or if
                 `batch_size` is not such a number, or given for batches.
         """
-        total, count = None, 0
-        shape = None
+        total: Any = 0.0
+        count = 0
+        shape: Shape = ()
         if self.built:
             shape = self._to_format(tuple(self.mean_image.shape))
         for batch in _batches(data, batch_size):
@@ -114,8 +119,7 @@ class MeanImage(FeatureMapLayer):
                     "`data` must hold finite numbers only. Received: NaN or "
                     f"infinity in the {len(batch)} images from number {count}"
                 )
-            part = batch.sum(axis=0, dtype="float64")
-            total = part if total is None else total + part
+            total = total + batch.sum(axis=0, dtype="float64")
             count += len(batch)
         if not count:
             raise ValueError(
@@ -129,14 +133,14 @@ class MeanImage(FeatureMapLayer):
             mean = mean.transpose(1, 2, 0)
         self.mean_image.assign(mean.astype(self.mean_image.dtype))
 
-    def _to_format(self, shape):
+    def _to_format(self, shape: Shape) -> Shape:
         """Returns the shape of an image in the layer's data format."""
         if self.data_format == "channels_first":
             return (shape[2], *shape[:2])
         return shape
 
 
-def _batches(data, batch_size):
+def _batches(data: Any, batch_size: int | None) -> Iterator[Any]:
     """Yields what is added up at a time."""
     if not (hasattr(data, "shape") and hasattr(data, "__getitem__")):
         if batch_size is not None:
@@ -155,14 +159,14 @@ def _batches(data, batch_size):
         for index in range(data.num_batches):
             yield data[index]
         return
-    batch_size = checks.positive(
+    step = checks.positive(
         "batch_size", 32 if batch_size is None else batch_size
     )
-    for start in range(0, data.shape[0], batch_size):
-        yield data[start : start + batch_size]
+    for start in range(0, data.shape[0], step):
+        yield data[start : start + step]
 
 
-def _images(batch):
+def _images(batch: Any) -> np.ndarray:
     """Returns the images of a batch as an array."""
     if isinstance(batch, (list, tuple)) and batch:
         batch = batch[0]

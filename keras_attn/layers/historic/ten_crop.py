@@ -1,8 +1,11 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from keras_attn import checks
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import FeatureMapLayer, LayerArguments
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -54,15 +57,21 @@ class TenCrop(FeatureMapLayer):
     [[2, 3], [1, 2], [1, 0], [3, 2]]
     """
 
-    def __init__(self, height, width, data_format=None, **kwargs):
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerArguments],
+    ):
         super().__init__(data_format=data_format, **kwargs)
         self.height = checks.positive("height", height)
         self.width = checks.positive("width", width)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self._check_size(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         shape = ops.shape(inputs)
         self._check_size(shape)
         height, width = (shape[axis] for axis in self.spatial_axes)
@@ -76,14 +85,16 @@ class TenCrop(FeatureMapLayer):
         size = (shape[0] * 10, *self._crop_shape(shape)[1:])
         return ops.reshape(ops.stack(crops + mirrored, axis=1), size)
 
-    def _crop(self, inputs, top, left):
+    def _crop(
+        self, inputs: Tensor, top: int | Tensor, left: int | Tensor
+    ) -> Tensor:
         rows = slice(top, top + self.height)
         columns = slice(left, left + self.width)
         if self.data_format == "channels_first":
             return inputs[:, :, rows, columns]
         return inputs[:, rows, columns]
 
-    def _check_size(self, shape):
+    def _check_size(self, shape: Shape) -> None:
         size = tuple(shape[axis] for axis in self.spatial_axes)
         for side, least in zip(size, (self.height, self.width), strict=True):
             # On TensorFlow, tensors stand for what is not known yet.
@@ -94,29 +105,29 @@ class TenCrop(FeatureMapLayer):
                     f"of height and width {size}"
                 )
 
-    def _crop_shape(self, shape):
-        shape = list(shape)
+    def _crop_shape(self, shape: Shape) -> Shape:
+        sides = list(shape)
         for axis, side in zip(
             self.spatial_axes, (self.height, self.width), strict=True
         ):
-            shape[axis] = side
-        return tuple(shape)
+            sides[axis] = side
+        return tuple(sides)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._check_size(input_shape)
         batch, *others = self._crop_shape(input_shape)
         return (None if batch is None else batch * 10, *others)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> Tensor:
         shape = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, inputs.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"height": self.height, "width": self.width}
         return {**super().get_config(), **config}
 
 
-def _half(pixels):
+def _half(pixels: int | Tensor) -> int | Tensor:
     """Halves, to even where it is between two: `round(pixels / 2)`.
 
     In whole numbers, as `round` does not know the tensors of TensorFlow.

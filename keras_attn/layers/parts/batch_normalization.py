@@ -2,6 +2,8 @@ import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Tensor, Variable
+from keras_attn.layers.base import Names
 from keras_attn.ops import precision
 
 
@@ -14,7 +16,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     batch, of which Keras' moving statistics become NaN, changes nothing.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self,
+        inputs: Tensor,
+        training: bool | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         if mask is not None or self.renorm or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
         # The statistics overflow float16.
@@ -46,7 +53,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return precision.narrow(x, dtype)
 
 
-def _unless_empty(inputs, new, old):
+def _unless_empty(inputs: Tensor, new: Tensor, old: Variable) -> Tensor:
     """Returns the old statistics if there is no image to have new ones of."""
     batch = ops.shape(inputs)[0]
     if isinstance(batch, int):
@@ -54,7 +61,7 @@ def _unless_empty(inputs, new, old):
     return ops.where(batch > 0, new, old)
 
 
-def normalization_names(prefix, path="normalization"):
+def normalization_names(prefix: str, path: str = "normalization") -> Names:
     """Returns the names in PyTorch, for the layer that holds one at `path`."""
     return {
         f"{prefix}.weight": (f"{path}.gamma", "same"),

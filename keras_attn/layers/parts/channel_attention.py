@@ -1,6 +1,9 @@
+from typing import Any, Unpack
+
 from keras import ops
 
-from keras_attn.layers.base import FeatureMapLayer
+from keras_attn.backend.protocol import Tensor
+from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 
 
 class ChannelAttention(FeatureMapLayer):
@@ -15,20 +18,24 @@ class ChannelAttention(FeatureMapLayer):
     gradient is not 0, so the gates learn.
     """
 
-    def __init__(self, identity_start=False, **kwargs):
+    def __init__(
+        self,
+        identity_start: bool = False,
+        **kwargs: Unpack[FeatureMapArguments],
+    ):
         super().__init__(**kwargs)
         self.identity_start = identity_start
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         return self.scale(inputs, self._gates(inputs, training))
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """Returns the gates, `(batch, channels)`, in inference."""
         return self._gates(self.receive(inputs), training=False)
 
-    def _gates(self, inputs, training):
+    def _gates(self, inputs: Tensor, training: bool) -> Tensor:
         gates = ops.sigmoid(self.logits(inputs, training))
         return 2.0 * gates if self.identity_start else gates
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "identity_start": self.identity_start}

@@ -1,5 +1,9 @@
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_attn.backend.protocol import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -20,28 +24,28 @@ class ClassToken(keras.layers.Layer):
         {"class_token": ("token", "same")},
     )
 
-    def __init__(self, initializer="zeros", **kwargs):
+    def __init__(self, initializer: Any = "zeros", **kwargs: Any):
         super().__init__(**kwargs)
         self.initializer = keras.initializers.get(initializer)
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.token = self.add_weight(
             name="token",
             shape=(1, 1, input_shape[-1]),
             initializer=self.initializer,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         token = ops.convert_to_tensor(self.token)
         # Not a broadcast, whose unknown batch some exporters refuse.
         token = ops.zeros_like(inputs[:, :1]) + token
         return ops.concatenate([token, inputs], axis=1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, tokens, channels = input_shape
         return batch, None if tokens is None else tokens + 1, channels
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         initializer = keras.initializers.serialize(self.initializer)
         return {**super().get_config(), "initializer": initializer}

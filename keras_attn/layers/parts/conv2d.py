@@ -1,7 +1,10 @@
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Padding, Pair, Shape, Tensor
 from keras_attn.ops.precision import as_floats
 
 # From so many pixels on, a product for each patch pays.
@@ -21,12 +24,12 @@ class Conv2D(keras.layers.Conv2D):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        **kwargs,
+        filters: int,
+        kernel_size: int | Pair,
+        strides: int | Pair = 1,
+        padding: Padding = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
     ):
         self.pixels = padding if isinstance(padding, int) else None
         named = "valid" if self.pixels is not None else padding
@@ -34,7 +37,7 @@ class Conv2D(keras.layers.Conv2D):
             filters, kernel_size, strides, named, data_format, **kwargs
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         outputs = self.convolve(
             inputs, self.kernel, self.bias if self.use_bias else None
         )
@@ -42,7 +45,9 @@ class Conv2D(keras.layers.Conv2D):
             return backend.rectify(outputs)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def convolve(self, inputs, kernel, bias):
+    def convolve(
+        self, inputs: Tensor, kernel: Tensor, bias: Tensor | None
+    ) -> Tensor:
         """Convolves as this layer does, with other weights."""
         inputs = as_floats(inputs, self.compute_dtype)
         if self._takes_patches(inputs.shape):
@@ -57,7 +62,7 @@ class Conv2D(keras.layers.Conv2D):
             self.data_format,
         )
 
-    def _takes_patches(self, shape):
+    def _takes_patches(self, shape: Shape) -> bool:
         """Whether windows lie side by side, in images of a known size."""
         first = self.data_format == "channels_first"
         rows, columns = self.kernel_size
@@ -70,7 +75,9 @@ class Conv2D(keras.layers.Conv2D):
             and None not in (shape[2:] if first else shape[1:3])
         )
 
-    def _of_patches(self, inputs, kernel, bias):
+    def _of_patches(
+        self, inputs: Tensor, kernel: Tensor, bias: Tensor | None
+    ) -> Tensor:
         """Multiplies each patch by the kernel: the same sums.
 
         For kernels that large, compilers make a gradient of many steps, and
@@ -93,18 +100,18 @@ class Conv2D(keras.layers.Conv2D):
         y = ops.reshape(y, (-1, down, across, self.filters))
         return ops.transpose(y, (0, 3, 1, 2)) if first else y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = padded_shape(input_shape, self.pixels, self.data_format)
         return super().compute_output_shape(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self.pixels is not None:
             config["padding"] = self.pixels
         return config
 
 
-def padded_shape(shape, pixels, data_format):
+def padded_shape(shape: Shape, pixels: int | None, data_format: str) -> Shape:
     """Returns the shape of a batch of images with pixels on each side."""
     axes = (2, 3) if data_format == "channels_first" else (1, 2)
     return tuple(

@@ -1,7 +1,10 @@
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Function, Padding, Pair, Shape, Tensor
 from keras_attn.layers.parts.batch_normalization import BatchNormalization
 from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import FanInUniform
@@ -36,15 +39,15 @@ class Conv2DNormActivation(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="same",
-        activation="relu",
-        use_bias=True,
-        kernel_initializer=None,
-        data_format=None,
-        **kwargs,
+        filters: int,
+        kernel_size: int | Pair,
+        strides: int | Pair = 1,
+        padding: Padding = "same",
+        activation: str | Function | None = "relu",
+        use_bias: bool = True,
+        kernel_initializer: Any = None,
+        data_format: str | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
@@ -70,7 +73,7 @@ class Conv2DNormActivation(keras.layers.Layer):
         )
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[self.channel_axis]
         if channels is None:
             raise ValueError(
@@ -87,7 +90,7 @@ class Conv2DNormActivation(keras.layers.Layer):
         shape = self.convolution.compute_output_shape(input_shape)
         self.normalization.build(shape)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         if training and self.normalization.trainable:
             outputs = self.convolution(inputs)
             outputs = self.normalization(outputs, training=True)
@@ -97,7 +100,7 @@ class Conv2DNormActivation(keras.layers.Layer):
             return backend.rectify(outputs)
         return self.activation(outputs)
 
-    def _convolve_normalized(self, inputs):
+    def _convolve_normalized(self, inputs: Tensor) -> Tensor:
         """Convolves with the normalisation folded into kernel and bias."""
         convolution, norm = self.convolution, self.normalization
         # Epsilon is close to nothing in float16.
@@ -125,10 +128,10 @@ class Conv2DNormActivation(keras.layers.Layer):
             narrow(bias, self.compute_dtype),
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.convolution.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         convolution = self.convolution
         config = {
             "filters": convolution.filters,

@@ -1,7 +1,10 @@
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Tensor
 from keras_attn.ops.precision import as_floats
 
 
@@ -13,7 +16,7 @@ class Dense(keras.layers.Dense):
     `quantize` and `enable_lora`.
     """
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         # What LoRA adds is in the kernel.
         kernel = ops.convert_to_tensor(self.kernel)
         bias = None if self.bias is None else ops.convert_to_tensor(self.bias)
@@ -21,7 +24,9 @@ class Dense(keras.layers.Dense):
         outputs = backend.linear(inputs, kernel, bias)
         return outputs if self.activation is None else self.activation(outputs)
 
-    def quantize(self, mode=None, type_check=True, config=None):
+    def quantize(
+        self, mode: Any = None, type_check: bool = True, config: Any = None
+    ) -> None:
         # Keras refuses subclasses, which may have another `call`.
         del type_check
         super().quantize(mode, type_check=False, config=config)

@@ -1,7 +1,11 @@
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import Names
 from keras_attn.layers.parts.linear import add_linear, linear
 
 
@@ -20,32 +24,40 @@ class Excitation(keras.layers.Layer):
         **kwargs: `keras.layers.Layer` arguments.
     """
 
-    def __init__(self, hidden, use_bias=True, zero_start=False, **kwargs):
+    def __init__(
+        self,
+        hidden: int,
+        use_bias: bool = True,
+        zero_start: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(autocast=False, **kwargs)
         self.hidden = hidden
         self.use_bias = use_bias
         self.zero_start = zero_start
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         bias = {"use_bias": self.use_bias}
         add_linear(self, "reduce", channels, self.hidden, **bias)
         start = "zeros" if self.zero_start else None
         add_linear(self, "expand", self.hidden, channels, start, **bias)
 
-    def call(self, *vectors):
+    def call(self, *vectors: Tensor) -> Tensor:
         return self.excite(*vectors)
 
-    def excite(self, *vectors):
+    def excite(self, *vectors: Tensor) -> Tensor:
         """Does what `call` does, without what Keras does around a layer."""
         hidden = sum(ops.relu(linear(self, "reduce", v)) for v in vectors)
-        kernel = ops.cast(self.expand_kernel, hidden.dtype)
+        kernel = ops.cast(self.expand_kernel, vectors[0].dtype)
         bias = None
         if self.use_bias:
-            bias = len(vectors) * ops.cast(self.expand_bias, hidden.dtype)
+            bias = len(vectors) * ops.cast(self.expand_bias, vectors[0].dtype)
         return backend.linear(hidden, kernel, bias)
 
-    def names(self, reduce, expand, layout, path="excitation"):
+    def names(
+        self, reduce: str, expand: str, layout: str, path: str = "excitation"
+    ) -> Names:
         """Returns the names in PyTorch, for the layer that holds this one.
 
         `reduce` and `expand` are what stands before `.weight` and `.bias`,
@@ -60,7 +72,7 @@ class Excitation(keras.layers.Layer):
             table[f"{expand}.bias"] = (f"{path}.expand_bias", "same")
         return table
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "hidden": self.hidden,
             "use_bias": self.use_bias,

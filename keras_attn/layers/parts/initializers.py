@@ -1,7 +1,12 @@
 """Initialisers that belong to a block, because its source trains with them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
+
+from keras_attn.backend.protocol import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -18,17 +23,17 @@ class FanInUniform(keras.initializers.RandomUniform):
         seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
     """
 
-    def __init__(self, fan_in, seed=None):
+    def __init__(self, fan_in: int, seed: int | None = None):
         limit = fan_in**-0.5
         super().__init__(-limit, limit, seed)
         self.fan_in = fan_in
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         random = np.random.default_rng(self.seed)
         values = random.uniform(self.minval, self.maxval, shape)
         return _tensor(values, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"fan_in": self.fan_in, "seed": super().get_config()["seed"]}
 
 
@@ -45,16 +50,16 @@ class FanOutNormal(keras.initializers.RandomNormal):
         seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
     """
 
-    def __init__(self, seed=None):
+    def __init__(self, seed: int | None = None):
         super().__init__(seed=seed)
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         fan_out = np.prod(shape[:-2]) * shape[-1]
         random = np.random.default_rng(self.seed)
         values = random.normal(scale=(2.0 / fan_out) ** 0.5, size=shape)
         return _tensor(values, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"seed": super().get_config()["seed"]}
 
 
@@ -69,19 +74,19 @@ class Normal(keras.initializers.RandomNormal):
         seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
     """
 
-    def __init__(self, stddev, seed=None):
+    def __init__(self, stddev: float, seed: int | None = None):
         super().__init__(stddev=stddev, seed=seed)
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         random = np.random.default_rng(self.seed)
         values = random.normal(scale=self.stddev, size=shape)
         return _tensor(values, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return {"stddev": config["stddev"], "seed": config["seed"]}
 
 
-def _tensor(values, dtype):
+def _tensor(values: np.ndarray, dtype: Any) -> Tensor:
     dtype = dtype or keras.config.floatx()
     return keras.ops.convert_to_tensor(values.astype("float32"), dtype)

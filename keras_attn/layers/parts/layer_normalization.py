@@ -1,6 +1,9 @@
+from typing import Any
+
 import keras
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Tensor
 from keras_attn.ops import precision
 
 
@@ -17,14 +20,14 @@ class LayerNormalization(keras.layers.LayerNormalization):
         **kwargs: `keras.layers.Layer` arguments.
     """
 
-    def __init__(self, epsilon=1e-6, **kwargs):
+    def __init__(self, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(epsilon=epsilon, **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         x = precision.widen(inputs)
         y = backend.normalize_last(x, self.gamma, self.beta, self.epsilon)
         return precision.narrow(y, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # Of Keras' layer it becomes a list when that is built.
         return {**super().get_config(), "axis": -1}

@@ -1,12 +1,23 @@
 """Linear maps of vectors, as weights of the layer that holds them."""
 
+from typing import Any
+
+import keras
 from keras import ops
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Tensor
 from keras_attn.layers.parts.initializers import FanInUniform
 
 
-def add_linear(layer, name, inputs, outputs, initializer=None, use_bias=True):
+def add_linear(
+    layer: keras.layers.Layer,
+    name: str,
+    inputs: int,
+    outputs: int,
+    initializer: Any = None,
+    use_bias: bool = True,
+) -> None:
     """Gives a layer the weights `{name}_kernel` and `{name}_bias`.
 
     Both start as PyTorch draws them, by the number of inputs, or by the
@@ -14,7 +25,7 @@ def add_linear(layer, name, inputs, outputs, initializer=None, use_bias=True):
     statistics, in float32, whatever the layer computes in.
     """
     initializer = initializer or FanInUniform(inputs)
-    shapes = {"kernel": (inputs, outputs)}
+    shapes: dict[str, tuple[int, ...]] = {"kernel": (inputs, outputs)}
     if use_bias:
         shapes["bias"] = (outputs,)
     for suffix, shape in shapes.items():
@@ -27,7 +38,7 @@ def add_linear(layer, name, inputs, outputs, initializer=None, use_bias=True):
         setattr(layer, weight.name, weight)
 
 
-def linear(layer, name, x):
+def linear(layer: keras.layers.Layer, name: str, x: Tensor) -> Tensor:
     """Returns `x W + b` by these weights, in the dtype of `x`."""
     kernel = ops.cast(getattr(layer, f"{name}_kernel"), x.dtype)
     bias = getattr(layer, f"{name}_bias", None)

@@ -1,6 +1,9 @@
+from typing import Any
+
 import keras
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Padding, Pair, Shape, Tensor
 from keras_attn.layers.parts.conv2d import padded_shape
 
 
@@ -16,17 +19,17 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
 
     def __init__(
         self,
-        pool_size=2,
-        strides=None,
-        padding="valid",
-        data_format=None,
-        **kwargs,
+        pool_size: int | Pair = 2,
+        strides: int | Pair | None = None,
+        padding: Padding = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
     ):
         self.pixels = padding if isinstance(padding, int) else None
         named = "valid" if self.pixels is not None else padding
         super().__init__(pool_size, strides, named, data_format, **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return backend.max_pool(
             inputs,
             self.pool_size,
@@ -35,11 +38,11 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
             self.data_format,
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = padded_shape(input_shape, self.pixels, self.data_format)
         return super().compute_output_shape(shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self.pixels is not None:
             config["padding"] = self.pixels

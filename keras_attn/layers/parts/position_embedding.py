@@ -1,7 +1,11 @@
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.ops import interpolation
 
 
@@ -37,7 +41,13 @@ class PositionEmbedding(keras.layers.Layer):
         {"pos_embedding": ("embedding", "same")},
     )
 
-    def __init__(self, grid, before=0, initializer=None, **kwargs):
+    def __init__(
+        self,
+        grid: Sequence[int],
+        before: int = 0,
+        initializer: Any = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.grid = tuple(grid)
         self.before = before
@@ -46,7 +56,7 @@ class PositionEmbedding(keras.layers.Layer):
         self.initializer = keras.initializers.get(initializer)
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         tokens = self.before + self.grid[0] * self.grid[1]
         if input_shape[1] not in (None, tokens):
             raise ValueError(
@@ -60,14 +70,14 @@ class PositionEmbedding(keras.layers.Layer):
             initializer=self.initializer,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs + ops.convert_to_tensor(self.embedding)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: dict[str, Any]) -> None:
         super().save_own_variables(store)
         store["grid"] = np.asarray(self.grid)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: dict[str, Any]) -> None:
         grid = tuple(int(side) for side in np.asarray(store["grid"]))
         embedding = np.asarray(store["0"])
         # A file may say anything, and what is made of it is of its size.
@@ -81,10 +91,10 @@ class PositionEmbedding(keras.layers.Layer):
             embedding = interpolated(embedding, grid, self.grid)
         self.embedding.assign(embedding)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "grid": self.grid,
             "before": self.before,
@@ -93,7 +103,9 @@ class PositionEmbedding(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def interpolated(embedding, source, target):
+def interpolated(
+    embedding: np.ndarray, source: Sequence[int], target: Sequence[int]
+) -> np.ndarray:
     """Returns an embedding `(1, tokens, channels)` of another grid.
 
     NumPy arrays. What is more than the tokens of the `source` grid comes

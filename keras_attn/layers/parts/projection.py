@@ -1,6 +1,10 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attn.backend.protocol import Shape, Tensor
+from keras_attn.layers.base import Names
 from keras_attn.layers.parts.batch_normalization import (
     BatchNormalization,
     normalization_names,
@@ -27,11 +31,11 @@ class Projection(keras.layers.Layer):
 
     def __init__(
         self,
-        dim,
-        use_bias=True,
-        rectified=True,
-        kernel_initializer=None,
-        **kwargs,
+        dim: int,
+        use_bias: bool = True,
+        rectified: bool = True,
+        kernel_initializer: Any = None,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         self.dim = dim
@@ -39,7 +43,7 @@ class Projection(keras.layers.Layer):
         self.rectified = rectified
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[1]
         self.kernel = self.add_weight(
             name="kernel",
@@ -60,7 +64,7 @@ class Projection(keras.layers.Layer):
         )
         self.normalization.build((None, self.dim, None))
 
-    def call(self, tokens, training=False):
+    def call(self, tokens: Tensor, training: bool = False) -> Tensor:
         kernel = ops.cast(self.kernel, tokens.dtype)
         y = ops.matmul(ops.transpose(kernel), tokens)
         if self.use_bias:
@@ -68,10 +72,12 @@ class Projection(keras.layers.Layer):
         y = self.normalization(y, training=training)
         return ops.relu(y) if self.rectified else y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.dim, *input_shape[2:])
 
-    def names(self, convolution, normalization, path="projection"):
+    def names(
+        self, convolution: str, normalization: str, path: str = "projection"
+    ) -> Names:
         """Returns the names in PyTorch, for the layer that holds this one."""
         bias = {f"{convolution}.bias": (f"{path}.bias", "same")}
         return {
@@ -80,7 +86,7 @@ class Projection(keras.layers.Layer):
             **normalization_names(normalization, f"{path}.normalization"),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             "dim": self.dim,
             "use_bias": self.use_bias,
@@ -92,7 +98,7 @@ class Projection(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def float32_normalization(name, dtype):
+def float32_normalization(name: str, dtype: str) -> BatchNormalization:
     """Returns a batch normalisation of axis 1 that does not leave float32.
 
     The squares that it takes in, or that are taken of what it gives, need not

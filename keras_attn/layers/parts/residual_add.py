@@ -1,6 +1,9 @@
+from collections.abc import Sequence
+
 import keras
 
 from keras_attn import backend
+from keras_attn.backend.protocol import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -13,9 +16,9 @@ class ResidualAdd(keras.layers.Layer):
     Output shape: That shape.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         shortcut, branch = inputs
         return backend.rectify(shortcut + branch)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return tuple(input_shape[0])

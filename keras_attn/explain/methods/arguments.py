@@ -1,0 +1,21 @@
+"""The arguments of all class activation maps."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import keras
+
+from keras_attn.explain.running.feature_maps import Reshape
+
+Layer = str | keras.Operation | Sequence[str | keras.Operation] | None
+
+
+class MapArguments(TypedDict, total=False):
+    """Those of `ClassActivationMap` that are given by name only."""
+
+    output: int | str | None
+    image: int | str | None
+    call_index: int | None
+    reshape: Reshape | None
+    data_format: str | None
+    sign_correction: bool
