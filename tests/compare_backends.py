@@ -2,8 +2,9 @@
 
 Takes the folder that `tests/test_parity.py` has filled on each backend.
 Outputs and gradients of each two backends must agree, and the models that one
-has saved must give its outputs in a new process of each. A difference is
-relative to the largest magnitude of an array.
+has saved must give its outputs in a new process of the next one, or with
+`--each` in one of each. A difference is relative to the largest magnitude of an
+array.
 """
 
 import argparse
@@ -34,6 +35,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
+    parser.add_argument("--each", action="store_true")
     parser.add_argument("--load", metavar="BACKEND", nargs="+")
     options = parser.parse_args(arguments)
     if options.load:
@@ -46,11 +48,16 @@ def main(arguments=None):
             print(f"FAILED  {backend} has recorded nothing")
             failed += 1
     backends = [b for b in options.backends if (options.folder / b).is_dir()]
-    # Its own too: a new process must find all classes by their names.
+    # Of several, so that each reads what another one has written.
+    others = [backends] * len(backends)
+    if not options.each:
+        others = [[one] for one in (*backends[-1:], *backends[:-1])]
     with ThreadPoolExecutor() as pool:
         results = pool.map(
-            lambda backend: load_elsewhere(options.folder, backend, backends),
-            backends,
+            lambda backend, other: load_elsewhere(
+                options.folder, backend, other
+            ),
+            *(backends, others),
         )
         loaded = dict(zip(backends, results, strict=True))
     for name in sorted(

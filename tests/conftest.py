@@ -19,7 +19,10 @@ from tests.contracts import devices  # noqa: E402
 
 # What is tested there touches no backend, or is the same code on each. What a
 # block does there is in its contract.
-ONCE = ("applications", "benchmarks", "blocks", "docs", "faults", "gpu")
+ONCE = (
+    *("applications", "benchmarks", "blocks", "docs", "faults", "gpu"),
+    "test_packaging.py",
+)
 
 
 def pytest_addoption(parser):
@@ -38,9 +41,9 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    folders = [config.rootpath / "tests" / name for name in ONCE]
+    once = {config.rootpath / "tests" / name for name in ONCE}
     for item in items:
-        here = any(folder in item.path.parents for folder in folders)
+        here = not once.isdisjoint((item.path, *item.path.parents))
         if here and item.get_closest_marker("each_backend") is None:
             item.add_marker("once")
 

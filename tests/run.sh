@@ -43,8 +43,9 @@ done
 wait
 
 result=passed
+if [ "${TIER:-}" = all ]; then each=--each; else each=; fi
 "$BIN/python" -m tests.compare_backends "$KERAS_ATTN_PARITY_DIR" \
-    --backends $BACKENDS > "$LOGS/compared.log" 2>&1 || result=FAILED
+    --backends $BACKENDS $each > "$LOGS/compared.log" 2>&1 || result=FAILED
 if [ "$result" = FAILED ]; then cat "$LOGS/compared.log"; fi
 echo "compared $result: $(tail -n 1 "$LOGS/compared.log")" >> "$LOGS/results"
 echo "=== results"

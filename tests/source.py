@@ -1,6 +1,7 @@
 """The Python of this repository, and what it imports and may import."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -36,9 +37,14 @@ MAY_IMPORT = {room: {*below} for floor in _rooms for room, _, *below in floor}
 GROUND = {module for module, _ in _ground}
 
 
+@functools.lru_cache(maxsize=8)
+def parsed(source):
+    return ast.parse(source)
+
+
 def imports(source):
     """Yields what is imported, and whether that is inside of a function."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     inside = {
         id(node)
         for function in ast.walk(tree)

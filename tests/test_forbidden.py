@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.source import ALL_CODE, CODE, ROOT, imports, relative
+from tests.source import ALL_CODE, CODE, ROOT, imports, parsed, relative
 
 pytestmark = pytest.mark.once
 
@@ -18,7 +18,7 @@ def forbidden(source):
         for name, _ in imports(source)
         if name.startswith("keras.src") or name.split(".")[0] in PICKLES
     ]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Attribute) and node.attr == "src":
             if isinstance(node.value, ast.Name) and node.value.id == "keras":
                 found.append("keras.src")
@@ -54,7 +54,7 @@ def running(source):
         for name, _ in imports(source)
         if any(f"{name}.".startswith(f"{runner}.") for runner in RUNNERS)
     ]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Name) and node.id in RUNNING:
             found.append(node.id)
         # `model.eval()` is PyTorch's way to say that it does not train.

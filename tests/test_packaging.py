@@ -232,12 +232,14 @@ def imported():
     return process
 
 
+@pytest.mark.each_backend
 def test_the_import_warns_of_nothing_and_needs_no_other_backend(imported):
     assert imported.returncode == 0, imported.stderr[-2000:]
     # One line, of this test.
     assert len(imported.stdout.splitlines()) == 1, imported.stdout
 
 
+@pytest.mark.each_backend
 def test_the_import_adds_no_module_of_anybody_else(imported):
     """No backend, no plots, no images: nothing that costs a user time."""
     added = json.loads(imported.stdout.splitlines()[-1])

@@ -5,6 +5,7 @@ import numpy as np
 
 from tests.contracts.calls import gradients, stateless, sum_and_gradients
 from tests.contracts.devices import assert_close, to_numpy
+from tests.contracts.walk import trainings
 
 LARGEST_FLOAT16 = 65504.0
 
@@ -30,7 +31,7 @@ def check_extremes(case, tmp_path):
             if what == "one pixel" and dtype == "mixed_bfloat16":
                 continue  # Its range is that of float32.
             what = f"{dtype}, {what}"
-            for training in (False, True):
+            for training in trainings(layer):
                 total, found = sum_and_gradients(layer, x, training)
                 assert np.isfinite(total), f"{what}, training={training}"
                 for name, array in found.items():
@@ -74,7 +75,7 @@ def check_empty_batch(case, tmp_path):
     layer = case.shared()
     shapes = [tuple(y.shape) for y in _flat(layer(case.symbolic_inputs()))]
     before = to_numpy(layer.variables)
-    for training in (False, True):
+    for training in trainings(layer):
         outputs, after = stateless(layer, case.inputs(batch=0), training)
         found = [y.shape for y in outputs]
         assert found == [(0, *shape[1:]) for shape in shapes], (

@@ -6,7 +6,7 @@ import numpy as np
 from tests.contracts.calls import gradients, outputs, tensors
 from tests.contracts.cases import LayerCase
 from tests.contracts.devices import assert_close
-from tests.contracts.walk import layers_of
+from tests.contracts.walk import layers_of, trainings
 
 _LARGEST_FLOAT16 = 65504.0
 
@@ -20,7 +20,7 @@ def check_gradients(case, tmp_path):
             assert np.any(array != 0.0), f"{data_format}: {name} has none"
         _assert_finite(found, f"random images, {data_format}")
     subject = case.shared()
-    for training in (False, True):
+    for training in trainings(subject):
         for fill in (None, 0.0, 1.0):
             found = gradients(subject, case.inputs(fill=fill), training)
             _assert_finite(found, f"images of {fill}, training={training}")

@@ -84,7 +84,10 @@ class _Batches(keras.utils.PyDataset):
 
 def check_dynamic_sizes(case, tmp_path):
     """Two batch sizes in one `fit`, and two image sizes unless it is fixed."""
-    for data_format in case.runnable_formats():
+    formats = case.runnable_formats()
+    # A compiled function is one of each size: what differs is the call of
+    # symbols, which `check_shapes_agree` tells.
+    for data_format in formats[:1] if COMPILED else formats:
         subject = case.subject(data_format)
         shape = case.shape[0] if isinstance(case.shape, list) else case.shape
         other = tuple(side * 2 for side in shape[:-1])

@@ -1,5 +1,6 @@
 """What can be reached from a layer."""
 
+import inspect
 import types
 
 import keras
@@ -15,6 +16,18 @@ _CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 def layers_of(subject):
     """Returns a layer or model, and all layers in it."""
     return [x for x, _ in _reachable(subject) if _is_layer(x)]
+
+
+def trainings(subject):
+    """Returns the values of `training` that can make a difference."""
+    # Statistics, or the state of a generator; Keras' own layers without any
+    # take it for their quantization.
+    matters = subject.non_trainable_variables or any(
+        "training" in inspect.signature(layer.call).parameters
+        for layer in layers_of(subject)
+        if type(layer).__module__.split(".")[0] != "keras"
+    )
+    return (False, True) if matters else (False,)
 
 
 def tensors_of(subject):

@@ -1,9 +1,10 @@
-"""A short training which can kill itself: `tiny_run.py FOLDER MOMENT`.
+"""A short training which can kill itself: `tiny_run.py FOLDER MOMENT ...`.
 
 It has everything whose state can be lost: random layers, batch
 normalisation, a schedule, Adam and early stopping.
 """
 
+import json
 import os
 import signal
 import sys
@@ -118,10 +119,27 @@ def die_before_commit():
     files.os.replace = last
 
 
+def killed(folder, moment):
+    """Runs in a forked process until that kills itself, which is checked.
+
+    This one must not have computed yet: there would be threads missing.
+
+    Returns:
+        The names of the files that it left.
+    """
+    process = os.fork()
+    if process == 0:
+        if moment == "arrays":
+            die_in_arrays()
+        elif moment == "commit":
+            die_before_commit()
+        run(folder, [DieInEpoch()] if moment == "epoch" else [])
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, moment
+    return sorted(path.name for path in folder.iterdir())
+
+
 if __name__ == "__main__":
-    moment = sys.argv[2]
-    if moment == "arrays":
-        die_in_arrays()
-    elif moment == "commit":
-        die_before_commit()
-    run(Path(sys.argv[1]), [DieInEpoch()] if moment == "epoch" else [])
+    _, folder, *moments = sys.argv
+    print(json.dumps([killed(Path(folder), moment) for moment in moments]))

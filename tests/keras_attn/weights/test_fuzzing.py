@@ -10,6 +10,9 @@ from keras_attn.weights import load_torch, register_names
 from keras_attn.weights.files import to_numpy
 from tests.keras_attn.weights.crafted import CODES, read_safetensors, write
 
+# Reading is NumPy's.
+pytestmark = pytest.mark.once
+
 # Names and shapes as PyTorch has them.
 SHAPES = {
     "0.weight": (4, 3),

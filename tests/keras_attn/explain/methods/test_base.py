@@ -16,6 +16,7 @@ from tests.cases.explained import (
     golden,
     snapshot,
 )
+from tests.marks import once_but_first
 
 # With the sign of the principal component that is the same everywhere: the
 # recorded one is that of an SVD.
@@ -97,6 +98,7 @@ def test_the_public_methods_are_all_in_the_table():
     assert methods == {*METHODS, "ClassActivationMap"}
 
 
+@pytest.mark.once
 class TestOrder:
     """What happens to the maps of layers, written anew in NumPy."""
 
@@ -123,6 +125,7 @@ class TestOrder:
         np.testing.assert_array_equal(maps, 0.0)
 
 
+@pytest.mark.once
 class TestSmoothing:
     def test_keeps_to_the_class_of_the_image_itself(self):
         """Also where a brighter image is of another class."""
@@ -168,7 +171,7 @@ class Overwriting(layers.Layer):
         return self.relu(self.inner(x))
 
 
-@pytest.mark.parametrize("method", ["GradCAM", "EigenCAM"])
+@pytest.mark.parametrize("method", once_but_first(["GradCAM", "EigenCAM"]))
 def test_features_are_those_before_they_are_overwritten(method):
     maps = []
     for relu in (ops.relu, backend.rectify):
@@ -181,6 +184,7 @@ def test_features_are_those_before_they_are_overwritten(method):
     np.testing.assert_allclose(*maps, atol=1e-5)
 
 
+@pytest.mark.once
 class TestCalls:
     def test_of_a_layer_can_be_chosen(self):
         model, pair = explained.siamese()

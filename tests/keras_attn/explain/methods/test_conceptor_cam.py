@@ -7,6 +7,7 @@ from keras_attn import explain
 from tests.cases import explained_in_numpy as in_numpy
 from tests.cases.explained import TARGETS
 from tests.cases.explained_in_numpy import CASES, recorded, relu
+from tests.marks import once_but_first
 
 WEIGHTS = {
     "GradCAM": lambda gradients: gradients.mean((1, 2), keepdims=True),
@@ -33,14 +34,15 @@ def expected(name, base, aperture=1.0):
     return case.finish(np.stack(maps))
 
 
-@pytest.mark.parametrize("base", WEIGHTS)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("base", once_but_first(WEIGHTS))
+@pytest.mark.parametrize("name", once_but_first(CASES))
 def test_is_the_evidence_for_the_class_and_not_against_it(name, base):
     maps = CASES[name]().maps("ConceptorCAM", base=getattr(explain, base))
     wanted = expected(name, base)
     np.testing.assert_allclose(maps, wanted, rtol=0, atol=1e-4)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("aperture", [0.2, 2, 5.0])
 @pytest.mark.parametrize("name", CASES)
 def test_of_another_aperture(name, aperture):

@@ -126,6 +126,7 @@ class TestEquation:
         assert len(runs) == (2 if mode == "pytorch_grad_cam" else 1)
 
 
+@pytest.mark.once
 @every_mode
 class TestRuns:
     def test_any_number_at_once_gives_the_same(self, mode):

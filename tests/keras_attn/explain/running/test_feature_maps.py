@@ -158,6 +158,7 @@ class TestMaps:
         cam = explain.GradCAM(explained.segmentation())
         assert place(cam, explained.images()).path == "relu2"
 
+    @pytest.mark.once
     def test_of_a_known_network(self):
         model = keras.applications.MobileNetV2(
             (64, 64, 3), 0.35, weights=None, classes=4

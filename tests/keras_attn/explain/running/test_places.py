@@ -12,6 +12,10 @@ from keras_attn.explain.running.targets import Target, best_class
 
 SIZE = (32, 24, 3)
 
+# Of symbols and layers, which are Keras'; the forms of `test_base.py` have
+# such places on each backend.
+pytestmark = pytest.mark.once
+
 
 def some(*shape):
     random = np.random.default_rng(0)

@@ -14,6 +14,7 @@ def maps(targets, model=None, method=explain.GradCAM, layer="relu2"):
     )
 
 
+@pytest.mark.once
 class TestClasses:
     def test_the_highest_score_by_default(self):
         np.testing.assert_allclose(
@@ -98,6 +99,7 @@ def test_a_score_may_explain_the_model_itself():
         np.testing.assert_allclose(maps, expected, atol=1e-6)
 
 
+@pytest.mark.once
 class TestMaskedMean:
     def features(self, model):
         inside = keras.Model(model.input, model.get_layer("relu2").output)

@@ -29,6 +29,9 @@ from tests.keras_attn.weights.security.small import (
     refuse,
 )
 
+# Reading is NumPy's.
+pytestmark = pytest.mark.once
+
 
 def write_npz(path, *entries, **kwargs):
     """Writes a bias that is fine, and before it what is given."""

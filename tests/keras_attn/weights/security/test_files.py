@@ -17,6 +17,9 @@ from tests.keras_attn.weights.security.small import (
     refuse,
 )
 
+# Reading is NumPy's.
+pytestmark = pytest.mark.once
+
 
 def with_header(**changes):
     """Returns a writer of a file whose weight is described as given."""

@@ -23,6 +23,9 @@ from tests.keras_attn.weights.security.small import (
     tensors,
 )
 
+# Reading is NumPy's.
+pytestmark = pytest.mark.once
+
 
 class Own:
     """A class that no reader of weights has a use for."""
