@@ -21,7 +21,7 @@ from tests.contracts import devices  # noqa: E402
 # block does there is in its contract.
 ONCE = (
     *("applications", "benchmarks", "blocks", "docs", "faults", "gpu"),
-    "test_packaging.py",
+    *("test_contracts.py", "test_packaging.py"),
 )
 
 
@@ -50,9 +50,10 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish(session):
     # A million objects that live to the end, and that each full collection
-    # of garbage would look through.
+    # of garbage would look through; and what a test makes is soon gone.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 # Not before: it may be too late to fork once a backend has been asked.

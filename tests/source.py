@@ -44,20 +44,19 @@ def parsed(source):
 
 def imports(source):
     """Yields what is imported, and whether that is inside of a function."""
-    tree = parsed(source)
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, (ast.FunctionDef, ast.Lambda))
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            start = "." * node.level + (node.module or "")
-            names = [f"{start}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            yield name, id(node) in inside
+    waiting = [(parsed(source), False)]
+    while waiting:
+        node, inside = waiting.pop()
+        start = ""
+        if isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "") + "."
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                yield start + alias.name, inside
+        inside = inside or isinstance(node, ast.FunctionDef)
+        waiting += [
+            (child, inside)
+            for child in ast.iter_child_nodes(node)
+            # There is no import in an expression.
+            if not isinstance(child, ast.expr)
+        ]

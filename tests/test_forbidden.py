@@ -60,7 +60,10 @@ def running(source):
         # `model.eval()` is PyTorch's way to say that it does not train.
         if isinstance(node, ast.Attribute) and node.attr in RUNNING - {"eval"}:
             found.append(node.attr)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os":
+        of_os = isinstance(node, ast.Attribute) and isinstance(
+            node.value, ast.Name
+        )
+        if of_os and node.value.id == "os":
             found += [node.attr] if node.attr.startswith(PROGRAMS) else []
     return found
 

@@ -33,6 +33,7 @@ def test_is_the_identity_at_first_if_asked(case):
     np.testing.assert_array_equal(*to_numpy([made(case)(x), x]))
 
 
+@pytest.mark.once
 @every_block
 def test_learns_from_the_identity(case):
     layer, x = made(case), case.inputs()

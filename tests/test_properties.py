@@ -38,6 +38,7 @@ def drawn(count):
     return lambda test: limit(given(data=st.data())(test))
 
 
+@pytest.mark.once
 @every_layer
 @drawn(COUNT)
 def test_shapes_and_configs_agree(cls, data):

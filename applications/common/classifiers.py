@@ -14,7 +14,6 @@ from applications.common.batches import Batches, arranged
 from applications.common.images import read_files
 from applications.common.parts import Part
 from applications.common.saved import Loaded
-from keras_attn.applications.common.classes import most_probable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +90,9 @@ def print_classes(
         paths, loaded.shape, options.skip_bad, options.workers
     )
     found = loaded.predict(images, batch_size, options.workers)
-    decoded = most_probable(found, loaded.class_names, options.top)
-    for source, best in zip(sources, decoded, strict=True):
-        for _, name, probability in best:
-            print(f"{source}\t{name}\t{probability:.4f}")
+    for source, row in zip(sources, found, strict=True):
+        for best in (-row).argsort(kind="stable")[: options.top]:
+            print(f"{source}\t{loaded.class_names[best]}\t{row[best]:.4f}")
 
 
 def evaluate(

@@ -56,18 +56,28 @@ def gradients(subject, inputs, training=False, data_format="channels_last"):
     With respect to each trainable weight and to the inputs. The sum is the
     same in each data format, and with each backend.
     """
-    _, found = sum_and_gradients(subject, inputs, training, data_format)
+    *_, found = _differentiate(subject, inputs, training, data_format)
     return found
 
 
-def sum_and_gradients(
-    subject, inputs, training=False, data_format="channels_last"
-):
+def sum_and_gradients(subject, inputs, training=False):
     """Returns the sum besides: not finite if an output is not."""
+    total, _, found = _differentiate(subject, inputs, training, "channels_last")
+    return float(ops.convert_to_numpy(total)), found
+
+
+def outputs_and_gradients(subject, inputs, data_format):
+    """Returns both as `outputs` and `gradients` do."""
+    _, y, found = _differentiate(subject, inputs, False, data_format)
+    return outputs(subject, inputs) if y is None else to_numpy(y), found
+
+
+def _differentiate(subject, inputs, training, data_format):
+    """Returns the sum, the outputs if they come with it, and the gradients."""
     weights = subject.trainable_variables
     others = subject.non_trainable_variables
     function = _differentiated(subject, training, data_format)
-    total, (of_weights, of_inputs) = function(
+    (total, y), (of_weights, of_inputs) = function(
         [backend.state(weights), _tensors(inputs)], backend.state(others)
     )
     found = {
@@ -78,7 +88,7 @@ def sum_and_gradients(
     }
     for i, array in enumerate(to_numpy(of_inputs)):
         found[f"input {i}"] = array
-    return float(ops.convert_to_numpy(total)), found
+    return total, y, found
 
 
 def _tensors(inputs):
@@ -114,22 +124,22 @@ def _differentiated(subject, training, data_format):
         ]
         with keras.StatelessScope(state_mapping=mapping):
             total = 0.0
-            for y in keras.tree.flatten(subject(x, training=training)):
+            found = keras.tree.flatten(subject(x, training=training))
+            for y in found:
                 direction = _direction(random, y.shape, data_format)
                 total += ops.sum(ops.cast(y, "float32") * direction)
-            return total
-
-    if COMPILED:
-        compiled = backend.differentiate(lambda *given: (function(*given), ()))
-
-        def run(tensors, state):
-            (total, _), found = compiled(tensors, state)
             return total, found
 
-        return run
-    return lambda tensors, state: backend.value_and_gradient(
-        lambda given: function(given, state), tensors
-    )
+    if COMPILED:
+        return backend.differentiate(function)
+
+    def run(tensors, state):
+        total, found = backend.value_and_gradient(
+            lambda given: function(given, state)[0], tensors
+        )
+        return (total, None), found
+
+    return run
 
 
 def _direction(random, shape, data_format):

@@ -27,11 +27,15 @@ def check_extremes(case, tmp_path):
     }
     for dtype in ("mixed_float16", "mixed_bfloat16"):
         layer = case.shared(dtype=dtype)
+        ways = trainings(layer)
+        if dtype == "mixed_bfloat16":
+            # Its range is that of float32, and precision matters most where
+            # statistics are of the batch.
+            del inputs["one pixel"]
+            ways = ways[-1:]
         for what, x in inputs.items():
-            if what == "one pixel" and dtype == "mixed_bfloat16":
-                continue  # Its range is that of float32.
             what = f"{dtype}, {what}"
-            for training in trainings(layer):
+            for training in ways:
                 total, found = sum_and_gradients(layer, x, training)
                 assert np.isfinite(total), f"{what}, training={training}"
                 for name, array in found.items():

@@ -5,8 +5,7 @@ import pathlib
 import keras
 import numpy as np
 
-from tests.contracts.calls import gradients, outputs
-from tests.contracts.devices import to_numpy
+from tests.contracts.calls import outputs, outputs_and_gradients
 
 
 def record(case, data_format, folder):
@@ -23,10 +22,8 @@ def record(case, data_format, folder):
     subject = case.subject(data_format)
     inputs = case.inputs(data_format)
     arrays = {f"inputs {i}": x for i, x in _numbered(inputs)}
-    arrays |= {
-        f"outputs {i}": y for i, y in enumerate(outputs(subject, inputs))
-    }
-    found = gradients(subject, inputs, data_format=data_format)
+    y, found = outputs_and_gradients(subject, inputs, data_format)
+    arrays |= {f"outputs {i}": array for i, array in enumerate(y)}
     arrays |= {f"gradient of {key}": array for key, array in found.items()}
     np.savez(folder / f"{name}.npz", **arrays)
     case.as_model(subject, data_format).save(folder / f"{name}.keras")
@@ -43,9 +40,8 @@ def run_saved(folder, name, arrays):
     """Returns outputs by name, of the saved model on the inputs of a case."""
     model = keras.models.load_model(pathlib.Path(folder) / f"{name}.keras")
     inputs = [arrays[f"inputs {i}"] for i in range(len(model.inputs))]
-    # Compiled: on JAX, a call would compile each operation by itself.
-    found = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
-    return {f"outputs {i}": y for i, y in enumerate(to_numpy(found))}
+    found = outputs(model, inputs if len(inputs) > 1 else inputs[0])
+    return {f"outputs {i}": y for i, y in enumerate(found)}
 
 
 def _numbered(nest):

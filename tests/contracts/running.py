@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.contracts.calls import outputs, tensors
 from tests.contracts.devices import assert_close, to_numpy
-from tests.contracts.walk import tensors_of, trainings
+from tests.contracts.walk import tensors_of
 
 
 def check_randomness(case, tmp_path):
@@ -21,8 +21,6 @@ def check_randomness(case, tmp_path):
         assert np.array_equal(value, before[path]), (
             f"inference changes `{path}`"
         )
-    if trainings(first) == (False,):
-        return
     sequences = []
     for subject in (first, second):
         if isinstance(subject, keras.Model):

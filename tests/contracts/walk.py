@@ -1,6 +1,5 @@
 """What can be reached from a layer."""
 
-import inspect
 import types
 
 import keras
@@ -19,15 +18,12 @@ def layers_of(subject):
 
 
 def trainings(subject):
-    """Returns the values of `training` that can make a difference."""
-    # Statistics, or the state of a generator; Keras' own layers without any
-    # take it for their quantization.
-    matters = subject.non_trainable_variables or any(
-        "training" in inspect.signature(layer.call).parameters
-        for layer in layers_of(subject)
-        if type(layer).__module__.split(".")[0] != "keras"
-    )
-    return (False, True) if matters else (False,)
+    """Returns the values of `training` that can make a difference.
+
+    That is so with statistics, or the state of a generator: a layer that needs
+    none hands the argument on.
+    """
+    return (False, True) if subject.non_trainable_variables else (False,)
 
 
 def tensors_of(subject):

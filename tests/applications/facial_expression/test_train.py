@@ -22,6 +22,7 @@ def test_early_stopping_needs_validation_images(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.once
 def test_mixed_precision_trains_without_validation(folder, tmp_path, small):
     argv = ["--data", str(folder), "--size", "16", "--epochs", "1"]
     argv += ["--mixed-precision", "bfloat16", "--verbose", "0"]

@@ -17,6 +17,7 @@ from tests.goldens import (
     random_weights,
     resnet_images,
 )
+from tests.marks import once_but_first
 
 # The numbers are torchvision's and timm's, below.
 CHECKS = [c for c in MODEL_CHECKS if c.__name__ != "check_matches_reference"]
@@ -119,9 +120,7 @@ def test_parameters_of_resnet18():
 @pytest.mark.parametrize(
     "name",
     [
-        None,
-        "dia",
-        "fca",
+        *once_but_first([None, "dia", "fca"]),
         *(
             pytest.param(name, marks=pytest.mark.thorough)
             for name in ("gct", "gsop", "cbam")

@@ -13,6 +13,7 @@ from tests.cases.deconvnet_in_numpy import LAYERS, kept
 from tests.cases.models import LARGEFOV
 from tests.contracts.cases import draw_weights
 from tests.contracts.devices import FORMATS, format_error, to_format
+from tests.marks import once_but_first
 
 
 @functools.cache
@@ -53,8 +54,8 @@ def test_the_model_is_the_one_in_numpy():
         check(y, steps().maps[name], 1e-5)
 
 
-@pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("strongest", [None, 1, 3])
+@pytest.mark.parametrize("data_format", once_but_first(FORMATS))
+@pytest.mark.parametrize("strongest", once_but_first([3, None, 1]))
 @pytest.mark.parametrize("layer", LAYERS)
 def test_is_each_step_undone(layer, strongest, data_format):
     if reason := format_error(data_format):

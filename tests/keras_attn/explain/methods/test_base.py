@@ -50,8 +50,13 @@ def expected(method):
 
 
 # One by gradients and one by masked images: what a form changes is how a model
-# is run, which they share with the others.
-OF_EACH_KIND = ("GradCAM", "ScoreCAM")
+# is run, which they share with the others; and by gradients it is run with
+# more around it.
+KINDS = {
+    "all": (METHODS, pytest.mark.thorough),
+    "gradients": (("GradCAM",), ()),
+    "masks": (("ScoreCAM",), pytest.mark.once),
+}
 
 
 @pytest.mark.parametrize(
@@ -60,12 +65,12 @@ OF_EACH_KIND = ("GradCAM", "ScoreCAM")
         pytest.param(
             name,
             methods,
-            id=f"{name}-{which}",
-            marks=[pytest.mark.thorough] if which == "all" and count else [],
+            id=f"{name}-{kind}",
+            marks=marks if count else (),
         )
         for count, name in enumerate(FORMS)
-        for which, methods in (("all", METHODS), ("kinds", OF_EACH_KIND))
-        if count or which == "all"
+        for kind, (methods, marks) in KINDS.items()
+        if count or kind == "all"
     ],
 )
 def test_every_method_explains_every_form_of_model(name, methods):
