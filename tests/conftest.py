@@ -39,11 +39,30 @@ def pytest_addoption(parser):
     )
 
 
+def _runs_once(config, path):
+    """Whether the tests of a file are `once` if nothing else is said."""
+    once = {config.rootpath / "tests" / name for name in ONCE}
+    return not once.isdisjoint((path, *path.parents))
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leaves out what would only be deselected: to import it takes longer."""
+    if "not once" not in config.option.markexpr:
+        return None
+    if collection_path.is_dir() or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text()
+    if "\npytestmark = pytest.mark.once\n" in text:
+        return True
+    # The checks of a contract are marked one by one.
+    each = "each_backend" in text or "@contract(" in text
+    return True if _runs_once(config, collection_path) and not each else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    once = {config.rootpath / "tests" / name for name in ONCE}
     for item in items:
-        here = not once.isdisjoint((item.path, *item.path.parents))
+        here = _runs_once(config, item.path)
         if here and item.get_closest_marker("each_backend") is None:
             item.add_marker("once")
 
@@ -65,7 +84,7 @@ def pytest_runtestloop(session):
         # Not everywhere can a process be forked.
         from tests import parts
 
-        if parts.run(session, logs):
+        if parts.run(session, logs, keras.backend.backend()):
             return True
     if config.getoption("--require-gpu") and devices.device() != "gpu":
         raise pytest.UsageError(

@@ -13,30 +13,33 @@ import pathlib
 import sys
 import time
 
-import keras
 import pytest
 
-ROOT = pathlib.Path(__file__).parent
 
-
-def run(session, logs):
+def run(session, logs, name):
     """Forks; what the parts print goes to files in `logs`.
 
     At most `JOBS` run at once, those of all sessions with the same `logs`
     together; the environment says how many, or 2.
+
+    Args:
+        session: Of pytest, with the tests that were collected.
+        logs: Folder for files.
+        name: Of the session, for the names of its parts.
 
     Returns:
         Whether this process has waited for all. If not, it is that of a part,
         and has to run what is left in the session.
     """
     _check_nothing_computes()
-    waiting = _parts(session.items)
+    waiting = _parts(session)
     running = {}
     failures = 0
     while waiting or running:
         slot = _free_slot(logs) if waiting else None
         if slot is not None:
             part, items = waiting.pop(0)
+            part = f"{name}:{part}"
             log = logs / f"{part.replace(':', '-').replace('/', '-')}.log"
             pid = os.fork()
             if pid == 0:
@@ -67,14 +70,13 @@ def _check_nothing_computes():
         )
 
 
-def _parts(items):
+def _parts(session):
     """Returns names of folders with their tests, the most tests first."""
 
     def folder(item):
-        path = item.path.parent.relative_to(ROOT).as_posix()
-        return f"{keras.backend.backend()}:{path}"
+        return item.path.parent.relative_to(session.config.rootpath).as_posix()
 
-    ordered = sorted(items, key=folder)
+    ordered = sorted(session.items, key=folder)
     parts = [(k, [*v]) for k, v in itertools.groupby(ordered, folder)]
     return sorted(parts, key=lambda part: -len(part[1]))
 

@@ -15,6 +15,9 @@ mkdir -p "$LOGS"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
 
+# Else each process would rewrite the assertions of all files by itself.
+export PYTHONDONTWRITEBYTECODE=
+
 # No one reads where in the code each operation comes from.
 export JAX_TRACEBACK_IN_LOCATIONS_LIMIT="${JAX_TRACEBACK_IN_LOCATIONS_LIMIT:-0}"
 

@@ -1,0 +1,90 @@
+"""A run in parts, in a repository of its own: what it says, and its status."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.once
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFTEST = """
+import pathlib
+from tests import parts
+
+def pytest_runtestloop(session):
+    return parts.run(session, pathlib.Path("logs"), "name") or None
+"""
+FILES = {
+    "good/test_first.py": "def test_a(): print('seen')",
+    "good/test_second.py": "def test_b(): pass",
+    "bad/test_bad.py": "def test_c(): assert 'this' == 'that'",
+    "dies/test_dies.py": """
+import os, signal
+def test_d(): os.kill(os.getpid(), signal.SIGKILL)
+""",
+}
+
+
+def run(folder, *names, conftest=CONFTEST):
+    """Runs the tests of some folders; returns the process and the results."""
+    for path, text in FILES.items():
+        if path.split("/")[0] in names:
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+    (folder / "logs").mkdir()
+    (folder / "pytest.ini").write_text("[pytest]")
+    (folder / "conftest.py").write_text(conftest)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *("-p", "no:cacheprovider"), "-q"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    results = folder / "logs" / "results"
+    lines = results.read_text().splitlines() if results.exists() else []
+    return done, sorted(lines)
+
+
+def test_all_that_passes(tmp_path):
+    done, (line,) = run(tmp_path, "good")
+    assert done.returncode == 0, done.stdout
+    assert line.startswith("name:good passed in") and "2 passed" in line
+    # Of what passes, only the line.
+    assert "seen" not in done.stdout
+    assert "2 passed" in (tmp_path / "logs" / "name-good.log").read_text()
+
+
+def test_what_fails_is_printed_and_what_dies_is_not_lost(tmp_path):
+    done, lines = run(tmp_path, "good", "bad", "dies")
+    assert done.returncode == 1
+    assert [line.split(" in ")[0] for line in lines] == [
+        "name:bad FAILED",
+        "name:dies FAILED",
+        "name:good passed",
+    ]
+    assert "assert 'this' == 'that'" in done.stdout
+
+
+@pytest.mark.skipif(
+    not pathlib.Path("/proc/self/task").exists(), reason="tells no threads"
+)
+def test_a_session_with_threads_of_a_backend_is_refused(tmp_path):
+    # As TensorFlow and JAX call theirs.
+    named = """
+import threading
+threading.Thread(target=lambda: (
+    open("/proc/thread-self/comm", "w").write("tf_Compute"),
+    started.set(),
+    threading.Event().wait(),
+), daemon=True).start()
+started.wait()
+"""
+    conftest = f"import threading\nstarted = threading.Event()\n{named}"
+    done, lines = run(tmp_path, "good", conftest=f"{conftest}\n{CONFTEST}")
+    assert done.returncode == 4 and not lines
+    assert "must not compute when they are imported" in done.stderr
