@@ -6,6 +6,7 @@ One for each folder, since the more graphs there are in a process, the longer
 TensorFlow takes for the next.
 """
 
+import atexit
 import fcntl
 import itertools
 import os
@@ -94,24 +95,20 @@ def _free_slot(logs):
     return None
 
 
-class _Ends:
+def _end(session):
     """Ends a process without what Python does then.
 
     TensorFlow would wait for threads that were not forked.
     """
-
-    def __init__(self, session):
-        self.session = session
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_unconfigure(self):
-        sys.stdout.flush()
-        os._exit(self.session.exitstatus)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(session.exitstatus)
 
 
 def _leave(session, items, log):
     """Makes of a forked process the session of some tests."""
-    session.config.pluginmanager.register(_Ends(session))
+    # After all that pytest has to say.
+    atexit.register(_end, session)
     session.items = items
     session.testscollected = len(items)
     capture = session.config.pluginmanager.getplugin("capturemanager")
@@ -125,7 +122,7 @@ def _leave(session, items, log):
 
 
 def _report(logs, part, log, start, failed):
-    lines = log.read_text(errors="replace").splitlines() or [""]
+    lines = log.read_text(errors="replace").strip().splitlines() or [""]
     if failed:
         print(*lines, sep="\n")
     result = "FAILED" if failed else "passed"
