@@ -115,8 +115,8 @@ QUESTIONS = {
     "deeplab": (
         "DeepLab",
         "Inference of one 321 x 321 image. *asc* is attention to scale with "
-        "the scales 1 and 0.5, and *plain* of it a known PyTorch "
-        "implementation written anew: features are resized to the size of the "
+        "the scales 1 and 0.5; its *plain* side reimplements a known PyTorch "
+        "implementation: features are resized to the size of the "
         "image before the attention looks at them, and each scale has its own "
         "classifier. *Ours* merges at an eighth of that size, as the paper "
         "does, and so computes something else. *largefov* is the network to "

@@ -40,7 +40,7 @@ def pytest_addoption(parser):
 
 
 def _runs_once(config, path):
-    """Whether the tests of a file are `once` if nothing else is said."""
+    """Whether the tests of a file are `once` by default."""
     once = {config.rootpath / "tests" / name for name in ONCE}
     return not once.isdisjoint((path, *path.parents))
 

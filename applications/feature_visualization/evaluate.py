@@ -35,8 +35,7 @@ def main(options: argparse.Namespace) -> None:
 def read_part(loaded: Classifier, options: argparse.Namespace) -> Part:
     """Reads `--part` of `--data`, or of the data of the run.
 
-    Images have the size that the run brought them to, of which the network
-    reads a crop.
+    Images have the size of the run, and the network reads a crop of them.
     """
     data = read_for(loaded.config, options, options.data)
     return loaded.part(data, options)
@@ -49,7 +48,7 @@ def probabilities(
 
     Args:
         loaded: The network.
-        part: Images of the size that its run brought them to.
+        part: Images of the size that its run resizes to.
         ten_crop: Whether to take the mean over the corners, the centre and
             their mirror images, and not the centre alone.
         workers: Threads that make batches.

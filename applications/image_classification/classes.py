@@ -9,7 +9,7 @@ def class_names(given: Sequence[str] | None, count: int) -> list[str]:
 
     Args:
         given: The names, or one file with a name on each line, or `None` for
-            indices in their place.
+            indices instead.
         count: Number of classes.
     """
     if given is None:

@@ -75,7 +75,7 @@ def write_index_png(path: Path, mask: np.ndarray, palette: np.ndarray) -> None:
     """Writes a mask that other programs show in the colours of its classes.
 
     Args:
-        path: File to write, or to put the new one in the place of.
+        path: File to write or to replace.
         mask: Indices, uint8 `(height, width)`.
         palette: Colours of the first indices; the others are those of VOC.
     """

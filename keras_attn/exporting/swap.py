@@ -23,7 +23,7 @@ class Neighbor:
     target: pathlib.Path
 
     def replace(self) -> None:
-        """Puts all that was written in the place of what was there."""
+        """Replaces what was there by all that was written."""
         others = set(self.path.parent.iterdir()) - {self.path}
         # The weights of a large model, before what names them.
         for other in sorted(others):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 @pytest.fixture
 def small(saved, photos, monkeypatch):
-    """Untrained networks in the place of those of the packages."""
+    """Untrained networks instead of those of the packages."""
     face = make_classifier((16, 16, 1), 7, name="add_3")
     breeds = make_classifier((16, 16, 3), 19)
     chosen = {

@@ -26,7 +26,7 @@ def photograph():
 
 @pytest.fixture
 def stripes(monkeypatch):
-    """Puts the rows' differences in the place of HED, which takes seconds."""
+    """Replaces HED, which takes seconds, by the rows' differences."""
 
     def edge_map(image, network):
         assert network == "network"

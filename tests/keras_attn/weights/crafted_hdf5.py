@@ -1,4 +1,4 @@
-"""What may stand in a file of Keras in the place of an array."""
+"""What a Keras file may hold instead of an array."""
 
 import os
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def replaced(make):
-    """Returns a change that puts something in the place of the kernel."""
+    """Returns a change that replaces the kernel."""
 
     def change(file, key, folder):
         parent, _, name = key.rpartition("/")

@@ -181,7 +181,7 @@ def test_leaves_the_model_as_it_was_and_compiles_once(monkeypatch):
 
 
 def functional_with_operations():
-    """The first layers with `ops.relu` in the place of an activation."""
+    """The first layers with `ops.relu` instead of an activation."""
     image = keras.Input((*in_numpy.SIZE, 2))
     x = layers.Conv2D(4, 3, 2, "same", name="conv1")(image)
     x = layers.MaxPooling2D(2, name="pool1")(ops.relu(x))
