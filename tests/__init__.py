@@ -1,7 +1,9 @@
 """The tests; what they set before a backend is imported is set here."""
 
 import os
-import sys
+import pathlib
+
+WITHOUT = pathlib.Path(__file__).parent / "without"
 
 # A GPU computes in full float32, here and in the processes that tests start:
 # TensorFloat-32 keeps ten bits of a factor, which would hide a wrong constant.
@@ -21,33 +23,15 @@ if os.environ.get("KERAS_BACKEND") == "jax":
         os.environ["XLA_FLAGS"] = f"{given} {quick}".strip()
 
 
-class _Without:
-    """Finds what others do, but for modules of some names.
-
-    Not `None` in `sys.modules`: Keras asks for the name only, and takes the
-    module for imported.
-    """
-
-    def __init__(self, finders, names):
-        self.finders, self.names = finders, names
-
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in self.names:
-            return None
-        specs = (each.find_spec(name, path, target) for each in self.finders)
-        return next(filter(None, specs), None)
-
-
-# What a process that a test starts does not need, and Keras would import.
-if names := os.environ.get("KERAS_ATTN_WITHOUT", "").split():
-    sys.meta_path[:] = [_Without(sys.meta_path[:], names)]
-
-
 def alone(backend):
     """Returns the environment of a process that has one backend only."""
     others = {"tensorflow", "torch", "jax"} - {backend}
+    # Keras imports it for its wrappers, in a second and a half.
+    others.add("sklearn")
+    path = [str(WITHOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
         "KERAS_BACKEND": backend,
         "KERAS_ATTN_WITHOUT": " ".join(sorted(others)),
+        "PYTHONPATH": os.pathsep.join(path),
     }

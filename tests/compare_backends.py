@@ -39,7 +39,8 @@ def main(arguments=None):
     parser.add_argument("--load", metavar="BACKEND", nargs="+")
     options = parser.parse_args(arguments)
     if options.load:
-        print(json.dumps(_load(options.folder, options.load)))
+        found = _load(options.folder, options.load, options.each)
+        print(json.dumps(found))
         return 0
 
     failed = passed = 0
@@ -55,7 +56,7 @@ def main(arguments=None):
     with ThreadPoolExecutor() as pool:
         results = pool.map(
             lambda backend, other: load_elsewhere(
-                options.folder, backend, other
+                options.folder, backend, other, options.each
             ),
             *(backends, others),
         )
@@ -129,8 +130,12 @@ def difference(a, b):
     return float(largest) if np.isfinite(largest) else float("inf")
 
 
-def load_elsewhere(folder, backend, others):
+def load_elsewhere(folder, backend, others, each=True):
     """Loads the files of some backends in a new process of one.
+
+    Args:
+        each: Whether those in both formats of images, which have the same
+            weights, are loaded in both.
 
     Returns:
         A dict of `"<other> <case>"` to a difference, or to what went wrong.
@@ -139,6 +144,7 @@ def load_elsewhere(folder, backend, others):
         [
             *(sys.executable, "-m", "tests.compare_backends"),
             *(str(pathlib.Path(folder).absolute()), "--load", *others),
+            *(["--each"] if each else []),
         ],
         cwd=ROOT,
         env=alone(backend),
@@ -156,7 +162,7 @@ def load_elsewhere(folder, backend, others):
     return json.loads(process.stdout.strip().splitlines()[-1])
 
 
-def _load(folder, others):
+def _load(folder, others, each):
     """Runs the saved models of some backends; for `load_elsewhere`."""
     # Here, since only this process needs Keras; it registers the classes.
     import keras_attn  # noqa: F401
@@ -165,6 +171,9 @@ def _load(folder, others):
     results = {}
     for other in others:
         for path in sorted((folder / other).glob("*.keras")):
+            twin = path.name.replace("channels_first", "channels_last")
+            if not each and path.name != twin and path.with_name(twin).exists():
+                continue
             try:
                 arrays = parity.read(path.parent, path.stem)
                 outputs = parity.run_saved(path.parent, path.stem, arrays)

@@ -21,7 +21,7 @@ from tests.contracts import devices  # noqa: E402
 # block does there is in its contract.
 ONCE = (
     *("applications", "benchmarks", "blocks", "docs", "faults", "gpu"),
-    *("test_contracts.py", "test_packaging.py"),
+    *("test_contracts.py", "test_exports.py", "test_packaging.py"),
 )
 
 

@@ -9,6 +9,7 @@ TensorFlow takes for the next.
 import atexit
 import fcntl
 import itertools
+import json
 import os
 import pathlib
 import sys
@@ -20,8 +21,9 @@ import pytest
 def run(session, logs, name):
     """Forks; what the parts print goes to files in `logs`.
 
-    At most `JOBS` run at once, those of all sessions with the same `logs`
-    together; the environment says how many, or 2.
+    The session counts their tests, and says at its end which failed, as if it
+    had run them itself. At most `JOBS` run at once, those of all sessions with
+    the same `logs` together; the environment says how many, or 2.
 
     Args:
         session: Of pytest, with the tests that were collected.
@@ -35,7 +37,6 @@ def run(session, logs, name):
     _check_nothing_computes()
     waiting = _parts(session)
     running = {}
-    failures = 0
     while waiting or running:
         slot = _free_slot(logs) if waiting else None
         if slot is not None:
@@ -52,11 +53,9 @@ def run(session, logs, name):
         pid, status = os.waitpid(-1, os.WNOHANG) if running else (0, 0)
         if pid:
             failed = os.waitstatus_to_exitcode(status) != 0
-            failures += failed
-            _report(logs, *running.pop(pid), failed)
+            _report(session, *running.pop(pid), failed)
         elif slot is None:
             time.sleep(0.1)
-    session.testsfailed = failures
     return True
 
 
@@ -111,6 +110,7 @@ def _leave(session, items, log):
     atexit.register(_end, session)
     session.items = items
     session.testscollected = len(items)
+    session.config.pluginmanager.register(_Reports(session.config, log))
     capture = session.config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()
     with log.open("w") as file:
@@ -121,12 +121,43 @@ def _leave(session, items, log):
     capture.suspend_global_capture()
 
 
-def _report(logs, part, log, start, failed):
+class _Reports:
+    """Writes what became of each test, for the session that forked."""
+
+    def __init__(self, config, log):
+        self.config = config
+        self.file = _reports(log).open("w")
+
+    def pytest_runtest_logreport(self, report):
+        hook = self.config.hook.pytest_report_to_serializable
+        data = hook(config=self.config, report=report)
+        print(json.dumps(data), file=self.file, flush=True)
+
+
+def _reports(log):
+    return log.with_suffix(".jsonl")
+
+
+def _report(session, part, log, start, failed):
+    """Counts the tests of a part that ended, and prints its last line."""
+    config, failures = session.config, 0
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for line in _reports(log).read_text().splitlines():
+        report = config.hook.pytest_report_from_serializable(
+            config=config, data=json.loads(line)
+        )
+        category, *_ = config.hook.pytest_report_teststatus(
+            report=report, config=config
+        )
+        reporter.stats.setdefault(category, []).append(report)
+        failures += category in ("failed", "error")
     lines = log.read_text(errors="replace").strip().splitlines() or [""]
-    if failed:
+    if failed and not failures:
+        # It came to no report, by a crash or in the last fixture.
         print(*lines, sep="\n")
+    session.testsfailed += max(failures, failed)
     result = "FAILED" if failed else "passed"
     line = f"{part} {result} in {time.time() - start:.0f} s: {lines[-1]}"
     print(f"=== {line}", flush=True)
-    with (logs / "results").open("a") as file:
+    with (log.parent / "results").open("a") as file:
         file.write(f"{line}\n")

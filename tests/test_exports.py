@@ -48,6 +48,7 @@ SOME = record(
 )
 
 
+@pytest.mark.each_backend
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_the_page_says_what_is_so(tmp_path):

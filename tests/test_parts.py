@@ -54,8 +54,9 @@ def test_all_that_passes(tmp_path):
     done, (line,) = run(tmp_path, "good")
     assert done.returncode == 0, done.stdout
     assert line.startswith("name:good passed in") and "2 passed" in line
-    # Of what passes, only the line.
+    # Of what passes, only the line, and how many there were.
     assert "seen" not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("2 passed in ")
     assert "2 passed" in (tmp_path / "logs" / "name-good.log").read_text()
 
 
@@ -68,6 +69,9 @@ def test_what_fails_is_printed_and_what_dies_is_not_lost(tmp_path):
         "name:good passed",
     ]
     assert "assert 'this' == 'that'" in done.stdout
+    # Once, and counted.
+    assert done.stdout.count("FAILED bad/test_bad.py::test_c") == 1
+    assert done.stdout.splitlines()[-1].startswith("1 failed, 2 passed in ")
 
 
 @pytest.mark.skipif(

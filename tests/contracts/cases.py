@@ -87,6 +87,21 @@ class Case:
             return [shape_of(shape) for shape in self.shape]
         return shape_of(self.shape)
 
+    def doubled_size(self):
+        """Returns twice the sides of the image, or the number of tokens."""
+        shape = self.shape[0] if isinstance(self.shape, list) else self.shape
+        return tuple(side * 2 for side in shape[:-1])
+
+    def other_size(self):
+        """Returns another size, and that of a model that takes both.
+
+        `None` is the size of the case.
+        """
+        if self.fixed_size:
+            return None, None
+        other = self.doubled_size()
+        return other, (None,) * len(other)
+
     def inputs(
         self, data_format="channels_last", batch=2, size=None, fill=None
     ):

@@ -5,7 +5,7 @@ import inspect
 import keras
 import numpy as np
 
-from tests.contracts.calls import outputs, tensors
+from tests.contracts.calls import COMPILED, outputs, tensors
 from tests.contracts.devices import assert_close, to_numpy
 from tests.contracts.walk import tensors_of
 
@@ -49,24 +49,51 @@ def _values(subject):
     }
 
 
-def _fit_one_step(case, subject, **options):
-    """Fits one batch, and returns the loss."""
-    inputs = case.inputs()
-    target = [y + 1.0 for y in outputs(subject, inputs)]
-    model = case.as_model(subject)
-    model.compile(keras.optimizers.SGD(1e-3), "mse", **options)
-    target = target if len(target) > 1 else target[0]
+class _Batches(keras.utils.PyDataset):
+    """Pairs of inputs and targets, of different shapes."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+def _fit(case, subject):
+    """Fits two batches, of two sizes unless it is fixed; returns the loss."""
+    other, size = case.other_size()
+    batches = [case.inputs()]
+    # JAX compiles each shape by itself, so that one tells all.
+    if not COMPILED:
+        batches.append(case.inputs(batch=3, size=other))
+    model = case.as_model(subject, size=None if COMPILED else size)
+    # "auto" is XLA on JAX, a graph of unknown sizes on TensorFlow without a
+    # GPU, and eager on PyTorch, where `True` compiles C++ for minutes.
+    model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile="auto")
+    data = []
+    for inputs in batches:
+        targets = [y + 1.0 for y in outputs(model, inputs)]
+        # Tuples, since a data set on TensorFlow has no lists.
+        data.append(
+            (
+                tuple(inputs) if isinstance(inputs, list) else inputs,
+                tuple(targets) if len(targets) > 1 else targets[0],
+            )
+        )
     with case.fitting():
-        return model.fit(inputs, target, verbose=0).history["loss"][0]
+        fitted = model.fit(_Batches(data), verbose=0, shuffle=False)
+    return fitted.history["loss"][0]
 
 
 def check_compiled_fit(case, tmp_path):
-    """One step of training as Keras compiles it moves the weights."""
+    """Training as Keras compiles it moves the weights, at unknown sizes."""
     subject = case.subject()
     before = _values(subject)
-    # "auto" is XLA on TensorFlow and JAX. On PyTorch it is eager, where
-    # `True` compiles C++ for minutes.
-    loss = _fit_one_step(case, subject, jit_compile="auto")
+    loss = _fit(case, subject)
     assert np.isfinite(loss), f"the loss is {loss}"
     after = _values(subject)
     moved = any(

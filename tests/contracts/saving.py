@@ -64,10 +64,9 @@ def check_registered_name(case, tmp_path):
 
 def run_python(*arguments, backend=None):
     """Runs Python in a new process at the root of the repository."""
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        **alone(backend or keras.backend.backend()),
-        "PYTHONPATH": os.pathsep.join(path),
+    environment = alone(backend or keras.backend.backend())
+    environment |= {
+        "PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], str(ROOT)]),
         # What TensorFlow tells on each start would hide a message of ours.
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }

@@ -9,6 +9,7 @@ import pytest
 
 from applications.common import command
 from keras_attn import layers
+from tests import alone
 
 ROOT = pathlib.Path(command.__file__).parents[2]
 MODULES = [
@@ -52,7 +53,7 @@ assert "keras" not in sys.modules
 def process(*argv, **environment):
     return subprocess.run(
         [sys.executable, *argv],
-        env={**os.environ, **environment},
+        env={**alone(keras.backend.backend()), **environment},
         cwd=ROOT,
         capture_output=True,
         text=True,

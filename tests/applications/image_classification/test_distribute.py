@@ -1,7 +1,6 @@
 """Trainings on two devices, which a processor plays."""
 
 import csv
-import os
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from applications.image_classification import train
+from tests import alone
 from tests.applications.image_classification.conftest import OPTIONS, TINY_VIT
 
 pytestmark = pytest.mark.each_backend
@@ -54,8 +54,7 @@ def logs(fashion, tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(folder), *argv],
         env={
-            **os.environ,
-            "KERAS_BACKEND": keras.backend.backend(),
+            **alone(keras.backend.backend()),
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
             # Also where there is a GPU.
             "CUDA_VISIBLE_DEVICES": "",

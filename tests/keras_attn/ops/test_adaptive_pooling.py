@@ -18,7 +18,9 @@ def expected(inputs, outputs):
     return matrix
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), SIZES)
+@pytest.mark.parametrize(
+    ("inputs", "outputs"), once_but_first(SIZES, several=True)
+)
 class TestPoolingMatrix:
     def test_of_integers(self, inputs, outputs):
         matrix = pooling_matrix(inputs, outputs)

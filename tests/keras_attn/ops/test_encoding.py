@@ -4,8 +4,11 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.ops import encoding
+from tests.marks import once_but_first
 
-CASES = [(5, 12, 4), (1, 6, 3), (8, 1, 2), (3, 9, 2)]
+CASES = once_but_first(
+    [(5, 12, 4), (1, 6, 3), (8, 1, 2), (3, 9, 2)], several=True
+)
 
 
 def arrays(dim, positions, codes):

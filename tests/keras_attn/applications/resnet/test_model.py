@@ -17,7 +17,7 @@ from tests.goldens import (
     random_weights,
     resnet_images,
 )
-from tests.marks import once_but_first
+from tests.marks import once_but_first, thorough
 
 # The numbers are torchvision's and timm's, below.
 CHECKS = [c for c in MODEL_CHECKS if c.__name__ != "check_matches_reference"]
@@ -95,12 +95,12 @@ class TestReference:
     [
         (None, 0),
         ("se", 2_530_992),
-        (functools.partial(SE, use_bias=False), 2_514_944),
+        thorough(functools.partial(SE, use_bias=False), 2_514_944),
         ([functools.partial(ECA, kernel_size=k) for k in (3, 5, 5, 7)], 80),
-        ("eca", 86),
-        ("srm", 60_416),
-        ("fca", 2_514_944),
-        ("cbam", 2_530_992 + 16 * 100),
+        thorough("eca", 86),
+        thorough("srm", 60_416),
+        thorough("fca", 2_514_944),
+        thorough("cbam", 2_530_992 + 16 * 100),
         # The sum over the last blocks of the four stages.
         ("gsop", 230_784 + 394_880 + 723_072 + 1_379_456),
     ],
