@@ -36,7 +36,7 @@ def run(session, logs, name):
     """
     _check_nothing_computes()
     waiting = _parts(session)
-    running = {}
+    running, ended = {}, []
     while waiting or running:
         slot = _free_slot(logs) if waiting else None
         if slot is not None:
@@ -52,10 +52,12 @@ def run(session, logs, name):
             running[pid] = part, log, time.time()
         pid, status = os.waitpid(-1, os.WNOHANG) if running else (0, 0)
         if pid:
-            failed = os.waitstatus_to_exitcode(status) != 0
-            _report(session, *running.pop(pid), failed)
+            ended.append(_print(*running.pop(pid), status))
         elif slot is None:
             time.sleep(0.1)
+    # Not before: what is forked would take them for its own.
+    for log, failed in ended:
+        _count(session, log, failed)
     return True
 
 
@@ -138,26 +140,35 @@ def _reports(log):
     return log.with_suffix(".jsonl")
 
 
-def _report(session, part, log, start, failed):
-    """Counts the tests of a part that ended, and prints its last line."""
-    config, failures = session.config, 0
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    for line in _reports(log).read_text().splitlines():
-        report = config.hook.pytest_report_from_serializable(
-            config=config, data=json.loads(line)
-        )
-        category, *_ = config.hook.pytest_report_teststatus(
-            report=report, config=config
-        )
-        reporter.stats.setdefault(category, []).append(report)
-        failures += category in ("failed", "error")
+def _print(part, log, start, status):
+    """Prints the last line of a part, all of them if it came to no report.
+
+    Returns:
+        Its log, and whether it failed.
+    """
+    failed = os.waitstatus_to_exitcode(status) != 0
     lines = log.read_text(errors="replace").strip().splitlines() or [""]
-    if failed and not failures:
-        # It came to no report, by a crash or in the last fixture.
+    if failed and " failed" not in lines[-1] and " error" not in lines[-1]:
         print(*lines, sep="\n")
-    session.testsfailed += max(failures, failed)
     result = "FAILED" if failed else "passed"
     line = f"{part} {result} in {time.time() - start:.0f} s: {lines[-1]}"
     print(f"=== {line}", flush=True)
     with (log.parent / "results").open("a") as file:
         file.write(f"{line}\n")
+    return log, failed
+
+
+def _count(session, log, failed):
+    """Lets a session count the tests of a part, and tell which failed."""
+    hook, failures = session.config.hook, 0
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for line in _reports(log).read_text().splitlines():
+        report = hook.pytest_report_from_serializable(
+            config=session.config, data=json.loads(line)
+        )
+        category, *_ = hook.pytest_report_teststatus(
+            report=report, config=session.config
+        )
+        reporter.stats.setdefault(category, []).append(report)
+        failures += category in ("failed", "error")
+    session.testsfailed += max(failures, failed)

@@ -20,7 +20,13 @@ def pytest_runtestloop(session):
 FILES = {
     "good/test_first.py": "def test_a(): print('seen')",
     "good/test_second.py": "def test_b(): pass",
-    "bad/test_bad.py": "def test_c(): assert 'this' == 'that'",
+    # The most tests, so that it is the first to end.
+    "bad/test_bad.py": """
+import pytest
+def test_c(): assert 'this' == 'that'
+@pytest.mark.parametrize("number", [1, 2])
+def test_e(number): pass
+""",
     "dies/test_dies.py": """
 import os, signal
 def test_d(): os.kill(os.getpid(), signal.SIGKILL)
@@ -40,7 +46,7 @@ def run(folder, *names, conftest=CONFTEST):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *("-p", "no:cacheprovider"), "-q"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JOBS": "1"},
         capture_output=True,
         text=True,
         timeout=100,
@@ -69,9 +75,10 @@ def test_what_fails_is_printed_and_what_dies_is_not_lost(tmp_path):
         "name:good passed",
     ]
     assert "assert 'this' == 'that'" in done.stdout
-    # Once, and counted.
+    # Once, and counted; what was forked later has counted its own only.
     assert done.stdout.count("FAILED bad/test_bad.py::test_c") == 1
-    assert done.stdout.splitlines()[-1].startswith("1 failed, 2 passed in ")
+    assert "2 passed in" in lines[-1]
+    assert done.stdout.splitlines()[-1].startswith("1 failed, 4 passed in ")
 
 
 @pytest.mark.skipif(
