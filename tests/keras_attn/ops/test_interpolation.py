@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_attn.ops.interpolation import bilinear_matrix, resize
 from tests.cases import explained_in_numpy as in_numpy
+from tests.marks import once_but_first
 
 SIZES = [
     ((4, 6), (8, 18)),
@@ -28,7 +29,9 @@ def resized(array, *args):
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
-@pytest.mark.parametrize(("source", "target"), SIZES)
+@pytest.mark.parametrize(
+    ("source", "target"), once_but_first(SIZES, several=True)
+)
 class TestResize:
     def test_reads_between_the_pixels(self, source, target, align_corners):
         x = maps(source)
@@ -42,7 +45,9 @@ class TestResize:
         np.testing.assert_allclose(y, 3.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("source", "target"), SIZES)
+@pytest.mark.parametrize(
+    ("source", "target"), once_but_first(SIZES, several=True)
+)
 def test_with_half_pixels_is_that_of_keras(source, target):
     x = maps(source)
     expected = ops.image.resize(

@@ -21,6 +21,7 @@ from tests.keras_attn.weights.fitting import (
     dense,
     state_of,
 )
+from tests.marks import once_but_first
 
 pytestmark = pytest.mark.usefixtures("no_other_models")
 
@@ -86,7 +87,7 @@ def keras_network(data_format):
     return model
 
 
-@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("data_format", once_but_first(FORMATS))
 class TestAgainstTorch:
     def test_computes_what_torch_computes(self, data_format):
         torch = import_torch()
@@ -136,7 +137,9 @@ def test_computes_a_1d_convolution_as_torch_does():
     )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", once_but_first(["float32", "float16", "bfloat16"])
+)
 def test_goes_there_and_back_to_the_bit(dtype):
     layer = dense(dtype=dtype, bias_initializer="random_normal")
     before = state_of(layer)

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_attn.applications.deeplab import SGD
+from tests.marks import once_but_first
 
 
 def model_of(units=3):
@@ -63,8 +64,8 @@ def in_numpy(steps, rates, momentum, decay, nesterov=False):
     return weights
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("jit_compile", [False, "auto"])
+@pytest.mark.parametrize("nesterov", once_but_first([False, True]))
+@pytest.mark.parametrize("jit_compile", once_but_first([False, "auto"]))
 def test_the_classifier_learns_at_ten_times_the_rate(jit_compile, nesterov):
     optimizer = SGD(1e-2, 0.5, weight_decay=0.1, nesterov=nesterov)
     _, after = fitted(optimizer, jit_compile=jit_compile)
@@ -73,6 +74,7 @@ def test_the_classifier_learns_at_ten_times_the_rate(jit_compile, nesterov):
         np.testing.assert_allclose(weight, e, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.once
 def test_a_multiplier_of_zero_keeps_a_layer():
     optimizer = SGD(1e-2, weight_decay=None, multipliers={"first": 0})
     before, after = fitted(optimizer)
@@ -82,6 +84,7 @@ def test_a_multiplier_of_zero_keeps_a_layer():
         assert np.abs(after[i] - before[i]).max() > 1e-4
 
 
+@pytest.mark.once
 def test_without_multipliers_it_is_that_of_keras():
     _, ours = fitted(SGD(1e-2, 0.9, 1e-3, multipliers={}))
     _, keras_s = fitted(
@@ -91,6 +94,7 @@ def test_without_multipliers_it_is_that_of_keras():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.once
 def test_takes_a_schedule():
     schedule = keras.optimizers.schedules.PolynomialDecay(
         1e-2, 3, end_learning_rate=0.0, power=0.9
@@ -99,6 +103,7 @@ def test_takes_a_schedule():
     assert np.abs(after[0] - before[0]).max() > 0
 
 
+@pytest.mark.once
 def test_frozen_layers_do_not_matter():
     model = model_of()
     model.get_layer("first").trainable = False
@@ -110,6 +115,7 @@ def test_frozen_layers_do_not_matter():
     assert np.abs(after[2] - before[2]).max() > 0
 
 
+@pytest.mark.once
 def test_a_model_is_saved_with_it_and_goes_on(tmp_path):
     x, y = np.ones((2, 4), "float32"), np.ones((2, 1), "float32")
     model = model_of()

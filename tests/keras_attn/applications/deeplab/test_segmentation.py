@@ -11,6 +11,7 @@ from keras_attn.applications.deeplab import (
 )
 from tests.cases.models import narrow, noise
 from tests.contracts.devices import FORMATS, to_format
+from tests.marks import once_but_first
 
 # Two images of 3 x 4 pixels; a label at the end and one of the others do not
 # count.
@@ -46,8 +47,8 @@ def softmax(x):
 
 
 class TestCrossentropy:
-    @pytest.mark.parametrize("data_format", FORMATS)
-    @pytest.mark.parametrize("weights", [None, (1, 2, 0.5)])
+    @pytest.mark.parametrize("data_format", once_but_first(FORMATS))
+    @pytest.mark.parametrize("weights", once_but_first([None, (1, 2, 0.5)]))
     def test_by_hand(self, weights, data_format):
         loss = SegmentationCrossentropy(
             from_logits=True, class_weights=weights, data_format=data_format
@@ -78,6 +79,7 @@ class TestCrossentropy:
         value = float(SegmentationCrossentropy()(LABELS[:1, :1, :1], scores))
         assert np.isfinite(value) and value > 10
 
+    @pytest.mark.once
     @pytest.mark.parametrize("data_format", FORMATS)
     def test_labels_may_have_an_axis_for_one_channel(self, data_format):
         axis = 1 if data_format == "channels_first" else 3
@@ -89,6 +91,7 @@ class TestCrossentropy:
             float(value), by_hand(LABELS, logits()), rtol=1e-5
         )
 
+    @pytest.mark.once
     def test_labels_are_sampled_with_aligned_corners(self):
         labels = np.random.default_rng(0).integers(0, 3, (2, 17, 25))
         scores = logits(size=(3, 4))
@@ -155,7 +158,7 @@ class TestMeanIoU:
                 found.append(both / either)
         return np.mean(found)
 
-    @pytest.mark.parametrize("data_format", FORMATS)
+    @pytest.mark.parametrize("data_format", once_but_first(FORMATS))
     def test_by_hand(self, data_format):
         metric = MeanIoU(3, data_format=data_format)
         for seed in range(2):
@@ -173,6 +176,7 @@ class TestMeanIoU:
         expected = self.expected(LABELS, logits(0).argmax(-1), ignored=1)
         np.testing.assert_allclose(float(metric.result()), expected, rtol=1e-6)
 
+    @pytest.mark.once
     def test_a_class_that_does_not_occur_does_not_count(self):
         metric = MeanIoU(5)
         labels = np.array([[[0, 0, 1]]])
@@ -180,6 +184,7 @@ class TestMeanIoU:
         metric.update_state(labels, scores)
         assert float(metric.result()) == 0.5
 
+    @pytest.mark.once
     @pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 3, 4)])
     def test_weights_of_images_rows_or_pixels(self, shape):
         weights = np.random.default_rng(0).integers(0, 2, shape)
@@ -191,6 +196,7 @@ class TestMeanIoU:
         expected = self.expected(labels, logits().argmax(-1))
         np.testing.assert_allclose(float(metric.result()), expected, rtol=1e-6)
 
+    @pytest.mark.once
     def test_samples_labels(self):
         labels = np.random.default_rng(0).integers(0, 3, (2, 17, 25))
         metric = MeanIoU(3)

@@ -64,6 +64,7 @@ def expected_mean(x, start=(2, 2)):
     return np.maximum(scores, 0).mean(axis=1)
 
 
+@pytest.mark.once
 class TestPredictTenCrops:
     """The mean over the crops."""
 

@@ -21,6 +21,7 @@ def broken(kind):
     return keras.Model(image, layers.Conv2D(4, 3, name="last")(x))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -38,6 +39,7 @@ def test_names_the_layer_that_breaks_the_chain(kind, message):
     assert found(images, "conv1").pixels.shape == (1, 8, 8, 2)
 
 
+@pytest.mark.once
 def test_names_an_attention_block():
     faces = np.zeros((1, 48, 48, 1))
     with pytest.raises(ValueError, match=r"is 'stage1' \(FeatureAct\)"):

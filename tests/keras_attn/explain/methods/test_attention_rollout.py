@@ -160,6 +160,7 @@ def test_finds_a_token_that_all_others_look_at():
     assert found[:8, :16].max() < 0.01
 
 
+@pytest.mark.once
 def test_of_keras_own_attention():
     image = keras.Input((24, 32, 3))
     x = keras.layers.Conv2D(24, 8, 8, name="patches")(image)

@@ -53,12 +53,14 @@ def test_of_another_aperture(name, aperture):
     assert np.abs(wanted - expected(name, "GradCAM")).max() > 0.01
 
 
+@pytest.mark.once
 def test_the_base_is_grad_cam_unless_told():
     case = recorded()
     maps = case.maps("ConceptorCAM", base=explain.GradCAM, aperture=1.0)
     np.testing.assert_array_equal(maps, case.maps("ConceptorCAM"))
 
 
+@pytest.mark.once
 def test_the_scale_of_the_scores_does_not_matter():
     case = CASES["few_channels"]()
     wanted = case.maps("ConceptorCAM")

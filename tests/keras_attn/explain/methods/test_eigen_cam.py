@@ -3,14 +3,16 @@ import pytest
 
 from tests.cases.explained import golden
 from tests.cases.explained_in_numpy import CASES, principal_component, recorded
+from tests.marks import once_but_first
 
 
+@pytest.mark.once
 def test_is_what_was_recorded_with_the_sign_of_numpy():
     maps = recorded().maps("EigenCAM", sign_correction=False)
     np.testing.assert_allclose(maps, golden()["y_EigenCAM"], rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once_but_first(CASES))
 class TestEquation:
     def test_is_the_principal_component_of_the_features(self, name):
         case = CASES[name]()
@@ -31,6 +33,7 @@ class TestEquation:
         case.maps("EigenCAM")
 
 
+@pytest.mark.once
 def test_eigen_smooth_changes_nothing():
     case = recorded()
     cam = case.cam("EigenCAM")

@@ -3,6 +3,7 @@ import pytest
 
 from tests.cases.explained import golden
 from tests.cases.explained_in_numpy import CASES, principal_component, recorded
+from tests.marks import once_but_first
 
 
 def test_is_what_was_recorded_with_the_sign_of_numpy():
@@ -11,7 +12,7 @@ def test_is_what_was_recorded_with_the_sign_of_numpy():
     np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", once_but_first(CASES))
 def test_is_the_principal_component_of_features_times_gradients(name):
     case = CASES[name]()
     found = principal_component(case.gradients * case.features)

@@ -76,6 +76,7 @@ def weights(function, features, *gradients):
     return ops.convert_to_numpy(found)[0, 0, 0]
 
 
+@pytest.mark.once
 class TestClosedForm:
     def test_is_what_was_recorded(self):
         expected = golden()["y_GradCAMPlusPlus"]
@@ -136,6 +137,7 @@ class TestExact:
         expected = equation_10(case, functions)
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-3)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("activation", [None, "softmax"])
     def test_without_targets_is_that_of_the_highest_score(self, activation):
         case = uneven(2, activation)
@@ -145,6 +147,7 @@ class TestExact:
         expected = equation_10(case, functions)
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-3)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("activation", "classes"),
         [("sigmoid", 1), (None, 1), ("sigmoid", 5)],

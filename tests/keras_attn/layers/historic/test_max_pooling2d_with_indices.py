@@ -59,6 +59,7 @@ def test_looks_into_each_window(window, ties, data_format):
     assert [each.dtype for each in symbolic] == ["float32", "int32"]
 
 
+@pytest.mark.once
 def test_sides_may_differ():
     x = numbers(1, 8, 9, 2)
     layer = MaxPooling2DWithIndices(
@@ -114,6 +115,7 @@ def test_sizes_that_are_known_at_run_time_only(data_format):
             np.testing.assert_array_equal(from_format(one, data_format), other)
 
 
+@pytest.mark.once
 def test_no_number_below_minus_infinity():
     x = np.full((1, 2, 2, 1), -np.inf, "float32")
     layer = MaxPooling2DWithIndices(2, 2, 1, data_format="channels_last")
@@ -123,7 +125,9 @@ def test_no_number_below_minus_infinity():
     assert set(ops.convert_to_numpy(indices).ravel()) <= set(range(4))
 
 
-@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", once_but_first(["mixed_float16", "mixed_bfloat16"])
+)
 def test_half_precision_keeps_the_indices(dtype):
     x = numbers(2, 7, 6, 3, ties=True)
     layer = MaxPooling2DWithIndices(

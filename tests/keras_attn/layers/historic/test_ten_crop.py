@@ -7,6 +7,7 @@ from keras_attn.layers.historic.ten_crop import TenCrop
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.running import check_compiled_fit, check_keeps_no_tensor
+from tests.marks import once_but_first
 
 # Where the centre starts, by how many pixels are left over: written down.
 CENTRES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 2, 5: 2, 6: 3, 7: 4, 8: 4, 9: 4}
@@ -88,7 +89,9 @@ def test_the_order_of_the_crops():
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("rest", [(0, 1), (1, 3), (3, 0), (5, 7), (7, 5)])
+@pytest.mark.parametrize(
+    "rest", once_but_first([(0, 1), (1, 3), (3, 0), (5, 7), (7, 5)])
+)
 def test_odd_rests_are_halved_to_even(rest, data_format):
     x = random(2, 3 + rest[0], 2 + rest[1], 2)
     y = TenCrop(3, 2, data_format)(to_format(x, data_format))

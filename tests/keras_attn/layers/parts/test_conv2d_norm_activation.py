@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attn import backend
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
+from tests.marks import once_but_first
 
 FORMATS = ("channels_last", "channels_first")
 
@@ -23,8 +24,8 @@ def randomized(data_format, **kwargs):
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-@pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("use_bias", once_but_first([True, False]))
+@pytest.mark.parametrize("strides", once_but_first([1, 2]))
 def test_is_keras_three_layers(data_format, use_bias, strides):
     layer, x = randomized(data_format, use_bias=use_bias, strides=strides)
     plain = keras.Sequential(
