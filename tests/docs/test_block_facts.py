@@ -29,6 +29,7 @@ def test_parameters_are_those_of_the_equation(name, numbers):
         assert facts.parameters(*facts.case(name, channels)) == number
 
 
+@pytest.mark.each_backend
 @pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="XLA counts operations"
 )
