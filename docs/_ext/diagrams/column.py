@@ -9,6 +9,7 @@ from diagrams.parts import WIDTH
 # The edge of the boxes, the height of a line, the gap between boxes, and the
 # space inside of a box.
 LEFT, LINE, GAP, SPACE = 6, 17, 32, 8
+MIDDLE = WIDTH / 2
 
 
 def drawing(function, text):
@@ -19,7 +20,7 @@ def drawing(function, text):
         text: See `diagrams.network`.
 
     Raises:
-        ValueError: If the text or the model has another form.
+        ValueError: If there is no such function, or no such layer.
     """
     model, ends = read(function, text)
     boxes = stages(model, ends)
@@ -34,24 +35,16 @@ def draw(boxes, model, name):
         model: Functional `keras.Model`.
         name: String, unique on its page.
     """
-    middle = WIDTH / 2
-    shapes = [model.input.shape[1:]]
-    drawn = [_text(f"image, {size(shapes[0])}", middle, 14, "middle")]
-    y = 20
-    for box in boxes:
+    drawn = [image(model)]
+    y, shape = 20, None
+    for stage in boxes:
         top = y + GAP
-        drawn.append(line([(middle, y + 3), (middle, top - 2)]))
-        if len(shapes) > 1:
-            label = size(shapes[-1])
-            drawn.append(_text(label, middle + 10, top - 11, points=SMALL))
-        y = top + LINE * (len(box.lines) + 1) + 2 * SPACE
-        drawn += _drawn(box, top, y - top)
-        shapes.append(box.shape)
-    drawn.append(line([(middle, y + 3), (middle, y + GAP - 2)]))
-    y += GAP + 14
-    drawn.append(_text(f"output, {size(shapes[-1])}", middle, y, "middle"))
-    rows = (y + 8 - 2 * TOP) / ROW
-    return frame(name, words(model), steps(boxes), rows, "".join(drawn))
+        drawn += arrow(MIDDLE, y, top, shape)
+        y = top + height(stage)
+        drawn += box(stage, top)
+        shape = stage.shape
+    drawn += output(y, shape)
+    return framed(name, words(model), steps(boxes), y, drawn)
 
 
 def words(model):
@@ -68,31 +61,61 @@ def steps(boxes):
     )
 
 
-def _drawn(box, top, height):
+def image(model):
+    """Returns the input, at the top."""
+    return text(f"image, {size(model.input.shape[1:])}", MIDDLE, 14, "middle")
+
+
+def arrow(x, start, end, shape=None):
+    """Yields an arrow down, and what flows there."""
+    yield line([(x, start + 3), (x, end - 2)])
+    if shape is not None:
+        yield text(size(shape), x + 10, end - 11, points=SMALL)
+
+
+def output(y, shape):
+    """Yields an arrow down to the output, at the bottom."""
+    yield from arrow(MIDDLE, y, y + GAP)
+    yield text(f"output, {size(shape)}", MIDDLE, y + GAP + 14, "middle")
+
+
+def framed(name, words, told, y, drawn):
+    """Returns an `<svg>` element whose last box ends at `y`."""
+    rows = (y + GAP + 22 - 2 * TOP) / ROW
+    return frame(name, words, told, rows, "".join(drawn))
+
+
+def height(stage):
+    """Returns how high the box of a stage is."""
+    return LINE * (len(stage.lines) + 1) + 2 * SPACE
+
+
+def box(stage, top, left=LEFT, wide=WIDTH - 2 * LEFT):
     """Yields the elements of a box."""
-    wide = WIDTH - 2 * LEFT
     yield (
-        f'<rect x="{LEFT}" y="{top}" width="{wide}" height="{height}" rx="5"/>'
+        f'<rect x="{left}" y="{top}" width="{wide}" '
+        f'height="{height(stage)}" rx="5"/>'
     )
-    left, right = LEFT + 12, WIDTH - LEFT - 12
     y = top + SPACE + 12
-    yield _text(box.title, left, y, weight=600)
-    if box.count > 1:
-        yield _text(f"× {box.count}", right, y, "end", weight=600)
-    for each in box.lines:
+    yield text(stage.title, left + 12, y, weight=600)
+    if stage.count > 1:
+        times = f"× {stage.count}"
+        yield text(times, left + wide - 12, y, "end", weight=600)
+    for each in stage.lines:
         y += LINE
         if each.attends:
             yield (
-                f'<rect x="{LEFT + 6}" y="{y - 12.5}" width="{wide - 12}" '
+                f'<rect x="{left + 6}" y="{y - 12.5}" width="{wide - 12}" '
                 f'height="{LINE}" rx="4" style="fill: {ACCENT}" '
                 'fill-opacity="0.14" stroke="none"/>'
             )
-        yield _text(each.text, left, y, points=SMALL)
+        yield text(each.text, left + 12, y, points=SMALL)
 
 
-def _text(text, x, y, anchor="start", points=TEXT, weight=400):
+def text(words, x, y, anchor="start", points=TEXT, weight=400):
+    """Returns a `<text>` element."""
     return (
         f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{points}" '
         f'font-weight="{weight}" fill="currentColor" stroke="none">'
-        f"{html.escape(text)}</text>"
+        f"{html.escape(words)}</text>"
     )

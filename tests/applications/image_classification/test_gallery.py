@@ -1,3 +1,5 @@
+import re
+
 import keras
 import pytest
 from PIL import Image
@@ -49,6 +51,9 @@ def test_draws_small_pictures_and_a_page(small, tmp_path):
     assert f"--page {path.as_posix()}" in text
     assert f"keras {keras.__version__}" in page.origin()
     assert page.origin() in text.replace("\n", " ")
+    # Places in pixels tell a reader nothing.
+    assert not re.search(r"\(\d+, \d+\)", text)
+    assert len(re.findall(r": predicted .* with probability 0\.\d{3}\n", text)) == 6
     # Four faces, one of them again by layers, and a cat.
     assert text.count("\n- ") == 6 == text.count(": predicted ")
 
