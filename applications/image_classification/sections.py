@@ -63,7 +63,7 @@ def faces(methods: list[str]) -> Section:
     return Section(
         "gallery_faces",
         "Faces",
-        f"Maps of 8 x 8 from the layer `{FACES_LAYER}`. The network was trained "
+        f"Maps of 8 x 8 from layer `{FACES_LAYER}`. The network was trained "
         "on FER2013. These faces come from elsewhere and have no labels, so a "
         "prediction here is neither right nor wrong. Grad-CAM averages the "
         "gradients over all positions, which is intended for the last maps. "

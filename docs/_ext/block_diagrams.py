@@ -1,9 +1,9 @@
 """Pictures of a block, of the rooms, and of a network.
 
 ```` ```{block-diagram} se ````, ```` ```{rooms} Rooms of the package ````,
-```` ```{network-diagram} ResNet50 ```` and ```` ```{scales-diagram} DeepLabASC ````
-are drawn at build, inline, so that they have the colours of the page in light
-and in dark. `diagrams/__init__.py` says how a block is described,
+```` ```{network-diagram} ResNet50 ```` and
+```` ```{scales-diagram} DeepLabASC ```` are drawn at build, inline, so that they
+have the colours of the page in light and in dark. `diagrams/__init__.py` says how a block is described,
 `diagrams/rooms.py` how the rooms are, and `diagrams/network.py` how a network
 is chosen.
 """
@@ -21,7 +21,7 @@ from keras_attn import applications
 WEIGHTS = "Boxes with a bar hold weights. "
 LEGEND = "*h × w* positions, *c* channels"
 NETWORK_LEGEND = (
-    "Drawn from the Keras graph. Shapes leave out the batch; attention is shaded."
+    "Drawn from the Keras graph. Shapes omit the batch; attention is shaded."
 )
 SOURCES = sorted(pathlib.Path(diagrams.__file__).parent.glob("*.py"))
 NETWORKS = sorted(pathlib.Path(applications.__file__).parent.rglob("*.py"))

@@ -39,7 +39,12 @@ WORDS = {
     "ResidualAdd": "sum + ReLU",
     "Softmax": "softmax",
 }
-ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "linear": "", "relu": "ReLU"}
+ACTIVATIONS = {
+    "gelu": "GELU",
+    "gelu_tanh": "GELU",
+    "linear": "",
+    "relu": "ReLU",
+}
 
 
 class Line(NamedTuple):
@@ -207,7 +212,8 @@ def _repeated(lines):
     """Yields the lines, equal ones that follow one another as one."""
     for each, group in itertools.groupby(lines):
         count = len([*group])
-        yield each._replace(text=f"{count} × {each.text}") if count > 1 else each
+        times = f"{count} × " if count > 1 else ""
+        yield each._replace(text=times + each.text)
 
 
 def describe(layer, strides=True):
