@@ -120,11 +120,11 @@ def _parents(model):
         for tensor in keras.tree.flatten(layer.output)
     }
     return {
-        layer.name: {
+        layer.name: [
             made[id(tensor)] for tensor in keras.tree.flatten(layer.input)
-        }
-        - {layer.name}
+        ]
         for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
     }
 
 
@@ -135,7 +135,7 @@ def _upstream(name, parents):
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += parents[name]
+            waiting += parents.get(name, ())
     return found
 
 
