@@ -38,6 +38,7 @@ extensions = [
     "catalogue",
     "docstrings",
     "mathml",
+    "network_diagrams",
     "references",
 ]
 exclude_patterns = ["_ext"]
