@@ -13,7 +13,7 @@ from docutils import nodes
 
 from keras_attn import applications
 
-LEGEND = "Drawn from the Keras graph. Shapes omit the batch. Attention is shaded."
+LEGEND = "Drawn from the Keras graph, without the batch. Attention is shaded."
 MODELS = sorted(pathlib.Path(applications.__file__).parent.rglob("*.py"))
 
 
