@@ -8,6 +8,7 @@ import keras
 import pytest
 
 from keras_attn import applications
+from tests.docs.test_pages import examples
 
 column = pytest.importorskip("diagrams.column", reason="the site is not here")
 network = pytest.importorskip("diagrams.network")
@@ -211,3 +212,9 @@ def test_scales_are_drawn_side_by_side(two_scales):
         for each in svg.iter("rect")
     ]
     assert first[0] + first[1] < second[0] and first[2] == second[2]
+
+
+@pytest.mark.parametrize("page", EXPECTED)
+def test_no_page_names_the_classes_of_an_untrained_network(page):
+    text = (PAGES / f"{page}.md").read_text()
+    assert not any("decode_predictions(" in each for each in examples(text))
