@@ -120,7 +120,7 @@ def test_a_shortcut_is_told_from_the_branch():
             f"Conv 1 × 1, {4 * filters} + BN",
             "SE",
             "sum + ReLU",
-            f"first block, shortcut: Conv 1 × 1, {4 * filters} + BN",
+            f"shortcut in block 1: Conv 1 × 1, {4 * filters} + BN",
         ]
 
 
@@ -201,7 +201,9 @@ def test_scales_have_the_sizes_of_the_paper(two_scales):
 
 def test_scales_are_drawn_side_by_side(two_scales):
     found = scales.scales(two_scales)
-    drawing = scales.draw(found, two_scales, "two", "What it shows", "At length")
+    drawing = scales.draw(
+        found, two_scales, "two", "What it shows", "At length"
+    )
     svg, written = texts(drawing)
     sides = {"65 × 65 × 3", "33 × 33 × 3", "9 × 9 × 3", "5 × 5 × 3"}
     assert sides <= {*written}

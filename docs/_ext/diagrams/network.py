@@ -165,7 +165,7 @@ def _boxes(layers, parents):
         found.append([_lines(each, not several) for each in (main, rest)])
     (main, aside), *others = found
     if all(each == [main, ()] for each in others):
-        where = "first block, shortcut" if several else "shortcut"
+        where = "shortcut in block 1" if several else "shortcut"
         main += tuple(Line(f"{where}: {each.text}") for each in aside)
         return [Stage(end.name, len(units), main, _shape(end))]
     return [
@@ -276,5 +276,3 @@ def _folded(boxes):
 def size(shape):
     """Returns a shape as it is written, with `?` for unknown sides."""
     return " × ".join("?" if side is None else str(side) for side in shape)
-
-
