@@ -13,7 +13,9 @@ from docutils import nodes
 
 from keras_attn import applications
 
-LEGEND = "Drawn from the Keras graph, without the batch. Attention is shaded."
+LEGEND = (
+    "Drawn from the Keras graph. Shapes omit the batch; attention is shaded."
+)
 MODELS = sorted(pathlib.Path(applications.__file__).parent.rglob("*.py"))
 
 

@@ -34,7 +34,6 @@ WORDS = {
     "Conv2D": "Conv",
     "Conv2DNormActivation": "Conv",
     "LayerNormalization": "LayerNorm",
-    "LocalResponseNormalization": "LRN",
     "MaxPooling2D": "MaxPool",
     "ResidualAdd": "sum + ReLU",
     "Softmax": "softmax",
