@@ -60,7 +60,10 @@ def placement_of(layer: keras.layers.Layer) -> str:
 
 
 def arguments_of_stage(identifier: Any, stage: int) -> dict[str, Any]:
-    """Returns the arguments in a stage (from 1) of a block's official models."""
+    """Returns a block's arguments in a stage of its official models.
+
+    Stages are counted from 1.
+    """
     if isinstance(identifier, str) and identifier in _BLOCKS:
         of_stages = _BLOCKS[identifier].of_stages
         return of_stages[stage - 1] if of_stages else {}
