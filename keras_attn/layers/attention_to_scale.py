@@ -213,19 +213,19 @@ class AttentionToScale(FeatureMapLayer):
         if not are_lists or len(inputs) < 2:
             raise ValueError(
                 "The inputs must be a list of 4D score maps of two scales or "
-                f"more. Received: shapes {inputs}."
+                f"more. Received: shapes {inputs}"
             )
         classes = {shape[self.channel_axis] for shape in inputs}
         if len(classes) > 1:
             raise ValueError(
                 "The score maps of all scales must have the same classes "
                 f"(axis {self.channel_axis} with {self.data_format!r}). "
-                f"Received: shapes {[tuple(shape) for shape in inputs]}."
+                f"Received: shapes {[tuple(shape) for shape in inputs]}"
             )
         if features is not None and len(features) != len(inputs):
             raise ValueError(
                 "There must be as many features as score maps. Received: "
-                f"{len(features)} features and {len(inputs)} score maps."
+                f"{len(features)} features and {len(inputs)} score maps"
             )
 
     # Keras requires these names, after the arguments of `call`.

@@ -18,15 +18,16 @@ State = Sequence[Tensor]
 class DIA(FeatureMapLayer):
     """Dense-and-implicit attention: one recurrent cell gates a whole stage.
 
-    Computes, with the state `h'`, `c'` of the previous block or zeros:
+    Computes
 
     `z = mean_hw(x)`,
     `i, f, g, o = W1 relu(V1 z + v1) + W2 relu(V2 h' + v2) + w1 + w2`,
     `c = sigmoid(f) * c' + sigmoid(i) * tanh(g)`,
-    `h = sigmoid(o) * sigmoid(c)`, `y = x * h`.
+    `h = sigmoid(o) * sigmoid(c)` and `y = x * h`,
 
-    Share one layer between all residual blocks of a stage, whose branches have
-    the same number of channels. Put it after the last normalisation of each
+    where `h'` and `c'` are the state of the previous block, or zeros. Share
+    one layer between all residual blocks of a stage, whose branches have the
+    same number of channels. Put it after the last normalisation of each
     branch, before the sum. Every gate then depends on all earlier blocks, with
     the parameters of a single layer:
 

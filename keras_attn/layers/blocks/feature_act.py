@@ -15,15 +15,17 @@ from keras_attn.ops import correlation
 class FeatureAct(FeatureMapLayer):
     """FeatureAct: adds features from correlations between channels.
 
-    Computes, for each of `n = height * width` positions `q`, with three
-    projections to `dim = channels // ratio` values, source `s`, target `t` and
-    main `m = relu(.)`, and with a learned `n x n` matrix `W`:
+    Computes
 
     `a[q, i, k] = act(sum_p W[q, p] * s[p, i] * t[p, k] / sqrt(n) + b[q])`,
-    `f[q, k] = sum_i m[q, i] * a[q, i, k]`, `y[q] = x[q] + relu(U f[q] + u)`.
+    `f[q, k] = sum_i m[q, i] * a[q, i, k]` and
+    `y[q] = x[q] + relu(U f[q] + u)`,
 
-    Use it after a pooling, where `n` is small. `W` has `n * n` entries, and
-    ties the layer to the height and width that it was built with.
+    where `s`, `t` and `m = relu(.)` are three projections (source, target and
+    main) of each of the `n = height * width` positions to
+    `dim = channels // ratio` values. Use it after a pooling, where `n` is
+    small: the learned matrix `W` has `n * n` entries and ties the layer to the
+    height and width that it was built with.
 
     Reference: the facial expression network "FeatureAct v4", published as
     code only. Two choices follow the code: there is no activation on the
