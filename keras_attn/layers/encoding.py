@@ -17,9 +17,10 @@ class Encoding(FeatureMapLayer):
     Computes `a[p, k] = softmax_k(s[k] * |x[p] - c[k]|^2)` and
     `e[k] = sum_p a[p, k] * (x[p] - c[k])` for positions `x[p]` and codewords
     `c[k]` with scales `s[k]`. Each position is distributed among the codewords,
-    mostly to the nearest. This pooling keeps which features occur and drops
-    where, for any height and width. The sum grows with the number of positions,
-    so a normalisation should follow. `ContextEncoding` gates channels with it.
+    mostly to the nearest. This pooling keeps which features occur, but not
+    where, and works for any height and width. The sum grows with the number of
+    positions, so a normalisation should follow. `ContextEncoding` gates
+    channels with it.
 
     Reference: Zhang et al., "Deep TEN: Texture Encoding Network", CVPR 2017
     (https://arxiv.org/abs/1612.02844), where the scale has the opposite sign.

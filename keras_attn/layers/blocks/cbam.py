@@ -19,9 +19,9 @@ class CBAM(FeatureMapLayer):
     """Convolutional block attention module: gates channels, then positions.
 
     Computes `s = sigmoid(m(mean_hw(x)) + m(max_hw(x)))`, `u = x * s`,
-    `t = sigmoid(batch_norm(conv([max_c(u), mean_c(u)])))` and `y = u * t`. `s`
-    gates the channels, with the two linear layers
-    `m(z) = W2 relu(W1 z + b1) + b2`. `t` gates the positions.
+    `t = sigmoid(batch_norm(conv([max_c(u), mean_c(u)])))` and `y = u * t`. The
+    gates `s` of the channels use two linear layers,
+    `m(z) = W2 relu(W1 z + b1) + b2`, and `t` gates the positions.
 
     Reference: Woo et al., "CBAM: Convolutional Block Attention Module", ECCV
     2018 (https://arxiv.org/abs/1807.06521), equations 1 to 3. As in the
@@ -49,8 +49,9 @@ class CBAM(FeatureMapLayer):
     Output shape: Same as input.
 
     Raises:
-        ValueError: If `ratio` is not a positive integer, `kernel_size` not an
-            odd one, or if the number of channels is unknown.
+        ValueError: If `ratio` is not a positive integer, if `kernel_size` is
+            not an odd positive integer, or if the number of channels is
+            unknown.
 
     Example:
 

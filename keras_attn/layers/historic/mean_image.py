@@ -19,7 +19,7 @@ class MeanImage(FeatureMapLayer):
     is saved with the model, and one checkpoint serves both formats. Until
     `adapt` is called or a checkpoint is loaded, the mean is 0 and images do not
     change. Images may have any range of values, such as [0, 255], if it is also
-    the range of the data in `adapt`. The width of the range does not change.
+    the range of the data in `adapt`. The scale of the values does not change.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 3,

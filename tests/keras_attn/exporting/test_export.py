@@ -206,7 +206,9 @@ class TestAllOrNothing:
         found = keras_attn.export(model, tmp_path / NAME, FORMAT)
         assert found == pytest.approx(3e-5, rel=0.02)
 
-    def test_returns_the_largest_difference_of_both_batches(self, faked, tmp_path):
+    def test_returns_the_largest_difference_of_both_batches(
+        self, faked, tmp_path
+    ):
         def change(outputs):
             return [y * (1 + 1e-5 * len(y)) for y in outputs]
 
@@ -231,7 +233,9 @@ class TestAllOrNothing:
             (lambda found: 1 / 0, "on a batch of 1.*ZeroDivisionError"),
         ],
     )
-    def test_discards_a_file_with_other_outputs(self, change, message, faked, tmp_path):
+    def test_discards_a_file_with_other_outputs(
+        self, change, message, faked, tmp_path
+    ):
         old = put_old(tmp_path)
         before = listing(tmp_path)
         with pytest.raises(ValueError, match=message):

@@ -22,7 +22,7 @@ def test_of_a_single_position_is_zero():
 
 
 def test_is_exact_for_a_large_mean():
-    """The mean of squares minus the squared mean would have an error of 1."""
+    """The mean of squares minus the squared mean would be off by its size."""
     x = np.random.default_rng(0).normal(100.0, 0.01, (1, 4, 50))
     x = x.astype("float32")
     y = ops.convert_to_numpy(covariance(ops.convert_to_tensor(x)))[0]
