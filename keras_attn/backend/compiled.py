@@ -16,7 +16,7 @@ FUSES = True
 
 
 def no_gradient() -> AbstractContextManager[Any]:
-    """Does nothing: without a gradient, nothing is stored for one."""
+    """Returns an empty context, since nothing is stored without a gradient."""
     return contextlib.nullcontext()
 
 

@@ -10,7 +10,7 @@ import keras
 from keras_attn.exporting.formats import Format
 from keras_attn.exporting.signature import Signature
 
-# File extensions, which a SavedModel does not have, since it is a folder.
+# File extensions. A SavedModel is a folder without one.
 _FILES = (".onnx", ".tflite", ".keras", ".h5", ".pb", ".pt2")
 
 

@@ -38,7 +38,8 @@ def explicit(
     """Computes `F` and holds the correlations of all pairs of channels.
 
     On backends that fuse operations, the target channels are computed one by
-    one. All at once do not fit into the cache, and JAX takes 1.5 times as long.
+    one. Together they do not fit into the cache, and JAX takes 1.5 times as
+    long.
     """
     if backend.FUSES:
         feature = _feature(source, main, mixing)

@@ -148,7 +148,7 @@ def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     @functools.wraps(function)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if not isinstance(jax.numpy.zeros(()), jax.core.Tracer):
-            # Otherwise, constants of whole models would be computed eagerly.
+            # The context below would precompute constants of whole models.
             return function(*args, **kwargs)
         with jax.ensure_compile_time_eval():
             return function(*args, **kwargs)

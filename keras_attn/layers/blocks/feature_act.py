@@ -112,7 +112,7 @@ class FeatureAct(FeatureMapLayer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
         self.size = size
         self.dim = dim
-        # Chosen by memory: where both forms need the same, they are as fast.
+        # Chosen by memory. If both forms need the same, they are as fast.
         self.factors = self.activation is None and positions <= dim**2
 
     def _add_affine(

@@ -98,7 +98,8 @@ class SOCA(ChannelAttention):
         for axis in self.spatial_axes:
             side = inputs.shape[axis]
             if not isinstance(side, int):
-                # With open sizes or PyTorch's tracing, only a slice knows.
+                # Open sizes, and all sizes while PyTorch traces, are only
+                # known from the length of a slice.
                 rest = _slice(inputs, axis, self.max_size, None)
                 longer = ops.shape(rest)[axis]
             elif side > self.max_size:
