@@ -106,9 +106,7 @@ def test_golden(data_format):
         ((40, 1002), (0, 40), (1, 1001)),
     ],
 )
-def test_uses_the_middle_of_large_images(
-    size, rows, columns, data_format
-):
+def test_uses_the_middle_of_large_images(size, rows, columns, data_format):
     # The covariance differs between parts of the image.
     x = np.random.default_rng(0).normal(size=(1, *size, 2))
     x *= np.linspace(0.1, 3.0, size[0])[:, None, None]

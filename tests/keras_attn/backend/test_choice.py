@@ -138,9 +138,7 @@ class TestChosen:
         file.write_text('{"backend": "jax", "floatx": "float32"}')
         assert choice.chosen() == ("jax", f"from {file}")
 
-    def test_reads_the_file_in_keras_home(
-        self, home, monkeypatch, tmp_path
-    ):
+    def test_reads_the_file_in_keras_home(self, home, monkeypatch, tmp_path):
         (home / "keras.json").write_text('{"backend": "jax"}')
         (tmp_path / "keras.json").write_text('{"backend": "torch"}')
         monkeypatch.setenv("KERAS_HOME", "~")
@@ -153,9 +151,7 @@ class TestChosen:
         (home / "keras.json").write_text(text)
         assert choice.chosen() == ("tensorflow", "the default of Keras")
 
-    def test_the_variable_overrides_the_file(
-        self, home, monkeypatch
-    ):
+    def test_the_variable_overrides_the_file(self, home, monkeypatch):
         (home / "keras.json").write_text('{"backend": "jax"}')
         monkeypatch.setenv("KERAS_BACKEND", "torch")
         assert choice.chosen() == ("torch", "from KERAS_BACKEND")
