@@ -124,8 +124,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             )
         if self.head_dim is None and channels % self.num_heads:
             raise ValueError(
-                "The number of channels must be a multiple of `num_heads` "
-                f"without `head_dim`. Received: {channels} channels, "
+                "The number of channels must be a multiple of `num_heads` if "
+                f"`head_dim` is None. Received: {channels} channels, "
                 f"num_heads={self.num_heads}"
             )
         self._size = self.head_dim or channels // self.num_heads
