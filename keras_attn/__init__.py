@@ -1,6 +1,6 @@
 """Attention for vision in Keras 3: blocks, models, explanations."""
 
-# First of all, since it says what to do where Keras has no backend.
+# First, because it raises a helpful error if Keras has no usable backend.
 from keras_attn import backend as backend
 
 # isort: split

@@ -1,8 +1,8 @@
-"""Checks of arguments: each returns the argument, or raises a ValueError.
+"""Argument checks: each returns the argument or raises a `ValueError`.
 
-The message has the rule, what was received, and `fix`, if there is one. A
-boolean is no number. Numbers of NumPy are returned as Python's, so that they
-can be saved in a configuration.
+The message states the rule, the received value and `fix`, if given. A boolean
+does not count as a number. NumPy numbers are returned as Python numbers, so
+that they can be saved in a configuration.
 """
 
 import difflib
@@ -15,9 +15,9 @@ from typing import Any
 def integer(
     name: str, value: Any, least: int, *, optional: bool = False, fix: str = ""
 ) -> Any:
-    """Returns an argument that must be an integer, at least `least`.
+    """Returns an argument that must be an integer of at least `least`.
 
-    If it is `optional`, it may be `None`. This holds for each check.
+    In this and all other checks, `optional` also allows `None`.
     """
     if optional and value is None:
         return None
@@ -41,7 +41,7 @@ def pair(
     optional: bool = False,
     fix: str = "",
 ) -> Any:
-    """Returns an argument that must be an integer or two, as a tuple of two."""
+    """Returns an argument that must be one or two integers, as a pair."""
     if optional and value is None:
         return None
     sides = value if isinstance(value, (list, tuple)) else (value, value)
@@ -65,7 +65,7 @@ def number(
     """Returns an argument that must be a finite number within bounds."""
     if optional and value is None:
         return None
-    # What is infinite or NaN fails the first of these.
+    # Infinity and NaN fail the first comparison.
     is_within = (
         _is_a(Real, value) and above < value < below and least <= value <= most
     )
@@ -107,7 +107,9 @@ def _is_a(kind: type, value: Any) -> bool:
 
 
 def _integers(least: int) -> str:
-    return "a positive integer" if least == 1 else f"an integer from {least}"
+    if least == 1:
+        return "a positive integer"
+    return f"an integer of at least {least}"
 
 
 def _error(

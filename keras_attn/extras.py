@@ -1,7 +1,7 @@
-"""How to install what not every user has."""
+"""How to install the optional dependencies."""
 
 
 def how_to_install(extra: str) -> str:
-    """Returns the command that brings an extra, for messages."""
-    # No release is on the index yet: only a clone has these extras.
+    """Returns the command that installs an extra, for error messages."""
+    # There is no release on PyPI yet, so only a clone has these extras.
     return f'pip install -e ".[{extra}]" in a clone of keras_attn'

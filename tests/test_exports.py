@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "export.md"
 BACKEND = keras.backend.backend()
 ONE_PIXEL = {
     "kind": "ValueError",
-    "message": "... traces PyTorch then on an image of one pixel: ...",
+    "message": "... then traces PyTorch on an image of one pixel. ...",
 }
 NEW = {"kind": "ValueError", "message": "It fails as never before."}
 LACKING = {"kind": "ImportError", "message": "... pip install flax"}

@@ -1,7 +1,7 @@
-"""What `keras.ops` lacks, or does slowly, on one of the backends.
+"""Operations that `keras.ops` lacks, or that are slow on one backend.
 
-The only files of the package that import TensorFlow, PyTorch or JAX are in
-this room. `protocol.py` has the names that each backend's module defines.
+Only the files in this folder import TensorFlow, PyTorch or JAX. `protocol.py`
+lists the names that every backend module defines.
 """
 
 from keras_attn.backend import choice
@@ -9,7 +9,7 @@ from keras_attn.backend.protocol import Backend
 
 
 def _imported(name: str) -> Backend:
-    """Returns the module of a backend; no other one is imported."""
+    """Returns the module of a backend, without importing the others."""
     if name == "tensorflow":
         from keras_attn.backend import tensorflow
 

@@ -1,7 +1,7 @@
-"""Starts Keras on one of our backends, or says in one line how to choose.
+"""Starts Keras on a supported backend, or explains in one line how to choose.
 
-Without its backend, Keras fails deep inside of its own import, and names a
-module that the user may never have chosen. So this looks before it imports.
+If its backend is not installed, Keras fails deep inside its own import and
+names a module that the user may never have chosen. This module checks first.
 """
 
 import importlib.util
@@ -15,11 +15,11 @@ KNOWN = ("tensorflow", "torch", "jax")
 
 
 def start() -> str:
-    """Imports Keras, and returns the name of the backend that it runs on.
+    """Imports Keras and returns the name of the backend that it runs on.
 
     Raises:
-        ImportError: If the backend is not installed, cannot be imported, or is
-            none of ours.
+        ImportError: If the backend is not installed, cannot be imported or is
+            not supported.
     """
     if "keras" not in sys.modules:
         _import_keras(*chosen())
@@ -27,12 +27,12 @@ def start() -> str:
 
     name = keras.backend.backend()
     if name not in KNOWN:
-        raise _refused(name, "which Keras runs on in this process")
+        raise _refused(name, "on which Keras runs in this process")
     return name
 
 
 def chosen() -> tuple[str, str]:
-    """Returns the backend that Keras will take, and what says so."""
+    """Returns the backend that Keras will use, and where it is set."""
     name = os.environ.get("KERAS_BACKEND")
     if name:
         return name, "from KERAS_BACKEND"
@@ -45,13 +45,13 @@ def chosen() -> tuple[str, str]:
 
 
 def installed() -> list[str]:
-    """Returns the names of our backends that are installed."""
+    """Returns the names of the supported backends that are installed."""
     return [name for name in KNOWN if _is_installed(name)]
 
 
 def _config_path() -> str:
     home = os.path.expanduser("~")
-    # As Keras does where nothing can be written to the home folder.
+    # As in Keras, if the home folder is not writable.
     base = home if os.access(home, os.W_OK) else "/tmp"
     folder = os.environ.get("KERAS_HOME", os.path.join(base, ".keras"))
     return os.path.expanduser(os.path.join(folder, "keras.json"))
@@ -61,14 +61,14 @@ def _is_installed(name: str) -> bool:
     if sys.modules.get(name) is not None:
         return True
     spec = importlib.util.find_spec(name)
-    # A folder that happens to be called `torch` has no origin.
+    # A folder that happens to be named `torch` has no origin.
     return spec is not None and spec.origin is not None
 
 
 def _import_keras(name: str, source: str) -> None:
     if name not in KNOWN or not _is_installed(name):
         raise _refused(name, source)
-    # An import that failed leaves parts, which remember the backend.
+    # A failed import leaves modules behind that remember the backend.
     failed = any(module.startswith("keras.") for module in sys.modules)
     try:
         import keras  # noqa: F401
@@ -76,7 +76,7 @@ def _import_keras(name: str, source: str) -> None:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         fix = f"Reinstall it ({how_to_install(name)}), or set KERAS_BACKEND."
         if failed:
-            fix = "Restart Python: an earlier import of Keras failed in it."
+            fix = "Restart Python: an earlier import of Keras failed."
         raise ImportError(
             "Keras must be able to import its backend. Received: "
             f"backend={name!r}, {source}, and {reason}. {fix}"
@@ -94,7 +94,7 @@ def _refused(name: str, source: str) -> ImportError:
             "shell."
         )
     return ImportError(
-        "Keras must be set to a backend that is installed, 'tensorflow', "
-        f"'torch' or 'jax'. Received: backend={name!r}, {source}. "
+        "The Keras backend must be installed, and be one of 'tensorflow', "
+        f"'torch' and 'jax'. Received: backend={name!r}, {source}. "
         f"Installed: {', '.join(found) or 'none'}. {fix}"
     )

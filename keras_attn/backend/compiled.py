@@ -1,6 +1,6 @@
-"""The image operations of the backends that compile: `keras.ops` as it is.
+"""Image operations of the backends that compile, with plain `keras.ops`.
 
-XLA chooses the memory layout and fuses what can be fused by itself.
+XLA chooses the memory layout and fuses operations by itself.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ FUSES = True
 
 
 def no_gradient() -> AbstractContextManager[Any]:
-    """Does nothing: what is not asked for a gradient keeps nothing for one."""
+    """Returns an empty context, since nothing is stored without a gradient."""
     return contextlib.nullcontext()
 
 
 def contiguous(inputs: Tensor) -> Tensor:
-    """Returns the inputs: their layout is XLA's business."""
+    """Returns the inputs: XLA chooses their layout."""
     return inputs
 
 
@@ -56,9 +56,9 @@ def convolve_pixels(
     data_format: str,
     product: Function = multiply,
 ) -> Tensor:
-    """Convolves images with a kernel of one pixel.
+    """Convolves images with a 1x1 kernel.
 
-    `product` is what does the work of `multiply`.
+    `product` may replace `multiply`.
     """
     inputs = _every(inputs, strides, data_format)
     if data_format == "channels_last":
@@ -76,15 +76,15 @@ def convolve(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
-    """Convolves images, and adds the bias unless it is `None`.
+    """Convolves images and adds the bias unless it is `None`.
 
-    `convolution` does it where neither bias nor a number of pixels is left.
+    `convolution` does the work, without a bias or padding in pixels.
     """
     kernel = ops.convert_to_tensor(kernel)
     if isinstance(padding, int):
         sides = zip(kernel.shape, strides, dilation_rate, strict=False)
         if all((2 * padding, 1) == ((k - 1) * d, s) for k, s, d in sides):
-            # With pixels of its own, XLA's gradient takes twice the time.
+            # With explicit padding, XLA's gradient takes twice as long.
             padding = "same"
         else:
             inputs = _padded(inputs, padding, 0.0, data_format)
@@ -97,8 +97,8 @@ def convolve(
     bias = ops.convert_to_tensor(bias)
     if data_format == "channels_first":
         bias = ops.reshape(bias, (-1, 1, 1))
-    # Not `ops.add`: on TensorFlow, Keras 3.15 takes a bias of shape (c, 1, 1)
-    # for one of the last axis if the image happens to be c pixels wide.
+    # Not `ops.add`: on TensorFlow, Keras 3.15 applies a bias of shape
+    # (c, 1, 1) to the last axis if the image happens to be c pixels wide.
     return outputs + bias
 
 
@@ -123,10 +123,10 @@ def max_pool_with_indices(
     padding: Pair,
     data_format: str,
 ) -> tuple[Tensor, Tensor]:
-    """Takes the maximum of each window, and where the first one is.
+    """Takes the maximum of each window and the index of the first one.
 
-    Compares slices, columns first: of equal values in a window, the one in
-    the first row counts. What is not a number is the largest, as elsewhere.
+    Compares slices, columns first, so that of equal values in a window the one
+    in the first row counts. NaN counts as the largest value, as on PyTorch.
     """
     axes = (1, 2) if data_format == "channels_last" else (2, 3)
     sides = list(zip(axes, pool_size, strides, padding, strict=True))
@@ -140,10 +140,11 @@ def max_pool_with_indices(
 def _first_largest(
     arrays: list[Tensor], axis: int, size: int, stride: int, pixels: int
 ) -> list[Tensor]:
-    """Takes the maximum along an axis of the first of some arrays.
+    """Takes the maximum of the first array along an axis, window by window.
 
-    Returns it, where it is, and the others at that place. Not by padding with
-    minus infinity, which an exported model may multiply by 0.
+    Returns the maximum, its position, and the other arrays at that position.
+    Padding with minus infinity would fail if an exported model multiplies it
+    by 0.
     """
     side = ops.shape(arrays[0])[axis]
     widths = [(0, 0)] * 4
@@ -152,14 +153,14 @@ def _first_largest(
     count = (side + 2 * pixels - size) // stride + 1
     shape = [1] * 4
     shape[axis] = -1
-    # Of each window, where its first pixel lies.
+    # The position of the first pixel of every window.
     start = ops.reshape(ops.arange(count) * stride - pixels, shape)
     best = [_slice(each, axis, 0, count, stride) for each in padded]
     place = ops.zeros_like(best[0], dtype="int32") + start
     for offset in range(1, size):
         new = [_slice(each, axis, offset, count, stride) for each in padded]
         larger = ops.logical_or(new[0] > best[0], new[0] != new[0])
-        # Whatever is inside is above the padding.
+        # Any pixel of the image counts as larger than the padding.
         larger = ops.logical_or(larger, place < 0)
         larger = ops.logical_and(larger, start + offset < side)
         place = ops.where(larger, start + offset, place)
@@ -179,7 +180,7 @@ def normalize(
     axis: int,
     epsilon: float,
 ) -> Tensor:
-    """Normalises by given statistics."""
+    """Normalises with given statistics."""
     return ops.batch_normalization(
         inputs, mean, variance, axis, offset=beta, scale=gamma, epsilon=epsilon
     )
@@ -192,7 +193,7 @@ def normalize_batch(
     axis: int,
     epsilon: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalises by the statistics of the batch, and returns these too."""
+    """Normalises with the statistics of the batch and returns them too."""
     axes = [i for i in range(len(inputs.shape)) if i != axis % inputs.ndim]
     mean, variance = keras.ops.moments(inputs, axes)
     outputs = normalize(inputs, mean, variance, gamma, beta, axis, epsilon)
@@ -202,22 +203,22 @@ def normalize_batch(
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
 ) -> Tensor:
-    """Weighs values by softmax(scale query key), where the mask is true.
+    """Weights values by softmax(scale query key), where the mask is true.
 
-    Products of matrices that lie one after the other, which both compilers
-    have a fast routine for.
+    Uses products of contiguous matrices, for which both compilers have a fast
+    routine.
     """
     query, key, value = (
         ops.transpose(each, (0, 2, 1, 3)) for each in (query, key, value)
     )
-    # Of queries and keys above 256, float16 would not hold the products.
+    # In float16, products of queries and keys above 256 would overflow.
     if keras.backend.standardize_dtype(query.dtype) == "float16":
         query, key = (ops.cast(each, "float32") for each in (query, key))
     scores = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
     scores = ops.cast(scores, "float32")
     if mask is not None:
         scores = ops.where(mask, scores, -1e30)
-    # Keras warns of a softmax over one number, which is always 1.
+    # Keras warns about a softmax over one number, which is always 1.
     is_single = scores.shape[-1] == 1
     scores = ops.ones_like(scores) if is_single else ops.softmax(scores)
     scores = ops.cast(scores, value.dtype)
@@ -238,7 +239,7 @@ def largest(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def linear(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """Multiplies vectors by a matrix, and adds the bias unless it is `None`."""
+    """Multiplies vectors by a matrix and adds the bias unless it is `None`."""
     outputs = ops.matmul(inputs, kernel)
     return outputs if bias is None else outputs + bias
 
@@ -254,14 +255,14 @@ def gelu(inputs: Tensor) -> Tensor:
 
 
 def rectify(inputs: Tensor) -> Tensor:
-    """Returns the inputs where they are positive, 0 elsewhere."""
+    """Applies ReLU."""
     return ops.relu(inputs)
 
 
 def _padded(
     inputs: Tensor, pixels: int, value: float, data_format: str
 ) -> Tensor:
-    """Puts pixels of a value around each image."""
+    """Pads each image with pixels of a value."""
     sides, others = (pixels, pixels), (0, 0)
     if data_format == "channels_last":
         widths = (others, sides, sides, others)
@@ -271,7 +272,7 @@ def _padded(
 
 
 def _every(inputs: Tensor, strides: Pair, data_format: str) -> Tensor:
-    """Takes every so many-th row and column of images."""
+    """Takes one row and column of images per stride."""
     if tuple(strides) == (1, 1):
         return inputs
     rows, columns = (slice(None, None, stride) for stride in strides)
@@ -283,6 +284,6 @@ def _every(inputs: Tensor, strides: Pair, data_format: str) -> Tensor:
 def _slice(
     images: Tensor, axis: int, start: int, count: Any, stride: int
 ) -> Tensor:
-    """Takes every so many-th row or column, `count` of them."""
+    """Takes `count` rows or columns at a stride."""
     stop = start + (count - 1) * stride + 1
     return images[(slice(None),) * axis + (slice(start, stop, stride),)]

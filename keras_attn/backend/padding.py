@@ -1,4 +1,4 @@
-"""How much padding the name of one stands for."""
+"""Converts a padding argument to numbers of pixels."""
 
 from keras_attn.backend.protocol import Padding, Pair
 
@@ -10,10 +10,10 @@ def pixels(
     stride: int,
     dilation: int = 1,
 ) -> Pair:
-    """Returns how many pixels come before and after an axis.
+    """Returns how many pixels are added before and after an axis.
 
-    `padding` is `"valid"`, `"same"`, of which an odd one comes after, or the
-    number for both.
+    `padding` is `"valid"`, `"same"` or the number of pixels on both sides. If
+    `"same"` needs an odd number of pixels, the extra one comes after.
     """
     if padding == "valid":
         return 0, 0

@@ -1,21 +1,21 @@
-"""The names that each backend's module defines, and what they do."""
+"""The names that every backend module defines, and what they do."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-# Of the backend, or of Keras where a model is only described; an array of
-# NumPy where Keras takes one. Nests of them are those of `keras.tree`.
+# A backend tensor, or a KerasTensor while a model is only described, or a
+# NumPy array where Keras accepts one. Nests are those of `keras.tree`.
 Tensor = Any
 Nest = Any
-# Of Keras, which may not be imported before a backend is chosen.
+# A Keras variable. Keras must not be imported before a backend is chosen.
 Variable = Any
 Function = Callable[..., Any]
 Pair = tuple[int, int]
-# With the batch. Sides are `None` where they are not known, and tensors where
-# they are known at run time only.
+# Includes the batch. Sides are `None` if unknown, and tensors if they are only
+# known at run time.
 Shape = tuple[int | Tensor, ...]
-# A height and a width: tensors where they are known at run time only.
+# A height and a width: tensors if they are only known at run time.
 Sides = Sequence[int | Tensor]
 # A name, or the number of pixels on each side.
 Padding = str | int
@@ -24,19 +24,19 @@ Result = TypeVar("Result")
 
 
 class Backend(Protocol):
-    """A backend's module. Arguments are given by position."""
+    """A backend module. Arguments are positional."""
 
     @property
     def COMPILES(self) -> bool:
-        """Whether functions are compiled, once for each set of shapes.
+        """Whether `differentiate` and `inference` return compiled functions.
 
-        Those that `differentiate` and `inference` return.
+        They are compiled once for every set of shapes.
         """
         ...
 
     @property
     def FUSES(self) -> bool:
-        """Whether a compiler joins elementwise operations into one."""
+        """Whether a compiler fuses elementwise operations."""
         ...
 
     def value_and_gradient(
@@ -44,7 +44,7 @@ class Backend(Protocol):
     ) -> tuple[Tensor, Nest]:
         """Returns a scalar function's value and gradient, zero where constant.
 
-        The function takes a tensor, or a nest of tensors.
+        The function takes a tensor or a nest of tensors.
         """
         ...
 
@@ -53,31 +53,31 @@ class Backend(Protocol):
     ) -> Callable[..., tuple[tuple[Tensor, Nest], Nest]]:
         """Makes a function return its gradient too.
 
-        The function takes a nest of tensors, and others, and returns a scalar
-        and a nest of what else is wanted: `((value, others), gradients)`,
-        zero where constant, is what the new one returns.
+        The function takes a nest of tensors and further arguments, and returns
+        a scalar and a nest of auxiliary results. The new function returns
+        `((value, auxiliary), gradients)`, with zeros where it is constant.
         """
         ...
 
     def inference(
         self, function: Callable[..., Nest], /
     ) -> Callable[..., Nest]:
-        """Returns a function of nests of tensors, without gradients."""
+        """Makes a function of nests of tensors run without gradients."""
         ...
 
     def no_gradient(self) -> AbstractContextManager[Any]:
-        """Returns a context in which nothing is kept for a gradient."""
+        """Returns a context in which nothing is stored for gradients."""
         ...
 
     def trace(self, function: Callable[..., Any], /, *arguments: Nest) -> None:
-        """Runs a function for what it does in Python.
+        """Runs a function for its side effects in Python.
 
-        On shapes alone where the backend can.
+        It runs on shapes alone if the backend can do that.
         """
         ...
 
     def state(self, variables: Sequence[Variable], /) -> list[Tensor]:
-        """Returns the values of variables, as constants to a gradient."""
+        """Returns the values of variables, as constants for gradients."""
         ...
 
     def on_state(
@@ -86,26 +86,24 @@ class Backend(Protocol):
         function: Callable[[list[Tensor]], Any],
         /,
     ) -> Any:
-        """Calls a function of these values.
+        """Calls a function of the values of variables.
 
-        Again, if another thread changed the variables meanwhile.
+        Calls it again if another thread changed the variables meanwhile.
         """
         ...
 
     def constant(self, variable: Variable, /) -> Tensor | None:
-        """Returns what a compiled function keeps of a variable.
+        """Returns the value that a compiled function stores for a variable.
 
-        One that is no argument of it; `None` if it reads the variable anew.
+        This concerns variables that are not among its arguments. `None` means
+        that the function reads the variable at every call.
         """
         ...
 
     def apart(
         self, function: Callable[Arguments, Result], /
     ) -> Callable[Arguments, Result]:
-        """Returns a function that runs as if no other one were compiled.
-
-        None, that is, around it.
-        """
+        """Makes a function run outside of any function being compiled."""
         ...
 
     def convolve(
@@ -119,9 +117,9 @@ class Backend(Protocol):
         data_format: str,
         /,
     ) -> Tensor:
-        """Convolves images, in the memory layout that the backend likes.
+        """Convolves images in the memory layout that suits the backend.
 
-        Shapes are those of `data_format`, whatever lies in memory.
+        Shapes follow `data_format`, whatever the memory layout.
         """
         ...
 
@@ -134,7 +132,7 @@ class Backend(Protocol):
         data_format: str,
         /,
     ) -> Tensor:
-        """Takes the maximum of each window, likewise."""
+        """Takes the maximum of each window, with layouts as in `convolve`."""
         ...
 
     def max_pool_with_indices(
@@ -146,9 +144,9 @@ class Backend(Protocol):
         data_format: str,
         /,
     ) -> tuple[Tensor, Tensor]:
-        """Takes the maximum of each window, and where the first one is.
+        """Takes the maximum of each window and its index.
 
-        Which is `row * width + column`, as int32.
+        The index is `row * width + column` of the first maximum, as int32.
         """
         ...
 
@@ -163,7 +161,7 @@ class Backend(Protocol):
         epsilon: float,
         /,
     ) -> Tensor:
-        """Batch normalisation by given statistics."""
+        """Applies batch normalisation with given statistics."""
         ...
 
     def normalize_batch(
@@ -175,7 +173,7 @@ class Backend(Protocol):
         epsilon: float,
         /,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Batch normalisation by the statistics of the batch.
+        """Applies batch normalisation with the statistics of the batch.
 
         Returns the outputs, the mean and the (biased) variance.
         """
@@ -189,7 +187,7 @@ class Backend(Protocol):
         epsilon: float,
         /,
     ) -> Tensor:
-        """Normalises by the statistics of the last axis."""
+        """Applies layer normalisation over the last axis."""
         ...
 
     def contiguous(self, inputs: Tensor, /) -> Tensor:
@@ -199,7 +197,7 @@ class Backend(Protocol):
     def largest(self, inputs: Tensor, axes: tuple[int, ...], /) -> Tensor:
         """Takes the maximum over axes.
 
-        Of equal values, each has the same share of the gradient.
+        Equal maxima share the gradient evenly.
         """
         ...
 
@@ -212,15 +210,15 @@ class Backend(Protocol):
         scale: float,
         /,
     ) -> Tensor:
-        """Weighs values by the softmax, over the keys, of `scale query key`.
+        """Weights values by the softmax of `scale query key` over the keys.
 
-        `(batch, tokens, heads, numbers)` each. The mask is true where a query
-        may look.
+        All three are `(batch, tokens, heads, numbers)`. The mask is true for
+        keys that a query may attend to.
         """
         ...
 
     def gelu(self, inputs: Tensor, /) -> Tensor:
-        """Returns the exact GELU, by `erf`."""
+        """Applies the exact GELU, with `erf`."""
         ...
 
     def linear(
@@ -234,5 +232,8 @@ class Backend(Protocol):
         ...
 
     def rectify(self, inputs: Tensor, /) -> Tensor:
-        """ReLU of a tensor that nobody else holds: it may be overwritten."""
+        """Applies ReLU to a tensor that is not used elsewhere.
+
+        The tensor may be overwritten.
+        """
         ...

@@ -1,4 +1,4 @@
-"""TensorFlow."""
+"""The TensorFlow backend."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ def value_and_gradient(
 
 def _taped(function: Function) -> Function:
     def run(tensors: Nest, *others: Nest) -> Any:
-        # What belongs to the variables would be computed, and thrown away.
+        # Gradients of the variables would be computed only to be discarded.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tensors)
             value, auxiliary = function(tensors, *others)
@@ -62,14 +62,14 @@ def _taped(function: Function) -> Function:
 
 
 def differentiate(function: Function) -> Function:
-    """Compiles a scalar function that returns something besides."""
+    """Compiles a scalar function that also returns auxiliary results."""
     return tf.function(_taped(function), autograph=False)
 
 
 def inference(function: Function) -> Function:
-    """Compiles a function, once for each set of shapes.
+    """Compiles a function, once for every set of shapes.
 
-    Without XLA, which is no faster here and does not know every operation.
+    XLA is not used: it is no faster here and does not support all operations.
     """
     return tf.function(function, autograph=False)
 
@@ -85,7 +85,7 @@ def state(variables: Sequence[Variable]) -> list[Tensor]:
 
 
 def on_state(variables: Sequence[Variable], function: Function) -> Any:
-    """Calls a function of these tensors, which training does not write into."""
+    """Calls a function of the values, which training does not overwrite."""
     return function(state(variables))
 
 
@@ -94,9 +94,10 @@ def constant(variable: Variable) -> Tensor | None:
 
 
 def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Lets a function run outside of the graphs that are being built.
+    """Makes a function run outside of any graph that is being built.
 
-    In a thread of its own: `tf.init_scope` would stop its gradient tapes.
+    It runs in a separate thread, since `tf.init_scope` would stop its gradient
+    tapes.
     """
 
     @functools.wraps(function)
@@ -111,22 +112,22 @@ def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
 def largest(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Takes the maximum over axes."""
-    # Keras' own refuses an empty batch.
+    # `keras.ops.max` raises for an empty batch.
     return tf.reduce_max(inputs, axes)
 
 
 def convolve(*arguments: Any) -> Tensor:
-    """Convolves images, and adds the bias unless it is `None`."""
+    """Convolves images and adds the bias unless it is `None`."""
     return compiled.convolve(_convolution(), *arguments)
 
 
 @functools.cache
 def _convolution() -> Function:
-    """Returns what is fastest here.
+    """Returns the fastest convolution for the device.
 
-    On CPU, a product is twice as fast as XLA's convolution by one pixel. On a
-    GPU, cuDNN's is fast, and XLA may abort when it joins the choice of each
-    second pixel with a product.
+    On CPU, a matrix product is twice as fast as XLA's 1x1 convolution. On GPU,
+    cuDNN's convolution is fast, and XLA may abort when it fuses the selection
+    of every second pixel with a product.
     """
     on_gpu = tf.config.list_physical_devices("GPU")
     return compiled.convolution if on_gpu else _convolve_on_cpu
@@ -146,25 +147,25 @@ def _convolve_on_cpu(
     channels, stride = inputs.shape[-1], strides[0]
     if plain and channels == kernel.shape[2] <= 4 and stride > 1:
         if strides[1] == stride and max(dilation_rate) == 1:
-            # Keras hands out variables, which a gradient of one's own refuses.
+            # Keras passes variables, which a custom gradient cannot take.
             kernel = tf.convert_to_tensor(kernel)
             return _convolve_colors(stride)(inputs, kernel)
     outputs = compiled.convolution(
         inputs, kernel, strides, padding, dilation_rate, data_format
     )
     if inputs.shape[0] == 0:
-        # With oneDNN, a graph would give the shape of the inputs.
+        # With oneDNN, a graph would return the shape of the inputs.
         return tf.zeros(outputs.shape, outputs.dtype)
     return outputs
 
 
 @functools.cache
 def _convolve_colors(stride: int) -> Function:
-    """Returns a convolution of images with few channels.
+    """Returns a strided convolution for images with few channels.
 
-    TensorFlow's gradient by such an image takes up to fourteen times as long
-    as one with all phases of the stride as channels of their own: what comes
-    back to each `stride`-th pixel has its own part of the kernel.
+    TensorFlow's gradient with respect to such an image takes up to fourteen
+    times as long as this one, which treats the phases of the stride as
+    channels: each phase of the pixels meets its own part of the kernel.
     """
     strides = [1, stride, stride, 1]
 
@@ -189,7 +190,7 @@ def _convolve_colors(stride: int) -> Function:
 def _to_pixels(
     gradient: Tensor, kernel: Tensor, stride: int, size: Tensor
 ) -> Tensor:
-    """Pulls the gradient of a convolution with a stride back to its images."""
+    """Returns the gradient of a strided convolution for its images."""
     *sides, channels, filters = kernel.shape
     rows, columns = (-(-side // stride) for side in sides)
     lacking = [[0, -side % stride] for side in sides]
@@ -202,6 +203,6 @@ def _to_pixels(
     phases = tf.nn.conv2d(gradient, kernel, 1, "VALID")
     pixels = tf.nn.depth_to_space(phases, stride)
     pixels = pixels[:, : size[0], : size[1]]
-    # The last pixels may be under no window.
+    # No window may cover the last pixels.
     rest = [[0, side] for side in tf.unstack(size - tf.shape(pixels)[1:3])]
     return tf.pad(pixels, [[0, 0], *rest, [0, 0]])

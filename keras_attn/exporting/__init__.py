@@ -1,3 +1,3 @@
-"""Files that other programs run: any Keras model, written and tried out."""
+"""Exports any Keras model to other runtimes and verifies the files."""
 
 from keras_attn.exporting.export import export as export

@@ -1,4 +1,4 @@
-"""What must be right before anything is written."""
+"""Checks before anything is written."""
 
 import importlib.util
 import pathlib
@@ -10,12 +10,12 @@ import keras
 from keras_attn.exporting.formats import Format
 from keras_attn.exporting.signature import Signature
 
-# Endings of files: a SavedModel is a folder.
+# File extensions. A SavedModel is a folder without one.
 _FILES = (".onnx", ".tflite", ".keras", ".h5", ".pb", ".pt2")
 
 
 def check_packages(target: Format) -> None:
-    """Raises if a package is missing, and says what to install."""
+    """Raises an `ImportError` with the command to install missing packages."""
     missing = [
         package
         for module, package in target.packages.items()
@@ -23,14 +23,14 @@ def check_packages(target: Format) -> None:
     ]
     if missing:
         raise ImportError(
-            f"`export` to {target.name!r} on the backend "
-            f"{keras.backend.backend()!r} needs {', '.join(missing)}: "
-            f"pip install {' '.join(missing)}"
+            f"Exporting to {target.name!r} on the backend "
+            f"{keras.backend.backend()!r} requires {', '.join(missing)}. "
+            f"Install: pip install {' '.join(missing)}"
         )
 
 
 def check_path(path: pathlib.Path, target: Format) -> None:
-    """Raises unless the path is one for the format, and free for it."""
+    """Raises unless the path fits the format and can be written."""
     if target.ending and path.suffix != target.ending:
         raise ValueError(
             f"The path must end in {target.ending!r} for "
@@ -39,34 +39,34 @@ def check_path(path: pathlib.Path, target: Format) -> None:
     if not target.ending and path.suffix in _FILES:
         raise ValueError(
             f"The path must name a folder for format={target.name!r}. "
-            f"Received: path={str(path)!r}, which ends like a file. Leave "
-            f"{path.suffix!r} out."
+            f"Received: path={str(path)!r}. Remove the file extension "
+            f"{path.suffix!r}."
         )
     if not path.parent.is_dir():
         raise ValueError(
             "The folder of the path must exist. Received: "
-            f"path={str(path)!r}. Make {str(path.parent)!r} first."
+            f"path={str(path)!r}. Create {str(path.parent)!r} first."
         )
     if target.ending and path.is_dir():
         raise ValueError(
-            "The path must be that of a file. Received: "
+            "The path must name a file. Received: "
             f"path={str(path)!r}, which is a folder."
         )
     if target.ending or not path.exists():
         return
-    # A folder is replaced as a whole, with all that is in it.
+    # A folder is replaced as a whole, with all its contents.
     ours = path.is_dir() and (path / "saved_model.pb").is_file()
     empty = path.is_dir() and not any(path.iterdir())
     if not (ours or empty):
         raise ValueError(
-            "The path must be free, or that of an earlier SavedModel, which "
-            f"is replaced. Received: path={str(path)!r}, which is something "
-            "else. Choose another name."
+            "The path must be free, or hold an earlier SavedModel to replace. "
+            f"Received: path={str(path)!r}, which is something else. Choose "
+            "another name."
         )
 
 
 def check_model(model: Any) -> None:
-    """Raises unless it is a model, built, that computes in float32."""
+    """Raises unless it is a built model that computes in float32."""
     if not isinstance(model, keras.Model):
         advice = ""
         if isinstance(model, keras.layers.Layer):
@@ -81,10 +81,10 @@ def check_model(model: Any) -> None:
     if not model.built:
         raise ValueError(
             "The model must be built. Received: "
-            f"model={model.name!r}, which is not. Call it on an example "
+            f"model={model.name!r}, which is not built. Call it on an example "
             "first: model(inputs)."
         )
-    # A graph casts nothing by itself; what a subclass calls, it casts.
+    # A functional model does not cast; a subclass casts in its own policy.
     is_graph = bool(getattr(model, "inputs", None))
     others = [
         layer
@@ -96,15 +96,15 @@ def check_model(model: Any) -> None:
         raise ValueError(
             "All layers must compute in float32 to be exported. Received: "
             f"the layer {first.name!r} with the policy "
-            f"{first.dtype_policy.name!r}, and {len(others) - 1} more. Build "
-            "the model again under keras.config.set_dtype_policy('float32'), "
-            "and give it the weights: "
+            f"{first.dtype_policy.name!r}, and {len(others) - 1} more. Call "
+            "keras.config.set_dtype_policy('float32'), build the model again "
+            "and copy the weights: "
             "new_model.set_weights(model.get_weights())."
         )
 
 
 def _layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """Yields a model's layers, those of models in it too."""
+    """Yields the layers of a model and of all nested models."""
     inner = getattr(layer, "layers", None) or []
     if not inner:
         yield layer
@@ -113,19 +113,19 @@ def _layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
 
 
 def check_signature(signature: Signature, target: Format) -> None:
-    """Raises unless all inputs are float32, of known size where needed."""
+    """Raises unless all inputs are float32, and of known size if required."""
     wrong = [s for s in signature.specs if s.dtype != "float32"]
     if wrong:
         raise ValueError(
             "All inputs must be float32 to be exported. Received: the input "
-            f"{wrong[0].name!r} of dtype {wrong[0].dtype!r}. Take the cast "
-            "out of the model, and do it before."
+            f"{wrong[0].name!r} of dtype {wrong[0].dtype!r}. Cast the inputs "
+            "before the model instead of inside it."
         )
     if target.fixed and signature.is_open:
         shapes = [s.shape for s in signature.specs]
         raise ValueError(
             f"On the backend {keras.backend.backend()!r}, Keras exports to "
             f"{target.name!r} for one size only. Received: inputs of shape "
-            f"{', '.join(map(str, shapes))}. Build the model for the height "
-            "and width that it is to run on."
+            f"{', '.join(map(str, shapes))}. Build the model with a fixed "
+            "height and width."
         )

@@ -1,4 +1,4 @@
-"""Writes a model as a file of another program, and runs that file."""
+"""Writes a model to a file for another runtime, and runs that file."""
 
 import os
 import pathlib
@@ -24,47 +24,48 @@ def export(
     format: str = "onnx",
     tolerance: float = 1e-4,
 ) -> float:
-    """Exports a model, runs what was written, and returns how far it is off.
+    """Exports a model, runs the exported file and returns its largest error.
 
-    It writes by `model.export`, in float32, for inference and for batches of
-    any size. Then it loads the file in the program that it is for, runs it on
-    a batch of 1 and a batch of 3 random inputs, and compares: `max |y - e| /
-    max |e|` for each output `y` of the file and `e` of the model. Where the
-    model leaves height and width open, the two batches have different ones.
+    The model is written by `model.export`, in float32, for inference and for
+    batches of any size. The file is then loaded in its runtime and run on
+    batches of 1 and 3 random inputs. Its outputs `y` are compared to the
+    outputs `e` of the model by `max |y - e| / max |e|`. If the model leaves
+    height and width open, the two batches have different sizes.
 
-    Nothing is half done: what is at `path` is replaced at the very end, once
-    all of that went well.
+    The export is all or nothing: only after these checks is the file or folder
+    at `path` replaced.
 
-    In ONNX, inputs and outputs have the names that they have in the model; of
-    two outputs of one layer, the second one has `_1` at the end. In a
-    SavedModel and in LiteRT, outputs are called `output_0`, `output_1` and so
-    on, or by the keys of a dict.
+    In ONNX, inputs and outputs have their names in the model. If a layer has
+    two outputs, the name of the second one ends in `_1`. In SavedModel and
+    LiteRT, outputs are called `output_0`, `output_1` and so on, or by the keys
+    of a dict.
 
-    ONNX can be had on all three backends, on JAX with the package jax2onnx; a
-    SavedModel on TensorFlow, and on JAX with TensorFlow installed; LiteRT on
-    TensorFlow, and on PyTorch with the package litert-torch.
+    ONNX is supported on all three backends, on JAX with the package jax2onnx.
+    SavedModel is supported on TensorFlow, and on JAX if TensorFlow is
+    installed. LiteRT is supported on TensorFlow, and on PyTorch with the
+    package litert-torch.
 
     Args:
-        model: A `keras.Model` that is built: functional, sequential or
-            subclassed, of this package or not. All inputs are float32, and
-            all layers compute in it.
-        path: What to write, in a folder that exists: a file that ends in
-            `.onnx` or `.tflite`, or a folder for a SavedModel.
+        model: A built `keras.Model`, functional, sequential or subclassed, of
+            this package or any other. All inputs must be float32, and all
+            layers must compute in float32.
+        path: The file or folder to write, in an existing folder. A file must
+            end in `.onnx` or `.tflite`. A SavedModel is a folder.
         format: `"onnx"`, `"tf_saved_model"` or `"litert"`. Defaults to
             `"onnx"`.
-        tolerance: The largest difference that is accepted, relative to the
-            largest number of an output. Defaults to `1e-4`.
+        tolerance: Positive number, the largest accepted difference, relative
+            to the largest number of an output. Defaults to `1e-4`.
 
     Returns:
-        The largest difference, a float: relative, as `tolerance` is.
+        A float, the largest relative difference, as in `tolerance`.
 
     Raises:
         ValueError: If the model, the path or the format cannot be exported on
-            this backend, if Keras fails to export it, if what it wrote does
-            not run, or if the difference is above the tolerance. Nothing is
-            written then.
-        ImportError: If a package is missing that the export needs; the
-            message says which to install.
+            this backend, if Keras fails to export the model, if the exported
+            model does not run, or if the difference is above the tolerance.
+            Nothing is written then.
+        ImportError: If a required package is missing. The message says how to
+            install it.
 
     Example:
 
@@ -97,16 +98,16 @@ def export(
             _difference(neighbor.path, target, signature, *run) for run in runs
         ]
         largest = max(differences)
-        # Written so that what is no number does not pass.
+        # Written so that NaN does not pass.
         if not largest <= tolerance:
             raise ValueError(
-                "The exported model must give the outputs of the Keras model. "
-                f"Received: a largest difference of {largest:.1e}, relative "
-                f"to the largest output, tolerance={tolerance}, "
-                f"format={format!r}. Nothing was written. A layer that draws "
-                "numbers in inference, or that computes with sizes of the "
-                "example it is traced with, makes a difference; where it is "
-                "only rounding, pass a larger `tolerance`."
+                "The exported model must return the outputs of the Keras "
+                f"model. Received: a largest difference of {largest:.1e}, "
+                f"relative to the largest output, tolerance={tolerance}, "
+                f"format={format!r}. Nothing was written. Possible causes are "
+                "layers that draw random numbers in inference, or that depend "
+                "on the size of the traced example. If the difference is only "
+                "rounding, pass a larger `tolerance`."
             )
         neighbor.replace()
     return largest
@@ -119,15 +120,15 @@ def _write(
     signature: Signature,
     names: list[str],
 ) -> None:
-    """Lets Keras write, without what its exporters print."""
+    """Writes the model with Keras, without the output of its exporters."""
     try:
-        # What a gradient needs is nothing that exporters know.
+        # Exporters do not support operations for gradients.
         with quiet(), backend.no_gradient():
             model.export(
                 str(path),
                 format=target.name,
                 verbose=False,
-                # One argument, whatever is in it.
+                # One argument, even if it is a nest.
                 input_signature=[signature.structure],
                 **target.options,
             )
@@ -140,7 +141,7 @@ def _write(
             f"{type(error).__name__}: {shortened(error)}. Nothing was "
             f"written.{target.hint if signature.is_open else ''}"
         )
-        # PyTorch's messages hold the whole graph: megabytes.
+        # PyTorch's messages contain the whole graph, up to megabytes.
         raise ValueError(message) from error if _is_short(error) else None
 
 
@@ -155,7 +156,7 @@ def _difference(
     inputs: Nest,
     expected: list[np.ndarray],
 ) -> float:
-    """Runs the written model, and returns its largest difference."""
+    """Runs the exported model and returns its largest difference."""
     batch = len(signature.arrays(inputs)[0])
     run = getattr(runners, f"run_{target.name}")
     try:
@@ -169,16 +170,16 @@ def _difference(
         ) from error if _is_short(error) else None
     if [y.shape for y in outputs] != [e.shape for e in expected]:
         raise ValueError(
-            "The exported model must give outputs of the shapes of the Keras "
-            f"model. Received: {[y.shape for y in outputs]} for a batch of "
-            f"{batch}, expected {[e.shape for e in expected]}. Nothing was "
+            "The outputs of the exported model must have the shapes "
+            f"{[e.shape for e in expected]} for a batch of {batch}, as in the "
+            f"Keras model. Received: {[y.shape for y in outputs]}. Nothing was "
             "written."
         )
     return max(_relative(y, e) for y, e in zip(outputs, expected, strict=True))
 
 
 def _relative(y: np.ndarray, expected: np.ndarray) -> float:
-    """Returns the largest difference, over the largest expected number."""
+    """Returns the largest difference, relative to the largest output."""
     y, expected = y.astype("float64"), expected.astype("float64")
     largest = np.abs(expected).max() or 1.0
     difference = np.abs(y - expected).max() / largest

@@ -1,4 +1,4 @@
-"""What can be exported on which backend, and what that needs."""
+"""The supported export formats of each backend, and their requirements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ class Format:
     """A format on a backend.
 
     Args:
-        name: As Keras calls it.
-        ending: That of the file, empty for a folder.
-        packages: Modules that must be there, and what to install for each.
+        name: The name of the format in Keras.
+        ending: The file extension, empty for a folder.
+        packages: Required modules, with the package to install for each.
         options: Arguments of `model.export`.
-        fixed: Whether the file takes inputs of one size only.
-        hint: What to say where the export of an open size fails.
+        fixed: Whether the file supports inputs of one size only.
+        hint: The advice in the error if exporting an open size fails.
     """
 
     name: str
@@ -38,8 +38,8 @@ _TABLE = {
     ("torch", "onnx"): {
         "packages": {**_ONNX, "onnxscript": "onnxscript"},
         "hint": (
-            " Height and width are open, and Keras traces PyTorch then on an "
-            "image of one pixel: build the model for one size, or export it "
+            " Height and width are open, and Keras then traces PyTorch on an "
+            "image of one pixel. Build the model for one size, or export it "
             "from TensorFlow or JAX."
         ),
     },
@@ -53,8 +53,8 @@ _TABLE = {
     ("jax", "onnx"): {
         "packages": {**_ONNX, "jax2onnx": "jax2onnx", "flax": "flax"}
     },
-    # What is exported is run, not trained; and the gradients of Keras' own
-    # convolutions fail where a size is unknown.
+    # Exported models are not trained, and the gradients of Keras' own
+    # convolutions fail if a size is unknown.
     ("jax", "tf_saved_model"): {
         "packages": {"tensorflow": "tensorflow"},
         "options": {"jax2tf_kwargs": {"with_gradient": False}},
@@ -65,12 +65,12 @@ _LIMITS = {
         "Keras' exporter of SavedModels on PyTorch fails for every model "
         "(Keras 3.15)"
     ),
-    ("jax", "litert"): "Keras exports no LiteRT from JAX",
+    ("jax", "litert"): "Keras cannot export LiteRT from JAX",
 }
 
 
 def find_format(name: str) -> Format:
-    """Returns a format on the backend that runs; raises where there is none."""
+    """Returns a format for the current backend, or raises if unsupported."""
     backend = keras.backend.backend()
     one_of("format", name, ENDINGS)
     if (backend, name) not in _TABLE:
@@ -79,8 +79,8 @@ def find_format(name: str) -> Format:
         raise ValueError(
             f"{_LIMITS[backend, name]}. Received: format={name!r} on the "
             f"backend {backend!r}. Either pass format="
-            f"{' or '.join(map(repr, formats))}; or save the model as "
+            f"{' or '.join(map(repr, formats))}, or save the model as "
             "`.keras`, load it with KERAS_BACKEND="
-            f"{' or '.join(others)}, and export it there."
+            f"{' or '.join(others)} and export it there."
         )
     return Format(name, ENDINGS[name], **_TABLE[backend, name])

@@ -1,4 +1,4 @@
-"""Names of inputs and outputs in an ONNX file: those of the model."""
+"""Gives the inputs and outputs of an ONNX file their names in the model."""
 
 import pathlib
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ import keras
 def output_names(model: keras.Model, count: int) -> list[str]:
     """Returns a name for each output, in the order of the flat outputs.
 
-    The keys where outputs are a dict, else those of the layers that they come
-    from, the second of one layer with `_1`. A subclass has `output_0` and so
-    on, as other formats have for all models.
+    These are the keys if the outputs are a dict, and otherwise the names of the
+    layers that return them, with `_1` for the second output of a layer. For a
+    subclass they are `output_0` and so on, as in other formats for all models.
     """
     if isinstance(model, keras.Sequential):
         names = [model.layers[-1].name]
@@ -28,14 +28,15 @@ def output_names(model: keras.Model, count: int) -> list[str]:
 def name_onnx(
     path: pathlib.Path, inputs: list[str], outputs: list[str]
 ) -> None:
-    """Names what goes into an ONNX file and what comes out.
+    """Renames the inputs and outputs of an ONNX file.
 
     Args:
-        path: Of the file, which is written anew; weights beside it stay.
-        inputs: Names in the order of the model's inputs. Those that a file
-            has already stay; so do all, where it lacks one.
-        outputs: Names in the order of the model's outputs. One that is taken
-            gets `_1`, `_2` or the next that is free.
+        path: Path of the file, which is overwritten. Separate files with
+            weights do not change.
+        inputs: Names in the order of the model's inputs. Inputs keep their
+            names if the file already uses these, or if it lacks an input.
+        outputs: Names in the order of the model's outputs. A name that is
+            already used gets the suffix `_1`, `_2` or the next free one.
     """
     import onnx
 
@@ -51,7 +52,7 @@ def name_onnx(
         name = _unlike(name, {*taken, *names})
         names.append(name)
         if node.name in taken or node.name in new:
-            # An input, or an output for the second time.
+            # An output that is also an input or an earlier output.
             graph.node.append(
                 onnx.helper.make_node("Identity", [node.name], [name])
             )
@@ -63,13 +64,13 @@ def name_onnx(
 
 
 def _unlike(name: str, others: set[str]) -> str:
-    """Returns the name, or the first with a number that is not among others."""
+    """Returns the name, with a number if it is already used by others."""
     names = (f"{name}_{i}" if i else name for i in range(len(others) + 1))
     return next(each for each in names if each not in others)
 
 
 def _rename(graph: Any, names: dict[str, str]) -> None:
-    """Renames values; another one that has a new name already gets its own."""
+    """Renames values, and also other values that already have a new name."""
     used = set(_values(graph))
     names = dict(names)
     for name in set(names.values()) & used - set(names):
@@ -83,13 +84,13 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
 
 
 def _values(graph: Any) -> Iterator[str]:
-    """Yields all names of values."""
+    """Yields the names of all values."""
     for owner, field in _places(graph):
         yield from [owner.name] if field is None else getattr(owner, field)
 
 
 def _places(graph: Any) -> Iterator[tuple[Any, str | None]]:
-    """Yields what holds names of values, in graphs within the graph too."""
+    """Yields everything that holds names of values, also in nested graphs."""
     for values in (
         graph.input,
         graph.output,

@@ -1,4 +1,4 @@
-"""Exporters talk; what they say goes to whom they tell it: nobody."""
+"""Suppresses the output of exporters."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drops warnings, log records and what Python prints, for a while."""
+    """Suppresses warnings, log records and printed output in a context."""
     disabled = logging.root.manager.disable
     with (
         warnings.catch_warnings(),
@@ -26,6 +26,6 @@ def quiet() -> Iterator[None]:
 
 
 def shortened(error: Exception, length: int = 300) -> str:
-    """Returns the beginning of a message, on one line and without colours."""
+    """Returns the start of a message, on one line and without colours."""
     text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
     return text if len(text) <= length else f"{text[:length]}..."

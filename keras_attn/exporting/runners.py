@@ -1,7 +1,7 @@
-"""Run an exported model in the program that it is for.
+"""Runs exported models in their runtimes.
 
-Each function takes a path, the inputs as the model takes them and their
-signature, and returns a list of arrays, in the order of the model's outputs.
+Each function takes a path, the inputs of the model and their signature. It
+returns a list of arrays, in the order of the model's outputs.
 """
 
 import pathlib
@@ -37,7 +37,7 @@ def run_tf_saved_model(
     """Runs a model in TensorFlow."""
     import tensorflow as tf
 
-    # By a name, as its variables do not outlive it.
+    # Kept in a variable: its weights are freed together with it.
     loaded = tf.saved_model.load(str(path))
     outputs = loaded.serve(keras.tree.map_structure(tf.constant, inputs))
     return [np.asarray(y) for y in keras.tree.flatten(outputs)]
@@ -46,7 +46,7 @@ def run_tf_saved_model(
 def run_litert(
     path: pathlib.Path, inputs: Nest, signature: Signature
 ) -> list[np.ndarray]:
-    """Runs a model in LiteRT, one by one if that is what it takes."""
+    """Runs a model in LiteRT, image by image if its batch size is 1."""
     run = _interpreter(str(path)).get_signature_runner()
     details = run.get_input_details()
     feed = _feed(sorted(details, key=_natural), inputs, signature)
@@ -63,7 +63,7 @@ def run_litert(
 
 
 def _interpreter(path: str) -> Any:
-    """Returns the interpreter of LiteRT, or its elder in TensorFlow."""
+    """Returns LiteRT's interpreter, or its predecessor in TensorFlow."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -76,10 +76,11 @@ def _interpreter(path: str) -> Any:
 def _feed(
     names: list[str], inputs: Nest, signature: Signature
 ) -> dict[str, np.ndarray]:
-    """Returns the array for each name that a file has for its inputs.
+    """Returns the array for each input name of a file.
 
-    Those of the model where all of them are, since an input of which only the
-    shape is read may not be there; else they are in its order.
+    If all names are those of the model, arrays are matched by name, since the
+    file may lack an input of which only the shape is used. Otherwise they are
+    matched by order.
     """
     arrays = signature.arrays(inputs)
     known = dict(zip([s.name for s in signature.specs], arrays, strict=True))

@@ -1,4 +1,4 @@
-"""What a model takes, and examples of it."""
+"""The inputs of a model, and random examples of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from keras_attn.backend.protocol import Nest
 from keras_attn.exporting.quiet import quiet
 
-# Where a size is open: tried in this order, until the model can run.
+# For open sizes, tried in this order until the model runs.
 _SIZES = (32, 64, 128, 224, 320)
 
 
@@ -19,24 +19,24 @@ class Signature:
     """The inputs of a model.
 
     Args:
-        structure: Nest of `keras.InputSpec`, as the model takes them.
+        structure: Nest of `keras.InputSpec`, in the structure of the inputs.
     """
 
     structure: Any
 
     @property
     def specs(self) -> list[keras.InputSpec]:
-        """The inputs in their order."""
+        """The specifications of the inputs, in order."""
         return keras.tree.flatten(self.structure)
 
     @property
     def names(self) -> list[str]:
-        """What the inputs are called, in their order."""
+        """The names of the inputs, in order."""
         return [s.name or f"input_{i}" for i, s in enumerate(self.specs)]
 
     @property
     def is_open(self) -> bool:
-        """Whether a size but that of the batch is unknown."""
+        """Whether any size other than the batch is unknown."""
         return any(None in spec.shape[1:] for spec in self.specs)
 
     def arrays(self, inputs: Nest) -> list[np.ndarray]:
@@ -49,7 +49,7 @@ class Signature:
         """Runs a model on random numbers.
 
         Returns:
-            The inputs, as the model takes them, and a list of its outputs.
+            The inputs, in the structure of the model, and a list of outputs.
         """
         sizes = _SIZES if self.is_open else _SIZES[:1]
         inputs = None
@@ -61,7 +61,7 @@ class Signature:
             except Exception as error:
                 if size == sizes[-1]:
                     raise ValueError(
-                        "The model must run to be exported. Received: "
+                        "The model must run in order to be exported. Received: "
                         f"model={model.name!r}, which failed on inputs of "
                         f"shape {self._shapes(inputs)}."
                     ) from error
@@ -70,13 +70,14 @@ class Signature:
             if all(y.size and np.isfinite(y).all() for y in outputs):
                 return inputs, outputs
         raise ValueError(
-            "The outputs of the model must be finite to be compared. "
-            f"Received: model={model.name!r}, which gives other numbers, or "
-            f"none, for random inputs of shape {self._shapes(inputs)}."
+            "The outputs of the model must be finite, so that they can be "
+            f"compared. Received: model={model.name!r}, which returns empty or "
+            "infinite outputs, or NaN, for random inputs of shape "
+            f"{self._shapes(inputs)}."
         )
 
     def _draw(self, batch: int, size: int) -> Nest:
-        """Draws inputs; other batches have another height and width."""
+        """Draws random inputs, with open sizes that depend on the batch."""
         random = np.random.default_rng(batch)
 
         def draw(spec: keras.InputSpec) -> np.ndarray:
@@ -84,7 +85,7 @@ class Signature:
             shape = [batch]
             for side in spec.shape[1:]:
                 if side is None:
-                    # Neither square nor the same for both batches.
+                    # Not square, and different for both batches.
                     side = size + 8 * ((count + batch) % 3)
                     count += 1
                 shape.append(side)
@@ -116,7 +117,7 @@ def read_signature(model: keras.Model) -> Signature:
 
 
 def _of_subclass(model: keras.Model) -> Nest:
-    """Returns the structure of inputs that a subclass was built with."""
+    """Returns the structure of the inputs that a subclass was built with."""
     config = model.get_build_config() or {}
     if "input_shape" not in config or config["input_shape"] is None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A file or folder that takes the place of another one at the end."""
+"""Writes a file or folder that replaces another one at the end."""
 
 import contextlib
 import os
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Neighbor:
-    """What is written beside `target`, to become it.
+    """A temporary file or folder that replaces `target`.
 
     Args:
-        path: Where to write. Has the name of the target, since a large
-            model's file names the one beside it that holds the weights.
-        target: Whose place it takes.
+        path: The temporary path. It has the name of the target, since the file
+            of a large model contains the name of the file with its weights.
+        target: The path to replace.
     """
 
     path: pathlib.Path
     target: pathlib.Path
 
     def replace(self) -> None:
-        """Replaces what was there by all that was written."""
+        """Replaces the target with everything that was written."""
         others = set(self.path.parent.iterdir()) - {self.path}
-        # The weights of a large model, before what names them.
+        # The weights of a large model, before the file that refers to them.
         for other in sorted(others):
             os.replace(other, self.target.parent / other.name)
         if not self.path.is_dir():
@@ -44,7 +44,7 @@ class Neighbor:
 
 @contextlib.contextmanager
 def new_neighbor(target: pathlib.Path) -> Iterator[Neighbor]:
-    """Makes an empty place in the same folder, and clears it at the end."""
+    """Creates a temporary place in the same folder, and removes it again."""
     target = target.absolute()
     folder = pathlib.Path(
         tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)

@@ -18,17 +18,17 @@ _MERGES = ("attention", "average", "maximum")
 class AttentionToScale(FeatureMapLayer):
     """Attention to scale: merges score maps of several scales, pixel by pixel.
 
-    A network has seen an image at S sizes, and scored the classes `c` at each
-    position `i`. The merged score is `g_ic = sum_s w_is f_ics`, with one weight
-    for a scale and a position, `w_is = exp(h_is) / sum_t exp(h_it)`, where
-    `h = conv1x1(dropout(relu(conv3x3([x_1, .., x_S]))))` looks at the features
-    of all scales at once. The merges `"average"` and `"maximum"` are what it
-    was compared with, `mean_s f_ics` and `max_s f_ics`, without weights.
+    Computes `h = conv1x1(dropout(relu(conv3x3([x_1, .., x_S]))))` from the
+    features `x` of all S scales, `w_is = exp(h_is) / sum_t exp(h_it)`, one
+    weight per position `i` and scale `s`, and `g_ic = sum_s w_is f_ics`, where
+    `f` are the scores of the classes `c`. The merges `"average"` and
+    `"maximum"` are the baselines of the paper, `mean_s f_ics` and
+    `max_s f_ics`, which have no weights.
 
     Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
     Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339), equations 1
-    and 2; the dropout is that of a known implementation. As there, maps are
-    resized to the size of the first scale's, bilinearly with aligned corners.
+    and 2. The dropout follows a known implementation. As there, maps are
+    resized to the size of the first scale, bilinearly with aligned corners.
     Softmax and sums are computed in float32.
 
     Args:
@@ -36,25 +36,26 @@ class AttentionToScale(FeatureMapLayer):
             `"attention"`.
         filters: Positive integer, the channels of the 3x3 convolution.
             Defaults to `512`.
-        dropout: Number in [0, 1), the share of its outputs that training sets
-            to 0. Defaults to `0.5`.
+        dropout: Number in [0, 1), the fraction of its outputs that are set to
+            0 in training. Defaults to `0.5`.
         seed: Integer for the dropout, or `None` to follow
             `keras.utils.set_random_seed`. Defaults to `None`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
     Call arguments:
-        inputs: List of the score maps of the scales, of any sizes.
-        features: List of as many feature maps, of any sizes, for `h`. Without
-            them, the score maps themselves.
+        inputs: List of score maps, one per scale, of any sizes.
+        features: List of feature maps for `h`, one per scale, of any sizes.
+            Defaults to the score maps.
 
     Input shape: A list of `(batch, height, width, classes)`, or
         `(batch, classes, height, width)` if channels first.
-    Output shape: That of the first.
+    Output shape: Same as the first input.
 
     Raises:
-        ValueError: If an argument is none of these, if there are not two
-            scales or more, of as many classes, or not as many features.
+        ValueError: If an argument is invalid, if there are fewer than two
+            scales, if their numbers of classes differ, or if the number of
+            features is not the number of scales.
 
     Example:
 
@@ -145,12 +146,12 @@ class AttentionToScale(FeatureMapLayer):
     def attention(
         self, inputs: Sequence[Tensor], features: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Returns the weights of the scales, in inference.
+        """Returns the weights of the scales in inference.
 
-        `(batch, height, width, scales)` in either data format, in float32;
-        over the scales they sum to 1. Those of an average are all the same;
-        those of a maximum are the shares of the classes that it takes from
-        each scale.
+        They are `(batch, height, width, scales)` in either data format, in
+        float32, and sum to 1 over the scales. With `"average"` all weights are
+        equal. With `"maximum"` they are the fractions of the classes whose
+        maximum is in each scale.
         """
 
         def convert(maps: Sequence[Tensor]) -> list[Tensor]:
@@ -182,7 +183,7 @@ class AttentionToScale(FeatureMapLayer):
         features: Sequence[Tensor] | None,
         training: bool,
     ) -> Tensor:
-        """Returns the weights, channels last and in float32."""
+        """Returns the weights, channels last, in float32."""
         features = inputs if features is None else features
         size = self._size(inputs)
         seen = [
@@ -224,10 +225,10 @@ class AttentionToScale(FeatureMapLayer):
         if features is not None and len(features) != len(inputs):
             raise ValueError(
                 "There must be as many features as score maps. Received: "
-                f"{len(features)} features, {len(inputs)} score maps"
+                f"{len(features)} features and {len(inputs)} score maps"
             )
 
-    # Keras wants the names of the arguments of `call`.
+    # Keras requires these names, after the arguments of `call`.
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         inputs_shape: Sequence[Shape],

@@ -8,8 +8,8 @@ from keras_attn import backend, checks
 from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.ops import precision
 
-# The names of weights in PyTorch: attributes and their layouts, `None` for
-# what Keras has no use for.
+# Maps names of weights in PyTorch to attributes and layouts, or to `None` if
+# Keras does not need them.
 Names = Mapping[str, tuple[str, str] | None]
 
 
@@ -24,17 +24,17 @@ class LayerArguments(TypedDict, total=False):
 
 
 class FeatureMapArguments(LayerArguments, total=False):
-    """The arguments of all layers of feature maps."""
+    """The arguments of all feature map layers."""
 
     data_format: str | None
 
 
 class FeatureMapLayer(keras.layers.Layer):
-    """Abstract base: a 4D feature map in, one of the same shape out.
+    """Abstract base of layers that map a 4D feature map to one of its shape.
 
-    All that depends on `data_format` is here: subclasses never write the
-    number of an axis, and hold weights which do not know the format, so that
-    one checkpoint serves both. Subclasses are final.
+    Everything that depends on `data_format` is in this class. Subclasses never
+    contain the number of an axis, and their weights do not depend on the
+    format, so that one checkpoint serves both. Subclasses are final.
     """
 
     def __init__(
@@ -52,20 +52,20 @@ class FeatureMapLayer(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def static_channels(self, input_shape: Shape) -> int:
-        """Returns the number of channels, which weights need to know."""
+        """Returns the number of channels, or raises if it is unknown."""
         channels = input_shape[self.channel_axis]
         if channels is None:
             raise ValueError(
-                f"`{type(self).__name__}` needs a static number of channels "
+                f"`{type(self).__name__}` requires a static number of channels "
                 f"(axis {self.channel_axis} with {self.data_format!r}). "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         return channels
 
     def receive(self, inputs: Tensor) -> Tensor:
-        """Does for another method what Keras does before `call`.
+        """Does what Keras does before `call`, for other methods.
 
-        Builds the layer if need be, and casts to the compute dtype.
+        Casts the inputs to the compute dtype and builds the layer if needed.
         """
         inputs = ops.convert_to_tensor(inputs, self.compute_dtype)
         if not self.built:
@@ -77,7 +77,7 @@ class FeatureMapLayer(keras.layers.Layer):
         return precision.widen(inputs)
 
     def narrow(self, inputs: Tensor) -> Tensor:
-        """Casts to the compute dtype, of which nothing becomes infinite."""
+        """Casts to the compute dtype, without producing infinities."""
         return precision.narrow(inputs, self.compute_dtype)
 
     def mean(self, inputs: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class FeatureMapLayer(keras.layers.Layer):
     def scale(self, inputs: Tensor, gates: Tensor) -> Tensor:
         """Multiplies each channel by its gate, of shape `(batch, channels)`.
 
-        Widened, since the gate's gradient is a sum over all positions.
+        Computed in float32, since the gate's gradient sums over all positions.
         """
         gates = ops.expand_dims(gates, self.spatial_axes)
         return self.narrow(self.widen(inputs) * gates)
@@ -105,7 +105,7 @@ class FeatureMapLayer(keras.layers.Layer):
     def from_tokens(
         self, tokens: Tensor, height: int | Tensor, width: int | Tensor
     ) -> Tensor:
-        """Lays `(batch, channels, height * width)` out as a feature map."""
+        """Reshapes `(batch, channels, height * width)` to a feature map."""
         channels = tokens.shape[1]
         if self.data_format == "channels_first":
             return ops.reshape(tokens, (-1, channels, height, width))

@@ -12,47 +12,47 @@ from keras_attn.ops.interpolation import resize
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class BilinearResizing(FeatureMapLayer):
-    """Resizes images bilinearly, corners aligned, also to a run-time size.
+    """Resizes images bilinearly with aligned corners, also to run-time sizes.
 
-    `y = A x B^T`, a matrix for each axis, which mixes the two pixels beside
-    each place. With `align_corners`, pixel `i` of `n` outputs lies at
-    `i (m - 1) / (n - 1)` among `m` inputs, so that the outermost pixels stay
-    where they are; without, at `(i + 1/2) m / n - 1/2`. Unlike
-    `keras.layers.Resizing` it knows the first of these, and takes images whose
-    size is known at run time only on every backend.
+    Computes `y = A x B^T` with one matrix per axis, which interpolates between
+    the two nearest pixels. With `align_corners`, pixel `i` of `n` outputs lies
+    at `i (m - 1) / (n - 1)` among `m` inputs, so that the outermost pixels keep
+    their place. Without it, the pixel lies at `(i + 1/2) m / n - 1/2`. Unlike
+    `keras.layers.Resizing`, this layer supports aligned corners, and on every
+    backend also images whose size is only known at run time.
 
     Reference: PyTorch's `interpolate(mode="bilinear")` and Caffe's `Interp`
-    layer, whose convention is `align_corners=True`; `False` is TensorFlow's.
-    Nothing is smoothed before pixels are left out (`antialias=False`).
+    layer, whose convention is `align_corners=True`. `False` is TensorFlow's
+    convention. There is no smoothing when downsampling (`antialias=False`).
     Computed in float32.
 
     Args:
-        height: Positive integer, or `None` if the size comes from
-            `scale_factor` or from the call.
-        width: Likewise.
-        align_corners: Whether the outermost pixels stay where they are.
-            Defaults to `True`.
-        scale_factor: Positive number `s`, for outputs of
-            `floor((n - 1) s) + 1` of `n` pixels with `align_corners`, which
-            keeps the distance of pixels even (321 and 0.5 give 161), and of
-            `floor(n s)` without. Defaults to `None`.
+        height: Positive integer, or `None` to use `scale_factor` or the size of
+            `like`. Defaults to `None`.
+        width: Positive integer or `None`, as for `height`. Defaults to `None`.
+        align_corners: Whether the outermost pixels keep their place. Defaults
+            to `True`.
+        scale_factor: Positive number `s`. It resizes `n` pixels to
+            `floor((n - 1) s) + 1` with `align_corners`, which keeps the spacing
+            of pixels even (321 pixels become 161 for 0.5), and to `floor(n s)`
+            without. Defaults to `None`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
     Call arguments:
         inputs: Images.
-        like: Images whose height and width are taken, for a layer with
-            neither `height` and `width` nor `scale_factor`.
+        like: Images whose height and width are used, for a layer without
+            `height`, `width` and `scale_factor`.
 
     Input shape: `(batch, height, width, channels)`, or
         `(batch, channels, height, width)` if channels first.
-    Output shape: The same, with the new height and width.
+    Output shape: Same as input, with the new height and width.
 
     Raises:
-        ValueError: If `height` and `width` are not two positive integers or
-            two `None`, if `scale_factor` is not positive or is given besides,
-            or if `like` is given to a layer that has a size, or not to one
-            that has none.
+        ValueError: If `height` and `width` are neither two positive integers
+            nor both `None`, if `scale_factor` is not positive or is combined
+            with them, or if `like` is passed to a layer with a size, or is
+            missing for a layer without one.
 
     Example:
 
@@ -76,13 +76,13 @@ class BilinearResizing(FeatureMapLayer):
         super().__init__(**kwargs)
         if (height is None) != (width is None):
             raise ValueError(
-                "`height` and `width` must both be given, or neither. "
+                "`height` and `width` must be given together. "
                 f"Received: height={height}, width={width}"
             )
         if scale_factor is not None and height is not None:
             raise ValueError(
-                "Pass either `height` and `width`, or `scale_factor`. "
-                f"Received: height={height}, width={width}, "
+                "`scale_factor` must be None if `height` and `width` are "
+                f"given. Received: height={height}, width={width}, "
                 f"scale_factor={scale_factor}"
             )
         self.height = checks.positive("height", height, optional=True)
@@ -115,7 +115,8 @@ class BilinearResizing(FeatureMapLayer):
             return self.height, self.width
         if like is not None:
             return tuple(like[axis] for axis in self.spatial_axes)
-        # A fraction, as 101 pixels by 0.29 are 28.999999999999996 in floats.
+        # A fraction, since with floats 100 pixels times 0.29 are
+        # 28.999999999999996.
         exact = fractions.Fraction(self.scale_factor).limit_denominator(10**4)
         above, below = exact.numerator, exact.denominator
         return tuple(
@@ -127,7 +128,7 @@ class BilinearResizing(FeatureMapLayer):
             for axis in self.spatial_axes
         )
 
-    # Keras wants the names of the arguments of `call`.
+    # Keras requires these names, after the arguments of `call`.
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, inputs_shape: Shape, like_shape: Shape | None = None
     ) -> Shape:

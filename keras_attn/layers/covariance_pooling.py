@@ -13,30 +13,32 @@ from keras_attn.ops.matrix_sqrt import matrix_sqrt
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class CovariancePooling(FeatureMapLayer):
-    """Covariance pooling (iSQRT-COV): an image's channels by how they vary.
+    """Covariance pooling (iSQRT-COV), the root of the channel covariance.
 
-    `S = sum_p (x_p - m) (x_p - m)^T / n` over the `n` positions with mean `m`,
-    `y = triangle(sqrt(S))`: the root by a few Newton-Schulz iterations, and
-    of the symmetric matrix one half. Use it in place of global average pooling
-    before a classifier. Reduce the channels first: 256 of them give 32896
+    Computes `S = sum_p (x_p - m) (x_p - m)^T / n` over `n` positions with the
+    mean `m`, and `y = triangle(sqrt(S))`. The root is approximated by a few
+    Newton-Schulz iterations, and `triangle` is one half of the symmetric
+    matrix. Use the layer instead of global average pooling before a
+    classifier. Reduce the channels first, since 256 channels yield 32896
     outputs. It has no weights.
 
     Reference: Li et al., "Towards Faster Training of Global Covariance Pooling
     Networks by Iterative Matrix Square Root Normalization", CVPR 2018
     (https://arxiv.org/abs/1712.01034). `iterations` is part of a trained
-    model: the published ResNets have 5, GSoP-Net2 has 3, and neither is the
-    exact root. Here the covariance is of the centred map, never by the
-    `n x n` matrix of the official code, and `1e-8` a channel is added to its
-    trace, without which a flat image gives NaN. One iteration is that of the
-    official code; older copies, as in GSoP's and SAN's, leave a factor out.
-    Computed in float32.
+    model. The published ResNets use 5 and GSoP-Net2 uses 3, neither of which
+    reaches the exact root. Here the covariance is computed from the centred
+    map, without the `n x n` matrix of the official code, and `1e-8` per channel
+    is added to its trace, without which a flat image yields NaN. A single
+    iteration follows the official code. Older copies of it, in GSoP and SAN,
+    omit a factor. Computed in float32.
 
     Args:
-        iterations: Positive integer, of Newton-Schulz. Defaults to `5`.
-        triangle: `"row"`, the upper triangle row by row, as in the official
-            code; or `"column"`, the upper triangle column by column, as in the
-            copies of GSoP and SAN. The weights that follow depend on it.
-            Defaults to `"row"`.
+        iterations: Positive integer, the number of Newton-Schulz iterations.
+            Defaults to `5`.
+        triangle: `"row"` for the upper triangle row by row, as in the official
+            code, or `"column"` for the upper triangle column by column, as in
+            the copies in GSoP and SAN. The weights of later layers depend on
+            it. Defaults to `"row"`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -46,7 +48,7 @@ class CovariancePooling(FeatureMapLayer):
 
     Raises:
         ValueError: If `iterations` is not a positive integer, if `triangle` is
-            neither of the two, or if the number of channels is unknown.
+            not one of these, or if the number of channels is unknown.
 
     Example:
 
@@ -76,10 +78,10 @@ class CovariancePooling(FeatureMapLayer):
         tokens = self.to_tokens(self.widen(inputs))
         root = matrix_sqrt(covariance(tokens), self.iterations)
         dim = self.channels
-        # Symmetric: its columns above the diagonal are its rows below.
+        # By symmetry, the columns above the diagonal are the rows below it.
         indices = np.triu_indices if self.triangle == "row" else np.tril_indices
         rows, columns = indices(dim)
-        # Of rows, since PyTorch's exporter can take no others.
+        # Along axis 0, the only one that PyTorch's exporter supports.
         flat = ops.transpose(ops.reshape(root, (-1, dim * dim)))
         outputs = ops.take(flat, rows * dim + columns, axis=0)
         return self.narrow(ops.transpose(outputs))

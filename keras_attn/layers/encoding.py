@@ -12,25 +12,23 @@ from keras_attn.ops import encoding
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class Encoding(FeatureMapLayer):
-    """Residual encoding: sums up how positions differ from learned codewords.
+    """Residual encoding: sums the differences to learned codewords.
 
-    Each position `x[p]` is shared out between the codewords `c[k]`, and each
-    codeword sums the residuals of its share:
-
-    `a[p, k] = softmax_k(s[k] * |x[p] - c[k]|^2)`,
-    `e[k] = sum_p a[p, k] * (x[p] - c[k])`.
-
-    A pooling that keeps which features there are and not where, of any height
-    and width. It is a sum, and so grows with the number of positions: a
-    normalisation should follow. `ContextEncoding` gates channels by it.
+    Computes `a[p, k] = softmax_k(s[k] * |x[p] - c[k]|^2)` and
+    `e[k] = sum_p a[p, k] * (x[p] - c[k])` for positions `x[p]` and codewords
+    `c[k]` with scales `s[k]`. Each position is distributed among the codewords,
+    mostly to the nearest. This pooling keeps which features occur, but not
+    where, and works for any height and width. The sum grows with the number of
+    positions, so a normalisation should follow. `ContextEncoding` gates
+    channels with it.
 
     Reference: Zhang et al., "Deep TEN: Texture Encoding Network", CVPR 2017
-    (https://arxiv.org/abs/1612.02844), where the scale has the other sign:
-    here it is that of the published code, negative so that the nearest
-    codeword gets most. It starts uniform in (-1, 0), the codewords within
-    `+-1 / sqrt(num_codes * channels)`, and, as in the code, nothing keeps a
-    scale negative in training. Computed in float32; a sum that float16
-    cannot hold becomes the largest number that it can.
+    (https://arxiv.org/abs/1612.02844), where the scale has the opposite sign.
+    Here it has the sign of the published code, negative, so that the nearest
+    codeword gets the largest weight. Scales are initialised uniformly in
+    (-1, 0), and codewords within `+-1 / sqrt(num_codes * channels)`. As in the
+    code, a scale may become positive in training. Computed in float32. Sums
+    that float16 cannot hold become its largest number.
 
     Args:
         num_codes: Positive integer, the number of codewords. Defaults to
@@ -73,7 +71,7 @@ class Encoding(FeatureMapLayer):
             initializer=FanInUniform(self.num_codes * channels),
             autocast=False,
         )
-        # In the plural, since `scale` is a method.
+        # Plural, since `scale` is a method.
         self.scales = self.add_weight(
             name="scale",
             shape=(self.num_codes,),
@@ -87,10 +85,10 @@ class Encoding(FeatureMapLayer):
         return self.narrow(self.encode(inputs))
 
     def attention(self, inputs: Tensor) -> Tensor:
-        """Returns the share of each codeword in each position.
+        """Returns the weight of each codeword at each position.
 
-        `(batch, height, width, num_codes)` in either data format, in float32.
-        Over the codewords it sums to 1.
+        The weights are `(batch, height, width, num_codes)` in either data
+        format, in float32, and sum to 1 over the codewords.
         """
         inputs = self.receive(inputs)
         shares = encoding.assignments(*self._operands(inputs))
@@ -100,7 +98,7 @@ class Encoding(FeatureMapLayer):
         return ops.reshape(shares, (-1, *size, self.num_codes))
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Returns what `call` does, in float32."""
+        """Returns the same as `call`, in float32."""
         return encoding.encode(*self._operands(inputs))
 
     def _operands(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

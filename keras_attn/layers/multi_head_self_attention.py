@@ -11,56 +11,55 @@ from keras_attn.layers.parts.dense import Dense
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class MultiHeadSelfAttention(keras.layers.Layer):
-    """Multi-head self-attention, whose scores can be looked at.
+    """Multi-head self-attention with access to its scores.
 
-    Each token becomes a query, a key and a value for each head `h`, and
-    `y = concat_h(softmax(q_h k_h^T / sqrt(d)) v_h) W + b`, with `d` numbers a
-    head; the softmax runs over the keys. `call` uses the fused operation of
-    the backend, `attention` computes the scores in float32; they agree to
-    1e-5.
+    Computes `y = concat_h(softmax(q_h k_h^T / sqrt(d)) v_h) W + b` from the
+    queries `q`, keys `k` and values `v` of the tokens, with `d` numbers per
+    head `h` and a softmax over the keys. `call` uses the fused operation of
+    the backend, while `attention` computes the scores in float32. They agree
+    to 1e-5.
 
     Reference: Vaswani et al., "Attention Is All You Need", NIPS 2017
-    (https://arxiv.org/abs/1706.03762), section 3.2. Queries, keys and values
-    come from one linear layer, in this order, each with the heads one after
-    the other, as in PyTorch's `MultiheadAttention` and in timm. The linear
-    layers `qkv` and `projection` are Keras' `Dense` but for speed, so that
-    `quantize("int8")` and `enable_lora` work.
+    (https://arxiv.org/abs/1706.03762), section 3.2. One linear layer computes
+    queries, keys and values, in this order and each with its heads in
+    sequence, as in PyTorch's `MultiheadAttention` and in timm. The linear
+    layers `qkv` and `projection` are faster versions of Keras' `Dense`, and
+    support `quantize("int8")` and `enable_lora`.
 
     Args:
         num_heads: Positive integer, the number of heads.
-        head_dim: Positive integer, `d`, or `None` for
-            `channels // num_heads`, which then must be a whole number.
-            Defaults to `None`.
+        head_dim: Positive integer, `d`, or `None` for `channels / num_heads`,
+            which must then be an integer. Defaults to `None`.
         qkv_bias: Whether queries, keys and values have a bias. Defaults to
             `True`.
-        project: Whether a linear layer mixes the heads, `W` and `b`; else the
-            heads stand side by side, `num_heads * head_dim` numbers. Defaults
-            to `True`.
-        dropout: Share of the scores that are set to 0 in training, before
-            they weigh the values. Above 0, training does not use the fused
-            operation. Defaults to `0.0`.
-        kernel_initializer: Of both linear layers. Defaults to
-            `"glorot_uniform"`.
-        bias_initializer: Of the bias of the last one; `None` for zeros.
+        project: Whether a linear layer with `W` and `b` mixes the heads.
+            Otherwise the output is the concatenated heads,
+            `num_heads * head_dim` numbers per token. Defaults to `True`.
+        dropout: Number in [0, 1), the fraction of the scores that are set to
+            0 in training. Above 0, training does not use the fused operation.
+            Defaults to `0.0`.
+        kernel_initializer: Initialiser of the kernels of both linear layers.
+            Defaults to `"glorot_uniform"`.
+        bias_initializer: Initialiser of the bias `b`, or `None` for zeros.
             Defaults to `None`.
-        seed: Integer, of dropout; `None` to follow
-            `keras.utils.set_random_seed`.
+        seed: Integer, the seed of the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. Defaults to `None`.
         **kwargs: `keras.layers.Layer` arguments.
 
     Call arguments:
         inputs: Tokens, `(batch, tokens, channels)`.
-        mask: Boolean `(batch, tokens)`: which tokens are looked at. Defaults
-            to `None`, for all. Where there is none, the result is without
-            meaning, but finite.
-        training: Whether there is dropout.
+        mask: Boolean `(batch, tokens)`, true for tokens that may be attended
+            to. Defaults to `None`, for all tokens. If it is false for all
+            tokens, the result is meaningless, but finite.
+        training: Whether to apply dropout.
 
     Input shape: `(batch, tokens, channels)`.
-    Output shape: Same as input; without `project`,
+    Output shape: Same as input. Without `project`,
         `(batch, tokens, num_heads * head_dim)`.
 
     Raises:
-        ValueError: If an argument is not one of these, the channels are
-            unknown, or are no multiple of the heads.
+        ValueError: If an argument is invalid, or if the number of channels is
+            unknown or not a multiple of the number of heads.
 
     Example:
 
@@ -70,7 +69,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     ((2, 5, 32), (2, 4, 5, 5))
     """
 
-    # timm's, lucidrains' and torchvision's.
+    # The names in timm, lucidrains' code and torchvision.
     torch_names = (
         {
             "qkv.weight": ("qkv.kernel", "linear"),
@@ -125,8 +124,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             )
         if self.head_dim is None and channels % self.num_heads:
             raise ValueError(
-                "The channels must be a multiple of `num_heads`, or `head_dim` "
-                f"be given. Received: {channels} channels, "
+                "The number of channels must be a multiple of `num_heads` if "
+                f"`head_dim` is None. Received: {channels} channels, "
                 f"num_heads={self.num_heads}"
             )
         self._size = self.head_dim or channels // self.num_heads
@@ -172,9 +171,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         return mixed if self.projection is None else self.projection(mixed)
 
     def attention(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Returns the scores, which sum to 1 over the keys, in float32.
+        """Returns the scores in inference, in float32.
 
-        `(batch, heads, queries, keys)`, without dropout.
+        They are `(batch, heads, queries, keys)` and sum to 1 over the keys.
         """
         inputs = ops.convert_to_tensor(inputs, self.compute_dtype)
         if not self.built:
@@ -196,7 +195,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     def _scores(
         self, query: Tensor, key: Tensor, mask: Tensor | None
     ) -> Tensor:
-        # Divided first, as float16 ends at 65504.
+        # Scaled before the product, and in float32, to avoid overflow.
         query = ops.cast(query, "float32") * self._size**-0.5
         logits = ops.einsum("bqhd,bkhd->bhqk", query, ops.cast(key, "float32"))
         if mask is not None:
@@ -204,10 +203,10 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         return ops.softmax(logits, axis=-1)
 
     def _shape_of(self, inputs: Tensor) -> Shape:
-        """Returns the shape of the mixed values, heads side by side.
+        """Returns the shape of the mixed values with concatenated heads.
 
-        One side may be unknown; then it is left to the operation, as an
-        exporter knows no tensor for one.
+        If the number of tokens is known, the batch is -1, since exporters
+        cannot take a tensor for it.
         """
         batch, tokens = ops.shape(inputs)[:2]
         batch = -1 if isinstance(tokens, int) else batch
@@ -238,7 +237,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
 
 
 def _copy(initializer: Any) -> Any:
-    """Returns an initialiser of its own, or two layers would start alike."""
+    """Returns a copy, since a shared initialiser would draw equal weights."""
     if isinstance(initializer, keras.initializers.Initializer):
         return initializer.clone()
     return initializer

@@ -1,4 +1,4 @@
-"""Attention blocks by name, for whoever has a slot for one."""
+"""Attention blocks by name, for models that take any of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ import keras
 
 Layer = TypeVar("Layer", bound=keras.layers.Layer)
 
-# Where a block can stand in a network of stages: at the end of each branch or
-# of the last one of a stage, before each convolution, or as one layer with a
-# state that all blocks of a stage share.
+# Where a network with stages places a block: at the end of every branch, at the
+# end of the last branch of a stage, before every convolution, or as one layer
+# with a state, shared by all residual blocks of a stage.
 PLACEMENTS = ("block", "last", "convolution", "shared")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A class of attention blocks, and where it belongs.
+    """An attention block class and its place in a network.
 
     Args:
         cls: The class.
-        placement: One of `PLACEMENTS`, where its paper puts it.
-        of_stages: Arguments that its official models give by stage, from the
-            first one, or nothing.
+        placement: One of `PLACEMENTS`, the placement in the paper.
+        of_stages: The arguments in each stage of the official models, from the
+            first stage on, or an empty tuple.
     """
 
     cls: type[keras.layers.Layer]
@@ -38,9 +38,9 @@ def attention_block(
     placement: str = "block",
     of_stages: tuple[dict[str, Any], ...] = (),
 ) -> Callable[[type[Layer]], type[Layer]]:
-    """Returns a decorator that makes a class a block of this name.
+    """Returns a decorator that registers a class as a block of this name.
 
-    It registers the class with Keras, too. For the arguments see `Block`.
+    It also registers the class with Keras. For the arguments see `Block`.
     """
 
     def register(cls: type[Layer]) -> type[Layer]:
@@ -52,7 +52,7 @@ def attention_block(
 
 
 def placement_of(layer: keras.layers.Layer) -> str:
-    """Returns where the paper of a block puts it; `"block"` for others."""
+    """Returns the placement of a block in its paper; `"block"` for others."""
     for block in _BLOCKS.values():
         if type(layer) is block.cls:
             return block.placement
@@ -60,7 +60,10 @@ def placement_of(layer: keras.layers.Layer) -> str:
 
 
 def arguments_of_stage(identifier: Any, stage: int) -> dict[str, Any]:
-    """Returns what the official models of a name give it in a stage, from 1."""
+    """Returns a block's arguments in a stage of its official models.
+
+    Stages are counted from 1.
+    """
     if isinstance(identifier, str) and identifier in _BLOCKS:
         of_stages = _BLOCKS[identifier].of_stages
         return of_stages[stage - 1] if of_stages else {}
@@ -70,7 +73,7 @@ def arguments_of_stage(identifier: Any, stage: int) -> dict[str, Any]:
 def names() -> list[str]:
     """Returns the names of the attention blocks, for `keras_attn.layers.get`.
 
-    Each takes a feature map and returns one of the same shape.
+    Every block maps a feature map to one of the same shape.
 
     Returns:
         A sorted list of strings.
@@ -84,21 +87,20 @@ def names() -> list[str]:
 
 
 def get(identifier: Any, **kwargs: Any) -> keras.layers.Layer:
-    """Returns a new attention block, by whatever says which one.
+    """Returns a new attention block for an identifier.
 
     Args:
-        identifier: A name out of `keras_attn.layers.names()`, a class of
-            layers, a function that returns a layer, or a layer's config as
-            `keras.layers.serialize` gives it.
-        **kwargs: Arguments of the layer. Of a config, they replace what it
-            holds.
+        identifier: A name from `keras_attn.layers.names()`, a layer class, a
+            function that returns a layer, or the config of a layer as
+            returned by `keras.layers.serialize`.
+        **kwargs: Arguments of the layer. They override those in a config.
 
     Returns:
-        A `keras.layers.Layer`, not built, and another one at each call.
+        A `keras.layers.Layer`, not built. Every call returns a new one.
 
     Raises:
-        ValueError: If the identifier is none of these, or if what it stands
-            for gives no layer.
+        ValueError: If the identifier is none of these, or if a function does
+            not return a layer.
 
     Example:
 
@@ -124,10 +126,10 @@ def get(identifier: Any, **kwargs: Any) -> keras.layers.Layer:
     fix = ""
     if isinstance(identifier, keras.layers.Layer):
         fix = (
-            ". Pass its class or config, as each place needs a layer of its own"
+            ". Pass its class or config, since every place needs its own layer."
         )
     raise ValueError(
-        f"An attention block is one of {names()}, a class of layers, a "
-        "function that returns a layer, or a layer's config. "
+        f"The attention block must be one of {names()}, a layer class, a "
+        "function that returns a layer, or the config of a layer. "
         f"Received: {identifier!r}{fix}"
     )

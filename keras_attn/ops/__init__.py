@@ -1,1 +1,1 @@
-"""Mathematics on tensors, without weights."""
+"""Mathematical functions of tensors, without weights."""

@@ -1,4 +1,4 @@
-"""Adaptive average pooling, which is linear: one matrix for each axis."""
+"""Adaptive average pooling, as one matrix per axis."""
 
 import numpy as np
 from keras import ops
@@ -9,22 +9,23 @@ from keras_attn.backend.protocol import Sides, Tensor
 def pooling_matrix(
     inputs: int | Tensor, outputs: int | Tensor
 ) -> np.ndarray | Tensor:
-    """Returns the averages of adaptive pooling as a matrix, float32.
+    """Returns the float32 matrix that pools one axis adaptively.
 
-    Output `i` is the mean of the inputs from `floor(i * inputs / outputs)`
-    up to, but without, `ceil((i + 1) * inputs / outputs)`. These overlap where
-    the sizes do not divide, and repeat where there are more outputs. A map
-    `x` is pooled by `pooling_matrix(h, m) @ x @ pooling_matrix(w, n).T`.
+    Output `i` is the mean of the inputs from `floor(i * inputs / outputs)` up
+    to but excluding `ceil((i + 1) * inputs / outputs)`. These ranges overlap
+    if the sizes do not divide, and repeat if there are more outputs than
+    inputs. `pooling_matrix(h, m) @ x @ pooling_matrix(w, n).T` pools a map `x`.
 
     Args:
-        inputs: How many there are: an integer, or a tensor of one where it
-            is not known before the graph runs.
-        outputs: How many to return, likewise.
+        inputs: The number of inputs: an integer, or a scalar tensor if it is
+            only known at run time.
+        outputs: The number of outputs, also an integer or a scalar tensor.
 
     Returns:
-        An array of shape `(outputs, inputs)`, of NumPy if both are integers.
+        A tensor of shape `(outputs, inputs)`, or a NumPy array if both numbers
+        are integers.
     """
-    # In an export of JAX an open size is a symbol, neither number nor tensor.
+    # In a JAX export, an open size is a symbol, neither a number nor a tensor.
     static = all(isinstance(n, (int, np.integer)) for n in (inputs, outputs))
     numbers = np if static else ops
     rows = numbers.expand_dims(numbers.arange(outputs), 1)
@@ -37,12 +38,12 @@ def pooling_matrix(
 
 
 def average_pool(maps: Tensor, inputs: Sides, outputs: Sides) -> Tensor:
-    """Averages the last two axes from one size to another.
+    """Applies adaptive average pooling to the last two axes.
 
     Args:
         maps: Tensor `(..., height, width)`.
-        inputs: Its height and width, as `pooling_matrix` takes them.
-        outputs: Those to return, likewise; they may be larger.
+        inputs: Height and width of the maps, as in `pooling_matrix`.
+        outputs: Height and width of the result, which may be larger.
 
     Returns:
         A tensor of the dtype of the maps.

@@ -1,8 +1,8 @@
 """Conceptors: matrices that softly project onto what vectors have in common.
 
-Of vectors `x_1 ... x_n`, the columns of `X`, with the correlation
-`R = X X' / n` and the aperture `a`, the conceptor is
-`C = R (R + a^-2 I)^-1`. Not `C` is `I - C`; `C` and `B` is
+The conceptor of vectors `x_1 ... x_n`, the columns of `X`, is
+`C = R (R + a^-2 I)^-1`, with the correlation `R = X X' / n` and the aperture
+`a`. The conceptor "not C" is `I - C`, and "C and B" is
 `(C^-1 + B^-1 - I)^-1` (Jaeger, "Controlling Recurrent Neural Networks by
 Conceptors", https://arxiv.org/abs/1403.3369).
 """
@@ -17,16 +17,16 @@ def filter_evidence(
 ) -> Tensor:
     """Returns `(C and not B) X`, summed over the channels.
 
-    `C` is the conceptor of the vectors `X`, `B` that of the vectors `Y`. From
-    `C^-1 = I + a^-2 R^-1` and `(not B)^-1 = I + a^2 S`, with `R` and `S` the
-    correlations, follows `C and not B = (I + a^2 S + a^-2 R^-1)^-1`, and as
-    `R = X X' / n` is never inverted in
+    `C` is the conceptor of the vectors `X`, and `B` is the conceptor of the
+    vectors `Y`. With their correlations `R` and `S`,
+    `C^-1 = I + a^-2 R^-1` and `(not B)^-1 = I + a^2 S`. It follows that
+    `C and not B = (I + a^2 S + a^-2 R^-1)^-1`, which equals
 
-        X (X'X + a^2 X'S X + n a^-2 I)^-1 X',
+        X (X'X + a^2 X'S X + n a^-2 I)^-1 X'.
 
-    this is its limit where `R` has no inverse. What has to be solved is n by
-    n; where there are fewer channels than vectors, the same is
-    `R (I R + a^2 S R + a^-2 I)^-1`, channels by channels.
+    This form does not invert `R`, and is the limit if `R` has no inverse. Its
+    linear system is n by n. If there are fewer channels than vectors, the
+    equal form `R (I R + a^2 S R + a^-2 I)^-1` is used, channels by channels.
 
     Args:
         positive: `X`, `(batch, channels, n)` in float32.

@@ -1,4 +1,4 @@
-"""Covariance, centred and without a matrix of positions."""
+"""The covariance of channels."""
 
 from keras import ops
 
@@ -6,19 +6,20 @@ from keras_attn.backend.protocol import Tensor
 
 
 def covariance(tokens: Tensor) -> Tensor:
-    """Returns how the rows of each image vary together.
+    """Returns the covariance of the rows of each image.
 
-    `S = (X - m) (X - m)^T / positions`, where `m` is the mean over positions.
-    The mean goes before the product: `X X^T / positions - m m^T` is equal on
-    paper, and in float32 gives negative variances for a large mean. It costs
-    `dim^2 * positions`, and no matrix of `positions^2`.
+    Computes `S = (X - m) (X - m)^T / positions`, where `m` is the mean over
+    positions. The mean is subtracted before the product. The form
+    `X X^T / positions - m m^T` is equal in exact arithmetic, but in float32 it
+    yields negative variances for a large mean. The cost is
+    `dim^2 * positions`, without a matrix of size `positions^2`.
 
     Args:
         tokens: Tensor `(batch, dim, positions)`, float32 or wider.
 
     Returns:
-        A tensor `(batch, dim, dim)`, not divided by `positions - 1`: a single
-        position gives 0.
+        A tensor `(batch, dim, dim)`. Since the divisor is not `positions - 1`,
+        a single position yields 0.
     """
     centred = tokens - ops.mean(tokens, axis=2, keepdims=True)
     products = ops.matmul(centred, ops.transpose(centred, (0, 2, 1)))

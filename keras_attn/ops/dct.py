@@ -1,4 +1,4 @@
-"""Frequencies of the discrete cosine transform, and sums over maps by them."""
+"""Vectors of the discrete cosine transform (DCT)."""
 
 import functools
 
@@ -12,8 +12,8 @@ from keras_attn.ops.adaptive_pooling import pooling_matrix
 def basis(frequency: int, size: int) -> np.ndarray:
     """Returns one vector of the orthonormal DCT-II, in float64.
 
-    `cos(pi * frequency * (p + 0.5) / size) * sqrt(2 / size)` for positions
-    `p`, and `sqrt(1 / size)` for frequency 0.
+    Its entries are `cos(pi * frequency * (p + 0.5) / size) * sqrt(2 / size)`
+    for positions `p`, and `sqrt(1 / size)` for frequency 0.
     """
     positions = np.arange(size) + 0.5
     wave = np.cos(np.pi * frequency * positions / size)
@@ -23,19 +23,19 @@ def basis(frequency: int, size: int) -> np.ndarray:
 def waves(
     frequencies: tuple[int, ...], dct_size: int, side: int | Tensor, group: int
 ) -> np.ndarray | Tensor:
-    """Returns the vector that each channel weighs an axis of images by.
+    """Returns the vector with which each channel weights an axis of images.
 
-    The channels are in groups, one for each frequency.
+    The channels form groups, one per frequency.
 
-    The transform is of `dct_size` positions, to which an axis of another
-    length is pooled first (adaptive averages); that is linear, so that it is
+    The transform has `dct_size` positions. An axis of another length would
+    first be resized by adaptive average pooling. Since that is linear, it is
     folded into the vectors.
 
     Args:
         frequencies: Tuple of integers.
         dct_size: Positive integer.
         side: Integer or scalar tensor, the length of the axis.
-        group: Positive integer, how many channels a frequency has.
+        group: Positive integer, the number of channels per frequency.
 
     Returns:
         A float32 tensor or array, `(side, channels)`.
@@ -51,7 +51,7 @@ def waves(
 def _known_waves(
     frequencies: tuple[int, ...], dct_size: int, side: int, group: int
 ) -> np.ndarray:
-    """Returns them for a side that is known; many layers ask for the same."""
+    """Returns the vectors for a known side; cached, since layers share them."""
     vectors = np.stack([basis(f, dct_size) for f in frequencies], axis=1)
     vectors = np.repeat(vectors, group, axis=1)
     pooling = pooling_matrix(side, dct_size).T

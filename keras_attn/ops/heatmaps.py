@@ -1,4 +1,4 @@
-"""Maps `(n, height, width)` between 0 and 1."""
+"""Heatmaps `(n, height, width)` with values between 0 and 1."""
 
 import numpy as np
 from keras import ops
@@ -7,9 +7,9 @@ from keras_attn.backend.protocol import Tensor
 
 
 def normalize(maps: Tensor, epsilon: float = 1e-7) -> Tensor:
-    """Moves and scales each map to [0, 1]; one without contrast becomes 0.
+    """Rescales each map to [0, 1]; a map without contrast becomes 0.
 
-    `(m - min m) / (max m - min m + epsilon)`
+    Computes `(m - min m) / (max m - min m + epsilon)` for each map `m`.
     """
     maps = maps - ops.min(maps, axis=(1, 2), keepdims=True)
     return maps / (ops.max(maps, axis=(1, 2), keepdims=True) + epsilon)
@@ -23,17 +23,17 @@ def check_values(
     fix: str,
     dtype: str | None = None,
 ) -> np.ndarray:
-    """Returns an array as `dtype`, of real numbers from 0 to `top`.
+    """Returns an array as `dtype` if it holds real numbers from 0 to `top`.
 
     Raises:
-        ValueError: If it holds others; the message begins with `what`.
+        ValueError: If it holds other values. The message begins with `what`.
     """
     if not np.can_cast(values.dtype, "float64", "same_kind"):
         raise ValueError(
-            f"{what} must hold real numbers. Received: {values.dtype}"
+            f"{what} must hold real numbers. Received: dtype={values.dtype}"
         )
     values = values.astype(dtype or values.dtype)
-    # Of an array with NaN both ends are NaN, and no comparison with it is true.
+    # With NaN in the array, both are NaN and the comparisons are false.
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= top):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Bilinear interpolation in both of the conventions in use."""
+"""Bilinear interpolation in the two common conventions."""
 
 from math import prod
 from typing import Any
@@ -14,19 +14,19 @@ def bilinear_matrix(
 ) -> np.ndarray | Tensor:
     """Returns the matrix `(target, source)` that resizes one axis.
 
-    Row `i` mixes the two pixels beside the place `p(i)`, linearly. Without
-    `align_corners`, pixels are squares: `p = (i + 1/2) source / target - 1/2`,
-    cut off at the first and the last pixel. With it they are points, and the
-    outermost ones stay where they are: `p = i (source - 1) / (target - 1)`.
-    Not smoothed first where `target` is the smaller one.
+    Row `i` interpolates linearly between the two pixels next to the position
+    `p(i)`. Without `align_corners`, pixels are squares, and
+    `p = (i + 1/2) source / target - 1/2`, clipped to the first and last pixel.
+    With it, pixels are points and the outermost ones keep their place:
+    `p = i (source - 1) / (target - 1)`. Nothing is smoothed when downsampling.
 
-    The sizes are integers, or tensors where they are known at run time only;
-    the matrix is then a tensor.
+    The sizes are integers, or tensors if they are only known at run time. The
+    matrix is then a tensor too.
     """
     static = isinstance(source, int) and isinstance(target, int)
     math = np if static else ops
     i = math.arange(target)
-    # `p = above / below` in whole numbers: no size is too large for float32.
+    # `p = above / below` in integers, so that no size is too large for float32.
     if align_corners:
         above = i * (source - 1)
         below = math.maximum(target - 1, 1)
@@ -48,12 +48,12 @@ def bilinear_matrix(
 def resize(
     maps: Tensor, size: Sides, align_corners: bool = False, axes: Pair = (1, 2)
 ) -> Tensor:
-    """Resizes maps to a `size`, the numbers of rows and columns.
+    """Resizes maps to `size`, the numbers of rows and columns.
 
-    `axes` are those of the rows and the columns, in this order. The sizes may
-    be tensors.
+    `axes` are the axes of the rows and columns, in this order. The sizes may be
+    tensors.
     """
-    # The rows last: by then it is one product of few numbers a pixel.
+    # Columns first. The product over the rows then has fewer numbers per pixel.
     for axis, target in reversed(tuple(zip(axes, size, strict=True))):
         source = ops.shape(maps)[axis]
         known = isinstance(source, int) and isinstance(target, int)
@@ -66,11 +66,12 @@ def resize(
 
 
 def nearest(labels: Tensor, size: Sides) -> Tensor:
-    """Picks `size`, rows and columns, out of labels `(n, height, width)`.
+    """Resizes labels `(n, height, width)` by nearest neighbours.
 
-    The place of row `i` is `p = i (height - 1) / (rows - 1)`, as with
-    `align_corners`, and the row the nearest one; of two as near the later. The
-    sizes may be tensors.
+    `size` holds the numbers of rows and columns, which may be tensors. Row `i`
+    is the row nearest to `p = i (height - 1) / (rows - 1)`, as with
+    `align_corners`. If two are equally near, it is the later one. The same
+    holds for columns.
     """
     for axis, target in zip((1, 2), size, strict=True):
         source = ops.shape(labels)[axis]
@@ -88,12 +89,12 @@ def _float32(math: Any, x: Tensor) -> Tensor:
 
 
 def _multiply(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
-    """Multiplies by a matrix from the left along an axis."""
+    """Multiplies an axis of maps by a matrix."""
     shape = list(ops.shape(maps))
     axis = axis % len(shape)
     if axis == len(shape) - 1:
         return ops.matmul(maps, ops.transpose(matrix))
-    # PyTorch cannot tell what -1 is of an empty batch.
+    # PyTorch cannot infer -1 for an empty batch.
     rest = shape[axis + 1 :]
     known = all(isinstance(side, int) for side in rest)
     flat = (*shape[: axis + 1], prod(rest) if known else -1)

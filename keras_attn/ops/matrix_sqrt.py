@@ -1,21 +1,21 @@
-"""The square root of a covariance, as networks are trained with it."""
+"""The approximate square root of a covariance that networks train with."""
 
 from keras import ops
 
 from keras_attn.backend.protocol import Tensor
 
-# Added to each variance where these are summed up: the root of a covariance
-# of 0 is 0, and not 0 / 0.
+# Added to each variance in the trace, so that the root of a covariance of 0 is
+# 0 instead of 0 / 0.
 EPSILON = 1e-8
 
 
 def matrix_sqrt(covariance: Tensor, iterations: int) -> Tensor:
     """Returns an approximate square root by coupled Newton-Schulz iterations.
 
-    The covariance is divided by its trace `t`, so that they converge, and the
-    result multiplied by `sqrt(t)`. With few iterations this is not the square
-    root: that of 5 is a quarter off. Published weights are trained with their
-    number of iterations, which is part of the model, and not of its accuracy.
+    The covariance is divided by its trace `t` so that the iterations converge,
+    and the result is multiplied by `sqrt(t)`. A few iterations do not reach the
+    square root: after 5, the error is a quarter. The number of iterations is
+    part of a trained model, since its weights fit this approximation.
 
     Args:
         covariance: Tensor `(batch, dim, dim)`, symmetric and positive
@@ -30,10 +30,10 @@ def matrix_sqrt(covariance: Tensor, iterations: int) -> Tensor:
 
 
 def mean_of_matrix_sqrt(covariance: Tensor, iterations: int) -> Tensor:
-    """Returns the mean of its rows, `(batch, dim)`.
+    """Returns the mean of the rows of `matrix_sqrt`, `(batch, dim)`.
 
-    The mean of a product is that of its first factor, times the second: that
-    saves the last product of matrices.
+    Averages the first factor of the last matrix product before multiplying,
+    which replaces the matrix product by a vector product.
     """
     before, step, size = _last_step(covariance, iterations)
     mean = ops.mean(before, axis=1, keepdims=True)
@@ -43,8 +43,8 @@ def mean_of_matrix_sqrt(covariance: Tensor, iterations: int) -> Tensor:
 def _last_step(
     covariance: Tensor, iterations: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the two factors of the root, and what it is multiplied by."""
-    # A tensor, where PyTorch traces.
+    """Returns the two factors of the root, and its scale."""
+    # When PyTorch traces, this is a tensor.
     dim = int(covariance.shape[-1])
     identity = ops.eye(dim, dtype=covariance.dtype)
     trace = ops.sum(covariance * identity, axis=(1, 2), keepdims=True)

@@ -1,7 +1,7 @@
-"""Into float32 for what float16 cannot hold, and back.
+"""Casts to float32, for values that float16 cannot hold, and back.
 
-The rule of every layer that does both: a result in float32 that does not fit
-into float16 becomes the largest number of its sign that does.
+All layers that cast back follow one rule: a float32 result that does not fit
+into float16 becomes the largest float16 number of its sign.
 """
 
 from typing import Any
@@ -24,8 +24,8 @@ def is_float(tensor: Tensor) -> bool:
 def widen(inputs: Tensor) -> Tensor:
     """Casts to float32, in which statistics neither overflow nor vanish.
 
-    Integers too. Wider stays as it is where Keras computes so, which is on
-    TensorFlow.
+    Casts integers too. A float64 tensor, which Keras supports on TensorFlow,
+    stays as it is.
     """
     dtype = keras.backend.standardize_dtype(inputs.dtype)
     if dtype in ("float32", "float64"):
@@ -34,10 +34,11 @@ def widen(inputs: Tensor) -> Tensor:
 
 
 def narrow(inputs: Tensor, dtype: Any) -> Tensor:
-    """Casts back to a dtype. In float16, numbers beyond 65504 become 65504.
+    """Casts back to a dtype and clips to the range of float16.
 
-    Of those the gradient is 0, as of any constant; NaN stays NaN. In bfloat16
-    nothing is cut off: its range is that of float32.
+    In float16, numbers beyond 65504 become 65504, with a gradient of 0. NaN
+    stays NaN. In bfloat16 nothing is clipped, since its range is that of
+    float32.
     """
     if keras.backend.standardize_dtype(dtype) == "float16":
         inputs = ops.clip(inputs, -LARGEST_FLOAT16, LARGEST_FLOAT16)
@@ -45,8 +46,8 @@ def narrow(inputs: Tensor, dtype: Any) -> Tensor:
 
 
 def as_floats(inputs: Tensor, dtype: Any) -> Tensor:
-    """Casts integers to a dtype, and leaves floats as they are.
+    """Casts integers to a dtype and leaves floats unchanged.
 
-    Keras casts floats only; PyTorch multiplies no integers by floats.
+    Keras casts only floats, and PyTorch cannot multiply integers by floats.
     """
     return inputs if is_float(inputs) else ops.cast(inputs, dtype)

@@ -1,4 +1,4 @@
-"""The strongest pattern among the channels of feature maps."""
+"""The first principal component of feature maps."""
 
 import numpy as np
 from keras import ops
@@ -9,15 +9,14 @@ from keras_attn.backend.protocol import Tensor
 def project(features: Tensor) -> Tensor:
     """Projects feature maps onto their first principal component.
 
-    With `R` the positions times channels of one image, each channel less its
-    mean over the positions, and `R = U S V'`: the map is `R v_1 = s_1 u_1`,
-    which is the top eigenvector of the smaller one of `R R'` and `R' R`, so no
-    matrix of channels times channels is needed where there are many.
+    `R` holds one image as positions times channels, with each channel's mean
+    subtracted. With `R = U S V'`, the map is `R v_1 = s_1 u_1`. It is computed
+    from the top eigenvector of the smaller of `R R'` and `R' R`, so that many
+    channels do not require a matrix of channels times channels.
 
-    The sign of `v_1` is arbitrary; here it is the one with which the map is
-    positive where the sum over the channels is above its mean over the
-    positions, so that the map stands for that sum: `sum_ij m_ij sum_k R_ijk >=
-    0`. Where that is 0, the largest magnitude is positive.
+    The sign of `v_1` is arbitrary. Here the map `m` correlates positively with
+    the sum over the channels: `sum_ij m_ij sum_k R_ijk >= 0`. If this is 0,
+    the entry of the largest magnitude is positive.
 
     Args:
         features: `(batch, height, width, channels)` in float32.
@@ -28,7 +27,7 @@ def project(features: Tensor) -> Tensor:
     height, width, channels = features.shape[1:]
     rows = ops.reshape(features, (-1, height * width, channels))
     rows = rows - ops.mean(rows, axis=1, keepdims=True)
-    # Squares of what is far from 1 leave float32.
+    # Squares of very large or small numbers leave the range of float32.
     scale = ops.max(ops.abs(rows), axis=(1, 2), keepdims=True)
     rows = rows / ops.where(scale > 0, scale, 1.0)
     if height * width <= channels:
@@ -43,7 +42,7 @@ def project(features: Tensor) -> Tensor:
     high = ops.max(map_, axis=1, keepdims=True)
     low = ops.min(map_, axis=1, keepdims=True)
     agreement = ops.sum(map_ * ops.sum(rows, axis=2), axis=1, keepdims=True)
-    # Rounding is no sign.
+    # A difference within rounding error does not decide the sign.
     size = ops.sum(ops.abs(map_ * ops.sum(rows, axis=2)), axis=1, keepdims=True)
     unsure = ops.abs(agreement) <= 1e-5 * size
     negative = ops.where(unsure, -low > high, agreement < 0)
@@ -52,9 +51,9 @@ def project(features: Tensor) -> Tensor:
 
 
 def project_by_numpy(features: Tensor) -> Tensor:
-    """Does the same, with the sign that NumPy's SVD happens to return.
+    """Does the same as `project`, with the sign that NumPy's SVD returns.
 
-    Outside of compiled code only.
+    Works only outside of compiled code.
     """
     rows = ops.convert_to_numpy(features)
     count, height, width, channels = rows.shape

@@ -1,1 +1,1 @@
-"""Attention blocks and their kin, all that tests know of each in one file."""
+"""Tests of attention blocks and related layers, with one file per layer."""

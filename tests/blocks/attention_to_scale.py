@@ -153,7 +153,7 @@ def built(data_format="channels_last", **kwargs):
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_looks_at_features(data_format):
+def test_uses_features(data_format):
     if reason := format_error(data_format):
         pytest.skip(reason)
     layer = built(data_format)
@@ -172,21 +172,21 @@ def test_looks_at_features(data_format):
     np.testing.assert_allclose(found, weights, rtol=0, atol=1e-6)
 
 
-def test_weighs_scales_and_not_places():
+def test_weights_sum_to_one_over_scales():
     weights = built().attention(SCORES, features=FEATURES)
     assert tuple(weights.shape) == (2, 6, 5, 2)
     sums = ops.convert_to_numpy(ops.sum(weights, axis=3))
     np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
 
 
-def test_the_weights_of_an_average_are_all_the_same():
+def test_the_weights_of_an_average_are_equal():
     weights = AttentionToScale("average").attention(SCORES)
     np.testing.assert_array_equal(ops.convert_to_numpy(weights), 0.5)
     assert tuple(weights.shape) == (2, 6, 5, 2)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_the_weights_of_a_maximum_are_shares_of_the_classes(data_format):
+def test_the_weights_of_a_maximum_are_fractions_of_the_classes(data_format):
     scores = np.array([3.0, 1, 1, 1]), np.array([0.0, 2, 2, 0])
     scores = [
         to_format(each.reshape(1, 1, 1, 4).astype("float32"), data_format)
@@ -213,7 +213,7 @@ def test_starts_close_to_an_average():
     )
 
 
-def test_equal_scales_merge_to_themselves_whatever_the_weights():
+def test_equal_scales_are_unchanged_for_any_weights():
     layer = built()
     y = layer([SCORES[0], SCORES[0]], features=[FEATURES[0], FEATURES[0]])
     np.testing.assert_allclose(ops.convert_to_numpy(y), SCORES[0], atol=1e-6)
@@ -224,9 +224,9 @@ def test_equal_scales_merge_to_themselves_whatever_the_weights():
 @pytest.mark.parametrize(
     "dtype", once_but_first(["mixed_float16", "float32", "mixed_bfloat16"])
 )
-def test_is_finite_at_the_edge_of_numbers(dtype, merge):
+def test_is_finite_for_extreme_inputs(dtype, merge):
     inputs = {
-        # As features: a convolution of more would leave float16 itself.
+        # Larger features would overflow float16 in the convolution.
         "large": [1e2 * np.clip(x, -3, 3) for x in SCORES],
         "constant": [np.full_like(x, 3) for x in SCORES],
         "zero": [np.zeros_like(x) for x in SCORES],
@@ -242,7 +242,7 @@ def test_is_finite_at_the_edge_of_numbers(dtype, merge):
             assert finite.all(), f"{what}: {name}"
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_applied_in_training_only():
     keras.utils.set_random_seed(0)
     layer = built(seed=0)
     calm, other, trained = (
@@ -264,6 +264,6 @@ def test_dropout_acts_in_training_only():
         (SCORES, FEATURES[:1], "as many features as score maps"),
     ],
 )
-def test_refuses_inputs(scores, features, message):
+def test_rejects_bad_inputs(scores, features, message):
     with pytest.raises(ValueError, match=message):
         AttentionToScale(filters=2)(scores, features=features)

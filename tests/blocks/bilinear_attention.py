@@ -23,7 +23,7 @@ from tests.contracts.extremes import check_extremes
 def bilinear_attention(size=1.0):
     def reference(weights, x):
         f = relu(projected(weights, x))
-        # The outer product of each position, and its upper triangle.
+        # The upper triangle of the outer product at each position.
         t = np.einsum("bhwi,bhwj->bhwij", f, f)
         t = t[..., *np.triu_indices(f.shape[-1])]
 
@@ -73,7 +73,7 @@ def plain():
     from torch import nn
 
     class BilinearAttention(nn.Module):
-        """Nobody's code: the formula, by the outer product of each position."""
+        """The formula with outer products, since there is no published code."""
 
         def __init__(self, channels, size):
             super().__init__()
@@ -107,7 +107,7 @@ def plain():
 TWINS = (Twin(plain),)
 
 
-# The reference of a case is the equation, in NumPy: there is no golden.
+# The reference of a case is the equation in NumPy, since there is no golden.
 @contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
@@ -135,7 +135,7 @@ def test_attention_is_what_call_multiplies_by(data_format):
 
 
 def test_products_are_local():
-    """But for the inner gate, which is of the mean over positions."""
+    """All except those of the inner gate, which averages over positions."""
     x = image()
     layer = BilinearAttention(data_format="channels_last")
     moved = np.roll(x, (1, 2), (1, 2))
@@ -158,7 +158,7 @@ def test_width(channels, dim, expected):
     assert tuple(layer.outer_kernel.shape) == (pairs, channels)
 
 
-def test_weights_go_out_and_come_back():
+def test_weights_survive_a_round_trip():
     layer, other = BilinearAttention(), BilinearAttention()
     for each in (layer, other):
         each.build((None, 4, 4, 16))

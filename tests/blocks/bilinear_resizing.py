@@ -53,7 +53,7 @@ def examples(draw):
     if kind == "size":
         required = {"height": SIDE, "width": SIDE}
     elif kind == "factor":
-        # Of one pixel, something must be left.
+        # One pixel must not become zero pixels.
         factors = [1.5, 0.5, 0.75, 1, 2, 3.0]
         required = {"scale_factor": st.sampled_from(factors)}
     else:
@@ -95,7 +95,7 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("name", ["y_up", "y_down"])
-def test_is_that_of_pytorch(name, data_format):
+def test_matches_pytorch(name, data_format):
     golden = load_golden("resize_align")
     expected = golden[name]
     layer = BilinearResizing(*expected.shape[1:3], data_format=data_format)
@@ -127,7 +127,7 @@ def test_a_factor_keeps_the_corners(side, factor, expected):
     np.testing.assert_allclose(y[0, 0, :, 0], places, rtol=0, atol=1e-6)
 
 
-def test_a_factor_without_corners_is_that_of_pytorch():
+def test_a_factor_without_corners_matches_pytorch():
     layer = BilinearResizing(scale_factor=0.29, align_corners=False)
     assert layer.compute_output_shape((1, 100, 101, 2))[1:3] == (29, 29)
 
@@ -138,7 +138,7 @@ def random(*shape):
 
 @pytest.mark.each_backend
 class TestLike:
-    """The size of other images."""
+    """Resizing to the size of other images."""
 
     def test_eager(self):
         layer = BilinearResizing(data_format="channels_last")
@@ -149,7 +149,7 @@ class TestLike:
         )
 
     @pytest.mark.parametrize("data_format", FORMATS)
-    def test_sizes_that_are_known_at_run_time_only(self, data_format):
+    def test_sizes_only_known_at_run_time(self, data_format):
         if reason := format_error(data_format):
             pytest.skip(reason)
         size = (None, None)
@@ -170,7 +170,7 @@ class TestLike:
                 atol=1e-5,
             )
 
-    def test_the_images_themselves_stay(self):
+    def test_the_size_of_the_images_changes_nothing(self):
         x = random(2, 3, 4, 5)
         y = BilinearResizing(data_format="channels_last")(x, like=x)
         np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
@@ -180,14 +180,14 @@ class TestLike:
         model = keras.Model(image, layer(image, like=image))
         np.testing.assert_array_equal(model.predict(x, verbose=0), x)
 
-    def test_only_the_place_of_the_size_matters_of_the_channels(self):
+    def test_the_channels_of_like_do_not_matter(self):
         layer = BilinearResizing(data_format="channels_first")
         shape = layer.compute_output_shape((None, 3, 4, 5), (None, 9, 7, 6))
         assert shape == (None, 3, 7, 6)
 
 
 @pytest.mark.each_backend
-def test_a_large_size_is_as_exact_as_a_small_one():
+def test_large_sizes_are_exact():
     # `i (m - 1) / (n - 1)` in float32 would be wrong by 2e-4 here.
     source, target = 4_000, 3_801
     line = np.arange(source) % 2
@@ -202,8 +202,8 @@ def test_a_large_size_is_as_exact_as_a_small_one():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"height": 3}, "must both be given, or neither"),
-        ({"width": 3}, "must both be given, or neither"),
+        ({"height": 3}, "must be given together"),
+        ({"width": 3}, "must be given together"),
         ({"height": 0, "width": 3}, "`height` must be a positive integer"),
         ({"height": 3, "width": 2.5}, "`width` must be a positive integer"),
         ({"scale_factor": 0}, r"`scale_factor` must be a number in \(0, inf\)"),
@@ -217,11 +217,11 @@ def test_a_large_size_is_as_exact_as_a_small_one():
         ),
         (
             {"height": 3, "width": 3, "scale_factor": 2},
-            "either `height` and `width`, or `scale_factor`",
+            "`scale_factor` must be None if",
         ),
     ],
 )
-def test_refuses(kwargs, message):
+def test_rejects_bad_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
         BilinearResizing(**kwargs)
 
@@ -234,6 +234,6 @@ def test_refuses(kwargs, message):
         ({"height": 3, "width": 3}, np.zeros((1, 2, 2, 1))),
     ],
 )
-def test_refuses_no_size_and_two(kwargs, like):
+def test_rejects_no_size_or_two_sizes(kwargs, like):
     with pytest.raises(ValueError, match="`like` must be given if, and only"):
         BilinearResizing(**kwargs)(np.zeros((1, 4, 4, 1)), like=like)

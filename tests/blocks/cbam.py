@@ -123,13 +123,13 @@ def test_the_spatial_gate_starts_at_one_half():
     np.testing.assert_array_equal(ops.convert_to_numpy(gates), 0.5)
 
 
-def test_refuses_an_even_kernel():
+def test_rejects_an_even_kernel():
     with pytest.raises(ValueError, match="must be odd.*kernel_size=4"):
         CBAM(kernel_size=4)
 
 
 @pytest.mark.each_backend
-def test_equal_values_are_counted_beyond_float16():
+def test_counts_more_equal_values_than_float16_can():
     """A flat image shares the gradient of its maximum among 67,600 pixels."""
     x = np.ones((1, 260, 260, 2), "float32")
     sums = []

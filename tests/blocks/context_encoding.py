@@ -89,7 +89,7 @@ def plain():
     Encoding = encoding.plain()
 
     class ContextEncoding(nn.Module):
-        """Gates channels by the mean over the codes."""
+        """Gates channels by the mean over the codewords."""
 
         def __init__(self, channels, size, codes=32):
             super().__init__()
@@ -129,7 +129,7 @@ def golden_kwargs(golden):
 
 
 def published(weights):
-    """Renames the weights of the golden as the published code has them."""
+    """Renames the weights of the golden as in the published code."""
     names = {
         "conv": "encoding.0",
         "bn1": "encoding.1",
@@ -166,7 +166,7 @@ class TestGolden:
             )
 
     @pytest.mark.parametrize("names", ["short", "published"])
-    def test_weights_go_back_as_they_came(self, names, data_format):
+    def test_weights_survive_a_round_trip(self, names, data_format):
         golden = load_golden("enc")
         weights = golden["weights"]
         layer = from_golden(golden, data_format)
@@ -212,7 +212,7 @@ def test_attention_is_the_gate(num_classes, data_format):
 
 
 def test_the_loss_of_the_logits_trains_the_encoding():
-    """But not the gate, which comes after them."""
+    """It does not train the gate, which comes after the logits."""
     layer = ContextEncoding(4, 3, data_format="channels_last")
     layer.build((None, 5, 4, 8))
 
@@ -245,7 +245,7 @@ def test_training_uses_the_statistics_of_the_batch():
     assert np.all(ops.convert_to_numpy(moving) != before)
 
 
-def test_two_outputs_are_trained_by_two_losses():
+def test_two_losses_train_two_outputs():
     inputs = keras.Input((None, None, 8))
     layer = ContextEncoding(4, 3, data_format="channels_last", name="context")
     x, presence = layer(inputs)
@@ -264,7 +264,7 @@ def test_two_outputs_are_trained_by_two_losses():
 
 
 @pytest.mark.each_backend
-def test_a_logit_beyond_float16_is_the_largest_number():
+def test_a_logit_that_overflows_is_the_largest_float16():
     layer = ContextEncoding(4, 3, dtype="mixed_float16")
     layer.build(image().shape)
     layer.presence_bias.assign(np.array([1e5, -1e5, 0.0]))
@@ -274,7 +274,7 @@ def test_a_logit_beyond_float16_is_the_largest_number():
 
 
 class TestErrors:
-    def test_another_number_of_channels_than_the_built_one(self):
+    def test_rejects_another_number_of_channels(self):
         layer = ContextEncoding(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))
         with pytest.raises(ValueError, match="expected axis 3"):

@@ -69,12 +69,12 @@ def plain():
     return CovariancePooling
 
 
-# The root of a covariance of 2048 channels is 2 TFLOP a batch, whoever takes
-# it: nothing that one would do, and minutes a run.
+# With 2048 channels, the root costs 2 TFLOP per batch in any implementation,
+# and a run takes minutes.
 TWINS = (Twin(plain, most_channels=1024),)
 
 
-# Keras says so where a whole model has none, as is right here.
+# Keras warns about models without weights, which is expected here.
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable")
 @contract(CASES, (*LAYER_CHECKS, check_extremes))
 def test_keeps_the_contract(case, check, tmp_path):
@@ -91,7 +91,7 @@ class TestGolden:
         size = np.abs(golden[key]).max()
         np.testing.assert_allclose(y, golden[key], rtol=1e-5, atol=1e-6 * size)
 
-    def test_columns_hold_the_same_in_another_order(
+    def test_columns_are_another_order_of_the_same_numbers(
         self, iterations, key, data_format
     ):
         golden = load_golden("mpncov")
@@ -103,7 +103,7 @@ class TestGolden:
         upper = [(i, j) for i in range(32) for j in range(i, 32)]
         for k, (i, j) in enumerate(upper):
             square[:, i, j] = golden[key][:, k]
-        # The copies take the transposed upper triangle, row by row.
+        # The copies return the transposed upper triangle, row by row.
         lower = [(i, j) for i in range(32) for j in range(i + 1)]
         expected = np.stack([square[:, j, i] for i, j in lower], -1)
         assert not np.allclose(expected, golden[key])
@@ -111,20 +111,20 @@ class TestGolden:
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6 * size)
 
 
-def test_iterations_are_not_a_matter_of_accuracy():
+def test_more_iterations_change_the_result():
     golden = load_golden("mpncov")
     layer = CovariancePooling(20, data_format="channels_last")
     y = ops.convert_to_numpy(layer(golden["x"]))
     assert np.abs(y - golden["y"]).max() > 0.1 * np.abs(golden["y"]).max()
 
 
-def test_a_flat_image_gives_zero():
+def test_a_flat_image_yields_zero():
     layer = CovariancePooling()
     y = ops.convert_to_numpy(layer(np.full((2, 4, 4, 8), 3.0, "float32")))
     np.testing.assert_allclose(y, 0.0, atol=1e-5)
 
 
-def test_refuses_an_unknown_number_of_channels():
+def test_rejects_an_unknown_number_of_channels():
     layer = CovariancePooling(data_format="channels_last")
     with pytest.raises(ValueError, match="static number of channels"):
         layer(keras.Input((4, 4, None)))

@@ -22,7 +22,7 @@ from tests.goldens import load_golden
 
 
 def dia_step(weights, x, h, c):
-    """Returns the next state: both branches of the cell by themselves."""
+    """Returns the next state, computed with separate branches of the cell."""
 
     def branch(name, vector):
         kernels = [weights[f"{name}_{k}_kernel"] for k in ("reduce", "expand")]
@@ -83,7 +83,7 @@ def plain():
     from torch import nn
 
     class DIA(nn.Module):
-        """One step of the cell, from a state of zeros."""
+        """One step of the cell, starting from a state of zeros."""
 
         def __init__(self, channels, size, ratio=4):
             super().__init__()
@@ -109,8 +109,8 @@ def plain():
 
 TWINS = (Twin(plain),)
 
-# By itself, from a state of zeros, it has a kernel without a gradient: that of
-# the state. Of blocks that share it, `test_dia.py`, there is none.
+# A single step from a state of zeros has no gradient for the kernel of the
+# state. `test_dia.py` checks the gradients of blocks that share the layer.
 CHECKS = [check for check in LAYER_CHECKS if check is not check_gradients]
 
 
@@ -120,8 +120,8 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 
 @pytest.mark.each_backend
-def test_is_finite_at_the_edges(tmp_path):
-    """Not with gates of up to 4, which take 3e4 out of float16."""
+def test_is_finite_for_extreme_inputs(tmp_path):
+    """Without `identity_start`: gates of up to 4 would overflow float16."""
     check_extremes(CASES[0], tmp_path)
 
 
@@ -154,14 +154,14 @@ class TestGolden:
                 ops.convert_to_numpy(y), x * gates, rtol=1e-4, atol=1e-6
             )
 
-    def test_weights_go_back_as_they_came(self, data_format):
+    def test_weights_survive_a_round_trip(self, data_format):
         golden = load_golden("dia")
         back = to_torch(self.layer(golden, data_format))
         assert set(back) == set(golden["weights"])
         for key, array in golden["weights"].items():
             np.testing.assert_array_equal(back[key], array)
 
-    def test_takes_the_names_of_the_published_code(self, data_format):
+    def test_loads_the_names_of_the_published_code(self, data_format):
         golden = load_golden("dia")
         x = to_format(golden["x"][0], data_format)
         expected = to_numpy(self.layer(golden, data_format)(x))
@@ -209,7 +209,7 @@ class TestIdentityStart:
 
 
 class TestErrors:
-    def test_another_number_of_channels_than_the_built_one(self):
+    def test_rejects_another_number_of_channels(self):
         with pytest.raises(ValueError, match="expected axis 3"):
             make()(np.zeros((1, 5, 4, 16), "float32"))
 
@@ -225,7 +225,7 @@ class TestErrors:
             ),
         ],
     )
-    def test_a_state_is_a_pair_of_vectors(self, shapes, received):
+    def test_the_state_must_be_a_pair_of_vectors(self, shapes, received):
         layer = make()
         state = [np.zeros(shape, "float32") for shape in shapes]
         message = "list of `h` and `c`.*Received: " + received
@@ -237,6 +237,6 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             layer(keras.Input((5, 4, 8), 2), initial_state=symbolic)
 
-    def test_a_state_is_no_single_tensor(self):
+    def test_the_state_must_not_be_a_single_tensor(self):
         with pytest.raises(ValueError, match="list of `h` and `c`"):
             make()(image(), initial_state=np.zeros((2, 8), "float32"))

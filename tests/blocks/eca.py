@@ -52,11 +52,11 @@ def examples(draw):
         draw, layout, optional={"circular": BOOL, "identity_start": BOOL}
     )
     channels = layout.sides(x.shape)[3]
-    # A circle that is reached around once: kernel_size // 2 <= channels.
+    # A circular kernel wraps around once: kernel_size // 2 <= channels.
     longest = channels if kwargs.get("circular") else 6
     reach = draw(st.none() | st.integers(0, longest))
-    # By the rule, 1 channel has a kernel of 1, all others here one of 3 at
-    # most, which reaches no further than the first neighbour.
+    # By the rule, 1 channel has a kernel of 1. The other numbers drawn here
+    # have at most 3, which reaches only the next neighbour.
     kwargs["kernel_size"] = None if reach is None else 2 * reach + 1
     return Example(ECA, kwargs, x, same(layout), gates(layout))
 
@@ -71,7 +71,7 @@ def plain():
     from torch import nn
 
     class ECA(nn.Module):
-        """A convolution over the means of the channels, by the rule."""
+        """A convolution over the channel means, with the rule's kernel size."""
 
         def __init__(self, channels, size):
             super().__init__()
@@ -118,11 +118,11 @@ def test_the_rule_of_the_paper(channels, size):
     assert tuple(layer.kernel.shape) == (size, 1, 1)
 
 
-def test_refuses_an_even_kernel():
+def test_rejects_an_even_kernel():
     with pytest.raises(ValueError, match="must be odd.*kernel_size=4"):
         ECA(4)
 
 
-def test_refuses_to_reach_around_more_than_once():
-    with pytest.raises(ValueError, match="reach around.*channels=2"):
+def test_rejects_a_kernel_that_wraps_around_twice():
+    with pytest.raises(ValueError, match="wraps around.*channels=2"):
         ECA(7, circular=True).build((None, 4, 4, 2))

@@ -14,7 +14,7 @@ from tests.contracts.extremes import check_extremes
 
 
 def residuals(x, codewords, scale):
-    """Returns assignments and encoding, with every residual written out."""
+    """Returns assignments and encoding, computed from all residuals."""
     tokens = x.reshape(len(x), -1, x.shape[-1])
     residual = tokens[:, :, None] - codewords
     logits = scale * (residual**2).sum(3)
@@ -68,7 +68,7 @@ def plain():
     from torch import nn
 
     class Encoding(nn.Module):
-        """Holds the residuals of all positions and codewords, as published."""
+        """Stores the residuals of all positions and codewords, as published."""
 
         def __init__(self, channels, size, codes=32):
             super().__init__()
@@ -97,7 +97,7 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 class TestAttention:
-    def test_is_the_share_of_each_codeword(self, data_format):
+    def test_is_the_weight_of_each_codeword(self, data_format):
         image = np.random.normal(size=(2, 5, 4, 8)).astype("float32")
         layer = Encoding(3, data_format=data_format)
         shares = layer.attention(to_format(image, data_format))
@@ -111,8 +111,8 @@ class TestAttention:
             atol=1e-6,
         )
 
-    def test_makes_the_encoding(self, data_format):
-        """By the second equation of the docstring."""
+    def test_yields_the_encoding(self, data_format):
+        """Follows the second equation of the docstring."""
         image = np.random.normal(size=(2, 5, 4, 8)).astype("float32")
         x = to_format(image, data_format)
         layer = Encoding(3, data_format=data_format)
@@ -135,7 +135,7 @@ def test_initial_weights_are_those_of_the_source():
     assert -1.0 <= scale.min() < -0.8 and -0.2 < scale.max() <= 0.0
 
 
-def test_the_nearest_codeword_gets_most():
+def test_the_nearest_codeword_gets_the_largest_weight():
     layer = Encoding(2, data_format="channels_last")
     layer.build((None, 1, 2, 3))
     codewords = np.array([[1.0, 1.0, 1.0], [-1.0, 0.0, 2.0]])
@@ -147,7 +147,7 @@ def test_the_nearest_codeword_gets_most():
 
 @pytest.mark.each_backend
 class TestPrecision:
-    def test_a_sum_beyond_float16_is_the_largest_number(self):
+    def test_a_sum_that_overflows_is_the_largest_float16(self):
         x = np.full((1, 6, 6, 4), 1e4, "float32")
         x[..., 1] = -1e4
         layer = Encoding(2, dtype="mixed_float16", data_format="channels_last")
@@ -173,7 +173,7 @@ def test_loads_weights_from_pytorch():
 
 
 class TestErrors:
-    def test_another_number_of_channels_than_the_built_one(self):
+    def test_rejects_another_number_of_channels(self):
         layer = Encoding(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))
         with pytest.raises(ValueError, match="expected axis 3"):

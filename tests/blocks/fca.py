@@ -15,7 +15,7 @@ from tests.goldens.checks import check_golden
 
 
 def fca(frequencies, size):
-    """Group by group, after pooling."""
+    """Computes FCA group by group, after pooling."""
 
     def reference(weights, x):
         batch, _, _, channels = x.shape
@@ -90,7 +90,7 @@ def plain():
     from torch import nn
 
     class FCA(nn.Module):
-        """Weighs each channel by its own map, of the size of the transform."""
+        """Weights each channel by a map of the size of the transform."""
 
         def __init__(self, channels, size, dct_size=7, ratio=16):
             super().__init__()
@@ -128,7 +128,7 @@ def plain():
     return FCA
 
 
-# What the published code has for each stage: a transform of its size. By the
+# In the published code, the transform has the size of the stage. With the
 # default of 7, images are pooled first.
 TWINS = (
     Twin(plain, arguments=lambda size: {"dct_size": size}),
@@ -156,7 +156,7 @@ def test_golden(name, frequencies, data_format):
     check_golden(name, make, data_format)
 
 
-def test_takes_the_transform_of_released_checkpoints():
+def test_ignores_the_transform_in_released_checkpoints():
     layer = FCA(4, "low2")
     layer.build((None, 7, 7, 16))
     arrays = to_torch(layer)
@@ -164,7 +164,7 @@ def test_takes_the_transform_of_released_checkpoints():
     assert report.ignored == ("dct_layer.weight",)
 
 
-def test_frequency_zero_is_the_mean_but_for_its_scale():
+def test_frequency_zero_is_the_mean_up_to_a_scale():
     x = np.random.default_rng(0).normal(size=(2, 7, 7, 16)).astype("float32")
     layer = FCA(4, "top1")
     layer.build(x.shape)
@@ -175,6 +175,6 @@ def test_frequency_zero_is_the_mean_but_for_its_scale():
     np.testing.assert_allclose(gates, 1 / (1 + np.exp(-logits)), rtol=1e-5)
 
 
-def test_refuses_groups_of_several_sizes():
+def test_rejects_groups_of_different_sizes():
     with pytest.raises(ValueError, match="16 groups.*channels=24"):
         FCA().build((None, 7, 7, 24))

@@ -16,7 +16,7 @@ from tests.goldens import cotangent, load_golden
 
 
 def feature_act(activation=None):
-    """Returns the equations of FeatureAct, position by position."""
+    """Computes FeatureAct position by position."""
 
     def reference(weights, x):
         batch, height, width, channels = x.shape
@@ -94,7 +94,7 @@ def examples(draw):
 
 EXAMPLES = examples()
 
-# Which form is taken is part of the case: both must agree with both goldens.
+# The form is part of the case: both forms must agree with both goldens.
 GOLDENS = [
     ("feature_act_16_12", None, True),
     ("feature_act_16_12", None, False),
@@ -152,7 +152,7 @@ class TestGoldens:
             atol=1e-5 * size,
         )
 
-    def test_weights_go_back_as_they_came(
+    def test_weights_survive_a_round_trip(
         self, name, activation, factors, data_format
     ):
         golden = load_golden(name)
@@ -166,7 +166,7 @@ class TestGoldens:
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("activation", [None, "sigmoid"])
 class TestAttention:
-    def test_gives_what_call_adds(self, activation, data_format):
+    def test_returns_the_feature_that_call_adds(self, activation, data_format):
         x = to_format(np.random.normal(size=(2, 5, 4, 8)), data_format)
         x = x.astype("float32")
         layer = FeatureAct(2, activation, data_format=data_format)
@@ -174,8 +174,8 @@ class TestAttention:
         feature = ops.convert_to_numpy(layer.attention(x)["feature"])
         np.testing.assert_allclose(y - x, feature, rtol=1e-4, atol=1e-6)
 
-    def test_correlation_makes_the_feature(self, activation, data_format):
-        """From the map to the output by the docstring's last two equations."""
+    def test_the_correlation_yields_the_feature(self, activation, data_format):
+        """Follows the last two equations of the docstring."""
         image = np.random.normal(size=(2, 5, 4, 8)).astype("float32")
         x = to_format(image, data_format)
         layer = FeatureAct(2, activation, data_format=data_format)
@@ -195,7 +195,7 @@ class TestAttention:
 
 
 class TestChoosesTheForm:
-    """The one which holds less, of those that are exact."""
+    """The exact form that needs the least memory is chosen."""
 
     @pytest.mark.parametrize(
         ("channels", "size", "factors"),
@@ -216,7 +216,7 @@ class TestChoosesTheForm:
 class TestPrecision:
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_is_float32_inside(self, policy):
-        """Large enough that each product of three maps overflows float16."""
+        """The products of three maps are large enough to overflow float16."""
         x = np.full((1, 4, 4, 8), 200.0)
         layer = FeatureAct(2, dtype=policy, data_format="channels_last")
         y = layer(x)
@@ -226,8 +226,8 @@ class TestPrecision:
         exact.build(x.shape)
         exact.set_weights(layer.get_weights())
         expected = ops.convert_to_numpy(exact(x))
-        # What float16 holds is finite only if nothing overflowed on the way:
-        # the pairs of channels reach 200 * 200, and their sums far more.
+        # The result is finite only if no intermediate value overflowed. The
+        # pairs of channels reach 200 * 200, and their sums far more.
         holds = np.abs(expected) < 6e4
         assert holds.mean() > 0.2
         np.testing.assert_allclose(y[holds], expected[holds], rtol=1e-2)
@@ -241,8 +241,8 @@ def test_initial_weights_are_within_the_fan_in():
     for weight in layer.weights:
         limit = fan_in[weight.name.split("_")[0]] ** -0.5
         array = np.abs(ops.convert_to_numpy(weight))
-        # The largest of 16 uniform draws is above 0.7 of the limit all but
-        # surely; of thousands, above 0.99.
+        # The largest of 16 uniform draws is almost surely above 0.7 of the
+        # limit, and the largest of thousands above 0.99.
         assert array.max() <= limit
         assert array.max() > (0.99 if array.size > 1000 else 0.7) * limit
     source, target = (ops.convert_to_numpy(w) for w in layer.weights[0:3:2])
@@ -251,22 +251,22 @@ def test_initial_weights_are_within_the_fan_in():
 
 class TestErrors:
     @pytest.mark.parametrize("shape", [(None, 6, 8), (6, None, 8)])
-    def test_height_and_width_are_static(self, shape):
+    def test_height_and_width_must_be_static(self, shape):
         with pytest.raises(ValueError, match="static height and width"):
             FeatureAct(data_format="channels_last")(keras.Input(shape))
 
-    def test_another_size_than_the_built_one(self):
+    def test_rejects_another_size(self):
         layer = FeatureAct(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))
-        message = r"built for maps of 6 x 6.*Received: input_shape=\(1, 6, 7, 8"
+        message = r"built for, 6 x 6 .*Received: input_shape=\(1, 6, 7, 8"
         with pytest.raises(ValueError, match=message):
             layer(np.zeros((1, 6, 7, 8)))
-        with pytest.raises(ValueError, match="built for maps of 6 x 6"):
+        with pytest.raises(ValueError, match="built for, 6 x 6 positions"):
             layer(keras.Input((7, 6, 8)))
-        with pytest.raises(ValueError, match="built for maps of 6 x 6"):
+        with pytest.raises(ValueError, match="built for, 6 x 6 positions"):
             layer.attention(np.zeros((1, 3, 12, 8)))
 
-    def test_another_number_of_channels_than_the_built_one(self):
+    def test_rejects_another_number_of_channels(self):
         layer = FeatureAct(data_format="channels_last")
         layer(np.zeros((1, 6, 6, 8)))
         with pytest.raises(ValueError, match="expected axis 3"):

@@ -13,7 +13,7 @@ from tests.goldens.checks import check_golden
 
 
 def gct(norm):
-    """The equation as it is printed, by sums."""
+    """Computes the equation of the paper, with sums."""
 
     def reference(weights, x, epsilon=1e-5):
         alpha, gamma, beta = (weights[w] for w in ("alpha", "gamma", "beta"))
@@ -52,7 +52,7 @@ def plain():
     from torch import nn
 
     class GCT(nn.Module):
-        """Energies by sums, as published."""
+        """Computes energies as sums, as published."""
 
         def __init__(self, channels, size, epsilon=1e-5):
             super().__init__()

@@ -25,8 +25,8 @@ from tests.goldens.checks import check_golden
 
 
 def gsop_logits(weights, s, act):
-    """From a covariance to logits, by four outputs of each row."""
-    # The last axis is normalised; rows and columns are the same.
+    """Computes logits from a covariance, with four sums per row."""
+    # Rows and columns are equal, so the last axis is normalised.
     r = normalized(weights, s, "row_normalization").swapaxes(1, 2)
     kernel, bias = weights["row_kernel"][:, 0], weights["row_bias"]
     o = [
@@ -51,7 +51,7 @@ def gsop_position(grid, strides=1, size=1.0):
     def reference(weights, x):
         p = projected(weights, relu(x[:, ::strides, ::strides]))
         p = adaptive_pool(p, grid, grid).reshape(len(p), grid**2, -1)
-        # Of positions, over channels.
+        # The covariance of positions over channels.
         z = gsop_logits(weights, covariance(p.swapaxes(1, 2)), act=relu)
         gates = sigmoid(z).reshape(-1, grid, grid, 1)
         return x * size * adaptive_pool(gates, *x.shape[1:3])
@@ -139,7 +139,7 @@ def plain():
     from benchmarks.plain.covariance import covariance
 
     class GSoP(nn.Module):
-        """Covariances of channels; no strides."""
+        """Channel mode without strides."""
 
         def __init__(self, channels, size, dim=128):
             super().__init__()
@@ -168,7 +168,7 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 
 class PlainlyNamed(GSoP):
-    """Writes the second names, which the golden has."""
+    """Returns the weights with the second set of names, as in the golden."""
 
     torch_names = property(lambda self: GSoP.torch_names.fget(self)[1])
 
@@ -274,7 +274,7 @@ def test_attention_is_what_call_multiplies_by(mode, data_format):
     np.testing.assert_allclose(y, expected, rtol=1e-5)
 
 
-def test_strides_leave_out_what_lies_between():
+def test_strides_skip_the_rows_and_columns_between():
     x, changed = image(), image()
     changed[:, 1::2] += 1.0
     changed[:, :, 1::2] -= 1.0
@@ -290,8 +290,8 @@ def test_strides_leave_out_what_lies_between():
     assert np.abs(gates - others).max() > 1e-4
 
 
-def test_official_centring_is_none():
-    """Why position mode does not follow the official code."""
+def test_the_official_centring_is_wrong():
+    """This is why position mode does not follow the official code."""
     dim, positions = 128, 64
     official = np.eye(dim) / positions - np.ones((dim, dim)) / positions**2
     x = np.ones((positions, dim))

@@ -23,7 +23,7 @@ from tests.goldens import load_golden
 
 
 def reference(weights, x):
-    """Computes three heads of four numbers, one after the other."""
+    """Computes three heads of four numbers, head by head."""
     qkv = x @ weights["qkv/kernel"] + weights.get("qkv/bias", 0.0)
     mixed = []
     for head in range(3):
@@ -149,10 +149,10 @@ class TestAttention:
         np.testing.assert_allclose(y, mixed, atol=1e-5 * np.abs(mixed).max())
 
     @pytest.mark.each_backend
-    def test_is_finite_where_a_product_is_not_in_float16(self):
+    def test_is_finite_if_a_product_overflows_float16(self):
         layer = MultiHeadSelfAttention(1, dtype="mixed_float16")
         layer.build((None, None, 64))
-        # 64 * 40 * 40 is above 65504, an eighth of it is not.
+        # 64 * 40 * 40 is above 65504, but an eighth of it is not.
         layer.qkv.kernel.assign(np.tile(40 * np.eye(64), 3))
         x = np.ones((1, 3, 64), "float32")
         scores = layer.attention(x)
@@ -167,7 +167,7 @@ class TestAttention:
 
 @pytest.mark.each_backend
 class TestMask:
-    def test_leaves_out_what_is_masked(self):
+    def test_ignores_masked_tokens(self):
         layer = drawn()
         x = tokens()
         mask = np.array([[1, 1, 1, 0, 0], [1, 0, 1, 1, 1]], "bool")
@@ -234,7 +234,7 @@ SPELLINGS = (
 
 
 def named(spelling):
-    """Returns the arrays of a recorded layer, by other names."""
+    """Returns the arrays of a recorded layer under other names."""
     found = {}
     for name, array in load_golden("timm_vit")["weights"].items():
         for timm, other in zip(SPELLINGS[0], spelling, strict=True):

@@ -85,7 +85,7 @@ def test_golden(name, data_format):
 @pytest.mark.parametrize(
     ("channels", "ratio", "divisor", "hidden"),
     [(64, 16, 1, 4), (10, 16, 1, 1), (40, 16, 1, 2)]
-    # What timm has for these, also where it is not the floor.
+    # The numbers in timm, which does not always round down.
     + [(64, 16, 8, 8), (256, 16, 8, 16), (320, 16, 8, 24), (192, 16, 8, 16)],
 )
 def test_hidden_units(channels, ratio, divisor, hidden):

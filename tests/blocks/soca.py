@@ -75,8 +75,8 @@ def plain():
     return SOCA
 
 
-# The root of a covariance of 2048 channels is 2 TFLOP a batch, whoever takes
-# it: nothing that one would do, and minutes a run.
+# With 2048 channels, the root costs 2 TFLOP per batch in any implementation,
+# and a run takes minutes.
 TWINS = (Twin(plain, most_channels=1024),)
 
 
@@ -97,8 +97,8 @@ def test_golden(data_format):
 @pytest.mark.parametrize(
     ("size", "rows", "columns"),
     [
-        # A side of exactly the largest size: the official code takes
-        # (1000, 200), (200, 1000) and (1000, 300) of the first three.
+        # With a side of exactly the largest size, the official code crops the
+        # first three to (1000, 200), (200, 1000) and (1000, 300).
         ((1000, 600), (0, 1000), (0, 600)),
         ((600, 1000), (0, 600), (0, 1000)),
         ((1000, 400), (0, 1000), (0, 400)),
@@ -106,10 +106,8 @@ def test_golden(data_format):
         ((40, 1002), (0, 40), (1, 1001)),
     ],
 )
-def test_takes_the_middle_of_what_is_too_large(
-    size, rows, columns, data_format
-):
-    # Each part of the image has its own covariance.
+def test_uses_the_middle_of_large_images(size, rows, columns, data_format):
+    # The covariance differs between parts of the image.
     x = np.random.default_rng(0).normal(size=(1, *size, 2))
     x *= np.linspace(0.1, 3.0, size[0])[:, None, None]
     x[..., 1] *= np.linspace(0.1, 3.0, size[1])

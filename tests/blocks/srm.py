@@ -51,7 +51,7 @@ def plain():
     from torch import nn
 
     class SRM(nn.Module):
-        """Mean and deviation of each channel."""
+        """Gates each channel by its mean and deviation."""
 
         def __init__(self, channels, size):
             super().__init__()
@@ -79,7 +79,7 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 def test_golden(data_format):
-    # The reference, a port, has no epsilon; this one is below its rounding.
+    # The reference, a port, has no epsilon. This one is below its rounding.
     def make(golden, data_format):
         return SRM(epsilon=1e-9, data_format=data_format)
 
@@ -95,6 +95,6 @@ def image():
     return np.random.default_rng(0).normal(size=(2, 5, 4, 16)).astype("float32")
 
 
-def test_refuses_an_identity_drawn_at_random():
-    with pytest.raises(ValueError, match="`identity_start=True` needs"):
+def test_rejects_an_identity_with_random_weights():
+    with pytest.raises(ValueError, match="`zero_start` must be True"):
         SRM(zero_start=False, identity_start=True)

@@ -14,7 +14,7 @@ LIMITS = (
         "Keras: its exporter of SavedModels on PyTorch fails for every model",
     ),
     (
-        r"no LiteRT from JAX",
+        r"cannot export LiteRT from JAX",
         "Keras: it exports no LiteRT from JAX",
     ),
     (
@@ -22,7 +22,7 @@ LIMITS = (
         "Keras: on PyTorch it exports LiteRT for one size, and one image a run",
     ),
     (
-        r"traces PyTorch then on an image of one pixel",
+        r"then traces PyTorch on an image of one pixel",
         "Keras: PyTorch is traced on an image of one pixel where the size is "
         "open, which the pooling or the crop here cannot take",
     ),

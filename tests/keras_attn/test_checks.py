@@ -12,7 +12,7 @@ INTEGER = "`n` must be a positive integer. Received: n="
 NUMBER = r"`n` must be a number in \(0, 2\]. Received: n="
 FINITE = r"`n` must be a number in \(-inf, inf\). Received: n="
 SHARE = r"`n` must be a number in \[0, 1\). Received: n="
-PAIR = "`n` must be an integer from 0 or a pair of them. Received: n="
+PAIR = "`n` must be an integer of at least 0 or a pair of them. Received: n="
 
 
 def within(name, value):
@@ -37,7 +37,7 @@ def word(name, value, **options):
         (checks.pair, "`n` must be a positive integer or a pair of them."),
     ],
 )
-def test_what_is_no_number_is_refused(check, message, value):
+def test_rejects_values_that_are_not_numbers(check, message, value):
     with pytest.raises(ValueError, match=f"^{message}"):
         check("n", value)
 
@@ -61,7 +61,7 @@ def test_what_is_no_number_is_refused(check, message, value):
         ),
     ],
 )
-def test_what_breaks_the_rule_is_refused(check, message, values):
+def test_rejects_values_that_break_the_rule(check, message, values):
     for value in values:
         with pytest.raises(ValueError, match=f"^{message}"):
             check("n", value)
@@ -89,7 +89,7 @@ def test_what_breaks_the_rule_is_refused(check, message, values):
         (word("n", None), None),
     ],
 )
-def test_a_number_comes_back_as_pythons(found, expected):
+def test_returns_python_numbers(found, expected):
     assert found == expected and type(found) is type(expected)
     json.dumps(found)
 
@@ -97,7 +97,7 @@ def test_a_number_comes_back_as_pythons(found, expected):
 @pytest.mark.parametrize(
     "check", [checks.positive, checks.number, checks.share, checks.pair]
 )
-def test_what_is_optional_may_be_none(check):
+def test_optional_arguments_may_be_none(check):
     assert check("n", None, optional=True) is None
     with pytest.raises(ValueError, match=r"or None. Received: n='1'$"):
         check("n", "1", optional=True)
@@ -108,7 +108,7 @@ def test_the_fix_comes_last():
         checks.positive("n", 0, fix="Leave it out.")
 
 
-def test_the_nearest_word_is_proposed():
+def test_suggests_the_nearest_word():
     with pytest.raises(ValueError, match=r"n='max'. Did you mean 'Max'\?$"):
         word("n", "max")
     with pytest.raises(ValueError, match=r"Did you mean 'avg'\? See it."):

@@ -1,4 +1,4 @@
-"""JAX."""
+"""The JAX backend."""
 
 import functools
 import time
@@ -41,34 +41,34 @@ def value_and_gradient(
 ) -> tuple[Tensor, Nest]:
     """Returns a scalar function's value and gradient, zero where constant."""
     tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, tensors)
-    # Compiled as a whole: one by one, a network's operations take far longer.
+    # Compiled as a whole: run one by one, the operations take far longer.
     return jax.jit(jax.value_and_grad(function))(tensors)
 
 
 def differentiate(function: Function) -> Function:
-    """Compiles a scalar function that returns something besides."""
+    """Compiles a scalar function that also returns auxiliary results."""
     return jax.jit(jax.value_and_grad(function, has_aux=True))
 
 
 def inference(function: Function) -> Function:
-    """Compiles a function, once for each set of shapes."""
+    """Compiles a function, once for every set of shapes."""
     return jax.jit(function)
 
 
 def trace(function: Function, *arguments: Any) -> None:
     """Runs a function on shapes."""
-    # A new function, since JAX remembers what it did with an old one.
+    # A new function, since JAX caches the traces of known ones.
     jax.eval_shape(lambda *shapes: function(*shapes), *arguments)
 
 
 def state(variables: Sequence[Variable]) -> list[Tensor]:
     """Returns the tensors that variables hold.
 
-    Keras takes them away from a model while it trains, evaluates or predicts:
-    then it waits for a moment, as `predict` takes one.
+    While a model trains, evaluates or predicts, Keras removes their values.
+    This function then waits for a moment, which is enough for `predict`.
 
     Raises:
-        RuntimeError: If they do not come back.
+        RuntimeError: If the values do not return.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -83,19 +83,19 @@ def state(variables: Sequence[Variable]) -> list[Tensor]:
 PATIENCE = 3.0  # In seconds.
 IN_TRAINING = (
     "The variables of the model must hold values. Received: a model whose "
-    "variables are empty, as they are on JAX while another thread runs its "
-    "`fit`, `evaluate` or `predict`. Explain it in a callback of `fit`, after "
-    "these have ended, or explain a copy that was made before: `copy = "
+    "variables are empty, as on JAX while another thread runs its `fit`, "
+    "`evaluate` or `predict`. Explain it in a callback of `fit` or after these "
+    "have ended, or explain a copy made in advance: `copy = "
     "keras.models.clone_model(model)`, `copy.set_weights(model.get_weights())`"
 )
 
 
 def _held(variables: Sequence[Variable]) -> list[Tensor] | None:
-    """Returns the arrays of variables, `None` if one of them is away."""
+    """Returns the arrays of variables, or `None` if one is missing."""
     try:
         values = [variable.value for variable in variables]
     except TypeError as error:
-        # Of an empty variable, Keras calls the initializer that it dropped.
+        # For an empty variable, Keras calls an initializer that it has dropped.
         if "NoneType" not in str(error):
             raise
         return None
@@ -111,8 +111,8 @@ def _held(variables: Sequence[Variable]) -> list[Tensor] | None:
 def on_state(variables: Sequence[Variable], function: Function) -> Any:
     """Calls a function of the tensors that variables hold.
 
-    If another thread deletes them meanwhile, as Keras' trainer does, it is
-    called again, with copies.
+    If another thread deletes them meanwhile, as Keras' trainer does, the
+    function is called again with copies.
     """
     try:
         return function(state(variables))
@@ -138,17 +138,17 @@ def _is_of_deleted(error: Exception) -> bool:
 
 
 def constant(variable: Variable) -> Tensor | None:
-    """Returns the array, which is compiled into the code."""
+    """Returns the array, which becomes a constant of the compiled code."""
     return variable.value
 
 
 def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Lets a function run outside of the functions that are being traced."""
+    """Makes a function run outside of any function that is being traced."""
 
     @functools.wraps(function)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if not isinstance(jax.numpy.zeros(()), jax.core.Tracer):
-            # Here it would have constants of whole models computed in advance.
+            # The context below would precompute constants of whole models.
             return function(*args, **kwargs)
         with jax.ensure_compile_time_eval():
             return function(*args, **kwargs)
@@ -159,9 +159,9 @@ def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
 ) -> Tensor:
-    """Weighs values by softmax(scale query key), where the mask is true."""
+    """Weights values by softmax(scale query key), where the mask is true."""
     if jax.default_backend() == "cpu":
-        # In float32, as JAX's own has its sums.
+        # In float32, in which JAX's own attention accumulates too.
         query, key = (keras.ops.cast(x, "float32") for x in (query, key))
         return compiled.attend(query, key, value, mask, scale)
     return keras.ops.dot_product_attention(
@@ -192,7 +192,7 @@ def _normalize_forward(
     mean = inputs.mean(-1, keepdims=True)
     variance = jax.numpy.square(inputs - mean).mean(-1, keepdims=True)
     scale = jax.lax.rsqrt(variance + epsilon)
-    # XLA would compute both anew for each number that they are used for.
+    # Otherwise, XLA recomputes both for every number that uses them.
     mean, scale = jax.lax.optimization_barrier((mean, scale))
     outputs = (inputs - mean) * scale * gamma + beta
     return outputs, (inputs, gamma, mean, scale)
@@ -201,10 +201,10 @@ def _normalize_forward(
 def _normalize_backward(
     epsilon: float, residuals: tuple[Tensor, ...], gradient: Tensor
 ) -> tuple[Tensor, ...]:
-    """Pulls a gradient back to inputs, gamma and beta.
+    """Returns the gradients of inputs, gamma and beta.
 
-    Of what comes in and goes out XLA would compute all anew, too, for each
-    block of a transformer that it goes through.
+    Barriers around the incoming and outgoing gradient keep XLA from
+    recomputing them for every transformer block.
     """
     inputs, gamma, mean, scale = residuals
     gradient = jax.lax.optimization_barrier(gradient)

@@ -1,6 +1,6 @@
-"""Convolution and pooling.
+"""Convolution and pooling of images.
 
-XLA's own gradients are slow on CPU; these are exact.
+XLA's gradients are slow on CPU; these are faster and just as exact.
 """
 
 import functools
@@ -15,9 +15,9 @@ from keras_attn.backend.protocol import Padding, Pair, Tensor
 
 
 def convolve(*arguments: Any) -> Tensor:
-    """Convolves images, and adds the bias unless it is `None`."""
-    # On a GPU, cuDNN is fast, and XLA aborts when it joins the choice of each
-    # second pixel with a product.
+    """Convolves images and adds the bias unless it is `None`."""
+    # On GPU, cuDNN is fast, and XLA aborts when it fuses the selection of
+    # every second pixel with a product.
     on_cpu = jax.default_backend() == "cpu"
     convolution = _convolve_on_cpu if on_cpu else compiled.convolution
     return compiled.convolve(convolution, *arguments)
@@ -31,7 +31,8 @@ def _convolve_on_cpu(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
-    # Of an open size, JAX has to see that it gets those of other convolutions.
+    # JAX must be able to prove that an open size equals that of another
+    # convolution.
     every = max(strides) == 1 or _has_sizes(inputs)
     if every and tuple(kernel.shape[:2]) == (1, 1):
         return compiled.convolve_pixels(
@@ -50,18 +51,18 @@ def _convolve_on_cpu(
 def _has_sizes(inputs: Tensor) -> bool:
     """Returns whether height and width are numbers.
 
-    In the export of a model that leaves them open they are symbols, which
-    cannot be compared: only JAX's own operations take those.
+    If a model with open sizes is exported, they are symbols, which cannot be
+    compared and which only JAX's own operations accept.
     """
     return all(isinstance(side, int) for side in inputs.shape[1:])
 
 
 def _without_gradient(inputs: Tensor, kernel: Tensor, strides: Pair) -> Tensor:
-    """Convolves with strides, by parts of the kernel where that is faster.
+    """Convolves with strides, split into parts of the kernel if it is faster.
 
-    The pixels that one part meets, every so many-th, are met by no other one:
-    so each part is a convolution without strides, and nothing is computed
-    twice. Few channels, or parts of one row, are not worth it.
+    Each part of the kernel meets one phase of the stride, which no other part
+    meets. So each part is a convolution without strides, and nothing is
+    computed twice. With few channels or parts of one row it does not pay off.
     """
 
     def convolve(images: Tensor, weights: Tensor, steps: Pair) -> Tensor:
@@ -96,10 +97,10 @@ def _strides_forward(
 def _strides_backward(
     strides: Pair, arguments: tuple[Tensor, Tensor], gradient: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Pulls a gradient back to images and kernel.
+    """Returns the gradients of images and kernel.
 
-    XLA convolves for the kernel's gradient too, with holes for the strides,
-    which takes twice as long as a product for each pixel of the kernel.
+    For the kernel, XLA convolves with holes for the strides, which takes twice
+    as long as one product per pixel of the kernel.
     """
     inputs, kernel = arguments
     _, pull = jax.vjp(lambda x: _without_gradient(x, kernel, strides), inputs)
@@ -139,10 +140,10 @@ def _product_forward(
 def _product_backward(
     arguments: tuple[Tensor, Tensor], gradient: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Pulls a gradient back to images and kernel.
+    """Returns the gradients of images and kernel.
 
-    XLA lays the first factor of the kernel's gradient out anew, and computes
-    it anew for that: it should be the smaller one.
+    XLA recomputes the first factor of the kernel's gradient in another memory
+    layout, so the smaller factor comes first.
     """
     inputs, kernel = arguments
     of_inputs = jax.numpy.einsum("bhwd,cd->bhwc", gradient, kernel)
@@ -180,10 +181,10 @@ def _max_pool_backward(
     inputs: Tensor,
     gradient: Tensor,
 ) -> tuple[Tensor]:
-    """Pulls a gradient back to the first largest value of each window.
+    """Sends the gradient to the first maximum of each window.
 
-    XLA looks for these one window after the other, which takes four times as
-    long as to compare slices.
+    XLA searches window by window, which takes four times as long as comparing
+    slices.
     """
     axes = (1, 2) if data_format == "channels_last" else (2, 3)
     sides = tuple(zip(axes, pool_size, strides, strict=True))
@@ -212,7 +213,7 @@ def _max_of_slices(
     largest = values(0)
     for start in range(1, size):
         new = values(start)
-        # What is not a number is the largest, as elsewhere.
+        # NaN counts as the largest value, as on PyTorch.
         larger = (new > largest) | (new != new)
         largest = jax.numpy.where(larger, new, largest)
     return largest

@@ -1,4 +1,4 @@
-"""PyTorch, which runs what it is told: layouts in memory are chosen here."""
+"""The PyTorch backend, where memory layouts are chosen by hand."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ def value_and_gradient(
 
 
 def differentiate(function: Function) -> Function:
-    """Makes a function of tensors and others return its gradient too."""
+    """Makes a function return the gradient of its first argument too."""
 
     def run(tensors: Nest, *others: Nest) -> Any:
         tensors = keras.tree.map_structure(
@@ -48,7 +48,7 @@ def differentiate(function: Function) -> Function:
         with torch.enable_grad():
             value, auxiliary = function(tensors, *others)
             leaves = keras.tree.flatten(tensors)
-            # PyTorch refuses a value that depends on none of them.
+            # PyTorch raises for a value that depends on no tensor.
             gradients = (
                 torch.autograd.grad(
                     value, leaves, allow_unused=True, materialize_grads=True
@@ -64,33 +64,33 @@ def differentiate(function: Function) -> Function:
 
 
 def inference(function: Function) -> Function:
-    """Makes a function keep nothing for a gradient."""
+    """Makes a function run without storing anything for gradients."""
     return torch.no_grad()(function)
 
 
 def no_gradient() -> AbstractContextManager[Any]:
-    """Keeps nothing for a gradient while it is entered."""
+    """Returns a context in which nothing is stored for gradients."""
     return torch.no_grad()
 
 
 def trace(function: Function, *arguments: Any) -> None:
-    """Runs a function, since there are no shapes without values."""
+    """Runs a function on values, since PyTorch cannot trace shapes alone."""
     inference(function)(*arguments)
 
 
 def state(variables: Sequence[Variable]) -> list[Tensor]:
-    """Returns the tensors that variables hold, cut off from them."""
+    """Returns the tensors that variables hold, detached."""
     return [variable.value.detach() for variable in variables]
 
 
 def on_state(variables: Sequence[Variable], function: Function) -> Any:
     """Calls a function of the tensors that variables hold.
 
-    Training writes into these tensors, also from another thread: then it is
-    called again, with copies, which may be of the middle of a step.
+    If another thread trains meanwhile and overwrites the tensors, the function
+    is called again with copies, which may be from the middle of a step.
     """
     tensors = state(variables)
-    # PyTorch counts how many times a tensor was written into.
+    # PyTorch counts how many times a tensor was overwritten.
     versions = [each._version for each in tensors]
     try:
         found = function(tensors)
@@ -108,21 +108,21 @@ def constant(variable: Variable) -> Tensor | None:
 
 
 def apart(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Lets a function run where tensors can have a gradient."""
+    """Makes a function run outside of inference mode."""
     return torch.inference_mode(False)(function)
 
 
 def contiguous(inputs: Tensor) -> Tensor:
-    """Lays the inputs out in the order of their axes."""
+    """Lays the inputs out in memory in the order of their axes."""
     return inputs.contiguous()
 
 
 def attend(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
 ) -> Tensor:
-    """Weighs values by softmax(scale query key), where the mask is true.
+    """Weights values by softmax(scale query key), where the mask is true.
 
-    Keras' own copies each of the three before.
+    Keras' function first copies all three tensors.
     """
     heads = (each.transpose(1, 2) for each in (query, key, value))
     mixed = F.scaled_dot_product_attention(*heads, attn_mask=mask, scale=scale)
@@ -133,8 +133,8 @@ def normalize_last(
     inputs: Tensor, gamma: Variable, beta: Variable, epsilon: float
 ) -> Tensor:
     """Normalises over the last axis."""
-    # Keras knows the shape of a variable by heart; that of a tensor is an
-    # operation for the ONNX exporter, which wants a number.
+    # The shape of a variable holds numbers. The shape of a tensor would be an
+    # operation, and the ONNX exporter needs a number.
     shape = tuple(gamma.shape)
     gamma, beta = (
         keras.ops.convert_to_tensor(each).to(inputs.dtype)
@@ -144,9 +144,9 @@ def normalize_last(
 
 
 def linear(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """Multiplies vectors by a matrix, and adds the bias unless it is `None`.
+    """Multiplies vectors by a matrix and adds the bias unless it is `None`.
 
-    At once: around each small operation, Keras takes longer than it does.
+    Uses one call: Keras' overhead exceeds the time of a small operation.
     """
     return F.linear(inputs, kernel.T, bias)
 
@@ -154,15 +154,15 @@ def linear(inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
 def mean(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Averages over axes.
 
-    Divides the sum, so that the gradient is divided before it is spread over
-    the axes: PyTorch's own mean does it after, and so writes all of it.
+    Divides the sum, so that the gradient is divided before it is broadcast.
+    PyTorch's own mean divides afterwards, which writes the whole gradient.
     """
     count = math.prod(inputs.shape[axis] for axis in axes)
     return torch.sum(inputs, axes) / count
 
 
 def rectify(inputs: Tensor) -> Tensor:
-    """Sets what is negative to 0, in place: a new array costs more than that.
+    """Applies ReLU in place, since allocating a new array costs more.
 
     Neither convolution nor batch normalisation needs its output for the
     gradient.
@@ -183,7 +183,7 @@ def largest(inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 class _Largest(torch.autograd.Function):
-    """`torch.amax`, whose own gradient divides the whole of its inputs."""
+    """`torch.amax` with a cheaper gradient, divided before its broadcast."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -195,7 +195,7 @@ class _Largest(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         inputs, outputs = ctx.saved_tensors
-        # As numbers, once: PyTorch would convert it for each operation.
+        # Converted once: PyTorch would convert the mask for every operation.
         mask = (inputs == outputs).to(gradient.dtype)
         share = gradient.reshape(outputs.shape) / mask.sum(ctx.axes, True)
         return mask * share, None

@@ -1,10 +1,10 @@
 """Convolution, pooling and normalisation of images.
 
 Keras' channels-last convolution copies its input twice, its max pooling runs in
-PyTorch's slow order, and its batch normalisation makes three passes. Here,
-images stay in memory as they come, channels last for a channels-last shape:
-PyTorch's kernels take either, and these by a view of the axes in its order, on
-CPU even faster (batch normalisation: twice, max pooling: many times).
+PyTorch's slow memory layout, and its batch normalisation makes three passes.
+Here, images keep their memory layout. PyTorch's kernels accept channels-last
+images as a channels-first view, and are even faster with them on CPU (twice
+for batch normalisation, many times for max pooling).
 """
 
 import functools
@@ -28,11 +28,11 @@ def convolve(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
-    """Convolves images, and adds the bias unless it is `None`."""
+    """Convolves images and adds the bias unless it is `None`."""
     x = _channels_first(inputs, data_format)
     kernel, bias = _values(kernel, bias)
-    # A clone, not `contiguous`: a view of one filter counts as that already,
-    # and its strides make PyTorch's convolution of a single image fail.
+    # A clone, not `contiguous`: a view of one filter already counts as
+    # contiguous, and its strides make PyTorch's convolution of one image fail.
     layouts = {
         "channels_last": torch.channels_last,
         "channels_first": torch.contiguous_format,
@@ -64,9 +64,9 @@ def max_pool(
     x = _channels_first(inputs, data_format)
     sides = zip(x.shape[2:], pool_size, strides, (1, 1), strict=True)
     pads = [pixels(padding, *side) for side in sides]
-    # Of images with their channels last in memory, PyTorch's pooling is fast,
-    # and its own padding costs nothing. Of others, where nobody needs its
-    # indices for a gradient, shifted slices take half of its time or less.
+    # For images with channels last in memory, PyTorch's pooling is fast and
+    # its padding is free. For others, without a gradient that needs the
+    # indices, shifted slices take at most half as long.
     sliced = (
         data_format == "channels_first"
         and x.device.type == "cpu"
@@ -106,7 +106,7 @@ def max_pool_with_indices(
     padding: Pair,
     data_format: str,
 ) -> tuple[Tensor, Tensor]:
-    """Takes the maximum of each window, and where the first one is."""
+    """Takes the maximum of each window and the index of the first one."""
     x = _channels_first(inputs, data_format)
     y, indices = F.max_pool2d(
         x, pool_size, strides, padding, return_indices=True
@@ -123,8 +123,8 @@ def normalize(
     axis: int,
     epsilon: float,
 ) -> Tensor:
-    """Normalises by given statistics."""
-    axis = axis % inputs.ndim  # The ONNX exporter takes no negative one.
+    """Normalises with given statistics."""
+    axis = axis % inputs.ndim  # The ONNX exporter rejects negative axes.
     x = inputs.movedim(axis, 1)
     mean, variance, gamma, beta = _values(mean, variance, gamma, beta)
     y = F.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
@@ -138,16 +138,16 @@ def normalize_batch(
     axis: int,
     epsilon: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalises by the statistics of the batch, and returns these too."""
+    """Normalises with the statistics of the batch and returns them too."""
     axis = axis % inputs.ndim
     x = inputs.movedim(axis, 1)
     gamma, beta = _values(gamma, beta)
     mean = torch.zeros(x.shape[1], dtype=x.dtype, device=x.device)
     variance = torch.zeros_like(mean)
     enabled = torch.backends.cudnn.enabled
-    # With a momentum of 1 the running statistics become those of the batch.
-    # `F.batch_norm` would refuse a batch of one value a channel; Keras does
-    # not, and its variance is 0, where PyTorch's unbiased one is 0 / 0.
+    # With a momentum of 1, the running statistics become those of the batch.
+    # `F.batch_norm` would reject a batch with one value per channel. Keras
+    # accepts it with a variance of 0, where PyTorch's unbiased one is 0 / 0.
     y = torch.batch_norm(
         x, gamma, beta, mean, variance, True, 1.0, epsilon, enabled
     )
@@ -175,7 +175,7 @@ def _channels_first(images: Tensor, data_format: str) -> Tensor:
 
 
 def _shaped(images: Tensor, data_format: str) -> Tensor:
-    """Takes a channels-first result to the shape of `data_format`."""
+    """Returns a view of a channels-first result in `data_format`."""
     if data_format == "channels_last":
         return images.permute(0, 2, 3, 1)
     return images

@@ -1,1 +1,1 @@
-"""The attention blocks: a feature map in, one of the same shape out."""
+"""The attention blocks, which map a feature map to one of the same shape."""

@@ -13,36 +13,36 @@ from keras_attn.layers.registry import attention_block
 
 @attention_block("bilinear_attention")
 class BilinearAttention(FeatureMapLayer):
-    """Bilinear attention: gates each value by the products of its position.
+    """Bilinear attention: gates each value by feature products at its position.
 
-    `f = relu(batch_norm(P x))` with `dim` channels; `t` the products
-    `f[i] * f[j]`, `i <= j`, at each position;
-    `w = sigmoid(W2 relu(W1 mean_hw(t) + b1) + b2)`, one for each channel;
-    `y = x * sigmoid(w * (V t + v))`. For maps where it matters which
-    features meet at one position, as in re-identification. `t` has
-    `dim * (dim + 1) / 2` channels, so that `dim` must be small.
+    Computes `f = relu(batch_norm(P x))` with `dim` channels, the products `t`
+    of all pairs `f[i] * f[j]`, `i <= j`, at each position,
+    `w = sigmoid(W2 relu(W1 mean_hw(t) + b1) + b2)`, one gate per channel, and
+    `y = x * sigmoid(w * (V t + v))`. Use it if it matters which features occur
+    together at a position, as in re-identification. `t` has
+    `dim * (dim + 1) / 2` channels, so keep `dim` small.
 
     Reference: Fang et al., "Bilinear Attention Networks for Person Retrieval",
     ICCV 2019 (https://openaccess.thecvf.com/ICCV2019). There is no public
-    code. This is a reimplementation from the description: from the paper's
-    abstract and a survey's formula, `x' = phi(x)`, `t = vec(utri(x' x'^T))`,
-    `s = sigmoid(omega(mean(t)) * varphi(t))`. It is not known to give the
-    published numbers. What these leave open is chosen here: `phi` is a 1x1
-    convolution, batch normalisation and ReLU; products are local, since the
-    spatial structure is to be kept; `omega`, the attention inside the
-    attention, is squeeze-and-excitation with one gate a channel of `x`;
-    `varphi` is a 1x1 convolution; and so are the default widths. Everything
-    but the last product is computed in float32, since products of two
-    features overflow float16.
+    code. This is a reimplementation from the description: the paper's abstract
+    and the formula in a survey, `x' = phi(x)`, `t = vec(utri(x' x'^T))`,
+    `s = sigmoid(omega(mean(t)) * varphi(t))`. It is not known whether it
+    reproduces the published numbers. The following details are not specified
+    there and are chosen here. `phi` is a 1x1 convolution, batch normalisation
+    and ReLU. Products are local, to keep the spatial structure. `omega`, the
+    attention inside the attention, is squeeze-and-excitation with one gate per
+    channel of `x`. `varphi` is a 1x1 convolution. The default widths are also
+    chosen here. Everything but the last product is computed in float32, since
+    products of two features overflow float16.
 
     Args:
         dim: Positive integer, the channels of `f`, or `None` for
             `channels // 16`, but at least 8. Defaults to `None`.
         ratio: Positive integer, the reduction of channels to the hidden units
-            of `omega`, of which there is at least one. Defaults to `16`.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+            of `omega` (at least one). Defaults to `16`.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -62,7 +62,8 @@ class BilinearAttention(FeatureMapLayer):
     ((2, 6, 6, 16), (2, 6, 6, 16))
     """
 
-    # Nobody else's names: those of the formula, numbered as in a sequence.
+    # There are no published names. These are those of the formula, with the
+    # numbers of a `Sequential`.
     torch_names = {
         "phi.0.weight": ("projection.kernel", "pointwise"),
         **normalization_names("phi.1", "projection.normalization"),
@@ -118,8 +119,8 @@ class BilinearAttention(FeatureMapLayer):
         """Returns the gates in the shape of the inputs."""
         tokens = self.to_tokens(self.widen(inputs))
         f = self.projection(tokens, training=training)
-        # Each half of a square, without the other: no gather, which PyTorch's
-        # exporter cannot do either.
+        # Each symmetric product once, by slices: PyTorch's exporter does not
+        # support a gather.
         dim = self.projection.dim
         products = [f[:, i : i + 1] * f[:, i:] for i in range(dim)]
         products = ops.concatenate(products, axis=1)
@@ -132,10 +133,10 @@ class BilinearAttention(FeatureMapLayer):
         return 2.0 * gates if self.identity_start else gates
 
     def _inner_gates(self, f: Tensor) -> Tensor:
-        """Returns one gate an image and channel, from the mean product.
+        """Returns one gate per image and channel, from the mean products.
 
-        All mean products are one matrix product, which costs less than to
-        average each of them.
+        One matrix product computes all mean products, which costs less than
+        averaging each of them.
         """
         dim = self.projection.dim
         mean = ops.matmul(f, ops.transpose(f, (0, 2, 1)))

@@ -18,29 +18,29 @@ from keras_attn.layers.registry import attention_block
 class CBAM(FeatureMapLayer):
     """Convolutional block attention module: gates channels, then positions.
 
-    `s = sigmoid(m(mean_hw(x)) + m(max_hw(x)))` gates each channel, with the
-    two linear layers `m(z) = W2 relu(W1 z + b1) + b2`; of `u = x * s`,
-    `t = sigmoid(batch_norm(conv([max_c(u), mean_c(u)])))` gates each position;
-    `y = u * t`.
+    Computes `s = sigmoid(m(mean_hw(x)) + m(max_hw(x)))`, `u = x * s`,
+    `t = sigmoid(batch_norm(conv([max_c(u), mean_c(u)])))` and `y = u * t`. The
+    gates `s` of the channels use two linear layers,
+    `m(z) = W2 relu(W1 z + b1) + b2`, and `t` gates the positions.
 
     Reference: Woo et al., "CBAM: Convolutional Block Attention Module", ECCV
     2018 (https://arxiv.org/abs/1807.06521), equations 1 to 3. As in the
-    official code, and other than in print, the maximum comes before the mean,
-    and the convolution, without bias, is followed by a batch normalisation,
-    whose scale starts at 0, so that the spatial gate starts at 1/2. timm's
-    blocks have no `b1` and `b2`, and the mean first. Of `W2`, the sum over both
-    vectors is multiplied once. Poolings and gates are computed in float32.
+    official code, but unlike in the paper, the maximum comes before the mean,
+    and the convolution has no bias and is followed by a batch normalisation.
+    Its scale starts at 0, so that the spatial gate starts at 1/2. timm's blocks
+    have no `b1` and `b2`, and the mean comes first. `W2` is applied once, to
+    the sum over both vectors. Poolings and gates are computed in float32.
 
     Args:
-        ratio: Positive integer, the reduction of channels in `m`, to 1 at
-            least. Defaults to `16`.
+        ratio: Positive integer, the reduction of channels in `m` (to at least
+            1). Defaults to `16`.
         kernel_size: Odd positive integer. Defaults to `7`.
-        use_bias: Whether there are `b1` and `b2`. Defaults to `True`.
+        use_bias: Whether to use `b1` and `b2`. Defaults to `True`.
         mean_first: Whether the mean is the first input of the convolution.
             Defaults to `False`.
-        identity_start: Whether the gates are `2 s` and `2 t`, and start at
-            exactly 1, so that the layer can be put into a trained network.
-            Defaults to `False`.
+        identity_start: Whether the gates are `2 s` and `2 t`, initially exactly
+            1, so that the layer can be added to a trained network without
+            changing it. Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -49,8 +49,9 @@ class CBAM(FeatureMapLayer):
     Output shape: Same as input.
 
     Raises:
-        ValueError: If `ratio` is not a positive integer, `kernel_size` not an
-            odd one, or if the number of channels is unknown.
+        ValueError: If `ratio` is not a positive integer, if `kernel_size` is
+            not an odd positive integer, or if the number of channels is
+            unknown.
 
     Example:
 
@@ -75,8 +76,8 @@ class CBAM(FeatureMapLayer):
         self.kernel_size = checks.positive("kernel_size", kernel_size)
         if kernel_size % 2 == 0:
             raise ValueError(
-                "`kernel_size` must be odd, so that a position is in the "
-                f"middle. Received: kernel_size={kernel_size}"
+                "`kernel_size` must be odd, so that the kernel has a centre. "
+                f"Received: kernel_size={kernel_size}"
             )
         self.use_bias = use_bias
         self.mean_first = mean_first
@@ -116,9 +117,9 @@ class CBAM(FeatureMapLayer):
         return self.narrow(self.widen(scaled) * spatial)
 
     def attention(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Returns both gates, in inference.
+        """Returns both gates in inference.
 
-        `"channel"` is `(batch, channels)`, `"spatial"` is
+        `"channel"` is `(batch, channels)`, and `"spatial"` is
         `(batch, height, width, 1)` in either data format.
         """
         _, channel, spatial = self._gate(self.receive(inputs), training=False)
@@ -128,7 +129,7 @@ class CBAM(FeatureMapLayer):
         self, inputs: Tensor, training: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Returns the input gated by channel, and the two gates."""
-        # Widened first: the gradient counts how many values are the largest.
+        # In float32, since the gradient counts how many values are maximal.
         wide = self.widen(inputs)
         highest = backend.largest(wide, self.spatial_axes)
         channel = self._sigmoid(
@@ -140,7 +141,7 @@ class CBAM(FeatureMapLayer):
             backend.largest(wide, (self.channel_axis,)),
             backend.mean(wide, (self.channel_axis,)),
         ]
-        # Channels last in either format: there are two of them.
+        # Two channels, last in either format.
         planes = ops.stack(planes[:: -1 if self.mean_first else 1], axis=-1)
         kernel = ops.cast(self.kernel, planes.dtype)
         planes = backend.convolve(

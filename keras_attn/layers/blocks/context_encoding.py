@@ -18,39 +18,40 @@ from keras_attn.layers.registry import attention_block
 
 @attention_block("context_encoding")
 class ContextEncoding(FeatureMapLayer):
-    """Context encoding: gates each channel by what the whole scene contains.
+    """Context encoding: gates each channel by the content of the whole scene.
 
-    `E = Encoding(relu(BN(conv1x1(x))))`, `v = mean_k(relu(BN(E[k])))`,
-    `s = sigmoid(W v + b)`, `y = relu(x + x * s)`. The second normalisation is
-    over the codewords. With `num_classes` there is a second output, the
-    logits `U v + u` of which classes are present anywhere in the image: train
-    them by binary cross-entropy beside the loss of the positions (the
-    published training weighs it by 0.2), so that `v` learns the scene. For
-    the head of a network that labels each position.
+    Computes `E = Encoding(relu(BN(conv1x1(x))))`,
+    `v = mean_k(relu(BN(E[k])))`, `s = sigmoid(W v + b)` and
+    `y = relu(x + x * s)`. The second normalisation is over the codewords.
+    `num_classes` adds a second output, the logits `U v + u` of the classes
+    that are present anywhere in the image. Train them with binary
+    cross-entropy, in addition to the loss of the positions, so that `v` learns
+    the scene (the published training uses a weight of 0.2). Use the block in
+    the head of a semantic segmentation network.
 
     Reference: Zhang et al., "Context Encoding for Semantic Segmentation",
-    CVPR 2018 (https://arxiv.org/abs/1803.08904), as in the published code,
-    which differs from the paper: the mean over the codewords, not the sum,
-    and `relu(x + x * s)`, not `x * s`. All but the last product is computed
-    in float32, since distances to codewords overflow float16.
+    CVPR 2018 (https://arxiv.org/abs/1803.08904), as in the published code.
+    Unlike the paper, the code takes the mean over the codewords instead of the
+    sum, and `relu(x + x * s)` instead of `x * s`. All but the last product is
+    computed in float32, since distances to codewords overflow float16.
 
     Args:
         num_codes: Positive integer, the number of codewords. Defaults to
             `32`.
-        num_classes: Positive integer, the number of logits, or `None` for
-            none. Defaults to `None`.
+        num_classes: Positive integer, the number of logits, or `None` for no
+            second output. Defaults to `None`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
     Input shape: `(batch, height, width, channels)`, or
         `(batch, channels, height, width)` if channels first.
-    Output shape: Same as input; with `num_classes` a list of that and
+    Output shape: Same as input. With `num_classes`, a list of this shape and
         `(batch, num_classes)`.
 
     Raises:
         ValueError: If `num_codes` is not a positive integer, if `num_classes`
-            is neither that nor `None`, or if the number of channels is
-            unknown.
+            is neither a positive integer nor `None`, or if the number of
+            channels is unknown.
 
     Example:
 
@@ -75,8 +76,8 @@ class ContextEncoding(FeatureMapLayer):
 
     def build(self, input_shape: Shape) -> None:
         channels = self.static_channels(input_shape)
-        # Half precision would round what distances are taken of, and the
-        # sums over positions that the second normalisation is given.
+        # Half precision would round the features before their distances, and
+        # the sums over positions before the second normalisation.
         wide = keras.backend.result_type(self.compute_dtype, "float32")
         self.projection = Conv2DNormActivation(
             channels,
@@ -112,7 +113,7 @@ class ContextEncoding(FeatureMapLayer):
         self, inputs: Tensor, training: bool = False
     ) -> Tensor | list[Tensor]:
         context = self._context(inputs, training)
-        # One product for `x + x * s`.
+        # `x + x * s` as one product.
         y = self.scale(inputs, 1.0 + self._gates(context))
         y = backend.rectify(y)
         if self.num_classes is None:
@@ -121,7 +122,7 @@ class ContextEncoding(FeatureMapLayer):
         return [y, self.narrow(logits)]
 
     def attention(self, inputs: Tensor) -> Tensor:
-        """Returns the gates `s`, `(batch, channels)`, in inference."""
+        """Returns the gates `s` in inference, `(batch, channels)`."""
         return self._gates(self._context(self.receive(inputs), training=False))
 
     def _context(self, inputs: Tensor, training: bool) -> Tensor:
@@ -160,12 +161,12 @@ class ContextEncoding(FeatureMapLayer):
 def _names(
     convolution: str, first: str, encoding: str, second: str, gate: str
 ) -> Names:
-    """Returns the names in PyTorch, by what they start with."""
+    """Returns the names in PyTorch, given their prefixes."""
     names = {
         f"{convolution}.weight": ("projection.convolution.kernel", "conv"),
         f"{encoding}codewords": ("encoding.codewords", "same"),
         f"{encoding}scale": ("encoding.scales", "same"),
-        # Without classes there are none, and then no names.
+        # Ignored without classes, since the layer then lacks these weights.
         "selayer.weight": ("presence_kernel", "linear"),
         "selayer.bias": ("presence_bias", "same"),
         f"{gate}.weight": ("gate_kernel", "linear"),

@@ -10,7 +10,7 @@ from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer, Names
 from keras_attn.layers.parts.linear import add_linear, linear
 from keras_attn.layers.registry import attention_block
 
-# Both tensors of it, `h` and `c`.
+# The two tensors `h` and `c`.
 State = Sequence[Tensor]
 
 
@@ -18,17 +18,18 @@ State = Sequence[Tensor]
 class DIA(FeatureMapLayer):
     """Dense-and-implicit attention: one recurrent cell gates a whole stage.
 
-    With the state `h'`, `c'` that the block before has left, or zeros:
+    Computes
 
     `z = mean_hw(x)`,
     `i, f, g, o = W1 relu(V1 z + v1) + W2 relu(V2 h' + v2) + w1 + w2`,
     `c = sigmoid(f) * c' + sigmoid(i) * tanh(g)`,
-    `h = sigmoid(o) * sigmoid(c)`, `y = x * h`.
+    `h = sigmoid(o) * sigmoid(c)` and `y = x * h`,
 
-    Share one layer between all residual blocks of a stage, whose branches have
-    the same number of channels, and put it after the last normalisation of
-    each branch, before the sum. A gate then knows what the earlier ones saw,
-    for the parameters of one:
+    where `h'` and `c'` are the state of the previous block, or zeros. Share
+    one layer between all residual blocks of a stage, whose branches have the
+    same number of channels. Put it after the last normalisation of each
+    branch, before the sum. Every gate then depends on all earlier blocks, with
+    the parameters of a single layer:
 
     ```python
     dia = DIA(return_state=True)
@@ -36,22 +37,22 @@ class DIA(FeatureMapLayer):
     y2, h, c = dia(x2, initial_state=[h, c])
     ```
 
-    The layer itself remembers nothing: each forward pass starts anew.
+    The layer itself does not store the state between calls.
 
     Reference: Huang et al., "DIANet: Dense-and-Implicit Attention Network",
-    AAAI 2020 (https://arxiv.org/abs/1905.10671), as in the published code:
-    `sigmoid(c)`, where an LSTM has `tanh(c)`, each linear layer of the cell a
-    bottleneck of two, and at the first block the hidden one contributes by
-    its biases. The last linear layers of both are one matrix product here.
-    The cell is computed in float32.
+    AAAI 2020 (https://arxiv.org/abs/1905.10671), as in the published code. It
+    has `sigmoid(c)` where an LSTM has `tanh(c)`, and each linear layer of the
+    cell is a bottleneck of two. At the first block, the hidden bottleneck
+    contributes only its biases. Here, one matrix product applies the last
+    linear layers of both bottlenecks. The cell is computed in float32.
 
     Args:
-        ratio: Positive integer, the reduction of channels in the cell; what
-            is left is at least 1. Defaults to `4`.
+        ratio: Positive integer, the reduction of channels in the cell (to at
+            least 1). Defaults to `4`.
         return_state: Whether to return the state too. Defaults to `False`.
-        identity_start: Whether the gate is `4 h` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+        identity_start: Whether the gate is `4 h`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -62,8 +63,8 @@ class DIA(FeatureMapLayer):
 
     Input shape: `(batch, height, width, channels)`, or
         `(batch, channels, height, width)` if channels first.
-    Output shape: Same as input; with `return_state` a list of that, `h` and
-        `c`, each `(batch, channels)` and float32.
+    Output shape: Same as input. With `return_state`, a list of this shape and
+        the shapes of `h` and `c`, each `(batch, channels)` in float32.
 
     Raises:
         ValueError: If `ratio` is not a positive integer, if the number of
@@ -87,8 +88,8 @@ class DIA(FeatureMapLayer):
         identity_start: bool = False,
         **kwargs: Unpack[FeatureMapArguments],
     ):
-        # Not autocast: a state in half precision would forget. Python refuses
-        # another `autocast`.
+        # Not autocast, since half precision would round the state. Passing
+        # `autocast` twice is a TypeError.
         super().__init__(autocast=False, **kwargs)  # pyright: ignore[reportCallIssue]
         self.ratio = checks.positive("ratio", ratio)
         self.return_state = return_state
@@ -158,8 +159,9 @@ class DIA(FeatureMapLayer):
             received = f"shapes {shapes}" if is_pair else type(state).__name__
             raise ValueError(
                 "`initial_state` must be a list of `h` and `c`, each of shape "
-                f"(batch, {channels}), as a `DIA` with `return_state=True` "
-                f"returns after `y`. Received: initial_state={received}"
+                f"(batch, {channels}). Received: initial_state={received}. "
+                "Pass the state that a `DIA` with `return_state=True` returns "
+                "after `y`."
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
@@ -201,7 +203,7 @@ class DIA(FeatureMapLayer):
 
 
 def _names(inputs: str, hidden: str) -> Names:
-    """Returns names in PyTorch, with what the two branches are called."""
+    """Returns the names in PyTorch, given those of the two branches."""
     return {
         f"{prefix}.{index}.{name}": (f"{branch}_{part}_{attribute}", layout)
         for branch, prefix in (("input", inputs), ("hidden", hidden))

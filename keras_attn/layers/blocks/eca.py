@@ -13,30 +13,31 @@ from keras_attn.layers.registry import attention_block
 
 @attention_block("eca")
 class ECA(ChannelAttention):
-    """Efficient channel attention: gates a channel by its neighbours' means.
+    """Efficient channel attention: gates each channel by its neighbours' means.
 
-    `z = mean_hw(x)`, `s[c] = sigmoid(sum_j w[j] * z[c + j - k // 2])`,
-    `y = x * s`: one kernel of `k` numbers for all channels, with zeros beyond
-    the ends. Nearly as good as SE in its paper, for a handful of parameters;
-    which channels are neighbours is something that the network learns.
+    Computes `z = mean_hw(x)`, `s[c] = sigmoid(sum_j w[j] * z[c + j - k // 2])`
+    and `y = x * s`. All channels share one kernel `w` of `k` numbers, with
+    zeros beyond the first and last channel. In its paper it is nearly as good
+    as SE, with a handful of parameters. The network learns which channels are
+    neighbours.
 
     Reference: Wang et al., "ECA-Net", CVPR 2020
-    (https://arxiv.org/abs/1910.03151), equation 12 and figure 3. The rule of
-    the paper takes `t = int(abs((log2(channels) + 1) / 2))` and `k = t`, or
-    `t + 1` if `t` is even; it is not the "nearest odd number" of the text, and
-    it does not give the kernels of the released models, which are 3, 5, 5, 7
-    for the stages of a ResNet-50, so these must be given. timm takes at least
-    3; its `CecaModule` is `circular=True`. The pooling and the gates are
-    computed in float32.
+    (https://arxiv.org/abs/1910.03151), equation 12 and figure 3. The paper's
+    rule is `t = int(abs((log2(channels) + 1) / 2))` and `k = t`, or `k = t + 1`
+    if `t` is even. This is not the "nearest odd number" of the text. It also
+    does not yield the kernel sizes of the released models (3, 5, 5 and 7 for
+    the stages of a ResNet-50), which must be passed. timm uses a size of at
+    least 3, and its `CecaModule` is `circular=True`. The pooling and the gates
+    are computed in float32.
 
     Args:
         kernel_size: Odd positive integer, or `None` for the paper's rule.
             Defaults to `None`.
         circular: Whether the first and last channels are neighbours, instead
-            of zeros beyond them. Defaults to `False`.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+            of being padded with zeros. Defaults to `False`.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -72,8 +73,8 @@ class ECA(ChannelAttention):
         )
         if kernel_size is not None and kernel_size % 2 == 0:
             raise ValueError(
-                "`kernel_size` must be odd, so that a channel is in the "
-                f"middle. Received: kernel_size={kernel_size}"
+                "`kernel_size` must be odd, so that the kernel has a centre. "
+                f"Received: kernel_size={kernel_size}"
             )
         self.circular = circular
 
@@ -82,10 +83,11 @@ class ECA(ChannelAttention):
         size = self.kernel_size or _rule(channels)
         if self.circular and size // 2 > channels:
             raise ValueError(
-                "A circular `kernel_size` must not reach around more than "
-                f"once. Received: kernel_size={size}, channels={channels}"
+                "With `circular=True`, `kernel_size // 2` must be at most the "
+                "number of channels, so that the kernel wraps around once. "
+                f"Received: kernel_size={size}, channels={channels}"
             )
-        # In the shape of a convolution from one channel to one.
+        # The shape of a 1D convolution from one channel to one channel.
         self.kernel = self.add_weight(
             name="kernel",
             shape=(size, 1, 1),
@@ -101,7 +103,7 @@ class ECA(ChannelAttention):
             z = ops.concatenate([z[:, -reach:], z, z[:, :reach]], axis=1)
         else:
             z = ops.pad(z, ((0, 0), (reach, reach)))
-        # A sum of shifted vectors, which compilers fuse: no convolution.
+        # A sum of shifted vectors, which compilers fuse, unlike a convolution.
         kernel = ops.unstack(ops.cast(ops.reshape(self.kernel, (-1,)), z.dtype))
         return sum(w * z[:, j : j + channels] for j, w in enumerate(kernel))
 

@@ -10,8 +10,9 @@ from keras_attn.layers.parts.excitation import Excitation
 from keras_attn.layers.registry import attention_block
 from keras_attn.ops.dct import waves
 
-# Table of the official code, on a grid of 7 x 7: down and across, the best
-# single frequencies first, the lowest first, and the worst first.
+# The table of the official code, on a 7 x 7 grid, as vertical and horizontal
+# indices. `top` starts with the best single frequencies, `low` with the lowest
+# and `bot` with the worst.
 _FREQUENCIES = {
     "top": (
         "00600114513000324635526553342261",
@@ -33,37 +34,38 @@ _NAMES = [f"{kind}{n}" for kind in _FREQUENCIES for n in _COUNTS]
 
 @attention_block(
     "fca",
-    # The sides of the stages' feature maps, of images of 224 pixels.
+    # The sides of the feature maps of the stages, for 224 x 224 images.
     of_stages=tuple({"dct_size": size} for size in (56, 28, 14, 7)),
 )
 class FCA(ChannelAttention):
-    """Frequency channel attention: SE that looks at frequencies, not at means.
+    """Frequency channel attention: SE with DCT frequencies instead of means.
 
-    The channels are divided into `k` groups in their order, and each group has
-    one frequency `(u, v)` of the discrete cosine transform:
-    `z[c] = sum_hw x[h, w, c] * b(h, u) * b(w, v)` with
-    `b(p, f) = cos(pi f (p + 1/2) / P) * sqrt((1 if f == 0 else 2) / P)`, then
-    `y = x * sigmoid(W2 relu(W1 z))`. No more weights than SE has; frequency 0
-    is the mean times `sqrt(height * width)`.
+    Computes `z[c] = sum_hw x[h, w, c] * b(h, u) * b(w, v)` and
+    `y = x * sigmoid(W2 relu(W1 z))`. The channels form `k` consecutive groups,
+    each with one frequency `(u, v)` of the discrete cosine transform,
+    `b(p, f) = cos(pi f (p + 1/2) / P) * sqrt((1 if f == 0 else 2) / P)` for `P`
+    positions. It has no more weights than SE. Frequency 0 is the mean times
+    `sqrt(height * width)`.
 
     Reference: Qin et al., "FcaNet: Frequency Channel Attention Networks", ICCV
     2021 (https://arxiv.org/abs/2012.11879). The lists of frequencies are those
-    of the official code, indices on a 7 x 7 grid that are multiplied by
-    `dct_size // 7`. A map of another size than `dct_size` is pooled to it for
-    the transform, as there; both are one matrix here. Below 7 the official
-    code falls back to frequency 0 in silence, and this layer refuses. The
+    of the official code: indices on a 7 x 7 grid, multiplied by
+    `dct_size // 7`. As there, a map of another size is pooled to `dct_size`
+    before the transform. Here one matrix does both. Below 7, the official code
+    silently falls back to frequency 0, while this layer raises an error. The
     transform and the gates are computed in float32.
 
     Args:
-        ratio: Positive integer, the reduction of channels, to 1 at least.
+        ratio: Positive integer, the reduction of channels (to at least 1).
             Defaults to `16`.
         frequencies: `"top"`, `"low"` or `"bot"`, followed by 1, 2, 4, 8, 16 or
             32, the number of groups. Defaults to `"top16"`.
-        dct_size: Integer, 7 at least. The official ResNets have 56, 28, 14 and
-            7 in their stages. Defaults to `7`.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+        dct_size: Integer of at least 7, the number of positions per axis of
+            the transform. The official ResNets use 56, 28, 14 and 7 in their
+            stages. Defaults to `7`.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -72,9 +74,9 @@ class FCA(ChannelAttention):
     Output shape: Same as input.
 
     Raises:
-        ValueError: If `frequencies` is another name, `ratio` not a positive
-            integer, `dct_size` below 7, or if the number of channels is
-            unknown or not a multiple of the number of groups.
+        ValueError: If `frequencies` is not one of these names, if `ratio` is
+            not a positive integer, if `dct_size` is below 7, or if the number
+            of channels is unknown or not a multiple of the number of groups.
 
     Example:
 
@@ -99,7 +101,7 @@ class FCA(ChannelAttention):
             "dct_size",
             dct_size,
             _GRID,
-            fix=f"The frequencies are those of a {_GRID} x {_GRID} grid.",
+            fix=f"The frequencies are defined on a {_GRID} x {_GRID} grid.",
         )
 
     def build(self, input_shape: Shape) -> None:
@@ -107,9 +109,9 @@ class FCA(ChannelAttention):
         groups = len(self._indices())
         if channels % groups:
             raise ValueError(
-                f"`frequencies={self.frequencies!r}` divides the channels into "
-                f"{groups} groups of one size. Received: channels={channels}. "
-                "Take fewer frequencies"
+                "The number of channels must be divisible into the "
+                f"{groups} groups of `frequencies={self.frequencies!r}`. "
+                f"Received: channels={channels}. Use fewer frequencies."
             )
         self.excitation = Excitation(
             max(1, channels // self.ratio),
@@ -139,7 +141,7 @@ class FCA(ChannelAttention):
     def _weights(
         self, x: Tensor, axis: int, frequencies: tuple[int, ...]
     ) -> Tensor:
-        """Returns what an axis adds to the weight of each position."""
+        """Returns the factor of one axis in the weight of each position."""
         side = ops.shape(x)[axis]
         group = x.shape[self.channel_axis] // len(frequencies)
         vectors = waves(frequencies, self.dct_size, side, group)
@@ -153,7 +155,7 @@ class FCA(ChannelAttention):
     @property
     def torch_names(self) -> tuple[Names, ...]:
         names = self.excitation.names("fc.0", "fc.2", "linear")
-        # Released checkpoints hold the transform too, which is no weight.
+        # Released checkpoints also hold the transform, which is not a weight.
         return names, {**names, "dct_layer.weight": None}
 
     def get_config(self) -> dict[str, Any]:

@@ -13,44 +13,47 @@ from keras_attn.ops import correlation
 
 @attention_block("feature_act")
 class FeatureAct(FeatureMapLayer):
-    """FeatureAct: adds what the correlations of channels tell each position.
+    """FeatureAct: adds features from correlations between channels.
 
-    Three projections of each position `q` to `dim = channels // ratio` values,
-    source `s`, target `t` and main `m = relu(.)`, are correlated over all
-    `n = height * width` positions by a learned matrix `W`:
+    Computes
 
     `a[q, i, k] = act(sum_p W[q, p] * s[p, i] * t[p, k] / sqrt(n) + b[q])`,
-    `f[q, k] = sum_i m[q, i] * a[q, i, k]`, `y[q] = x[q] + relu(U f[q] + u)`.
+    `f[q, k] = sum_i m[q, i] * a[q, i, k]` and
+    `y[q] = x[q] + relu(U f[q] + u)`,
 
-    Use it after a pooling, where `n` is small: `W` has `n * n` entries, and
-    ties the layer to the height and width that it was built with.
+    where `s`, `t` and `m = relu(.)` are three projections (source, target and
+    main) of each of the `n = height * width` positions to
+    `dim = channels // ratio` values. Use it after a pooling, where `n` is
+    small: the learned matrix `W` has `n * n` entries and ties the layer to the
+    height and width that it was built with.
 
     Reference: the facial expression network "FeatureAct v4", published as
-    code only. Two choices differ in print: no activation on the correlation
-    (as in the code; the sigmoid that its notes try makes the maps noisier),
-    and the divisor is `sqrt(n)`, not `sqrt(dim)`. All weights start uniform
-    within `+-1 / sqrt(fan_in)`, as in the code: with Glorot's the product of
-    three maps does not learn. Everything is computed in float32, since the
-    product overflows float16; where the output does, it is 65504.
+    code only. Two choices follow the code: there is no activation on the
+    correlation (its notes try a sigmoid, which makes the maps noisier), and
+    the divisor is `sqrt(n)`, not `sqrt(dim)`. As in the code, all weights are
+    initialised uniformly within `+-1 / sqrt(fan_in)`. With Glorot
+    initialisation, the product of three maps does not learn. Everything is
+    computed in float32, since the product overflows float16. If the output
+    overflows, it becomes 65504.
 
     Args:
-        ratio: Positive integer, the reduction of channels; `dim` is at least
-            1. Defaults to `4`.
-        activation: Name of a Keras activation or a callable, put on the
+        ratio: Positive integer, the reduction of channels to `dim` (at least
+            1). Defaults to `4`.
+        activation: Name of a Keras activation or a callable, applied to the
             correlation, or `None`. Defaults to `None`, which is also cheaper:
-            the sums can be exchanged, and are where that saves memory.
+            the order of the sums can then be exchanged to save memory.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
     Input shape: `(batch, height, width, channels)`, or
-        `(batch, channels, height, width)` if channels first; static but for
-        the batch.
+        `(batch, channels, height, width)` if channels first. All sizes but the
+        batch must be static.
     Output shape: Same as input.
 
     Raises:
         ValueError: If `ratio` is not a positive integer, if height, width or
-            channels are unknown, or if the layer meets another size than the
-            one it was built with.
+            channels are unknown, or if the size of an input is not the one
+            that the layer was built with.
 
     Example:
 
@@ -63,7 +66,7 @@ class FeatureAct(FeatureMapLayer):
     ((2, 6, 6, 4, 4), (2, 6, 6, 16))
     """
 
-    # The names of the published code, and how its arrays lie in memory.
+    # The names in the published code, and the layouts of its arrays.
     torch_names = {
         "src_conv.weight": ("source_kernel", "pointwise"),
         "src_conv.bias": ("source_bias", "same"),
@@ -95,8 +98,8 @@ class FeatureAct(FeatureMapLayer):
         size = height, width
         if None in size:
             raise ValueError(
-                "`FeatureAct` needs a static height and width, because it "
-                "mixes positions by a matrix of their number. "
+                "`FeatureAct` requires a static height and width, because it "
+                "has a weight for every pair of positions. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         dim = max(1, channels // self.ratio)
@@ -109,14 +112,14 @@ class FeatureAct(FeatureMapLayer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
         self.size = size
         self.dim = dim
-        # What a form holds decides: where memory is even, so is time.
+        # Chosen by memory. If both forms need the same, they are as fast.
         self.factors = self.activation is None and positions <= dim**2
 
     def _add_affine(
         self, name: str, suffix: str, shape: Pair, fan_in: int
     ) -> None:
-        """Adds a matrix and its bias, both drawn as the source draws them."""
-        # Not autocast: TensorFlow refuses to multiply bfloat16 by float32.
+        """Adds a matrix and its bias, initialised as in the published code."""
+        # Not autocast: TensorFlow cannot multiply bfloat16 by float32.
         kernel = self.add_weight(
             name=f"{name}_{suffix}" if suffix else name,
             shape=shape,
@@ -141,11 +144,11 @@ class FeatureAct(FeatureMapLayer):
         return super().compute_output_shape(input_shape)
 
     def attention(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Returns the correlation and the feature which `call` adds.
+        """Returns the correlation, and the feature that `call` adds.
 
         The correlation is `(batch, height, width, dim, dim)` in either data
-        format: per position, source channel and target channel. The feature
-        has the shape of the input.
+        format, for each position, source channel and target channel. The
+        feature has the shape of the input.
         """
         inputs = self.receive(inputs)
         source, target, main = self._project(inputs)
@@ -163,7 +166,7 @@ class FeatureAct(FeatureMapLayer):
         """Returns source, target and main as `(batch, dim, positions)`."""
         self._check_size(inputs.shape)
         x = self.widen(inputs)
-        # One product for the three: each reads all of the input.
+        # One product for all three, since each reads the whole input.
         kernel = [self.source_kernel, self.target_kernel, self.main_kernel]
         bias = [self.source_bias, self.target_bias, self.main_bias]
         x = self._pointwise(
@@ -174,7 +177,7 @@ class FeatureAct(FeatureMapLayer):
         return source, target, ops.relu(main)
 
     def _feature(self, source: Tensor, target: Tensor, main: Tensor) -> Tensor:
-        """Returns what is added to the input, in its shape and in float32."""
+        """Returns the feature to add, in the input's shape and in float32."""
         tensors = source, target, main, *self._mixing(source)
         if self.factors:
             feature = correlation.factored(*tensors)
@@ -203,10 +206,10 @@ class FeatureAct(FeatureMapLayer):
         size = tuple(shape[axis] for axis in self.spatial_axes)
         if self.built and size != self.size:
             raise ValueError(
-                f"`FeatureAct` was built for maps of {self.size[0]} x "
-                f"{self.size[1]} positions, each pair of which has its own "
-                f"weight. Received: input_shape={tuple(shape)}. Resize the "
-                "input, or build another layer"
+                "The input of `FeatureAct` must have the size that it was "
+                f"built for, {self.size[0]} x {self.size[1]} positions. "
+                f"Received: input_shape={tuple(shape)}. Resize the input, or "
+                "build another layer."
             )
 
     def get_config(self) -> dict[str, Any]:

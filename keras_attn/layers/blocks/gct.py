@@ -12,19 +12,20 @@ from keras_attn.layers.registry import attention_block
 class GCT(FeatureMapLayer):
     """Gated channel transformation: channels compete or cooperate by energy.
 
-    With `n = height * width`, `e[c] = alpha[c] * sqrt(sum_hw(x**2) + epsilon)`
-    (`norm="l2"`), `y = x * (1 + tanh(gamma * e / norm(e) + beta))`, where
-    `norm(e) = sqrt(mean_c(e**2) + epsilon)`. With `norm="l1"`,
+    Computes `e[c] = alpha[c] * sqrt(sum_hw(x**2) + epsilon)`,
+    `norm(e) = sqrt(mean_c(e**2) + epsilon)` and
+    `y = x * (1 + tanh(gamma * e / norm(e) + beta))`. With `norm="l1"`,
     `e[c] = alpha[c] * sum_hw(abs(x))` and `norm(e) = mean_c(abs(e)) + epsilon`.
-    Three numbers a channel. It starts as the identity (`gamma` and `beta` are
-    0), so that it can be put into a trained network as it is. The paper puts
-    it before every convolution, and exempts `beta` from weight decay.
+    There are three weights per channel. `gamma` and `beta` start at 0, so that
+    the layer starts as the identity and can be added to a trained network
+    without changing it. The paper places it before every convolution and
+    exempts `beta` from weight decay.
 
     Reference: Yang et al., "Gated Channel Transformation for Visual
-    Recognition", CVPR 2020 (https://arxiv.org/abs/1909.11519). Computed by
-    means in place of sums and `epsilon / n` in place of `epsilon`, in both
-    places, which is the same number and does not overflow; in float32. Not to
-    be mixed up with the Gaussian Context Transformer.
+    Recognition", CVPR 2020 (https://arxiv.org/abs/1909.11519). Both sums are
+    computed as means with `epsilon / (height * width)`, which yields the same
+    gates and does not overflow. Computed in float32. Not to be confused with
+    the Gaussian Context Transformer.
 
     Args:
         norm: `"l2"` or `"l1"`. Defaults to `"l2"`.
@@ -37,8 +38,8 @@ class GCT(FeatureMapLayer):
     Output shape: Same as input.
 
     Raises:
-        ValueError: If `norm` is another name, if `epsilon` is not above 0, or
-            if the number of channels is unknown.
+        ValueError: If `norm` is not one of these names, if `epsilon` is not
+            above 0, or if the number of channels is unknown.
 
     Example:
 
@@ -66,7 +67,7 @@ class GCT(FeatureMapLayer):
             "epsilon",
             epsilon,
             above=0,
-            fix="A flat image is divided by nothing else.",
+            fix="Without it, an image of zeros would be divided by 0.",
         )
 
     def build(self, input_shape: Shape) -> None:

@@ -17,46 +17,48 @@ from keras_attn.ops.covariance import covariance
 @attention_block(
     "gsop",
     placement="last",
-    # The official code halves the sides in the first stage.
+    # The official code uses a stride of 2 in the first stage.
     of_stages=({"strides": 2}, {}, {}, {}),
 )
 class GSoP(FeatureMapLayer):
     """Global second-order pooling: gates by the rows of a covariance.
 
-    `p = batch_norm(W relu(x) + b)` with `dim` channels, `S` a covariance,
-    `r = batch_norm(S)` by rows, `o[i, j] = sum_k R[i, j, k] r[i, k] + c[i, j]`
-    with four `j` a row, `s = sigmoid(U o + u)`, `y = x * s`. By `mode`,
-    `"channel"`: `S` is of the channels of `relu(p)`, over positions, and there
-    is one gate for each channel of `x`;
-    `"position"`: `p` is averaged to `grid x grid` positions, `S` is of these,
-    over channels, `relu(o)` takes the place of `o`, and there is one gate for
-    each position of the grid, which is averaged to the size of `x`.
+    Computes `p = batch_norm(W relu(x) + b)` with `dim` channels, a covariance
+    `S`, `r = batch_norm(S)` by rows, four sums per row
+    `o[i, j] = sum_k R[i, j, k] r[i, k] + c[i, j]`, `s = sigmoid(U o + u)` and
+    `y = x * s`.
 
-    The channel mode is the usual one, at the end of a stage, before the
-    residual is added: SE sees means, this sees which channels go together.
+    In mode `"channel"`, `S` is the covariance of the channels of `relu(p)`
+    over positions, and there is one gate per channel of `x`. This is the usual
+    mode, at the end of a stage before the residual is added. SE only uses the
+    means of channels, while this block uses which channels occur together.
+
+    In mode `"position"`, `p` is averaged to `grid x grid` positions, `S` is
+    their covariance over channels, and `relu(o)` replaces `o`. There is one
+    gate per grid position, and the gates are averaged to the size of `x`.
 
     Reference: Gao et al., "Global Second-order Pooling Convolutional
     Networks", CVPR 2019 (https://arxiv.org/abs/1811.12006). The official code
-    differs in position mode. It centres by a matrix that does so only where
-    `dim` is `grid * grid`; with 128 and 8, an eigenvalue of what it takes for
-    a covariance can be negative. Here it is centred, and divided by `dim`. It
-    takes a ReLU of `x * s`: put one behind the layer, if it is to be there.
-    It has no strides there, and its grid is always 8.
-    Kernels start normal with `2 / fan_out` for the variance, biases as PyTorch
-    draws them. Everything but the last product is computed in float32.
+    differs in position mode. Its matrix centres the features only if `dim` is
+    `grid * grid`. With 128 and 8, the result is not a covariance, since it can
+    have a negative eigenvalue. Here it is centred, and divided by `dim`. The
+    official code also applies a ReLU to `x * s` in this mode, has no strides,
+    and always uses a grid of 8. Add a ReLU after the layer if needed. Kernels
+    are initialised normally with a variance of `2 / fan_out`, and biases as in
+    PyTorch. Everything but the last product is computed in float32.
 
     Args:
         dim: Positive integer, the channels after the reduction. Defaults to
             `128`.
         mode: `"channel"` or `"position"`. Defaults to `"channel"`.
-        strides: Positive integer: of so many rows and columns, one is looked
-            at. The official networks have 2 in the first stage. Defaults to
-            `1`.
-        grid: Positive integer, the height and width of the positions that
-            are compared in position mode. Defaults to `8`.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+        strides: Positive integer, the step between the rows and columns that
+            are used. The official networks use 2 in the first stage. Defaults
+            to `1`.
+        grid: Positive integer, the height and width of the grid in position
+            mode. Defaults to `8`.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -66,7 +68,7 @@ class GSoP(FeatureMapLayer):
 
     Raises:
         ValueError: If `dim`, `strides` or `grid` is not a positive integer, if
-            `mode` is neither of the two, or if the number of channels is
+            `mode` is not one of the two modes, or if the number of channels is
             unknown.
 
     Example:
@@ -113,7 +115,7 @@ class GSoP(FeatureMapLayer):
             "row_normalization", self.compute_dtype
         )
         self.row_normalization.build((None, rows, rows))
-        # In the shape of the depthwise convolution that it is in PyTorch.
+        # The shape of the depthwise convolution in PyTorch.
         self._add("row_kernel", (rows, 1, rows, 4), _normal(4 * rows**2))
         self._add("row_bias", (4 * rows,), FanInUniform(rows))
         starts = _normal(outputs), FanInUniform(4 * rows)
@@ -138,8 +140,8 @@ class GSoP(FeatureMapLayer):
     def attention(self, inputs: Tensor) -> Tensor:
         """Returns the gates in inference.
 
-        In channel mode `(batch, channels)`, in position mode
-        `(batch, height, width, 1)` in either data format.
+        They are `(batch, channels)` in channel mode and
+        `(batch, height, width, 1)`, in either data format, in position mode.
         """
         gates = self._gates(self.receive(inputs), training=False)
         return gates if self.mode == "channel" else ops.expand_dims(gates, 3)
@@ -155,14 +157,14 @@ class GSoP(FeatureMapLayer):
             tokens = self._to_grid(tokens, x)
         gates = ops.sigmoid(self._logits(covariance(tokens), training))
         if self.identity_start:
-            # Exactly 0 at first, so that the averages are too.
+            # Initially exactly 0, so that the averages are 0 too.
             gates = 2.0 * gates - 1.0
         if self.mode == "position":
             gates = self._from_grid(gates, inputs)
         return 1.0 + gates if self.identity_start else gates
 
     def _logits(self, covariances: Tensor, training: bool) -> Tensor:
-        """Returns a logit for each output, from a covariance."""
+        """Returns one logit per gate, from a covariance."""
         r = self.row_normalization(covariances, training=training)
         row_kernel, row_bias, gate_kernel, gate_bias = (
             ops.cast(weight, r.dtype)
@@ -179,7 +181,7 @@ class GSoP(FeatureMapLayer):
         return ops.matmul(o, gate_kernel) + gate_bias
 
     def _to_grid(self, tokens: Tensor, image: Tensor) -> Tensor:
-        """Averages to the grid; returns `(batch, grid * grid, dim)`."""
+        """Averages to the grid, `(batch, grid * grid, dim)`."""
         height, width = (ops.shape(image)[axis] for axis in self.spatial_axes)
         maps = ops.reshape(tokens, (-1, self.dim, height, width))
         maps = average_pool(maps, (height, width), (self.grid, self.grid))
@@ -187,7 +189,7 @@ class GSoP(FeatureMapLayer):
         return ops.transpose(tokens, (0, 2, 1))
 
     def _from_grid(self, gates: Tensor, image: Tensor) -> Tensor:
-        """Averages to the size of an image; `(batch, height, width)`."""
+        """Averages to the size of an image, `(batch, height, width)`."""
         size = tuple(ops.shape(image)[axis] for axis in self.spatial_axes)
         gates = ops.reshape(gates, (-1, self.grid, self.grid))
         return average_pool(gates, (self.grid, self.grid), size)
@@ -230,5 +232,5 @@ class GSoP(FeatureMapLayer):
 
 
 def _normal(fan_out: int) -> keras.initializers.Initializer:
-    """Returns the official initialiser, He's for outputs, not truncated."""
+    """Returns the official initialiser: He's by `fan_out`, not truncated."""
     return keras.initializers.RandomNormal(stddev=(2.0 / fan_out) ** 0.5)

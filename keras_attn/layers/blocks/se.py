@@ -10,29 +10,29 @@ from keras_attn.layers.registry import attention_block
 
 @attention_block("se")
 class SE(ChannelAttention):
-    """Squeeze-and-excitation: gates each channel by what all channels average.
+    """Squeeze-and-excitation: gates each channel by the means of all channels.
 
-    `z = mean_hw(x)`, `s = sigmoid(W2 relu(W1 z + b1) + b2)`, `y = x * s`.
-    `W1` reduces `channels` to `channels // ratio` (at least 1), `W2` expands
-    again. The common choice when in doubt: about 10% more parameters for a
-    ResNet-50, and hardly more time. After a normalisation over height and
-    width all means are equal, and it has nothing to look at.
+    Computes `z = mean_hw(x)`, `s = sigmoid(W2 relu(W1 z + b1) + b2)` and
+    `y = x * s`. `W1` reduces `channels` to `channels // ratio` (at least 1),
+    and `W2` expands them again. It is the default choice: it adds about 10%
+    more parameters to a ResNet-50, and hardly any time. Do not use it after a
+    normalisation over height and width, which makes all means equal.
 
     Reference: Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018
     (https://arxiv.org/abs/1709.01507), equations 2 to 4. The published models
-    have biases, FcaNet's and other PyTorch ports have none, timm's round the
-    hidden units to multiples of 8 (`divisor=8`); RCAN's channel attention is
-    this layer. The pooling and the gates are computed in float32.
+    have biases. FcaNet's and other PyTorch ports have none. timm rounds the
+    number of hidden units to a multiple of 8 (`divisor=8`). RCAN's channel
+    attention is this layer. The pooling and the gates are computed in float32.
 
     Args:
         ratio: Positive integer, the reduction of channels. Defaults to `16`.
         use_bias: Whether the linear layers have biases. Defaults to `True`.
-        divisor: Positive integer, of which the hidden units are a multiple:
-            the nearest to `channels / ratio`, at least one. Defaults to `1`,
-            which rounds down.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+        divisor: Positive integer. The number of hidden units is the multiple
+            of it that is nearest to `channels / ratio`, and not 0. Defaults to
+            `1`, which rounds down.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 

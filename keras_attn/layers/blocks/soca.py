@@ -14,37 +14,38 @@ from keras_attn.ops.matrix_sqrt import mean_of_matrix_sqrt
 
 @attention_block("soca")
 class SOCA(ChannelAttention):
-    """Second-order channel attention: gates by how the channels covary.
+    """Second-order channel attention: gates channels by their covariance.
 
-    `S = cov(x)`, `v = mean(sqrt(S))` over the rows of the root,
-    `s = sigmoid(W2 relu(W1 v + b1) + b2)`, `y = x * s`: SE with a statistic
-    that tells channels of the same mean apart. For super-resolution, where
-    maps have few channels: the root costs `3 * iterations * channels^3`.
+    Computes `S = cov(x)`, `v = mean(sqrt(S))` over the rows of the root,
+    `s = sigmoid(W2 relu(W1 v + b1) + b2)` and `y = x * s`. It is SE with a
+    statistic that distinguishes channels of the same mean. Use it for
+    super-resolution, where maps have few channels, since the root costs
+    `3 * iterations * channels^3`.
 
     Reference: Dai et al., "Second-Order Attention Network for Single Image
     Super-Resolution" (SAN), CVPR 2019
     (https://openaccess.thecvf.com/CVPR2019).
-    The root is that of a few Newton-Schulz iterations, which is not the exact
-    one; the class of the official code has `ratio=8`, its network passes 16.
-    Where a side is longer than `max_size`, the covariance is that of the
-    middle. The official code compares strictly both ways, and so takes
-    a wrong part of a map with one side of exactly 1000: of 1000 x 600 the
-    middle 1000 x 200. Here each side is cut by itself, and a side of exactly
-    `max_size` not at all. The covariance is of the centred map, never by a
-    matrix of all positions, and `1e-8` a channel is added to its trace: the
-    official code gives NaN for a flat image. Computed in float32.
+    The root is approximated by a few Newton-Schulz iterations. The class in the
+    official code has `ratio=8`, and its network passes 16. If a side is longer
+    than `max_size`, only the middle of the map enters the covariance. The
+    official code uses strict comparisons on both sides, and so selects the
+    wrong part of a map with a side of exactly 1000: the middle 1000 x 200 of
+    1000 x 600. Here each side is cropped independently, and a side of exactly
+    `max_size` is not cropped. The covariance is computed from the centred map,
+    without a matrix of all positions, and `1e-8` per channel is added to its
+    trace. The official code returns NaN for a flat image. Computed in float32.
 
     Args:
-        ratio: Positive integer, the reduction of channels to the hidden
-            units, of which there is at least one. Defaults to `8`.
-        iterations: Positive integer, of Newton-Schulz; part of a trained
-            model. Defaults to `5`.
-        max_size: Positive integer, the height and width from which on only
-            the middle is looked at. All of the image is gated. Defaults to
-            `1000`.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+        ratio: Positive integer, the reduction of channels to the hidden units
+            (at least one). Defaults to `8`.
+        iterations: Positive integer, the number of Newton-Schulz iterations,
+            which is part of a trained model. Defaults to `5`.
+        max_size: Positive integer, the largest height and width that enter the
+            covariance. Larger maps are cropped to their middle for it, but
+            gated as a whole. Defaults to `1000`.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -93,18 +94,19 @@ class SOCA(ChannelAttention):
         return self.excitation.excite(mean)
 
     def _middle(self, inputs: Tensor) -> Tensor:
-        """Cuts what is longer than `max_size`, as much from both ends."""
+        """Crops sides that are longer than `max_size`, at both ends."""
         for axis in self.spatial_axes:
             side = inputs.shape[axis]
             if not isinstance(side, int):
-                # Where a size is open, or PyTorch traces, only slices know.
+                # Open sizes, and all sizes while PyTorch traces, are only
+                # known from the length of a slice.
                 rest = _slice(inputs, axis, self.max_size, None)
                 longer = ops.shape(rest)[axis]
             elif side > self.max_size:
                 longer = side - self.max_size
             else:
                 continue
-            # One end after the other, which JAX can follow where it is open.
+            # One end after the other, so that JAX can infer open sizes.
             inputs = _slice(inputs, axis, longer // 2, None)
             inputs = _slice(inputs, axis, 0, self.max_size)
         return inputs

@@ -16,29 +16,30 @@ from keras_attn.layers.registry import attention_block
 
 @attention_block("srm")
 class SRM(ChannelAttention):
-    """Style-based recalibration: gates a channel by its mean and deviation.
+    """Style-based recalibration: gates each channel by its mean and deviation.
 
-    `z = w[:, 0] * mean_hw(x) + w[:, 1] * std_hw(x)`,
-    `y = x * sigmoid(batch_norm(z))`: each channel by itself, with four
-    numbers. `std` is of the unbiased variance, plus `epsilon`. Training needs
-    a batch of several images, as the normalisation is over these.
+    Computes `z = w[:, 0] * mean_hw(x) + w[:, 1] * std_hw(x)` and
+    `y = x * sigmoid(batch_norm(z))`. Each channel is gated independently, with
+    four weights. `std` is the root of the unbiased variance plus `epsilon`.
+    Training requires batches of several images, since the normalisation is
+    over the batch.
 
     Reference: Lee et al., "SRM: A Style-based Recalibration Module for
     Convolutional Neural Networks", ICCV 2019
-    (https://arxiv.org/abs/1903.10829). `w` starts at 0 as in
-    the official code, and with it the gate at 1/2; a common port draws it at
-    random, and leaves `epsilon` out, with which a flat image has no gradient.
-    One number a channel has a variance of 0 here, and of 0 / 0 there. The
-    official recipe exempts these weights from weight decay. Statistics and
+    (https://arxiv.org/abs/1903.10829). As in the official code, `w` starts at
+    0, so the gate starts at 1/2. A common port initialises `w` randomly and
+    omits `epsilon`, so that the gradient of a flat image is undefined. A
+    channel with a single value has a variance of 0 here, and of 0 / 0 there.
+    The official recipe exempts these weights from weight decay. Statistics and
     gates are computed in float32.
 
     Args:
         epsilon: Float, above 0, added to the variance. Defaults to `1e-5`.
-        zero_start: Whether `w` starts at 0; otherwise it is drawn at random.
-            Defaults to `True`.
-        identity_start: Whether the gate is `2 s` and starts at exactly 1, so
-            that the layer can be put into a trained network. Defaults to
-            `False`.
+        zero_start: Whether `w` starts at 0 instead of random values. Defaults
+            to `True`.
+        identity_start: Whether the gate is `2 s`, initially exactly 1, so that
+            the layer can be added to a trained network without changing it.
+            Defaults to `False`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
@@ -47,8 +48,8 @@ class SRM(ChannelAttention):
     Output shape: Same as input.
 
     Raises:
-        ValueError: If `epsilon` is not above 0, if `identity_start` is asked
-            for without `zero_start`, or if the number of channels is unknown.
+        ValueError: If `epsilon` is not above 0, if `identity_start` is used
+            without `zero_start`, or if the number of channels is unknown.
 
     Example:
 
@@ -73,7 +74,7 @@ class SRM(ChannelAttention):
         super().__init__(identity_start, **kwargs)
         if self.identity_start and not zero_start:
             raise ValueError(
-                "`identity_start=True` needs `zero_start=True`. "
+                "`zero_start` must be True if `identity_start=True`. "
                 f"Received: zero_start={zero_start!r}"
             )
         self.epsilon = checks.number(
@@ -92,7 +93,7 @@ class SRM(ChannelAttention):
             initializer="zeros" if self.zero_start else FanInUniform(2),
             autocast=False,
         )
-        # Its inputs are of the size of the image's, and stay in float32.
+        # Its inputs are as large as those of the layer, so they stay float32.
         self.normalization = BatchNormalization(
             axis=1,
             momentum=0.9,
@@ -109,7 +110,7 @@ class SRM(ChannelAttention):
         height, width = (ops.shape(x)[axis] for axis in self.spatial_axes)
         count = ops.cast(height * width, x.dtype)
         mean = self.mean(x)
-        # In two passes: the difference of two large means loses all digits.
+        # In two passes, since the difference of two large means loses digits.
         centred = x - ops.expand_dims(mean, self.spatial_axes)
         variance = ops.sum(ops.square(centred), axis=self.spatial_axes)
         variance = variance / ops.maximum(count - 1.0, 1.0)

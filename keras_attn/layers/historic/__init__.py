@@ -1,1 +1,1 @@
-"""Layers of the first convolutional networks, for ZF-Net and its kin."""
+"""Layers of early convolutional networks such as ZF-Net."""

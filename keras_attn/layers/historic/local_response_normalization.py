@@ -13,14 +13,14 @@ CONVENTIONS = ("tensorflow", "torch")
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class LocalResponseNormalization(FeatureMapLayer):
-    """Divides each channel by the activity of the channels beside it.
+    """Divides each channel by the activity of its neighbours.
 
-    `y_c = x_c / (k + a * sum_j x_j^2)^beta`, where `j` runs over the `size`
-    channels from `c - floor(size / 2)` to `c + floor((size - 1) / 2)`, as far
-    as there are any. By the convention of TensorFlow, and of the paper, `a` is
-    `alpha`; by that of PyTorch it is `alpha / size`. The defaults are the
-    paper's constants. The sum is one product with a matrix of zeros and ones,
-    in float32.
+    Computes `y_c = x_c / (k + a * sum_j x_j^2)^beta`, where `j` runs over the
+    existing channels from `c - floor(size / 2)` to
+    `c + floor((size - 1) / 2)`. In the convention of TensorFlow and of the
+    paper, `a` is `alpha`. In PyTorch's convention, it is `alpha / size`. The
+    defaults are the paper's constants. The sum is one product with a matrix of
+    zeros and ones, in float32.
 
     Reference: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with
         Deep Convolutional Neural Networks", NeurIPS 2012, section 3.3;
@@ -29,10 +29,10 @@ class LocalResponseNormalization(FeatureMapLayer):
         `(size - 1) / 2` and whose `bias` is `k`.
 
     Args:
-        size: Positive integer, the number of channels of a sum. Defaults to 5.
-        alpha: Number from 0, how much the channels count. Defaults to 1e-4.
-        beta: Number from 0, the exponent. Defaults to 0.75.
-        k: Positive number. Defaults to 2.
+        size: Positive integer, the number of channels in a sum. Defaults to 5.
+        alpha: Non-negative number, the factor of the sum. Defaults to 1e-4.
+        beta: Non-negative number, the exponent. Defaults to 0.75.
+        k: Positive number, added to the scaled sum. Defaults to 2.
         convention: `"tensorflow"`, or `"torch"` to divide `alpha` by `size`.
             Defaults to `"tensorflow"`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
@@ -40,10 +40,11 @@ class LocalResponseNormalization(FeatureMapLayer):
 
     Input shape: `(batch, height, width, channels)`, or
         `(batch, channels, height, width)` if channels first.
-    Output shape: The same.
+    Output shape: Same as input.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError: If an argument is invalid, or if the number of channels is
+            unknown.
 
     Example:
 
@@ -68,7 +69,7 @@ class LocalResponseNormalization(FeatureMapLayer):
         self.size = checks.positive("size", size)
         self.alpha = checks.number("alpha", alpha, least=0)
         self.beta = checks.number("beta", beta, least=0)
-        # Zeros are divided by it.
+        # It is the divisor where all inputs are 0.
         self.k = checks.number("k", k, above=0)
         self.convention = checks.one_of("convention", convention, CONVENTIONS)
 
@@ -81,19 +82,19 @@ class LocalResponseNormalization(FeatureMapLayer):
         if self.convention == "torch":
             scale = scale / self.size
         base = self.k + scale * self._sums(x * x)
-        # Faster than a power, on every backend.
+        # Faster than a power on every backend.
         outputs = x * ops.exp(-self.beta * ops.log(base))
         return self.narrow(outputs)
 
     def _sums(self, squares: Tensor) -> Tensor:
-        """Returns the sums over the channels beside each."""
+        """Returns the sum over the neighbours of each channel."""
         channels = self.static_channels(squares.shape)
         places = np.arange(channels)
         distances = places[:, None] - places
         band = (distances >= -(self.size // 2)) & (
             distances <= (self.size - 1) // 2
         )
-        # `band[j, c]`: whether channel `j` counts for `c`.
+        # `band[j, c]`: whether channel `j` enters the sum of channel `c`.
         band = ops.convert_to_tensor(band, squares.dtype)
         if self.data_format == "channels_last":
             return ops.matmul(squares, band)

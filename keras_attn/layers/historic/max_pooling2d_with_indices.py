@@ -9,37 +9,38 @@ from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class MaxPooling2DWithIndices(FeatureMapLayer):
-    """2D max pooling that says where each maximum was.
+    """2D max pooling that also returns the index of each maximum.
 
-    `y = max x` over each window, and the index `row * width + column` of the
-    maximum in its image, of the channel, counted without the padding: what
-    PyTorch's `MaxPool2d(return_indices=True)` returns, and what
-    `keras_attn.layers.MaxUnpooling2D` puts values back by. These are the
-    "switches" of a DeconvNet. Of equal values the first one counts, row by
-    row. Windows may overlap, and then several may have the same maximum.
+    Computes `y = max x` over each window, and the index `row * width + column`
+    of the maximum in its image and channel, without the padding. PyTorch's
+    `MaxPool2d(return_indices=True)` returns the same, and
+    `keras_attn.layers.MaxUnpooling2D` uses the indices to put values back.
+    They are the "switches" of a DeconvNet. Of equal values, the first one
+    counts, row by row. If windows overlap, several may share a maximum.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 2.1.
 
     Args:
-        pool_size: Positive integer, or a pair: height and width of a window.
+        pool_size: Positive integer or a pair, the height and width of a window.
             Defaults to 2.
-        strides: Positive integer or a pair, from window to window; `None` for
-            `pool_size`.
-        padding: Integer or a pair, how many pixels there are on each side
-            which are never the maximum, at most half of the window, as in
-            PyTorch. Defaults to 0.
+        strides: Positive integer or a pair, the step between windows, or `None`
+            for `pool_size`. Defaults to `None`.
+        padding: Integer or a pair, the number of pixels on each side, at most
+            half of the window, as in PyTorch. They are never the maximum.
+            Defaults to 0.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
     Input shape: `(batch, height, width, channels)`, or
         `(batch, channels, height, width)` if channels first.
-    Output shape: A list of two such, the maxima and their indices (int32),
-        with `floor((n + 2 padding - pool_size) / stride) + 1` of `n` pixels.
+    Output shape: A list of two such shapes, for the maxima and their indices
+        (int32). `n` pixels become
+        `floor((n + 2 padding - pool_size) / stride) + 1`.
 
     Raises:
-        ValueError: If an argument is none of these, or an image is smaller
-            than a window.
+        ValueError: If an argument is invalid, or if an image is smaller than a
+            window.
 
     Example:
 
@@ -67,8 +68,8 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
         sides = zip(self.padding, self.pool_size, strict=True)
         if any(2 * pixels > size for pixels, size in sides):
             raise ValueError(
-                "`padding` must be at most half of `pool_size`, or windows "
-                f"could lie in it. Received: padding={padding}, "
+                "`padding` must be at most half of `pool_size`, so that no "
+                f"window lies inside it. Received: padding={padding}, "
                 f"pool_size={pool_size}"
             )
 
@@ -87,7 +88,7 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
         )
 
     def _sizes(self, shape: Shape) -> list[int | None]:
-        """Returns height and width of what comes out; `None` is unknown."""
+        """Returns height and width of the outputs, `None` if unknown."""
         sides = [shape[axis] for axis in self.spatial_axes]
         rules = zip(
             sides, self.pool_size, self.strides, self.padding, strict=True
@@ -98,8 +99,8 @@ class MaxPooling2DWithIndices(FeatureMapLayer):
         ]
         if any(size is not None and size < 1 for size in sizes):
             raise ValueError(
-                "Images must be at least as large as a window, with the "
-                f"padding. Received: {tuple(sides)} pixels, "
+                "Padded images must be at least as large as a window. "
+                f"Received: {tuple(sides)} pixels, "
                 f"pool_size={self.pool_size}, padding={self.padding}"
             )
         return sizes

@@ -13,39 +13,40 @@ COLLISIONS = ("add", "overwrite")
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class MaxUnpooling2D(FeatureMapLayer):
-    """Puts values back to where their maxima were; zeros elsewhere.
+    """Puts values back to the positions of their maxima, with zeros elsewhere.
 
-    `y[indices] = x`, of each image and channel, with the indices of
-    `keras_attn.layers.MaxPooling2DWithIndices`. Where windows overlap, several
-    values may belong to one pixel: they are added, which is the gradient of
-    max pooling, or the last one counts, row by row, as with PyTorch's
-    `MaxUnpool2d` on a CPU. PyTorch itself leaves open which one counts.
+    Computes `y[indices] = x` for each image and channel, with the indices of
+    `keras_attn.layers.MaxPooling2DWithIndices`. If windows overlap, several
+    values may belong to one pixel. Either they are added, which is the gradient
+    of max pooling, or the last one counts, row by row. The latter matches
+    PyTorch's `MaxUnpool2d` on CPU, though PyTorch does not specify the order.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 2.1.
 
     Args:
-        output_size: Positive integer or a pair, height and width of what
-            comes out; `None` if it comes from the call.
-        collisions: `"add"` or `"overwrite"`. Defaults to `"add"`.
+        output_size: Positive integer or a pair, the height and width of the
+            outputs, or `None` to use the size of `like`. Defaults to `None`.
+        collisions: `"add"` or `"overwrite"`, for several values that belong to
+            one pixel. Defaults to `"add"`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
 
     Call arguments:
-        inputs: A list of values and indices, of the same shape. An index is
-            `row * width + column`, from 0 to `height * width - 1`; what has
-            another one is left out.
-        like: Images whose height and width are taken, for a layer without
+        inputs: A list of values and indices of the same shape. An index is
+            `row * width + column`, from 0 to `height * width - 1`. Values with
+            other indices are dropped.
+        like: Images whose height and width are used, for a layer without
             `output_size`.
 
-    Input shape: Two of `(batch, height, width, channels)`, or
+    Input shape: A list of two `(batch, height, width, channels)`, or
         `(batch, channels, height, width)` if channels first.
-    Output shape: The same, with the new height and width.
+    Output shape: Same as each input, with the new height and width.
 
     Raises:
-        ValueError: If an argument is none of these, if the inputs are not two
-            of one shape, or if `like` is given to a layer that has a size, or
-            not to one that has none.
+        ValueError: If an argument is invalid, if the inputs are not two tensors
+            of one shape, or if `like` is passed to a layer with a size, or is
+            missing for a layer without one.
 
     Example:
 
@@ -88,13 +89,13 @@ class MaxUnpooling2D(FeatureMapLayer):
         return ops.transpose(outputs, (0, 3, 1, 2)) if first else outputs
 
     def _put(self, values: Tensor, indices: Tensor, size: Sides) -> Tensor:
-        """Does it with channels last."""
+        """Returns the outputs, channels last."""
         batch, height, width, channels = ops.shape(values)
         if isinstance(batch, int) and batch == 0:
-            # PyTorch takes no maximum of nothing.
+            # PyTorch raises for the maximum of an empty tensor.
             return ops.zeros((0, *size, channels), self.compute_dtype)
         pixels = size[0] * size[1]
-        # A number for each pixel of each channel of each image.
+        # A unique index for every pixel of all channels and images.
         images = ops.reshape(ops.arange(batch), (-1, 1, 1, 1))
         places = (images * pixels + indices) * channels + ops.arange(channels)
         inside = ops.logical_and(indices >= 0, indices < pixels)
@@ -109,7 +110,7 @@ class MaxUnpooling2D(FeatureMapLayer):
             )
             windows = ops.reshape(windows, (-1,))
             last = ops.segment_max(windows, places, count)
-            # As rows, which each backend can look up in an exported model.
+            # As rows, a lookup that can be exported from every backend.
             last = ops.take(ops.reshape(last, (-1, 1)), places, axis=0)
             x = ops.where(ops.reshape(last, (-1,)) == windows, x, 0.0)
         outputs = ops.segment_sum(x, places, count)
@@ -129,17 +130,17 @@ class MaxUnpooling2D(FeatureMapLayer):
         return tuple(like[axis] for axis in self.spatial_axes)
 
     def _check(self, shapes: Sequence[Shape]) -> None:
-        """Checks what must be values and indices."""
+        """Checks the shapes of values and indices."""
         shapes = [tuple(shape) for shape in shapes]
         if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 4:
             raise ValueError(
-                "`inputs` must be values and indices of one shape, with four "
-                "axes, as MaxPooling2DWithIndices returns them. "
+                "`inputs` must be values and indices of one shape with four "
+                "axes, as returned by `MaxPooling2DWithIndices`. "
                 f"Received: shapes {shapes}"
             )
         self.static_channels(shapes[0])
 
-    # Keras wants the names of the arguments of `call`.
+    # Keras requires these names, after the arguments of `call`.
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, inputs_shape: Sequence[Shape], like_shape: Shape | None = None
     ) -> Shape:

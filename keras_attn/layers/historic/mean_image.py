@@ -14,12 +14,12 @@ from keras_attn.layers.base import FeatureMapLayer
 class MeanImage(FeatureMapLayer):
     """Subtracts the mean image of a data set, which `adapt` computes.
 
-    `y = x - mean`, with one mean for each pixel and channel. It is a weight
-    that is not trained, `(height, width, channels)` in either data format: it
-    is saved with the model, and one checkpoint serves both. Until `adapt` is
-    called, or a checkpoint is loaded, it is 0, and images stay what they are.
-    Images may have any range, [0, 255] say: it has to be that of the data the
-    layer was adapted to, and stays as wide.
+    Computes `y = x - mean`, with one mean per pixel and channel. The mean is a
+    non-trainable weight, `(height, width, channels)` in either data format. It
+    is saved with the model, and one checkpoint serves both formats. Until
+    `adapt` is called or a checkpoint is loaded, the mean is 0 and images do not
+    change. Images may have any range of values, such as [0, 255], if it is also
+    the range of the data in `adapt`. The scale of the values does not change.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 3,
@@ -28,17 +28,16 @@ class MeanImage(FeatureMapLayer):
     Args:
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
-        **kwargs: `keras.layers.Layer` arguments. It is computed in float32 and
-            cast back to the dtype of the images, or, of integers, to that of
-            the policy.
+        **kwargs: `keras.layers.Layer` arguments. The difference is computed in
+            float32 and cast to the compute dtype of the policy.
 
     Input shape: `(batch, height, width, channels)`, or
-        `(batch, channels, height, width)` if channels first, all known but
-        for the batch.
+        `(batch, channels, height, width)` if channels first. All sizes but the
+        batch must be static.
     Output shape: Same as input.
 
     Raises:
-        ValueError: If height, width or channels are unknown, or not those
+        ValueError: If height, width or channels are unknown, or are not those
             that the layer was built for.
 
     Example:
@@ -55,16 +54,16 @@ class MeanImage(FeatureMapLayer):
         shape = tuple(input_shape[axis] for axis in axes)
         if None in shape:
             raise ValueError(
-                "`MeanImage` needs a static height, width and number of "
-                f"channels (axes {axes} with {self.data_format!r}), as it "
-                "holds a mean for each pixel. Received: "
+                "`MeanImage` requires a static height, width and number of "
+                f"channels (axes {axes} with {self.data_format!r}), since it "
+                "stores a mean per pixel. Received: "
                 f"input_shape={tuple(input_shape)}"
             )
         double = self.variable_dtype == "float64"
         self.mean_image = self.add_weight(
             name="mean",
             shape=shape,
-            # Half precision has steps of 1/8 at 255.
+            # Half precision has a resolution of only 1/8 at 255.
             dtype="float64" if double else "float32",
             initializer="zeros",
             trainable=False,
@@ -82,23 +81,25 @@ class MeanImage(FeatureMapLayer):
         return self.narrow(x - mean)
 
     def adapt(self, data: Any, batch_size: int | None = None) -> None:
-        """Sets the mean image to that of a data set.
+        """Sets the mean image to the mean of a data set.
 
-        The images are added up in float64, a batch at a time. Adapting anew
-        starts anew; where it fails, the layer stays what it was.
+        The images are summed in float64, batch by batch. Calling it again
+        discards the previous mean. If it fails, the layer does not change.
 
         Args:
-            data: Images in the layer's data format: an array with four axes,
-                or an iterable that ends, of batches of them or of tuples
-                whose first element is one, such as a `keras.utils.PyDataset`,
-                a `tf.data.Dataset`, a PyTorch `DataLoader` or a generator.
-            batch_size: Positive integer, how many images of an array are
-                added up at a time. Defaults to 32.
+            data: Images in the layer's data format, as an array with four
+                axes, or as a finite iterable of batches or of tuples that
+                start with a batch. Such iterables are a
+                `keras.utils.PyDataset`, a `tf.data.Dataset`, a PyTorch
+                `DataLoader` and a generator.
+            batch_size: Positive integer, the number of images of an array that
+                are summed at a time. Defaults to 32.
 
         Raises:
-            ValueError: If there is no image, if images are not of one size,
-                which is the layer's if it is built, or not finite, or if
-                `batch_size` is not such a number, or given for batches.
+            ValueError: If there is no image, if the images differ in size from
+                each other or from a layer that is built, if they are not
+                finite, if `batch_size` is not a positive integer, or if it is
+                passed with an iterable.
         """
         total: Any = 0.0
         count = 0
@@ -110,21 +111,21 @@ class MeanImage(FeatureMapLayer):
             shape = shape or batch.shape[1:]
             if batch.shape[1:] != shape:
                 raise ValueError(
-                    f"`data` must be images of one size, {shape} as those "
-                    "before or as the layer was built. Received: a batch of "
-                    f"shape {batch.shape}"
+                    f"`data` must be images of one size, {shape} as in earlier "
+                    "batches or in the layer. Received: a batch of shape "
+                    f"{batch.shape}"
                 )
             if not np.isfinite(batch).all():
                 raise ValueError(
                     "`data` must hold finite numbers only. Received: NaN or "
-                    f"infinity in the {len(batch)} images from number {count}"
+                    f"infinity in {len(batch)} images from index {count}"
                 )
             total = total + batch.sum(axis=0, dtype="float64")
             count += len(batch)
         if not count:
             raise ValueError(
-                "`data` must hold at least one image. Received: none. An "
-                "iterator can be run through only once"
+                "`data` must hold at least one image. Received: no images. "
+                "An iterator can be used only once."
             )
         if not self.built:
             self.build((None, *shape))
@@ -141,20 +142,20 @@ class MeanImage(FeatureMapLayer):
 
 
 def _batches(data: Any, batch_size: int | None) -> Iterator[Any]:
-    """Yields what is added up at a time."""
+    """Yields the batches that are summed at a time."""
     if not (hasattr(data, "shape") and hasattr(data, "__getitem__")):
         if batch_size is not None:
             raise ValueError(
-                "`batch_size` must not be given with an iterable, which has "
-                f"batches already. Received: batch_size={batch_size!r}"
+                "`batch_size` must be None for an iterable of batches. "
+                f"Received: batch_size={batch_size!r}"
             )
         if not isinstance(data, keras.utils.PyDataset):
             yield from data
             return
         if data.num_batches is None:
             raise ValueError(
-                "`data` must end. Received: a `PyDataset` whose `num_batches` "
-                "is None"
+                "`data` must be an iterable that ends. Received: a "
+                "`PyDataset` whose `num_batches` is None"
             )
         for index in range(data.num_batches):
             yield data[index]
@@ -176,7 +177,7 @@ def _images(batch: Any) -> np.ndarray:
     if array.ndim != 4 or array.dtype.kind not in "fiub":
         raise ValueError(
             "`data` must be batches of images, arrays of numbers with four "
-            f"axes. Received: a batch of shape {array.shape} and type "
+            f"axes. Received: a batch of shape {array.shape} and dtype "
             f"{array.dtype}"
         )
     return array

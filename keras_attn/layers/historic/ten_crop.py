@@ -10,41 +10,41 @@ from keras_attn.layers.base import FeatureMapLayer, LayerArguments
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class TenCrop(FeatureMapLayer):
-    """Cuts ten crops out of each image: four corners, centre, mirror images.
+    """Takes ten crops of each image: the corners, the centre and their mirrors.
 
-    `y[10 n + k] = x[n, a_k : a_k + height, b_k : b_k + width]`: top left, top
-    right, bottom left, bottom right and centre for `k` from 0 to 4, and for 5
-    to 9 the mirror images (left-right) of these five, in the same order. The
-    centre starts at half of the pixels that are left over, rounded to the even
-    neighbour: at 0, 2 and 2 of 1, 3 and 5. What a network says of an image is
-    then the mean over its ten rows. Values are left as they are, whatever
-    their range.
+    Computes `y[10 n + k] = x[n, a_k : a_k + height, b_k : b_k + width]`. For
+    `k` from 0 to 4, these are the top left, top right, bottom left, bottom
+    right and centre crops. For 5 to 9, they are the mirror images (left-right)
+    of these five in the same order. The centre starts at half of the remaining
+    pixels, rounded half to even (at 0, 2 and 2 for 1, 3 and 5 pixels). The
+    prediction for an image is then the mean over its ten rows. Values of any
+    range stay unchanged.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 3,
         who train with these crops, of 224 x 224 out of 256 x 256. The first
-        five are those of torchvision's `ten_crop`. That mirrors the image and
-        then crops: of its last five, left and right ones are exchanged, and
-        where an odd number of columns is left over, its last centre lies a
-        column aside.
+        five are the same as in torchvision's `ten_crop`, which mirrors the
+        image before cropping. In its last five, left and right crops are
+        exchanged, and the centre is one column off if an odd number of columns
+        remains.
 
     Args:
-        height: Positive integer, of a crop, in pixels.
-        width: Positive integer.
+        height: Positive integer, the height of a crop in pixels.
+        width: Positive integer, the width of a crop in pixels.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
-        **kwargs: `keras.layers.Layer` arguments. Floats are cast to the dtype
-            of the policy, and integers keep theirs.
+        **kwargs: `keras.layers.Layer` arguments. Floats are cast to the compute
+            dtype, and integers keep their dtype.
 
     Input shape: `(batch, height, width, channels)`, or
-        `(batch, channels, height, width)` if channels first, of any height
-        and width from those of a crop; they may be known at run time only.
+        `(batch, channels, height, width)` if channels first, at least as large
+        as a crop. Height and width may only be known at run time.
     Output shape: `(batch * 10, height, width, channels)`, or
-        `(batch * 10, channels, height, width)`, with those of a crop.
+        `(batch * 10, channels, height, width)`, with the size of a crop.
 
     Raises:
-        ValueError: If `height` or `width` is no positive integer, or an image
-            is smaller than a crop.
+        ValueError: If `height` or `width` is not a positive integer, or if an
+            image is smaller than a crop.
 
     Example:
 
@@ -80,8 +80,8 @@ class TenCrop(FeatureMapLayer):
         corners = (0, 0), (0, right), (bottom, 0), (bottom, right)
         crops = [self._crop(inputs, *start) for start in (*corners, middle)]
         mirrored = [ops.flip(x, self.spatial_axes[1]) for x in crops]
-        # Not -1 for the batch: crops that an image of a size known at run time
-        # only is too small for could be taken for others, fewer.
+        # Not -1 for the batch: if an image is too small, its smaller crops
+        # could be reshaped to a smaller number of full crops.
         size = (shape[0] * 10, *self._crop_shape(shape)[1:])
         return ops.reshape(ops.stack(crops + mirrored, axis=1), size)
 
@@ -97,12 +97,12 @@ class TenCrop(FeatureMapLayer):
     def _check_size(self, shape: Shape) -> None:
         size = tuple(shape[axis] for axis in self.spatial_axes)
         for side, least in zip(size, (self.height, self.width), strict=True):
-            # On TensorFlow, tensors stand for what is not known yet.
+            # On TensorFlow, unknown sides are tensors.
             if isinstance(side, int) and side < least:
                 raise ValueError(
                     "Images must be at least as large as a crop, "
-                    f"{self.height} x {self.width} pixels. Received: images "
-                    f"of height and width {size}"
+                    f"{self.height} x {self.width} pixels. Received: images of "
+                    f"size {size}"
                 )
 
     def _crop_shape(self, shape: Shape) -> Shape:
@@ -128,9 +128,9 @@ class TenCrop(FeatureMapLayer):
 
 
 def _half(pixels: int | Tensor) -> int | Tensor:
-    """Halves, to even where it is between two: `round(pixels / 2)`.
+    """Returns `round(pixels / 2)`, which rounds half to even.
 
-    In whole numbers, as `round` does not know the tensors of TensorFlow.
+    Uses integers, since `round` does not support TensorFlow's tensors.
     """
     half = pixels // 2
     return half + (pixels % 2) * (half % 2)

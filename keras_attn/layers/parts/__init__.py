@@ -1,1 +1,1 @@
-"""What the blocks and the models are made of; not public."""
+"""Building blocks of the attention blocks and models; not public."""

@@ -11,9 +11,10 @@ from keras_attn.ops import precision
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation: `keras.layers.BatchNormalization` in one pass.
 
-    As in Keras, the moving variance is of the biased batch variance, where
-    PyTorch's is of the unbiased one: `n / (n - 1)` times as large. An empty
-    batch, of which Keras' moving statistics become NaN, changes nothing.
+    As in Keras, the moving variance averages the biased batch variance.
+    PyTorch averages the unbiased variance, which is `n / (n - 1)` times as
+    large. An empty batch leaves the moving statistics unchanged, while in
+    Keras they become NaN.
     """
 
     def call(
@@ -47,14 +48,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 moving.assign(_unless_empty(inputs, new, moving))
         else:
             x = backend.normalize(x, mean, variance, *scale)
-        # Floats not to the compute dtype: with `autocast=False`, float32 stays.
+        # With `autocast=False`, float32 inputs return float32 in any policy.
         floats = precision.is_float(inputs)
         dtype = inputs.dtype if floats else self.compute_dtype
         return precision.narrow(x, dtype)
 
 
 def _unless_empty(inputs: Tensor, new: Tensor, old: Variable) -> Tensor:
-    """Returns the old statistics if there is no image to have new ones of."""
+    """Returns the new statistics, or the old ones if the batch is empty."""
     batch = ops.shape(inputs)[0]
     if isinstance(batch, int):
         return new if batch else old
@@ -62,7 +63,7 @@ def _unless_empty(inputs: Tensor, new: Tensor, old: Variable) -> Tensor:
 
 
 def normalization_names(prefix: str, path: str = "normalization") -> Names:
-    """Returns the names in PyTorch, for the layer that holds one at `path`."""
+    """Returns the PyTorch names of the normalisation at the path of a layer."""
     return {
         f"{prefix}.weight": (f"{path}.gamma", "same"),
         f"{prefix}.bias": (f"{path}.beta", "same"),

@@ -7,14 +7,14 @@ from keras_attn.layers.base import FeatureMapArguments, FeatureMapLayer
 
 
 class ChannelAttention(FeatureMapLayer):
-    """Abstract base: `y = x * sigmoid(z)`, one logit `z` an image and channel.
+    """Abstract base of `y = x * sigmoid(z)`, with one logit per channel.
 
     Subclasses define `logits(inputs, training)`, which returns `z` as
     `(batch, channels)` in float32 or wider. Subclasses are final.
 
     With `identity_start=True` the gate is `2 * sigmoid(z)`, and subclasses
-    start the last weights before `z` at 0: the gate is exactly 1 at first,
-    and so the layer, put into a trained network, leaves it as it was; its
+    initialise the last weights before `z` to 0. The gate then starts at exactly
+    1, so that inserting the layer does not change a trained network. Its
     gradient is not 0, so the gates learn.
     """
 
@@ -30,7 +30,7 @@ class ChannelAttention(FeatureMapLayer):
         return self.scale(inputs, self._gates(inputs, training))
 
     def attention(self, inputs: Tensor) -> Tensor:
-        """Returns the gates, `(batch, channels)`, in inference."""
+        """Returns the gates in inference, `(batch, channels)`."""
         return self._gates(self.receive(inputs), training=False)
 
     def _gates(self, inputs: Tensor, training: bool) -> Tensor:

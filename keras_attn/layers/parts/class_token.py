@@ -8,17 +8,17 @@ from keras_attn.backend.protocol import Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class ClassToken(keras.layers.Layer):
-    """Puts a trained token, the same for all images, before the others.
+    """Prepends a trained token, the same for all images.
 
     Args:
-        initializer: Of the token. Defaults to `"zeros"`.
+        initializer: Initialiser of the token. Defaults to `"zeros"`.
         **kwargs: `keras.layers.Layer` arguments.
 
     Input shape: `(batch, tokens, channels)`.
     Output shape: `(batch, 1 + tokens, channels)`.
     """
 
-    # timm's and lucidrains', and torchvision's.
+    # The names in timm and lucidrains' code, then those in torchvision.
     torch_names = (
         {"cls_token": ("token", "same")},
         {"class_token": ("token", "same")},
@@ -38,7 +38,7 @@ class ClassToken(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         token = ops.convert_to_tensor(self.token)
-        # Not a broadcast, whose unknown batch some exporters refuse.
+        # Not `broadcast_to`: some exporters reject its unknown batch.
         token = ops.zeros_like(inputs[:, :1]) + token
         return ops.concatenate([token, inputs], axis=1)
 

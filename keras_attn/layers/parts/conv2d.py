@@ -7,7 +7,7 @@ from keras_attn import backend
 from keras_attn.backend.protocol import Padding, Pair, Shape, Tensor
 from keras_attn.ops.precision import as_floats
 
-# From so many pixels on, a product for each patch pays.
+# From this number of pixels on, a matrix product over patches is faster.
 _LEAST_OF_A_PATCH = 16
 
 
@@ -16,10 +16,10 @@ class Conv2D(keras.layers.Conv2D):
     """2D convolution: `keras.layers.Conv2D` without its copies on PyTorch.
 
     Arguments, weights and results are those of the Keras layer. The models of
-    this package are built of it. On PyTorch the images stay in memory as they
-    are, and the bias is added inside the convolution. `padding` may also be an
-    integer: that many pixels of zeros on each side, as PyTorch has it. With a
-    stride of 2 that is not Keras' `"same"`.
+    this package use it. On PyTorch, images keep their memory layout, and the
+    bias is added inside the convolution. `padding` may also be an integer, the
+    number of zero pixels on each side, as in PyTorch. With a stride of 2, this
+    differs from Keras' `"same"`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Conv2D(keras.layers.Conv2D):
     def convolve(
         self, inputs: Tensor, kernel: Tensor, bias: Tensor | None
     ) -> Tensor:
-        """Convolves as this layer does, with other weights."""
+        """Applies the convolution of this layer with the given weights."""
         inputs = as_floats(inputs, self.compute_dtype)
         if self._takes_patches(inputs.shape):
             return self._of_patches(inputs, kernel, bias)
@@ -63,7 +63,7 @@ class Conv2D(keras.layers.Conv2D):
         )
 
     def _takes_patches(self, shape: Shape) -> bool:
-        """Whether windows lie side by side, in images of a known size."""
+        """Returns whether the images have a known size and disjoint patches."""
         first = self.data_format == "channels_first"
         rows, columns = self.kernel_size
         return (
@@ -78,10 +78,10 @@ class Conv2D(keras.layers.Conv2D):
     def _of_patches(
         self, inputs: Tensor, kernel: Tensor, bias: Tensor | None
     ) -> Tensor:
-        """Multiplies each patch by the kernel: the same sums.
+        """Multiplies each patch by the kernel, which yields the same sums.
 
-        For kernels that large, compilers make a gradient of many steps, and
-        PyTorch lays them out anew each time.
+        For kernels of this size, compilers generate a gradient with many
+        steps, and PyTorch copies the kernel to another layout every time.
         """
         first = self.data_format == "channels_first"
         kernel = ops.convert_to_tensor(kernel)
@@ -112,7 +112,7 @@ class Conv2D(keras.layers.Conv2D):
 
 
 def padded_shape(shape: Shape, pixels: int | None, data_format: str) -> Shape:
-    """Returns the shape of a batch of images with pixels on each side."""
+    """Returns the shape of a batch of images with padding in pixels."""
     axes = (2, 3) if data_format == "channels_first" else (1, 2)
     return tuple(
         side + 2 * pixels if pixels and axis in axes and side else side

@@ -13,21 +13,22 @@ from keras_attn.ops.precision import narrow
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class Conv2DNormActivation(keras.layers.Layer):
-    """Convolution, batch normalisation and activation, as one layer.
+    """Convolution, batch normalisation and activation as one layer.
 
-    `y = act(gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta)`.
-    In inference the normalisation is folded into kernel and bias, which is
-    exact up to rounding and saves a pass; and a functional model keeps every
-    layer's output until it is done, so one layer in place of three also keeps
-    a third of the memory busy. Momentum 0.9, epsilon 1e-5 and the initial
+    Computes
+    `y = act(gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta)`. In
+    inference the normalisation is folded into kernel and bias, which is exact
+    up to rounding and saves a pass. A functional model keeps the output of
+    every layer until it is done, so one layer instead of three also uses a
+    third of the memory. A momentum of 0.9, an epsilon of 1e-5 and the initial
     weights are PyTorch's, which the models of this package assume.
 
     Args:
         filters: Positive integer, the number of output channels.
         kernel_size: Integer or pair of integers.
         strides: Integer or pair of integers. Defaults to `1`.
-        padding: `"same"`, `"valid"`, or an integer, the pixels of zeros on
-            each side. Defaults to `"same"`.
+        padding: `"same"`, `"valid"`, or an integer, the number of zero pixels
+            on each side. Defaults to `"same"`.
         activation: Name of a Keras activation, a callable, or `None`.
             Defaults to `"relu"`.
         use_bias: Whether the convolution has a bias. Defaults to `True`.
@@ -77,7 +78,7 @@ class Conv2DNormActivation(keras.layers.Layer):
         channels = input_shape[self.channel_axis]
         if channels is None:
             raise ValueError(
-                "`Conv2DNormActivation` needs a static number of channels. "
+                "`Conv2DNormActivation` requires a static number of channels. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         height, width = self.convolution.kernel_size
@@ -103,7 +104,7 @@ class Conv2DNormActivation(keras.layers.Layer):
     def _convolve_normalized(self, inputs: Tensor) -> Tensor:
         """Convolves with the normalisation folded into kernel and bias."""
         convolution, norm = self.convolution, self.normalization
-        # Epsilon is close to nothing in float16.
+        # Epsilon is too small for float16.
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         gamma, beta, mean, variance, kernel = (
             ops.cast(weight, dtype)

@@ -17,7 +17,7 @@ class Dense(keras.layers.Dense):
     """
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        # What LoRA adds is in the kernel.
+        # The kernel includes the update of LoRA.
         kernel = ops.convert_to_tensor(self.kernel)
         bias = None if self.bias is None else ops.convert_to_tensor(self.bias)
         inputs = as_floats(inputs, self.compute_dtype)
@@ -27,6 +27,6 @@ class Dense(keras.layers.Dense):
     def quantize(
         self, mode: Any = None, type_check: bool = True, config: Any = None
     ) -> None:
-        # Keras refuses subclasses, which may have another `call`.
+        # Keras rejects subclasses, since they may have another `call`.
         del type_check
         super().quantize(mode, type_check=False, config=config)

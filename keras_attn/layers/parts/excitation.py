@@ -11,14 +11,14 @@ from keras_attn.layers.parts.linear import add_linear, linear
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class Excitation(keras.layers.Layer):
-    """The bottleneck of two linear layers that SE ends in, and others after it.
+    """The bottleneck of two linear layers in SE and its successors.
 
-    `z = sum_v (W2 relu(W1 v + b1) + b2)` over the vectors `v` that it is
-    given, each `(batch, channels)`. `W2` is linear, so that it is applied to
-    the sum. Computes in the dtype of the vectors.
+    Computes `z = sum_v (W2 relu(W1 v + b1) + b2)` over one or more vectors `v`,
+    each `(batch, channels)`, in their dtype. Since `W2` is linear, it is
+    applied once, to the sum.
 
     Args:
-        hidden: Positive integer, the units between.
+        hidden: Positive integer, the number of hidden units.
         use_bias: Whether there are `b1` and `b2`. Defaults to `True`.
         zero_start: Whether `W2` and `b2` start at zero. Defaults to `False`.
         **kwargs: `keras.layers.Layer` arguments.
@@ -47,7 +47,7 @@ class Excitation(keras.layers.Layer):
         return self.excite(*vectors)
 
     def excite(self, *vectors: Tensor) -> Tensor:
-        """Does what `call` does, without what Keras does around a layer."""
+        """Does the same as `call`, without the overhead of calling a layer."""
         hidden = sum(ops.relu(linear(self, "reduce", v)) for v in vectors)
         kernel = ops.cast(self.expand_kernel, vectors[0].dtype)
         bias = None
@@ -58,10 +58,10 @@ class Excitation(keras.layers.Layer):
     def names(
         self, reduce: str, expand: str, layout: str, path: str = "excitation"
     ) -> Names:
-        """Returns the names in PyTorch, for the layer that holds this one.
+        """Returns the PyTorch names, for the layer that holds this one.
 
-        `reduce` and `expand` are what stands before `.weight` and `.bias`,
-        `path` is the attribute that the holder calls this layer by.
+        `reduce` and `expand` are the prefixes of `.weight` and `.bias`. `path`
+        is the attribute of the outer layer that holds this one.
         """
         table = {
             f"{reduce}.weight": (f"{path}.reduce_kernel", layout),

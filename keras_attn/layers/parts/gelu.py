@@ -1,4 +1,4 @@
-"""The activation of transformers, in a form that can be exported."""
+"""GELU, the activation of transformers, in a form that can be exported."""
 
 import keras
 from keras import ops
@@ -9,17 +9,18 @@ from keras_attn.backend.protocol import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 def gelu(x: Tensor) -> Tensor:
-    """GELU, `x / 2 (1 + erf(x / sqrt(2)))`.
+    """Applies GELU, `x / 2 (1 + erf(x / sqrt(2)))`.
 
-    Keras' own takes `erfc` on TensorFlow, which ONNX does not know.
+    Keras' own GELU uses `erfc` on TensorFlow, which ONNX does not support.
     """
     return backend.gelu(x)
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 def gelu_tanh(x: Tensor) -> Tensor:
-    """GELU by its approximation, `x / 2 (1 + tanh(sqrt(2 / pi) (x + c x^3)))`.
+    """Applies the tanh approximation of GELU.
 
-    With `c = 0.044715`, as JAX's `gelu` has it by default.
+    Computes `x / 2 (1 + tanh(sqrt(2 / pi) (x + c x^3)))` with `c = 0.044715`,
+    the default of JAX's `gelu`.
     """
     return ops.gelu(x, approximate=True)

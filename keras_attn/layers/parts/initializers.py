@@ -1,4 +1,4 @@
-"""Initialisers that belong to a block, because its source trains with them."""
+"""Initialisers that the original implementations train with."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,14 @@ from keras_attn.backend.protocol import Tensor
 class FanInUniform(keras.initializers.RandomUniform):
     """Draws uniformly within `+-1 / sqrt(fan_in)`.
 
-    PyTorch draws the kernels *and* the biases of its convolutions and linear
-    layers so; `fan_in` is the kernel's for both. The numbers are NumPy's: the
-    same on each backend after `keras.utils.set_random_seed`, and JAX need not
-    compile a generator for each shape, which takes a network seconds.
+    PyTorch initialises the kernels *and* the biases of its convolutions and
+    linear layers this way, both with the `fan_in` of the kernel. NumPy draws
+    the numbers. So they are the same on all backends after
+    `keras.utils.set_random_seed`, and JAX does not compile a generator for
+    every shape, which would take seconds per network.
 
     Args:
-        fan_in: Positive integer, how many inputs an output is a sum of.
+        fan_in: Positive integer, the number of inputs per output.
         seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
     """
 
@@ -41,10 +42,11 @@ class FanInUniform(keras.initializers.RandomUniform):
 class FanOutNormal(keras.initializers.RandomNormal):
     """Draws from a normal distribution of variance `2 / fan_out`.
 
-    `fan_out = height * width * filters` of a kernel whose last axis is that of
-    the filters: what He et al. start a network with ReLUs from, by outputs, as
-    ResNets do. Not truncated, other than Keras' `HeNormal`, which goes by
-    inputs. The numbers are NumPy's, as those of `FanInUniform`.
+    This is the initialisation of He et al. for networks with ReLUs, in the
+    version that ResNets use: `fan_out = height * width * filters`, for a kernel
+    whose last axis is the filters. Unlike Keras' `HeNormal`, it is not
+    truncated and does not use the inputs. NumPy draws the numbers, as in
+    `FanInUniform`.
 
     Args:
         seed: Integer, or `None` to follow `keras.utils.set_random_seed`.
@@ -67,7 +69,7 @@ class FanOutNormal(keras.initializers.RandomNormal):
 class Normal(keras.initializers.RandomNormal):
     """Draws from a normal distribution of mean 0.
 
-    The numbers are NumPy's, as those of `FanInUniform`.
+    NumPy draws the numbers, as in `FanInUniform`.
 
     Args:
         stddev: Positive number, the standard deviation.

@@ -9,11 +9,12 @@ from keras_attn.ops import precision
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class LayerNormalization(keras.layers.LayerNormalization):
-    """Normalises each token: `keras.layers.LayerNormalization` of one axis.
+    """Layer normalisation of the last axis, which can be exported.
 
-    `y = gamma (x - mean) / sqrt(variance + epsilon) + beta` over the last axis,
-    in float32 at least. Arguments, weights and results are those of the Keras
-    layer, which PyTorch's ONNX exporter refuses.
+    Computes `y = gamma (x - mean) / sqrt(variance + epsilon) + beta` in float32
+    or wider. Arguments, weights and results are those of
+    `keras.layers.LayerNormalization`, which PyTorch's ONNX exporter cannot
+    export.
 
     Args:
         epsilon: Positive number. Defaults to `1e-6`.
@@ -29,5 +30,5 @@ class LayerNormalization(keras.layers.LayerNormalization):
         return precision.narrow(y, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        # Of Keras' layer it becomes a list when that is built.
+        # In Keras' layer, building turns the axis into a list.
         return {**super().get_config(), "axis": -1}

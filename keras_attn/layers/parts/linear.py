@@ -1,4 +1,4 @@
-"""Linear maps of vectors, as weights of the layer that holds them."""
+"""Linear maps of vectors, whose weights belong to an outer layer."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ def add_linear(
     initializer: Any = None,
     use_bias: bool = True,
 ) -> None:
-    """Gives a layer the weights `{name}_kernel` and `{name}_bias`.
+    """Adds the weights `{name}_kernel` and `{name}_bias` to a layer.
 
-    Both start as PyTorch draws them, by the number of inputs, or by the
-    `initializer`. They are not autocast: the vectors that they meet are
-    statistics, in float32, whatever the layer computes in.
+    Both are initialised as in PyTorch, by the number of inputs, or with
+    `initializer`. They are not autocast, since they multiply statistics, which
+    are float32 in any policy.
     """
     initializer = initializer or FanInUniform(inputs)
     shapes: dict[str, tuple[int, ...]] = {"kernel": (inputs, outputs)}
@@ -39,7 +39,7 @@ def add_linear(
 
 
 def linear(layer: keras.layers.Layer, name: str, x: Tensor) -> Tensor:
-    """Returns `x W + b` by these weights, in the dtype of `x`."""
+    """Returns `x W + b` with these weights, in the dtype of `x`."""
     kernel = ops.cast(getattr(layer, f"{name}_kernel"), x.dtype)
     bias = getattr(layer, f"{name}_bias", None)
     return backend.linear(

@@ -11,10 +11,10 @@ from keras_attn.layers.parts.conv2d import padded_shape
 class MaxPooling2D(keras.layers.MaxPooling2D):
     """2D max pooling: `keras.layers.MaxPooling2D`, with padding in pixels.
 
-    On PyTorch, with channels last or without a gradient, it takes a fraction
-    of the time. `padding` may also be an integer: that many pixels on each
-    side, which are never the maximum, as PyTorch has it. With a stride of 2
-    that is not Keras' `"same"`.
+    On PyTorch it takes a fraction of the time with channels last or without a
+    gradient. `padding` may also be an integer, the number of pixels on each
+    side, which are never the maximum, as in PyTorch. With a stride of 2, this
+    differs from Keras' `"same"`.
     """
 
     def __init__(

@@ -11,31 +11,32 @@ from keras_attn.ops import interpolation
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class PositionEmbedding(keras.layers.Layer):
-    """Adds to each token what is trained for its place: `y = x + e`.
+    """Adds a trained embedding of its position to each token: `y = x + e`.
 
-    Tokens are those of a grid, row by row, after some that have no place in
-    it. Weights of another grid are interpolated when they are loaded,
-    linearly and with the corners where they are, as in the code of the paper;
-    those of the tokens before stay as they are.
+    The tokens are those of a grid, row by row, after some tokens without a
+    position. When weights of another grid are loaded, they are interpolated
+    bilinearly with aligned corners, as in the paper's code. The weights of the
+    tokens before the grid do not change.
 
     Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
     (https://arxiv.org/abs/2010.11929), section 3.2.
 
     Args:
-        grid: Rows and columns of the tokens.
-        before: How many tokens come before them. Defaults to `0`.
-        initializer: Of the weights. Defaults to a normal distribution with a
-            deviation of 0.02, as in the paper's code.
+        grid: Pair of integers, the rows and columns of the tokens.
+        before: Integer, the number of tokens before the grid. Defaults to `0`.
+        initializer: Initialiser of the weights. Defaults to a normal
+            distribution with a standard deviation of 0.02, as in the paper's
+            code.
         **kwargs: `keras.layers.Layer` arguments.
 
     Input shape: `(batch, before + rows * columns, channels)`.
     Output shape: Same as input.
 
     Raises:
-        ValueError: If there are not so many tokens.
+        ValueError: If the number of tokens does not fit the grid.
     """
 
-    # timm's; then that of lucidrains and torchvision.
+    # The name in timm, then the name in lucidrains' code and torchvision.
     torch_names = (
         {"pos_embed": ("embedding", "same")},
         {"pos_embedding": ("embedding", "same")},
@@ -60,8 +61,8 @@ class PositionEmbedding(keras.layers.Layer):
         tokens = self.before + self.grid[0] * self.grid[1]
         if input_shape[1] not in (None, tokens):
             raise ValueError(
-                f"There must be {tokens} tokens: {self.before} and a grid of "
-                f"{self.grid[0]} x {self.grid[1]}. "
+                f"There must be {tokens} tokens, {self.before} before a grid "
+                f"of {self.grid[0]} x {self.grid[1]}. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
         self.embedding = self.add_weight(
@@ -80,11 +81,11 @@ class PositionEmbedding(keras.layers.Layer):
     def load_own_variables(self, store: dict[str, Any]) -> None:
         grid = tuple(int(side) for side in np.asarray(store["grid"]))
         embedding = np.asarray(store["0"])
-        # A file may say anything, and what is made of it is of its size.
+        # The file is untrusted, and its grid sets the size of the result.
         if min(grid) < 1 or grid[0] * grid[1] > embedding.shape[1]:
             raise ValueError(
-                "The grid of saved weights must have no more places than they "
-                f"have tokens. Received: grid={grid}, "
+                "The grid of saved weights must not have more positions than "
+                f"they have tokens. Received: grid={grid}, "
                 f"embedding.shape={embedding.shape}"
             )
         if grid != self.grid:
@@ -106,10 +107,10 @@ class PositionEmbedding(keras.layers.Layer):
 def interpolated(
     embedding: np.ndarray, source: Sequence[int], target: Sequence[int]
 ) -> np.ndarray:
-    """Returns an embedding `(1, tokens, channels)` of another grid.
+    """Interpolates an embedding `(1, tokens, channels)` to another grid.
 
-    NumPy arrays. What is more than the tokens of the `source` grid comes
-    before them and stays.
+    Both are NumPy arrays. Tokens beyond the `source` grid come first and do
+    not change.
     """
     before = embedding.shape[1] - source[0] * source[1]
     rows, columns = (

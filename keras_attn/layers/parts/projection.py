@@ -14,17 +14,17 @@ from keras_attn.layers.parts.initializers import FanInUniform
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class Projection(keras.layers.Layer):
-    """The 1x1 convolution and normalisation that second-order blocks begin by.
+    """The 1x1 convolution and normalisation that start second-order blocks.
 
-    `batch_norm(W x + b)` of each position of `(batch, channels, positions)`
-    tokens, and a ReLU of it if asked for. The products that follow square
-    what comes out, so that it stays in float32 or wider in any policy.
+    Computes `batch_norm(W x + b)` at each position of tokens
+    `(batch, channels, positions)`, followed by an optional ReLU. The outputs
+    stay in float32 or wider in any policy, since later products square them.
 
     Args:
         dim: Positive integer, the number of outputs.
-        use_bias: Whether there is `b`. Defaults to `True`.
-        rectified: Whether a ReLU comes last. Defaults to `True`.
-        kernel_initializer: Initialiser of `W`, `None` for `FanInUniform`.
+        use_bias: Whether to use the bias `b`. Defaults to `True`.
+        rectified: Whether to apply a ReLU at the end. Defaults to `True`.
+        kernel_initializer: Initialiser of `W`, or `None` for `FanInUniform`.
             Defaults to `None`.
         **kwargs: `keras.layers.Layer` arguments.
     """
@@ -78,7 +78,7 @@ class Projection(keras.layers.Layer):
     def names(
         self, convolution: str, normalization: str, path: str = "projection"
     ) -> Names:
-        """Returns the names in PyTorch, for the layer that holds this one."""
+        """Returns the PyTorch names, for the layer that holds this one."""
         bias = {f"{convolution}.bias": (f"{path}.bias", "same")}
         return {
             f"{convolution}.weight": (f"{path}.kernel", "pointwise"),
@@ -99,10 +99,10 @@ class Projection(keras.layers.Layer):
 
 
 def float32_normalization(name: str, dtype: str) -> BatchNormalization:
-    """Returns a batch normalisation of axis 1 that does not leave float32.
+    """Returns a batch normalisation of axis 1 that stays in float32.
 
-    The squares that it takes in, or that are taken of what it gives, need not
-    fit into float16.
+    Its inputs may be squares, or later layers square its outputs, and squares
+    may not fit into float16.
     """
     return BatchNormalization(
         axis=1,

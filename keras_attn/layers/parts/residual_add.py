@@ -8,12 +8,12 @@ from keras_attn.backend.protocol import Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class ResidualAdd(keras.layers.Layer):
-    """The end of a residual block: `y = relu(shortcut + branch)`.
+    """Computes the end of a residual block, `y = relu(shortcut + branch)`.
 
-    As one layer, so that the sum, which nobody else sees, need not be kept.
+    As one layer, it does not have to keep the sum, which is not used elsewhere.
 
     Input shape: A list of two tensors of the same shape.
-    Output shape: That shape.
+    Output shape: Same as each input.
     """
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:

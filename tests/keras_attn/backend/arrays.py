@@ -1,4 +1,4 @@
-"""Arrays that the tests of the backends compute with, and compare."""
+"""Arrays and comparisons for the tests of the backends."""
 
 import numpy as np
 from keras import ops

@@ -10,8 +10,8 @@ import pytest
 from keras_attn.backend import choice
 
 ROOT = pathlib.Path(choice.__file__).parents[2]
-# Imports the package again and again in one process, with `present` of the
-# backends installed and a variable set, and prints how each of these ended.
+# Imports the package repeatedly in one process, each time with only the
+# backends in `present` installed, and prints how each import ended.
 SCRIPT = """
 import json, os, sys, traceback
 from importlib.machinery import PathFinder
@@ -33,7 +33,7 @@ print(json.dumps([ends, "keras" in sys.modules]))
 
 @pytest.fixture(scope="module")
 def fakes(tmp_path_factory):
-    """A folder of three packages, of which one cannot be imported."""
+    """Returns a folder of three packages, one of which cannot be imported."""
     folder = tmp_path_factory.mktemp("fakes")
     for name in choice.KNOWN:
         (folder / name).mkdir()
@@ -45,7 +45,7 @@ def fakes(tmp_path_factory):
 
 
 def ends(runs, folder):
-    """Returns tracebacks of imports, in a new process without Keras."""
+    """Returns the tracebacks of imports in a new process without Keras."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(runs)],
         env={
@@ -64,7 +64,7 @@ def ends(runs, folder):
     return [end.strip().splitlines() for end in found]
 
 
-SET = "Keras must be set to a backend that is installed, "
+SET = "The Keras backend must be installed, and be one of "
 REFUSED = {
     ("", ("torch",)): "'tensorflow', the default of Keras. Installed: torch. ",
     ("jax", ("tensorflow", "torch")): (
@@ -89,12 +89,12 @@ def test_an_import_without_the_backend_ends_in_one_line(refused, case):
     *before, line = refused[case]
     assert line.startswith(f"ImportError: {SET}")
     assert REFUSED[case] in line
-    # Of the package alone: Keras was not asked, and none is the cause.
+    # Only lines of the package: Keras was not imported, and there is no cause.
     assert len(before) < 15, before
     assert not any("/keras/" in place for place in before)
 
 
-def test_a_backend_that_cannot_be_imported_is_told_with_its_reason(fakes):
+def test_the_error_names_the_reason_if_an_import_fails(fakes):
     all_three = list(choice.KNOWN)
     broken, stale = ends([("jax", all_three), ("torch", all_three)], fakes)
     assert broken[-1] == (
@@ -103,20 +103,20 @@ def test_a_backend_that_cannot_be_imported_is_told_with_its_reason(fakes):
         'ELF class. Reinstall it (pip install -e ".[jax]" in a clone of '
         "keras_attn), or set KERAS_BACKEND."
     )
-    # Parts of Keras remember its first backend.
+    # Modules of Keras remember its first backend.
     assert "backend='torch', from KERAS_BACKEND, and ImportErr" in stale[-1]
     assert stale[-1].endswith(
-        "Restart Python: an earlier import of Keras failed in it."
+        "Restart Python: an earlier import of Keras failed."
     )
 
 
 class TestStart:
-    def test_returns_what_keras_runs_on(self):
+    def test_returns_the_backend_of_keras(self):
         assert choice.start() == keras.backend.backend()
 
-    def test_refuses_what_runs_and_is_none_of_ours(self, monkeypatch):
+    def test_rejects_a_running_backend_without_support(self, monkeypatch):
         monkeypatch.setattr(keras.backend, "backend", lambda: "openvino")
-        message = f"{SET}.*'openvino', which Keras runs on in this process"
+        message = f"{SET}.*'openvino', on which Keras runs in this process"
         with pytest.raises(ImportError, match=message):
             choice.start()
 
@@ -130,17 +130,15 @@ class TestChosen:
         (tmp_path / ".keras").mkdir()
         return tmp_path / ".keras"
 
-    def test_is_tensorflow_if_nothing_says_more(self):
+    def test_is_tensorflow_by_default(self):
         assert choice.chosen() == ("tensorflow", "the default of Keras")
 
-    def test_is_that_of_the_file_in_the_home_folder(self, home):
+    def test_reads_the_file_in_the_home_folder(self, home):
         file = home / "keras.json"
         file.write_text('{"backend": "jax", "floatx": "float32"}')
         assert choice.chosen() == ("jax", f"from {file}")
 
-    def test_is_that_of_the_file_in_the_folder_of_keras(
-        self, home, monkeypatch, tmp_path
-    ):
+    def test_reads_the_file_in_keras_home(self, home, monkeypatch, tmp_path):
         (home / "keras.json").write_text('{"backend": "jax"}')
         (tmp_path / "keras.json").write_text('{"backend": "torch"}')
         monkeypatch.setenv("KERAS_HOME", "~")
@@ -149,13 +147,11 @@ class TestChosen:
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", "3", '{"floatx": "float16"}']
     )
-    def test_a_file_that_does_not_say_it_changes_nothing(self, home, text):
+    def test_ignores_a_file_without_a_backend(self, home, text):
         (home / "keras.json").write_text(text)
         assert choice.chosen() == ("tensorflow", "the default of Keras")
 
-    def test_is_that_of_the_variable_before_that_of_the_file(
-        self, home, monkeypatch
-    ):
+    def test_the_variable_overrides_the_file(self, home, monkeypatch):
         (home / "keras.json").write_text('{"backend": "jax"}')
         monkeypatch.setenv("KERAS_BACKEND", "torch")
         assert choice.chosen() == ("torch", "from KERAS_BACKEND")
@@ -163,7 +159,7 @@ class TestChosen:
         assert choice.chosen()[0] == "jax"
 
 
-def test_a_folder_of_its_name_does_not_install_a_backend(monkeypatch, tmp_path):
+def test_a_folder_is_not_an_installed_backend(monkeypatch, tmp_path):
     (tmp_path / "torhc").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(choice, "KNOWN", ("torhc", "this"))

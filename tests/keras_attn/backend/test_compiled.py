@@ -9,10 +9,8 @@ from tests.keras_attn.backend.arrays import close, image, tensor
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("by_product", [True, False])
-def test_convolves_by_one_pixel_with_and_without_a_product(
-    by_product, data_format
-):
-    """XLA on a CPU takes the product, on a GPU it has none."""
+def test_convolves_1x1_with_and_without_a_product(by_product, data_format):
+    """The product is used on CPU, and the convolution on GPU."""
 
     def product(inputs, kernel, strides, padding, dilation_rate, data_format):
         return compiled.convolve_pixels(inputs, kernel, strides, data_format)

@@ -1,4 +1,4 @@
-"""What the environment of the tests can export, and how others read it."""
+"""The formats that this environment can export, and readers of the files."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 BACKEND = keras.backend.backend()
-# The whole is in tests/exports.
+# The complete tests of all formats are in tests/exports.
 FORMATS = {
     "tensorflow": ("tf_saved_model", "onnx", "litert"),
     "torch": ("onnx",),
@@ -23,13 +23,13 @@ def draw(*shape, seed=1):
 
 
 def small():
-    """Returns a model of one layer, quick to run."""
+    """Returns a model with one layer, which runs quickly."""
     inputs = keras.Input((4,))
     return keras.Model(inputs, keras.layers.Dense(3)(inputs))
 
 
 class Net(keras.Model):
-    """A subclass: what it takes is known from its first call."""
+    """A subclassed model, whose inputs are known after its first call."""
 
     def __init__(self):
         super().__init__()
@@ -40,7 +40,7 @@ class Net(keras.Model):
 
 
 def run(format, path, arrays):
-    """Runs a file as its readers would, not by the code under test."""
+    """Runs a file in its runtime, without the code under test."""
     if format == "onnx":
         import onnxruntime
 
@@ -55,7 +55,7 @@ def run(format, path, arrays):
         )
     else:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # It tells of its successor.
+            warnings.simplefilter("ignore")  # It is deprecated.
             interpreter = tf.lite.Interpreter(str(path))
         outputs = interpreter.get_signature_runner()(**arrays)
     return [np.asarray(outputs[name]) for name in sorted(outputs)]

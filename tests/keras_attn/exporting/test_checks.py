@@ -1,4 +1,4 @@
-"""What is refused, and what the message says."""
+"""The errors of `export` and their messages."""
 
 import math
 import sys
@@ -22,7 +22,7 @@ from tests.keras_attn.exporting.targets import (
 
 
 class Refusing(keras.layers.Layer):
-    """Takes inputs whose size is open, and none."""
+    """Accepts symbolic inputs with an open size, but no arrays."""
 
     def call(self, inputs):
         if isinstance(inputs, keras.KerasTensor) and inputs.shape[1] is None:
@@ -70,12 +70,12 @@ class TestErrors:
             (of_logarithms, "must be finite"),
         ],
     )
-    def test_a_model_that_cannot(self, make, message, tmp_path):
+    def test_rejects_models(self, make, message, tmp_path):
         with pytest.raises(ValueError, match=message):
             keras_attn.export(make(), tmp_path / NAME, FORMAT)
         assert listing(tmp_path) == []
 
-    def test_a_model_that_runs_on_no_size(self, tmp_path):
+    def test_rejects_a_model_that_fails_for_all_sizes(self, tmp_path):
         inputs = keras.Input((None, 4))
         model = keras.Model(inputs, Refusing()(inputs))
         with pytest.raises(ValueError, match=r"failed on .*\(1, 328, 4\)"):
@@ -92,18 +92,18 @@ class TestErrors:
                 else []
             ),
             *(
-                [("tf_saved_model", "m.keras", "Leave '.keras' out")]
+                [("tf_saved_model", "m.keras", "the file extension '.keras'")]
                 if "tf_saved_model" in FORMATS
                 else []
             ),
         ],
     )
-    def test_a_place_that_cannot(self, format, name, message, tmp_path):
+    def test_rejects_paths_and_formats(self, format, name, message, tmp_path):
         with pytest.raises(ValueError, match=message):
             keras_attn.export(small(), tmp_path / name, format)
 
     @every_format
-    def test_a_folder_of_something_else_is_not_touched(self, format, tmp_path):
+    def test_does_not_overwrite_another_folder(self, format, tmp_path):
         path = tmp_path / NAMES[format]
         path.mkdir()
         (path / "thesis.txt").write_text("all of it")
@@ -112,23 +112,23 @@ class TestErrors:
         assert (path / "thesis.txt").read_text() == "all of it"
 
     @pytest.mark.parametrize("tolerance", [0, -1e-4, math.nan, math.inf])
-    def test_a_tolerance_that_is_none(self, tolerance, tmp_path):
+    def test_rejects_a_bad_tolerance(self, tolerance, tmp_path):
         with pytest.raises(
             ValueError, match=r"`tolerance` must be a number in \(0, inf"
         ):
             keras_attn.export(small(), tmp_path / NAME, FORMAT, tolerance)
 
-    def test_what_keras_cannot_is_told_with_a_way_out(self, tmp_path):
+    def test_suggests_another_backend_if_keras_cannot_export(self, tmp_path):
         lacking = {"torch": "tf_saved_model", "jax": "litert"}
         if BACKEND == "tensorflow":
-            # It can all: then there is no such message.
+            # TensorFlow supports all formats, so there is no such message.
             assert set(FORMATS) == set(NAMES)
             return
         format = lacking[BACKEND]
         with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
             keras_attn.export(small(), tmp_path / NAMES[format], format)
 
-    def test_a_package_that_is_missing_is_named(self, tmp_path, monkeypatch):
+    def test_names_a_missing_package(self, tmp_path, monkeypatch):
         module = {"onnx": "onnxruntime"}.get(FORMATS[-1], "tensorflow")
         if BACKEND == "tensorflow":
             module = "tf2onnx"

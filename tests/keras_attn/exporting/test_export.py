@@ -1,4 +1,4 @@
-"""What is written gives the model's numbers, or nothing is written."""
+"""An export reproduces the outputs of the model, or writes nothing."""
 
 import logging
 import math
@@ -33,14 +33,14 @@ def numbers(tensors):
 
 def gate(height=8, width=6):
     images = keras.Input((height, width, 8))
-    # Behind a convolution, so that its inputs have a gradient.
+    # After a convolution, so that the inputs of the block have a gradient.
     y = keras.layers.Conv2D(8, 3, strides=2, padding="same")(images)
     y = keras_attn.layers.CBAM(ratio=4)(y)
     return keras.Model(images, keras.layers.MaxPooling2D(2)(y))
 
 
 def subtraction(structure=list):
-    """Returns a model that knows its inputs apart, and not by their shapes."""
+    """Returns a model whose inputs have one shape, but cannot be exchanged."""
     inputs = {name: keras.Input((4,), name=name) for name in ("zeta", "alpha")}
     zeta, alpha = inputs.values()
     y = keras.ops.subtract(zeta, 2.0 * alpha)
@@ -52,7 +52,7 @@ def subtraction(structure=list):
 
 class TestWorks:
     @every_format
-    def test_the_file_gives_the_numbers_of_the_model(self, format, tmp_path):
+    def test_the_file_reproduces_the_model(self, format, tmp_path):
         model, path = gate(), tmp_path / NAMES[format]
         difference = keras_attn.export(model, path, format)
         assert isinstance(difference, float) and 0 <= difference < 1e-5
@@ -63,7 +63,7 @@ class TestWorks:
         assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
     @every_format
-    def test_inputs_and_outputs_keep_their_places(self, format, tmp_path):
+    def test_inputs_and_outputs_keep_their_order(self, format, tmp_path):
         model, path = subtraction(), tmp_path / NAMES[format]
         assert keras_attn.export(model, path, format) < 1e-5
         zeta, alpha = draw(2, 4), draw(2, 4, seed=2)
@@ -88,7 +88,7 @@ class TestWorks:
             assert onnx_names(path) == (["alpha", "zeta"], ["u", "v"])
 
     @pytest.mark.parametrize("kind", ["subclass", "sequential"])
-    def test_a_model_of_another_kind(self, kind, tmp_path):
+    def test_other_kinds_of_models(self, kind, tmp_path):
         if kind == "subclass":
             model = Net()
             model(draw(2, 4))
@@ -98,7 +98,7 @@ class TestWorks:
 
     def test_height_and_width_stay_open(self, tmp_path, monkeypatch):
         if BACKEND == "torch":
-            # Where they are, Keras traces it on one pixel: no pooling here.
+            # Keras traces open sizes on one pixel, so there is no pooling.
             images = keras.Input((None, None, 8))
             model = keras.Model(images, keras_attn.layers.SE(ratio=4)(images))
         else:
@@ -114,8 +114,8 @@ class TestWorks:
         (found,) = run(FORMAT, path, {model.inputs[0].name: images})
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
-    def test_what_is_cut_out_of_an_open_size(self, tmp_path):
-        """SOCA leaves out what is beyond 9 pixels, at both ends."""
+    def test_crops_of_an_open_size(self, tmp_path):
+        """SOCA crops sides beyond 9 pixels at both ends."""
         images = keras.Input((None, None, 4))
         block = keras_attn.layers.SOCA(ratio=2, max_size=9)
         model = keras.Model(images, block(images))
@@ -125,7 +125,7 @@ class TestWorks:
         (found,) = run(FORMAT, path, {model.inputs[0].name: x})
         np.testing.assert_allclose(found, *numbers(model(x)), rtol=1e-4)
 
-    def test_is_silent_and_leaves_the_settings(
+    def test_is_silent_and_restores_the_settings(
         self, tmp_path, capfd, monkeypatch
     ):
         monkeypatch.setattr(logging.root.manager, "disable", logging.DEBUG)
@@ -142,7 +142,7 @@ class TestWorks:
 
 
 def spy(monkeypatch, path):
-    """Returns a list that the shapes are added to that a file is run on."""
+    """Returns a list to which the shapes of the inputs in runs are added."""
     shapes = []
     name = f"run_{FORMAT}"
     own = getattr(runners, name)
@@ -156,7 +156,7 @@ def spy(monkeypatch, path):
 
 
 def write_stub(self, path, **kwargs):
-    """Stands for Keras' export: writes a file or a folder."""
+    """Replaces Keras' export, and writes a file or a folder."""
     path = pathlib.Path(path)
     if FORMAT == "tf_saved_model":
         path = path / "saved_model.pb"
@@ -166,7 +166,7 @@ def write_stub(self, path, **kwargs):
 
 @pytest.fixture
 def faked(monkeypatch):
-    """Returns a function that says what an exported model gives."""
+    """Returns a function that sets the outputs of exported models."""
 
     def fake(change, write=write_stub):
         model = small()
@@ -183,7 +183,7 @@ def faked(monkeypatch):
 
 
 def put_old(folder):
-    """Puts what an earlier export has written; returns how to read it."""
+    """Writes an earlier export, and returns the path of its file."""
     path = folder / NAME
     if FORMAT == "tf_saved_model":
         path.mkdir()
@@ -193,11 +193,11 @@ def put_old(folder):
     return path
 
 
-class TestNothingIsHalfDone:
+class TestAllOrNothing:
     def test_the_difference_is_relative_to_the_largest_output(
         self, faked, tmp_path
     ):
-        # Of each output the last number is 30 ppm too large; not all are.
+        # Only the last number of each output is 30 ppm too large.
         def change(outputs):
             (y,) = outputs
             return [y + 3e-5 * np.abs(y).max() * np.eye(3)[2]]
@@ -206,14 +206,16 @@ class TestNothingIsHalfDone:
         found = keras_attn.export(model, tmp_path / NAME, FORMAT)
         assert found == pytest.approx(3e-5, rel=0.02)
 
-    def test_the_largest_of_both_batches_counts(self, faked, tmp_path):
+    def test_returns_the_largest_difference_of_both_batches(
+        self, faked, tmp_path
+    ):
         def change(outputs):
             return [y * (1 + 1e-5 * len(y)) for y in outputs]
 
         found = keras_attn.export(faked(change), tmp_path / NAME, FORMAT)
         assert found == pytest.approx(3e-5, rel=0.02)
 
-    def test_what_was_there_is_replaced(self, faked, tmp_path):
+    def test_replaces_an_earlier_export(self, faked, tmp_path):
         old = put_old(tmp_path)
         model = faked(lambda outputs: outputs)
         assert keras_attn.export(model, tmp_path / NAME, FORMAT) < 1e-6
@@ -226,12 +228,14 @@ class TestNothingIsHalfDone:
         [
             (lambda found: [y * 1.001 for y in found], "of 1.0e-03"),
             (lambda found: [y * math.nan for y in found], "of inf"),
-            (lambda found: [y[:1] for y in found], "of the shapes"),
-            (lambda found: found + found, "of the shapes"),
+            (lambda found: [y[:1] for y in found], "must have the shapes"),
+            (lambda found: found + found, "must have the shapes"),
             (lambda found: 1 / 0, "on a batch of 1.*ZeroDivisionError"),
         ],
     )
-    def test_what_differs_is_not_kept(self, change, message, faked, tmp_path):
+    def test_discards_a_file_with_other_outputs(
+        self, change, message, faked, tmp_path
+    ):
         old = put_old(tmp_path)
         before = listing(tmp_path)
         with pytest.raises(ValueError, match=message):
@@ -239,13 +243,13 @@ class TestNothingIsHalfDone:
         assert listing(tmp_path) == before
         assert old.read_text() == "old"
 
-    def test_what_differs_may_be_allowed(self, faked, tmp_path):
+    def test_accepts_a_larger_tolerance(self, faked, tmp_path):
         model = faked(lambda found: [y * 1.001 for y in found])
         path = tmp_path / NAME
         found = keras_attn.export(model, path, FORMAT, tolerance=1e-2)
         assert found == pytest.approx(1e-3, rel=0.02) and path.exists()
 
-    def test_what_fails_halfway_leaves_nothing(self, faked, tmp_path):
+    def test_a_failed_export_leaves_nothing(self, faked, tmp_path):
         def write(self, path, **kwargs):
             write_stub(self, path)
             raise RuntimeError("\x1b[1mno such\noperation\x1b[0m" + "x" * 10**6)
@@ -256,13 +260,13 @@ class TestNothingIsHalfDone:
         with pytest.raises(ValueError, match="no such operation") as caught:
             keras_attn.export(model, tmp_path / NAME, FORMAT)
         assert listing(tmp_path) == before and old.read_text() == "old"
-        # Nor is the terminal flooded by what the exporter said.
+        # The exporter's long message does not flood the terminal either.
         assert len(str(caught.value)) < 1000
         assert (
             caught.value.__cause__ is None and caught.value.__suppress_context__
         )
 
-    def test_a_model_that_draws_numbers_is_found_out(self, tmp_path):
+    def test_rejects_a_model_that_draws_random_numbers(self, tmp_path):
         inputs = keras.Input((40,))
         noise = keras.layers.Dropout(0.5, seed=1)(inputs, training=True)
         model = keras.Model(inputs, noise)

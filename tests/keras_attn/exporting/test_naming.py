@@ -1,4 +1,4 @@
-"""Names in ONNX files, tried on graphs made by hand: no backend takes part."""
+"""Names in ONNX files, tested on hand-made graphs without a backend."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def write(path, nodes, outputs, inputs=("x",)):
 
 
 def run(path):
-    """Returns the names of inputs, and of outputs with their numbers."""
+    """Returns the names of the inputs, and the outputs by name."""
     session = onnxruntime.InferenceSession(str(path))
     inputs = [each.name for each in session.get_inputs()]
     x = np.array([1, 2], "float32")
@@ -34,7 +34,7 @@ def run(path):
 
 
 def branches():
-    """Returns an If whose branches read a value from outside of them."""
+    """Returns an If whose branches read a value of the outer graph."""
 
     def branch(name, operation):
         value = helper.make_tensor_value_info(name, TensorProto.FLOAT, [2])
@@ -64,7 +64,7 @@ add = helper.make_node("Add", ["x", "x"], ["end"])
     ("nodes", "outputs", "wanted", "expected"),
     [
         ([neg], ["85"], ["end"], {"end": NEGATIVE}),
-        # The wanted name is that of another value.
+        # The new name already belongs to another value.
         (
             [add, helper.make_node("Neg", ["end"], ["85"])],
             ["85"],
@@ -80,7 +80,7 @@ add = helper.make_node("Add", ["x", "x"], ["end"])
         ),
         # Two outputs of one layer.
         ([neg, add], ["85", "end"], ["a", "a"], {"a": NEGATIVE, "a_1": TWICE}),
-        # One value twice, and an input as it is.
+        # One value twice, and an unchanged input.
         ([neg], ["85", "85"], ["a", "b"], {"a": NEGATIVE, "b": NEGATIVE}),
         ([neg], ["x", "85"], ["in", "b"], {"in_1": [1.0, 2.0], "b": NEGATIVE}),
         (
@@ -99,7 +99,7 @@ def test_values_follow_their_names(nodes, outputs, wanted, expected, tmp_path):
     onnx.checker.check_model(str(path), full_check=True)
 
 
-def test_inputs_that_have_their_names_keep_their_places(tmp_path):
+def test_inputs_with_their_names_keep_their_order(tmp_path):
     path = tmp_path / "m.onnx"
     sub = helper.make_node("Sub", ["b", "a"], ["85"])
     write(path, [sub], ["85"], inputs=("b", "a"))
@@ -111,7 +111,7 @@ def test_names_come_from_the_model():
     inputs = keras.Input((4,))
     one, other = (keras.layers.Dense(2, name=n)(inputs) for n in ("p", "o"))
     assert output_names(keras.Model(inputs, [one, other]), 2) == ["p", "o"]
-    # Flat, a dict is in the order of its keys.
+    # A flattened dict is in the order of its keys.
     model = keras.Model(inputs, {"v": one, "u": other})
     assert output_names(model, 2) == ["u", "v"]
     layers = [inputs, keras.layers.Dense(2, name="end")]

@@ -2,7 +2,7 @@ from keras_attn.exporting.swap import new_neighbor
 from tests.keras_attn.exporting.targets import listing
 
 
-def test_weights_beside_a_file_come_along(tmp_path):
+def test_moves_the_weights_of_a_file_too(tmp_path):
     with new_neighbor(tmp_path / "m.onnx") as neighbor:
         neighbor.path.write_text("names m.onnx.data")
         beside = neighbor.path.with_name("m.onnx.data")
@@ -12,7 +12,7 @@ def test_weights_beside_a_file_come_along(tmp_path):
     assert listing(tmp_path) == ["m.onnx", "m.onnx.data"]
 
 
-def test_a_folder_is_replaced_whatever_its_name(tmp_path):
+def test_replaces_a_folder_of_any_name(tmp_path):
     for name in ("old", "m.old"):
         target = tmp_path / name
         target.mkdir()

@@ -1,4 +1,4 @@
-"""What type checkers are told of `**kwargs`."""
+"""The types of `**kwargs`, for type checkers."""
 
 import inspect
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.once
 
 
 def names(cls):
-    """Returns the names of the arguments of a class."""
+    """Returns the argument names of a class."""
     kinds = {"POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY"}
     parameters = inspect.signature(cls.__init__).parameters.values()
     return {each.name for each in parameters if each.kind.name in kinds} - {

@@ -12,7 +12,7 @@ from keras_attn.layers.base import FeatureMapLayer
 def test_every_block_that_keeps_the_shape_has_a_name():
     kept = set()
     for _, cls in inspect.getmembers(keras_attn.layers, inspect.isclass):
-        # What normalises or resizes tells of no attention.
+        # Layers that normalise or resize have no `attention`.
         if issubclass(cls, FeatureMapLayer) and hasattr(cls, "attention"):
             try:
                 shape = cls().compute_output_shape((2, 7, 7, 32))
@@ -32,7 +32,7 @@ def test_names_are_sorted_and_in_snake_case():
     "identifier",
     ["se", SE, lambda **kwargs: SE(**kwargs), keras.layers.serialize(SE(2))],
 )
-def test_gives_a_layer_with_the_arguments(identifier):
+def test_returns_a_layer_with_the_arguments(identifier):
     layer = get(identifier, ratio=4)
     assert isinstance(layer, SE) and layer.ratio == 4
     assert get(identifier, ratio=4) is not layer
@@ -46,22 +46,22 @@ def test_a_config_keeps_its_arguments():
 
 
 @pytest.mark.parametrize("identifier", ["sea", None, 3, {"ratio": 4}])
-def test_says_what_there_is(identifier):
+def test_the_error_lists_the_blocks(identifier):
     with pytest.raises(ValueError, match="'cbam', .*'eca', .*Received: "):
         get(identifier)
 
 
-def test_refuses_a_layer_that_is_one_already():
+def test_rejects_a_layer():
     with pytest.raises(ValueError, match="Pass its class or config"):
         get(SE())
 
 
-def test_refuses_a_function_that_gives_no_layer():
+def test_rejects_a_function_that_does_not_return_a_layer():
     with pytest.raises(ValueError, match="must return a Keras layer"):
         get(lambda: "se")
 
 
-# Files saved before say that these classes are in `keras_attn.layers.<name>`.
+# Older files refer to these classes as `keras_attn.layers.<name>`.
 MOVED = [
     cls
     for _, cls in inspect.getmembers(keras_attn.layers, inspect.isclass)
@@ -70,7 +70,7 @@ MOVED = [
 
 
 @pytest.mark.parametrize("cls", MOVED)
-def test_a_config_of_where_a_class_was_is_read(cls):
+def test_reads_a_config_with_an_older_module(cls):
     room = cls.__module__.split(".")[-2]
     assert room in ("blocks", "historic")
     arguments = {"TenCrop": (2, 2)}.get(cls.__name__, ())
@@ -80,9 +80,9 @@ def test_a_config_of_where_a_class_was_is_read(cls):
     assert type(again) is cls
 
 
-def test_a_class_of_the_same_name_is_no_block():
+def test_a_class_of_the_same_name_is_not_a_block():
     class DIA(keras.layers.Layer):
-        """Named like ours, without a state."""
+        """A layer with the name of a block, but without a state."""
 
         def call(self, inputs):
             return inputs

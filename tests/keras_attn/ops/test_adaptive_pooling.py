@@ -42,7 +42,7 @@ class TestPoolingMatrix:
         assert matrix.dtype == "float32"
         np.testing.assert_array_equal(matrix, pooling_matrix(inputs, outputs))
 
-    def test_keeps_what_is_constant(self, inputs, outputs):
+    def test_keeps_constants(self, inputs, outputs):
         sums = pooling_matrix(inputs, outputs).sum(1)
         np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
 

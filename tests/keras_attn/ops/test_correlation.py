@@ -16,7 +16,7 @@ def tensors(dim, height, width):
 
 
 def expected(source, target, main, mixing, bias, activation=None):
-    """The equation of the docstring, in float64 and without any exchange."""
+    """Computes the equation of the docstring, in float64 and in order."""
     arrays = (source, target, main, mixing, bias)
     s, t, m, w, b = (a.astype("float64") for a in arrays)
     a = np.einsum("qp,zip,zkp->zikq", w, s, t) / np.sqrt(s.shape[2]) + b
@@ -37,13 +37,13 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 @pytest.mark.parametrize(("dim", "height", "width"), CASES)
 class TestForms:
     @pytest.mark.parametrize("form", ["explicit", "factored"])
-    def test_linear_ones_are_the_equation(self, form, dim, height, width):
+    def test_linear_forms_match_the_equation(self, form, dim, height, width):
         arrays = tensors(dim, height, width)
         y = getattr(correlation, form)(*map(ops.convert_to_tensor, arrays))
         y = ops.convert_to_numpy(y)
         np.testing.assert_allclose(y, expected(*arrays)[1], **CLOSE)
 
-    def test_streamed_is_the_equation_with_an_activation(
+    def test_streamed_matches_the_equation_with_an_activation(
         self, dim, height, width
     ):
         arrays = tensors(dim, height, width)
@@ -66,7 +66,7 @@ class TestForms:
 
 
 def products(monkeypatch, form, *arguments):
-    """Returns how many elements each matrix product of a form gives."""
+    """Returns the number of elements in each matrix product of a form."""
     sizes = []
 
     def recording(product):
@@ -84,7 +84,7 @@ def products(monkeypatch, form, *arguments):
     return sizes
 
 
-def test_each_form_holds_what_it_says(monkeypatch):
+def test_each_form_has_the_documented_intermediate_size(monkeypatch):
     arrays = [ops.convert_to_tensor(a) for a in tensors(4, 5, 2)]
     held = {
         form: products(monkeypatch, getattr(correlation, form), *more)
@@ -98,5 +98,5 @@ def test_each_form_holds_what_it_says(monkeypatch):
     parts = dim if backend.FUSES else 1
     assert held["explicit"] == [batch * n * dim**2 // parts] * parts
     assert held["factored"] == [batch * n**2, batch * n * dim]
-    # The loop's body is traced once or more, or runs for each channel.
+    # The body of the loop is traced at least once, or runs for each channel.
     assert set(held["streamed"]) == {batch * n * dim}

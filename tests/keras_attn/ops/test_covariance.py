@@ -7,7 +7,7 @@ from keras_attn.ops.covariance import covariance
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 30), (1, 8, 3), (3, 1, 4)])
-def test_is_that_of_numpy(shape, tolerance):
+def test_matches_numpy(shape, tolerance):
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     y = ops.convert_to_numpy(covariance(ops.convert_to_tensor(x)))
     exact = x.astype("float64")
@@ -22,7 +22,7 @@ def test_of_a_single_position_is_zero():
 
 
 def test_is_exact_for_a_large_mean():
-    """Where the mean of squares less the squared mean is off by its size."""
+    """The mean of squares minus the squared mean would be off by its size."""
     x = np.random.default_rng(0).normal(100.0, 0.01, (1, 4, 50))
     x = x.astype("float32")
     y = ops.convert_to_numpy(covariance(ops.convert_to_tensor(x)))[0]
@@ -33,8 +33,8 @@ def test_is_exact_for_a_large_mean():
     assert np.abs(uncentred - expected).max() > size
 
 
-def test_holds_no_matrix_of_positions():
-    """It would be 40 GB."""
+def test_needs_no_matrix_of_positions():
+    """Such a matrix would take 40 GB."""
     x = ops.ones((1, 2, 100_000))
     assert tuple(covariance(x).shape) == (1, 2, 2)
 

@@ -29,7 +29,7 @@ def test_waves_of_another_size_pool_first(side):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_waves_of_a_size_that_the_graph_learns():
+def test_waves_of_a_size_only_known_at_run_time():
     known = waves((0, 2), 7, 9, 3)
     learned = waves((0, 2), 7, ops.convert_to_tensor(9), 3)
     np.testing.assert_allclose(

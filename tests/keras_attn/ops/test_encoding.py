@@ -20,7 +20,7 @@ def arrays(dim, positions, codes):
 
 
 def expected(tokens, codewords, scale):
-    """Holds each residual, in float64: the definition."""
+    """Computes the definition from all residuals, in float64."""
     tokens, codewords, scale = (
         a.astype("float64") for a in (tokens, codewords, scale)
     )
@@ -55,8 +55,8 @@ class TestIsTheDefinition:
         )
 
 
-def test_never_holds_the_residuals(monkeypatch):
-    """No operation returns as many numbers as there are residuals."""
+def test_never_stores_the_residuals(monkeypatch):
+    """No operation returns as many numbers as all residuals have."""
     dim, positions, codes = 16, 30, 8
     sizes = []
 
@@ -77,19 +77,19 @@ def test_never_holds_the_residuals(monkeypatch):
 
 
 def test_a_distance_is_never_negative():
-    """Rounding makes some, which a positive scale would reward."""
+    """Rounding could make one negative, which would get too much weight."""
     random = np.random.default_rng(0)
     codeword = 1e3 * random.normal(size=(1, 64)).astype("float32")
     tokens = np.repeat(codeword[:, :, None], 40, axis=2)
     tokens = tokens * (1.0 + 1e-7 * random.normal(size=tokens.shape))
-    # The other codeword is at distance 0 of nothing and has no say.
+    # The scale of the other codeword is 0, so its logits are 0.
     codewords = np.concatenate([codeword, np.zeros_like(codeword)])
     shares = encoding.assignments(
         ops.convert_to_tensor(tokens.astype("float32")),
         ops.convert_to_tensor(codewords),
         ops.convert_to_tensor(np.array([-1e3, 0.0], "float32")),
     )
-    # exp(-1e3 * distance) against exp(0): never more than one half each.
+    # exp(-1e3 * distance) compared to exp(0) is at most one half.
     assert ops.convert_to_numpy(shares)[:, 0].max() <= 0.5
 
 

@@ -10,7 +10,7 @@ def normalized(array, *args):
     return ops.convert_to_numpy(normalize(tensor, *args))
 
 
-def test_each_map_by_itself():
+def test_maps_are_independent():
     y = normalized([[[1, 3], [2, 5]], [[-4, -4], [-4, -2]]])
     expected = [[[0, 0.5], [0.25, 1]], [[0, 0], [0, 1]]]
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-6)
@@ -41,7 +41,7 @@ def test_a_contrast_as_small_as_epsilon_is_halved(contrast, epsilon, largest):
     np.testing.assert_allclose(y, [[[0.0, largest]]], rtol=1e-5)
 
 
-def test_does_not_depend_on_place_and_scale():
+def test_does_not_depend_on_offset_and_scale():
     x = np.random.default_rng(0).normal(size=(2, 4, 3))
     expected = (x - x.min((1, 2), keepdims=True)) / np.ptp(
         x, axis=(1, 2), keepdims=True

@@ -33,14 +33,14 @@ def resized(array, *args):
     ("source", "target"), once_but_first(SIZES, several=True)
 )
 class TestResize:
-    def test_reads_between_the_pixels(self, source, target, align_corners):
+    def test_interpolates_between_pixels(self, source, target, align_corners):
         x = maps(source)
         y = resized(x, target, align_corners)
         assert y.shape == (2, *target)
         expected = in_numpy.resize(x, target, align_corners)
         np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5)
 
-    def test_keeps_what_is_constant(self, source, target, align_corners):
+    def test_keeps_constants(self, source, target, align_corners):
         y = resized(np.full((2, *source), 3.0, "float32"), target)
         np.testing.assert_allclose(y, 3.0, rtol=1e-6)
 
@@ -48,7 +48,7 @@ class TestResize:
 @pytest.mark.parametrize(
     ("source", "target"), once_but_first(SIZES, several=True)
 )
-def test_with_half_pixels_is_that_of_keras(source, target):
+def test_matches_keras_with_half_pixels(source, target):
     x = maps(source)
     expected = ops.image.resize(
         ops.convert_to_tensor(x[..., None]),
@@ -77,10 +77,10 @@ def test_to_the_same_size_changes_nothing(size, align_corners):
         (True, [0, 1], [0, 1 / 3, 2 / 3, 1]),
         (False, [0, 1, 2, 3], [0.5, 2.5]),
         (True, [0, 1, 2, 3], [0, 3]),
-        # The middle, or the corner that comes first.
+        # The middle, or the first corner.
         (False, [0, 1, 5], [1]),
         (True, [2, 1, 5], [2]),
-        # Not smoothed first: every third pixel, whatever lies between.
+        # Nothing is smoothed: every third pixel, whatever is in between.
         (False, [9, 1, 9, 9, 2, 9], [1, 2]),
     ],
 )

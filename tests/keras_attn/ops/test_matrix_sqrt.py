@@ -13,7 +13,7 @@ def covariances(dim, positions, batch=2):
 
 
 def published(s, iterations):
-    """The order of operations of the published code, in float64."""
+    """Computes the root in float64, in the order of the published code."""
     identity = np.eye(s.shape[-1])
     trace = np.trace(s, axis1=1, axis2=2)[:, None, None]
     a = s / trace
@@ -47,7 +47,7 @@ def ours(s, iterations):
     ("dim", "positions"),
     once_but_first([(8, 40), (6, 3), (1, 9)], several=True),
 )
-def test_is_the_published_iteration(iterations, dim, positions, tolerance):
+def test_matches_the_published_iteration(iterations, dim, positions, tolerance):
     s = covariances(dim, positions)
     y = ours(s, iterations)
     assert distance(y, published(s, iterations)) < 10 * tolerance
@@ -59,7 +59,7 @@ def test_is_the_published_iteration(iterations, dim, positions, tolerance):
 
 
 def test_few_iterations_are_not_the_square_root():
-    """What networks were trained with, and must not be corrected."""
+    """Networks were trained with this error, so it must not be corrected."""
     s = covariances(64, 256)
     found = [distance(ours(s, n), exact(s)) for n in (3, 5, 10, 20)]
     assert 0.55 < found[0] < 0.6

@@ -14,7 +14,7 @@ from keras_attn.ops.precision import narrow
         ("float32", [1e8, -np.inf, 65519.0, 1.0, np.nan]),
     ],
 )
-def test_cuts_off_in_float16_alone(dtype, expected):
+def test_clips_only_in_float16(dtype, expected):
     x = np.array([1e8, -np.inf, 65519.0, 1.0, np.nan], "float32")
     y = ops.cast(narrow(ops.convert_to_tensor(x), dtype), "float32")
     np.testing.assert_array_equal(
@@ -22,7 +22,7 @@ def test_cuts_off_in_float16_alone(dtype, expected):
     )
 
 
-def test_of_what_is_cut_off_the_gradient_is_0():
+def test_the_gradient_of_clipped_values_is_0():
     x = np.array([7e4, 6e4, -7e4], "float32")
     _, gradient = value_and_gradient(
         lambda x: ops.sum(ops.cast(narrow(x, "float16"), "float32")), x

@@ -14,7 +14,7 @@ SHAPES = [
     pytest.param((2, 2, 3, 6), id="as_many"),
     pytest.param((3, 1, 5, 1), id="one_channel"),
 ]
-# Compiled as a whole, as it is where it is used.
+# Compiled as a whole, as in the explanation methods.
 project = backend.inference(principal_component.project)
 BOTH = pytest.mark.parametrize(
     "function", [project, project_by_numpy], ids=["own", "numpy"]
@@ -38,8 +38,8 @@ def centred(image):
 @pytest.mark.parametrize("shape", SHAPES)
 class TestProject:
     @BOTH
-    def test_is_that_of_a_singular_value_decomposition(self, shape, function):
-        """Up to the sign."""
+    def test_matches_a_singular_value_decomposition(self, shape, function):
+        """The signs may differ."""
         maps = run(function, features(shape))
         assert maps.shape == shape[:3]
         for image, map_ in zip(features(shape), maps, strict=True):
@@ -59,21 +59,21 @@ class TestProject:
             size = np.abs(expected).max()
             np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4 * size)
 
-    def test_the_sign_is_that_of_the_features(self, shape):
+    def test_the_sign_follows_the_features(self, shape):
         x = features(shape)
         close = {"rtol": 0, "atol": 1e-4}
         np.testing.assert_allclose(run(project, -x), -run(project, x), **close)
 
     @pytest.mark.parametrize("scale", once_but_first([1e-6, 1e4, 1e-25, 1e25]))
-    def test_grows_with_the_features(self, shape, scale):
-        """Whose squares may be no numbers of float32."""
+    def test_scales_with_the_features(self, shape, scale):
+        """The squares of the features may not fit into float32."""
         x = features(shape)
         expected = in_numpy.principal_component(x.astype("float64"))
         size = np.abs(expected).max()
         maps = run(project, np.float32(scale) * x) / scale
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4 * size)
 
-    def test_images_do_not_meet(self, shape):
+    def test_images_are_independent(self, shape):
         x = features(shape)
         x[0] *= 1e6
         one = run(project, x[1:])
@@ -83,7 +83,7 @@ class TestProject:
     @pytest.mark.parametrize("value", once_but_first([0.0, 0.1, -1 / 3, 7.7]))
     def test_of_constant_maps_is_zero(self, shape, function, value):
         maps = run(function, np.full(shape, value, "float32"))
-        # A mean may be off by the last digit.
+        # The last digit of a mean may be wrong.
         np.testing.assert_allclose(maps, 0.0, rtol=0, atol=1e-5)
 
     @BOTH
@@ -95,7 +95,7 @@ class TestProject:
         assert np.abs(maps[0]).max() > 0.1
 
     def test_by_numpy_keeps_the_sign_of_numpy(self, shape):
-        """All vectors wanted, as pytorch-grad-cam does."""
+        """The expected values use full matrices, as in pytorch-grad-cam."""
         x = np.concatenate([features(shape, seed) for seed in range(5)])
         expected = [
             centred(image) @ np.linalg.svd(centred(image))[2][0] for image in x
@@ -105,7 +105,7 @@ class TestProject:
         np.testing.assert_allclose(
             maps.reshape(len(x), -1), expected, rtol=0, atol=1e-5 * size
         )
-        # Else this says nothing.
+        # Otherwise, this test would show nothing.
         signs = np.sign(maps.max((1, 2)) + maps.min((1, 2)))
         assert {*signs} == {-1.0, 1.0}
 
@@ -113,16 +113,16 @@ class TestProject:
 @pytest.mark.parametrize(
     ("slope", "sign"),
     [
-        # Along the line the channels grow by 4 - 3 or 3 - 4 in sum.
+        # Along the line, the sum of the channels grows by 4 - 3 or 3 - 4.
         ([-3.0, 4.0, 0.0], 1.0),
         ([3.0, -4.0, 0.0], -1.0),
-        # By nothing: then the pixel that is farthest out is positive.
+        # The sum does not grow, so the farthest pixel is positive.
         ([-(12.5**0.5), 12.5**0.5, 0.0], 1.0),
         ([12.5**0.5, -(12.5**0.5), 0.0], 1.0),
     ],
 )
 def test_by_hand(slope, sign):
-    """All pixels lie on a line, one of them farther out than the others."""
+    """All pixels lie on a line, and one is farther out than the others."""
     places = np.array([3.0, -1.0, -1.0, -1.0])
     x = np.array([7.0, 5.0, -2.0]) + places[:, None] * slope
     x = x.reshape(1, 2, 2, 3).astype("float32")

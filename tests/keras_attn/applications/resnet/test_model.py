@@ -204,7 +204,7 @@ def test_depth(kwargs, convolutions):
         ({"depth": "20"}, "`depth` must be 6 n"),
         ({"depth": 14, "bottleneck": True}, "`depth` must be 6 n"),
         ({"depth": 29, "bottleneck": False}, "`depth` must be 6 n"),
-        ({"attention": "sea"}, "An attention block is one of"),
+        ({"attention": "sea"}, "The attention block must be one of"),
         ({"attention": "se", "placement": "end"}, "`placement` must be"),
         ({"placement": "last"}, "pass this too"),
         ({"attention": ["se", "se"]}, "each of the 3 stages"),

@@ -210,7 +210,7 @@ class TestResolution:
         layer.build((None, 17, 6))
         before = keras.ops.convert_to_numpy(layer.embedding)
         store = {"grid": np.array(grid), "0": np.ones((1, 17, 6), "float32")}
-        with pytest.raises(ValueError, match="no more places than they have"):
+        with pytest.raises(ValueError, match="must not have more positions"):
             layer.load_own_variables(store)
         after = keras.ops.convert_to_numpy(layer.embedding)
         np.testing.assert_array_equal(after, before)

@@ -10,10 +10,10 @@ from tests.keras_attn.backend.arrays import close, equal, image
     keras.backend.backend() != "jax", reason="only JAX computes with symbols"
 )
 class TestOpenSizes:
-    """A model exported by JAX may leave height and width open."""
+    """Models exported from JAX may leave height and width open."""
 
     def both(self, function, channels):
-        """Returns results of a file for open sizes, and of the function."""
+        """Yields the results of an export with open sizes and the function."""
         import jax
 
         shape = jax.export.symbolic_shape(f"2, a, b, {channels}")
@@ -67,8 +67,8 @@ class TestOpenSizes:
             assert found.shape == expected.shape
             close(found, expected, rtol=1e-5)
 
-    def test_a_branch_with_stride_is_as_large_as_its_shortcut(self):
-        """Said by symbols, which JAX has to find equal."""
+    def test_a_strided_branch_has_the_size_of_its_shortcut(self):
+        """JAX must prove that the symbolic sizes are equal."""
         random = np.random.default_rng(1)
         kernels = [
             random.normal(size=(size, size, 4, 4)).astype("float32")

@@ -1,4 +1,4 @@
-"""Functions with their gradients, without, on shapes alone, and of weights."""
+"""Functions with and without gradients, on shapes alone, and of weights."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ class TestValueAndGradient:
         assert float(value) == 9.0
         close(gradient, [3.0, 12.0])
 
-    def test_of_a_nest_and_zero_where_nothing_depends(self):
+    def test_of_a_nest_and_zero_where_constant(self):
         x, y = np.float32(2.0), np.array([3.0, 4.0], "float32")
         _, gradients = backend.value_and_gradient(
             lambda t: t["x"] ** 2, {"x": x, "y": [y]}
@@ -41,12 +41,12 @@ class TestValueAndGradient:
 
 
 def executions(compiled):
-    """Returns how often Python runs: each time, or once for given shapes."""
+    """Returns how often Python runs, every time or once per set of shapes."""
     return {"torch": 3}.get(keras.backend.backend(), compiled)
 
 
 class TestDifferentiate:
-    def test_returns_value_and_what_else_is_wanted_and_gradients(self):
+    def test_returns_value_auxiliary_results_and_gradients(self):
         def function(x):
             return ops.sum(x**3), {"square": x**2, "more": [x + 1.0]}
 
@@ -59,7 +59,7 @@ class TestDifferentiate:
         close(others["square"], [1.0, 4.0], rtol=1e-6)
         close(others["more"][0], [2.0, 3.0], rtol=1e-6)
 
-    def test_only_by_the_first_argument(self):
+    def test_differentiates_only_the_first_argument(self):
         def function(nest, factor, others):
             total = factor * nest["x"][0] ** 2 + nest["y"] * others[0]
             return ops.sum(total), ()
@@ -75,13 +75,13 @@ class TestDifferentiate:
             close(gradients["x"][0], [6.0 * factor, 2.0 * factor], rtol=1e-6)
             close(gradients["y"], [7.0, 8.0], rtol=1e-6)
 
-    def test_is_zero_for_a_tensor_that_is_not_used(self):
+    def test_is_zero_for_an_unused_tensor(self):
         run = backend.differentiate(lambda x: (ops.sum(x[0]), x[1]))
         _, gradients = run([tensor([1.0, 2.0]), tensor([[3.0]])])
         equal(gradients[0], 1.0)
         equal(gradients[1], [[0.0]])
 
-    def test_leaves_no_gradient_to_a_variable(self):
+    def test_leaves_no_gradient_in_a_variable(self):
         variable = keras.Variable(np.array([2.0, 3.0], "float32"))
 
         def function(x):
@@ -114,7 +114,7 @@ class TestDifferentiate:
 
 
 class TestInference:
-    def test_returns_what_the_function_returns(self):
+    def test_returns_the_results_of_the_function(self):
         def function(nest, y):
             return {"sum": nest["x"] + y, "both": [nest["x"], (y,)]}
 
@@ -123,7 +123,7 @@ class TestInference:
         keras.tree.assert_same_structure(found, function({"x": x}, y))
         equal(found["sum"], [4.0, 7.0])
 
-    def test_keeps_nothing_for_a_gradient(self):
+    def test_stores_nothing_for_gradients(self):
         variable = keras.Variable(np.array([2.0, 3.0], "float32"))
         y = backend.inference(lambda x: x * variable)(tensor([1.0, 4.0]))
         equal(y, [2.0, 12.0])
@@ -170,8 +170,8 @@ class TestTrace:
             backend.trace(function, tensor([7.0]))
         assert len(seen) == 2
 
-    def test_needs_no_numbers(self):
-        """But for PyTorch, which has no shapes without."""
+    def test_does_not_need_values(self):
+        """Except on PyTorch, which cannot run on shapes alone."""
         known = []
 
         def function(x):
@@ -187,7 +187,7 @@ class TestTrace:
         else:
             assert issubclass(*known, Exception)
 
-    def test_keeps_nothing_for_a_gradient(self):
+    def test_stores_nothing_for_gradients(self):
         variable = keras.Variable(np.ones(2, "float32"))
         seen = []
         backend.trace(lambda x: seen.append(x * variable), tensor([1.0, 2.0]))
@@ -216,7 +216,7 @@ class TestState:
             assert dtype == str(array.dtype)
             equal(value, array)
 
-    def test_is_cut_off_from_the_variables(self):
+    def test_is_detached_from_the_variables(self):
         variable = keras.Variable(np.array([1.0, 2.0], "float32"))
         (value,) = backend.state([variable])
         if keras.backend.backend() == "torch":
@@ -226,7 +226,7 @@ class TestState:
         _, gradient = run(tensor([3.0, 4.0]), value)
         equal(gradient, [1.0, 2.0])
 
-    def test_is_that_of_the_moment(self):
+    def test_is_the_current_state(self):
         variable = keras.Variable(np.array([1.0], "float32"))
         assert float(backend.state([variable])[0][0]) == 1.0
         variable.assign([5.0])

@@ -15,7 +15,7 @@ def channels_last(tensor, data_format):
 
 
 def windows(array, size, stride, dilation=1):
-    """Returns `(batch, rows, columns, size, size, channels)` by slices."""
+    """Returns all windows, `(batch, rows, columns, size, size, channels)`."""
     reach = (size - 1) * dilation + 1
     view = np.lib.stride_tricks.sliding_window_view(
         array, (reach, reach), axis=(1, 2)
@@ -25,7 +25,7 @@ def windows(array, size, stride, dilation=1):
 
 
 def padded(padding, array, size, stride, dilation, value):
-    """Pads; "same" as TensorFlow defines it: the odd one goes to the end."""
+    """Pads an array; `"same"` puts an odd pixel at the end, as TensorFlow."""
     pads = [(0, 0)]
     for side in array.shape[1:3]:
         reach = (size - 1) * dilation + 1
@@ -38,7 +38,7 @@ def padded(padding, array, size, stride, dilation, value):
 
 
 def convolve(x, kernel, bias, stride, padding, dilation, data_format):
-    """Convolves in a format what is channels last, before and after it."""
+    """Convolves channels-last arrays in the given data format."""
     y = backend.convolve(
         *map(tensor, (to_format(x, data_format), kernel, bias)),
         (stride, stride),
@@ -50,13 +50,13 @@ def convolve(x, kernel, bias, stride, padding, dilation, data_format):
 
 
 def sums(x, kernel, stride, padding, dilation=1):
-    """Returns the sums over windows, in float64."""
+    """Returns the weighted sums over windows, in float64."""
     x = padded(padding, x, len(kernel), stride, dilation, 0.0)
     x = windows(x.astype("float64"), len(kernel), stride, dilation)
     return np.einsum("bhwijc,ijcd->bhwd", x, kernel)
 
 
-# Few are the simple way on a backend that compiles.
+# On a backend that compiles, few channels take the simpler path.
 CHANNELS = pytest.mark.parametrize("channels", once_but_first([16, 3]))
 
 
@@ -104,7 +104,7 @@ class TestConvolve:
     def test_gradients(
         self, data_format, padding, size, stride, outputs, channels
     ):
-        """It is bilinear, so that other arguments show the gradients."""
+        """A convolution is bilinear, so other arguments verify gradients."""
         random = np.random.default_rng(2)
 
         def draw():
@@ -131,7 +131,7 @@ class TestConvolve:
             expected = np.sum(sums(*arrays, stride, padding) * g)
             np.testing.assert_allclose(found, expected, rtol=1e-4)
 
-    def test_adds_the_bias_to_channels_though_the_image_is_as_wide(
+    def test_adds_the_bias_to_channels_if_the_width_is_equal(
         self, data_format, padding
     ):
         x, kernel = np.zeros((1, 5, 5, 2)), np.zeros((1, 1, 2, 5))
@@ -141,7 +141,7 @@ class TestConvolve:
 
 
 def test_convolves_a_single_image_to_a_single_channel_with_a_gradient():
-    """PyTorch has a kernel of its own for this, with one thread."""
+    """PyTorch has a separate kernel for this case."""
 
     def function(kernel):
         arguments = (1, 1), "same", (1, 1), "channels_last"
@@ -164,14 +164,14 @@ class TestMaxPool:
     def test_is_the_maximum_of_windows(
         self, data_format, padding, size, stride
     ):
-        x = image(8, 7, 3) - 5.0  # Negative: padding by zeros would show.
+        x = image(8, 7, 3) - 5.0  # Negative, so padding by zeros would show.
         pool = (size, size), (stride, stride), padding, data_format
         y = backend.max_pool(tensor(to_format(x, data_format)), *pool)
         x = padded(padding, x, size, stride, 1, -np.inf)
         expected = windows(x, size, stride).max((3, 4))
         equal(channels_last(y, data_format), expected)
 
-    def test_is_the_same_where_a_gradient_is_taken(
+    def test_is_the_same_with_a_gradient(
         self, data_format, padding, size, stride
     ):
         x = to_format(image(8, 7, 3), data_format)
@@ -181,15 +181,15 @@ class TestMaxPool:
             lambda tensor: ops.sum(backend.max_pool(tensor, *pool)), x
         )
         close(value, ops.convert_to_numpy(ops.sum(plain)), rtol=1e-6)
-        # Each window sends its 1 to a single pixel, and nothing is lost.
+        # Each window sends its gradient of 1 to a single pixel.
         gradient = ops.convert_to_numpy(gradient)
         assert gradient.sum() == np.prod(ops.shape(plain))
         equal(gradient, np.round(gradient))
 
-    def test_the_first_of_equal_values_has_the_gradient(
+    def test_the_first_of_equal_values_gets_the_gradient(
         self, data_format, padding, size, stride
     ):
-        # Of three values, most windows have the largest one twice.
+        # With three values, the maximum occurs twice in most windows.
         x = np.random.default_rng(3).integers(0, 3, (2, 8, 7, 3))
         x = x.astype("float32")
         bordered = padded(padding, x, size, stride, 1, -np.inf)

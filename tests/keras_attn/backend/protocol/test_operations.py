@@ -13,7 +13,7 @@ from tests.keras_attn.backend.arrays import close, equal, image, tensor
 
 @pytest.mark.parametrize("axis", [-1, 1])
 class TestNormalize:
-    def test_by_the_batch_gives_its_biased_statistics(self, axis):
+    def test_with_the_batch_returns_its_biased_statistics(self, axis):
         x = np.moveaxis(image(4, 3, 5) * 3 + 2, -1, axis)
         gamma, beta = np.arange(1.0, 6), np.arange(5.0)
         found = backend.normalize_batch(
@@ -26,7 +26,7 @@ class TestNormalize:
         for array, expected in zip(found, (y, mean, variance), strict=True):
             close(array, expected, rtol=1e-4, atol=1e-5)
 
-    def test_by_given_statistics(self, axis):
+    def test_with_given_statistics(self, axis):
         x = np.moveaxis(image(4, 3, 2), -1, axis)
         others = map(tensor, ([1, 2], [3, 8], [2, 1], [0, 7]))
         y = backend.normalize(tensor(x), *others, axis, 1.0)
@@ -36,13 +36,13 @@ class TestNormalize:
         close(y, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_normalizing_a_single_value_gives_beta_and_no_variance():
+def test_normalizing_a_single_value_returns_beta_and_no_variance():
     ones = ops.ones((2,))
     found = backend.normalize_batch(
         tensor([[3.0, -4.0]]), ones, ones * 5, -1, 1e-3
     )
     for array, expected in zip(found, ([[5, 5]], [3, -4], 0), strict=True):
-        # Rounding of the mean, divided by the root of epsilon.
+        # The rounding error of the mean, divided by the root of epsilon.
         close(array, expected, rtol=0, atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_rectify():
     equal(backend.rectify(tensor(x)), np.maximum(x, 0))
 
 
-def test_contiguous_moves_no_value():
+def test_contiguous_keeps_the_values():
     x = image(4, 3, 2).transpose(2, 0, 3, 1)
     equal(backend.contiguous(ops.convert_to_tensor(x)), x)
 
@@ -112,7 +112,7 @@ def test_gelu_is_exact():
 
 @pytest.mark.parametrize("shape", [(4, 6), (2, 3, 6)])
 def test_normalize_last(shape):
-    """Against the formula, and its gradients by differences, in float64."""
+    """Compares to the formula and its finite differences, in float64."""
     random = np.random.default_rng(0)
     x, g = random.normal(2, 3, (2, *shape))
     gamma, beta = random.normal(size=(2, 6))

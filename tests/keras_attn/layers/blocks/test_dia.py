@@ -1,4 +1,4 @@
-"""What the blocks of a stage share: one cell, and its state."""
+"""DIA in residual blocks that share one cell and its state."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ def shared_dia(input_shape, identity_start=False):
 
 
 def shared_steps(weights, x):
-    """Returns the same: each convolution, each step, written out."""
+    """Computes the same network in NumPy, step by step."""
     cell = {
         name.removeprefix("dia/"): array
         for name, array in weights.items()
@@ -83,7 +83,7 @@ class TestSharedByBlocks:
         for weight in model.weights:
             assert np.any(to_numpy(weight)[0] != before[weight.path])
 
-    def test_starts_anew_at_every_forward_pass(self):
+    def test_starts_from_zeros_in_every_forward_pass(self):
         model = SHARED.subject()
         inputs = SHARED.inputs()
         first, other, second = (
@@ -107,7 +107,7 @@ class TestSharedByBlocks:
 
 
 def last_gates(layer, pass_state, first):
-    """Returns the sum of the gates of the third of three maps."""
+    """Returns the sum of the gates for the third of three maps."""
     state = None
     for x in (first, image(1), image(2)):
         x = ops.convert_to_tensor(x)
@@ -127,7 +127,7 @@ class TestState:
         assert np.isfinite(gradient).all()
         assert np.any(gradient) == pass_state
 
-    def test_zeros_are_the_state_at_first(self):
+    def test_the_initial_state_is_zeros(self):
         layer = make()
         zeros = np.zeros((2, 8), "float32")
         first = to_numpy(layer(image()))
@@ -135,7 +135,7 @@ class TestState:
         for a, b in zip(first, given, strict=True):
             np.testing.assert_array_equal(a, b)
 
-    def test_the_biases_of_the_state_count_at_first(self):
+    def test_the_biases_of_the_state_matter_at_first(self):
         layer = make()
         before = to_numpy(layer(image()))
         layer.hidden_reduce_bias.assign(np.full(4, 2.0))
@@ -156,20 +156,20 @@ class TestState:
             assert dtypes == [policy[6:], "float32", "float32"]
             shapes = [tuple(t.shape)[1:] for t in found]
             assert shapes == [(5, 4, 8), (8,), (8,)]
-        # As given: not rounded on the way in.
+        # The given state is not rounded.
         exact = 1.0 + 2.0**-12
         state = [np.full((2, 8), exact, "float32")] * 2
         full = make()
         full.set_weights(layer.get_weights())
-        # Exact in each policy, so that only the state could differ.
+        # Exact in every policy, so that only the state could differ.
         x = np.round(4.0 * image()) / 4.0
         found, expected = (
             to_numpy(d(x, initial_state=state)[2])[0] for d in (layer, full)
         )
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
-    def test_runs_over_as_many_blocks_as_there_are(self):
-        """A hundred blocks: the cell forgets, and nothing grows."""
+    def test_is_stable_over_many_blocks(self):
+        """The state stays bounded over a hundred blocks."""
         layer = make()
         state = None
         for _ in range(100):

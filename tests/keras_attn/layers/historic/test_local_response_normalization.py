@@ -17,7 +17,7 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize(("size", "k"), [(5, 2.0), (12, 1.0)])
-def test_is_that_of_pytorch(size, k, data_format):
+def test_matches_pytorch(size, k, data_format):
     golden = load_golden("lrn")
     layer = LocalResponseNormalization(
         size, k=k, convention="torch", data_format=data_format
@@ -29,7 +29,7 @@ def test_is_that_of_pytorch(size, k, data_format):
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 40])
-def test_takes_as_many_channels_as_there_are(size):
+def test_sums_only_existing_channels(size):
     x = np.random.default_rng(0).normal(size=(2, 3, 2, 6))
     layer = LocalResponseNormalization(
         size, alpha=0.7, beta=0.3, k=0.5, data_format="channels_last"
@@ -56,12 +56,12 @@ def test_the_paper_does_not_divide_by_the_size():
         ({"convention": "caffe"}, "`convention` must be one of"),
     ],
 )
-def test_refuses(kwargs, message):
+def test_rejects_bad_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
         LocalResponseNormalization(**kwargs)
 
 
-def test_refuses_channels_that_are_not_known():
+def test_rejects_an_unknown_number_of_channels():
     with pytest.raises(ValueError, match="static number of channels"):
         LocalResponseNormalization(data_format="channels_last").build(
             (None, 4, 4, None)

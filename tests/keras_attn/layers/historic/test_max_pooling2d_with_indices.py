@@ -32,7 +32,7 @@ def apply(layer, x):
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_is_that_of_pytorch(data_format):
+def test_matches_pytorch(data_format):
     golden = load_golden("switch_pool")
     layer = MaxPooling2DWithIndices(3, 2, 1, data_format=data_format)
     y, indices = apply(layer, golden["x"])
@@ -44,8 +44,8 @@ def test_is_that_of_pytorch(data_format):
 @pytest.mark.parametrize("data_format", once_but_first(FORMATS))
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("ties", once_but_first([True, False]))
-def test_looks_into_each_window(window, ties, data_format):
-    """Below 0, so that padding would be the maximum; the first of equals."""
+def test_takes_the_first_maximum_of_each_window(window, ties, data_format):
+    """Values are below 0, so that padding by zeros would be the maximum."""
     x = numbers(2, 7, 6, 3, ties=ties)
     layer = MaxPooling2DWithIndices(*window, data_format=data_format)
     y, indices = apply(layer, x)
@@ -101,7 +101,7 @@ def test_gradient_goes_to_the_maxima(data_format):
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_sizes_that_are_known_at_run_time_only(data_format):
+def test_sizes_only_known_at_run_time(data_format):
     if reason := format_error(data_format):
         pytest.skip(reason)
     first = data_format == "channels_first"
@@ -116,12 +116,12 @@ def test_sizes_that_are_known_at_run_time_only(data_format):
 
 
 @pytest.mark.once
-def test_no_number_below_minus_infinity():
+def test_of_minus_infinity():
     x = np.full((1, 2, 2, 1), -np.inf, "float32")
     layer = MaxPooling2DWithIndices(2, 2, 1, data_format="channels_last")
     y, indices = layer(x)
     assert np.all(np.isneginf(ops.convert_to_numpy(y)))
-    # Which one counts is another one on each device, but none in the padding.
+    # Which one counts depends on the device, but it is never in the padding.
     assert set(ops.convert_to_numpy(indices).ravel()) <= set(range(4))
 
 
@@ -146,16 +146,16 @@ def test_half_precision_keeps_the_indices(dtype):
         ((0,), "`pool_size` must be a positive integer or a pair"),
         (((2, 2, 2),), "`pool_size` must be a positive integer or a pair"),
         ((2, 0), "`strides` must be a positive integer or a pair"),
-        ((2, 2, -1), "`padding` must be an integer from 0"),
-        ((2, 2, "same"), "`padding` must be an integer from 0"),
+        ((2, 2, -1), "`padding` must be an integer of at least 0"),
+        ((2, 2, "same"), "`padding` must be an integer of at least 0"),
         ((3, 2, 2), "at most half of `pool_size`"),
     ],
 )
-def test_refuses(arguments, message):
+def test_rejects_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         MaxPooling2DWithIndices(*arguments)
 
 
-def test_refuses_images_smaller_than_a_window():
+def test_rejects_images_smaller_than_a_window():
     with pytest.raises(ValueError, match="at least as large as a window"):
         MaxPooling2DWithIndices(4)(np.zeros((1, 3, 3, 3)))

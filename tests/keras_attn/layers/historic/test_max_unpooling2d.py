@@ -23,7 +23,7 @@ def apply(layer, values, indices):
 
 
 @pytest.mark.parametrize("data_format", once_but_first(FORMATS))
-def test_adds_what_was_recorded(data_format):
+def test_matches_the_golden(data_format):
     golden = load_golden("switch_pool")
     layer = MaxUnpooling2D((11, 13), data_format=data_format)
     y = apply(layer, golden["y"], golden["y_indices"].astype("int32"))
@@ -32,10 +32,10 @@ def test_adds_what_was_recorded(data_format):
 
 @pytest.mark.parametrize("data_format", once_but_first(FORMATS))
 @pytest.mark.parametrize("collisions", ["add", "overwrite"])
-def test_puts_one_value_after_the_other(collisions, data_format):
+def test_adds_or_overwrites_colliding_values(collisions, data_format):
     rng = np.random.default_rng(0)
     _, indices = pool(rng.normal(size=(2, 7, 6, 3)), 3, 2, 1)
-    # Others than the maxima, which are equal where they collide.
+    # Random values, since colliding maxima would be equal.
     values = rng.normal(size=indices.shape).astype("float32")
     assert len(np.unique(indices[0, ..., 0])) < indices[0, ..., 0].size
     layer = MaxUnpooling2D((7, 6), collisions, data_format=data_format)
@@ -45,7 +45,7 @@ def test_puts_one_value_after_the_other(collisions, data_format):
 
 
 @pytest.mark.parametrize("collisions", ["add", "overwrite"])
-def test_of_no_image_there_is_nothing(collisions):
+def test_of_an_empty_batch(collisions):
     layer = MaxUnpooling2D((7, 6), collisions, data_format="channels_last")
     y = layer([np.zeros((0, 3, 3, 2)), np.zeros((0, 3, 3, 2), "int32")])
     assert tuple(y.shape) == (0, 7, 6, 2)
@@ -66,7 +66,7 @@ def test_is_the_gradient_of_max_pooling():
 
 
 @pytest.mark.parametrize("collisions", ["add", "overwrite"])
-def test_gradient_comes_from_where_values_went(collisions):
+def test_gradient_comes_from_the_positions_of_the_values(collisions):
     indices = np.array([0, 3, 3, 1], "int32").reshape(1, 2, 2, 1)
     values = np.arange(1.0, 5.0, dtype="float32").reshape(1, 2, 2, 1)
     layer = MaxUnpooling2D(2, collisions, data_format="channels_last")
@@ -75,14 +75,14 @@ def test_gradient_comes_from_where_values_went(collisions):
         lambda x: ops.sum(layer([x, indices]) * ops.convert_to_tensor(pull)),
         values,
     )
-    # The third value hides the second one, or joins it.
+    # The third value overwrites the second one, or is added to it.
     second = 40.0 if collisions == "add" else 0.0
     np.testing.assert_allclose(
         ops.convert_to_numpy(gradient).ravel(), [10.0, second, 40.0, 20.0]
     )
 
 
-def test_leaves_out_what_belongs_nowhere():
+def test_drops_values_with_invalid_indices():
     indices = np.array([-1, 4, 2, 100], "int32").reshape(1, 2, 2, 1)
     values = np.ones((2, 2, 2, 1), "float32")
     layer = MaxUnpooling2D(2, data_format="channels_last")
@@ -101,20 +101,20 @@ def test_leaves_out_what_belongs_nowhere():
         ({"collisions": "max"}, "`collisions` must be one of"),
     ],
 )
-def test_refuses(kwargs, message):
+def test_rejects_bad_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
         MaxUnpooling2D(**kwargs)
 
 
 @pytest.mark.parametrize("size", [None, 4])
-def test_refuses_no_size_and_two(size):
+def test_rejects_no_size_or_two_sizes(size):
     like = None if size is None else np.zeros((1, 4, 4, 1))
     pair = [np.zeros((1, 2, 2, 1)), np.zeros((1, 2, 2, 1), "int32")]
     with pytest.raises(ValueError, match="`like` must be given if, and only"):
         MaxUnpooling2D(size)(pair, like=like)
 
 
-def test_refuses_what_does_not_belong_together():
+def test_rejects_values_and_indices_of_different_shapes():
     pair = [np.zeros((1, 2, 2, 1)), np.zeros((1, 2, 3, 1), "int32")]
     with pytest.raises(ValueError, match="values and indices of one shape"):
         MaxUnpooling2D(4, data_format="channels_last")(pair)

@@ -40,7 +40,7 @@ def adapted(data, data_format="channels_last", batch_size=None, **kwargs):
 
 
 class TestAdapt:
-    """Of which data the mean is."""
+    """The mean image of different kinds of data."""
 
     @pytest.mark.parametrize("data_format", FORMATS)
     @pytest.mark.parametrize("batch_size", [None, 1, 3, 7, 100])
@@ -69,10 +69,10 @@ class TestAdapt:
         adapted(array)
         assert array.read == [32, 32, 32, 4]
 
-    def test_is_added_up_in_float64(self):
+    def test_is_summed_in_float64(self):
         x = np.ones((1024, 1, 1, 1), "float32")
         x[0] = 2.0**24
-        # To which float32 adds nothing by adding 1.
+        # Adding 1 to 2**24 changes nothing in float32.
         expected = (2.0**24 + 1023) / 1024
         for batch_size in (1, 1024):
             mean = mean_of(adapted(x, batch_size=batch_size))
@@ -84,7 +84,7 @@ class TestAdapt:
         x = photos(6)
         assert_mean(adapted(iter([x[:5], x[5:]])), x)
 
-    def test_takes_what_fit_takes(self):
+    def test_accepts_the_inputs_of_fit(self):
         x, labels = photos(), np.arange(7)
 
         class Pairs(keras.utils.PyDataset):
@@ -107,7 +107,7 @@ class TestAdapt:
         for name, data in sources.items():
             assert_mean(adapted(data), x, name)
 
-    def test_takes_a_data_loader_of_pytorch(self):
+    def test_accepts_a_pytorch_data_loader(self):
         torch = pytest.importorskip("torch")
         x = photos()
         data = torch.utils.data.TensorDataset(
@@ -116,7 +116,7 @@ class TestAdapt:
         loader = torch.utils.data.DataLoader(data, batch_size=3, shuffle=True)
         assert_mean(adapted(loader, "channels_first"), x)
 
-    def test_takes_a_data_set_of_tensorflow(self):
+    def test_accepts_a_tensorflow_dataset(self):
         if keras.backend.backend() != "tensorflow":
             pytest.skip("importing TensorFlow takes seconds")
         import tensorflow as tf
@@ -125,18 +125,18 @@ class TestAdapt:
         data = tf.data.Dataset.from_tensor_slices((x, np.arange(7))).batch(3)
         assert_mean(adapted(data), x)
 
-    def test_adapting_anew_starts_anew(self):
+    def test_adapting_again_replaces_the_mean(self):
         layer = adapted(photos())
         other = photos(3, seed=1)
         layer.adapt(other)
         assert_mean(layer, other)
 
-    def test_before_it_nothing_is_subtracted(self):
+    def test_subtracts_nothing_before_adapting(self):
         x = photos()
         y = MeanImage("channels_last")(x)
         np.testing.assert_array_equal(ops.convert_to_numpy(y), x)
 
-    def test_a_model_that_has_run_follows(self):
+    def test_changes_a_model_that_has_already_run(self):
         image = keras.Input((4, 3, 2))
         layer = MeanImage("channels_last")
         model = keras.Model(image, layer(image))
@@ -155,7 +155,7 @@ def spoiled(value):
 
 
 class Endless(keras.utils.PyDataset):
-    """Says that it does not end."""
+    """A data set without an end."""
 
     num_batches = None
 
@@ -165,28 +165,28 @@ class Endless(keras.utils.PyDataset):
 
 BAD = {
     "nan": (spoiled(np.nan), {}, "finite numbers only. Received: NaN or inf"),
-    "inf": (spoiled(np.inf), {"batch_size": 2}, "2 images from number 4"),
+    "inf": (spoiled(np.inf), {"batch_size": 2}, "2 images from index 4"),
     "other size": (
         [photos(), photos(size=(3, 4, 2))],
         {},
         r"images of one size, \(4, 3, 2\) .* of shape \(7, 3, 4, 2\)",
     ),
     "one image": (photos()[0], {}, r"four axes. .* of shape \(4, 3, 2\)"),
-    "words": (np.full((2, 4, 3, 2), "a"), {}, "arrays of numbers .* type <U1"),
-    "none": (photos()[:0], {}, "at least one image. Received: none"),
-    "no batch": ([], {}, "at least one image. Received: none"),
+    "words": (np.full((2, 4, 3, 2), "a"), {}, "arrays of numbers .* dtype <U1"),
+    "none": (photos()[:0], {}, "at least one image. Received: no images"),
+    "no batch": ([], {}, "at least one image. Received: no images"),
     "batch_size 0": (photos(), {"batch_size": 0}, "`batch_size` must be a pos"),
     "batch_size of batches": (
         [photos()],
         {"batch_size": 2},
-        "must not be given with an iterable",
+        "must be None for an iterable of batches",
     ),
-    "endless": (Endless(), {}, "`data` must end. Received: a `PyDataset`"),
+    "endless": (Endless(), {}, "iterable that ends. Received: a `PyDataset`"),
 }
 
 
 @pytest.mark.parametrize(("data", "kwargs", "message"), BAD.values(), ids=BAD)
-def test_a_refused_data_set_changes_nothing(data, kwargs, message):
+def test_a_rejected_data_set_changes_nothing(data, kwargs, message):
     layer = adapted(photos(seed=2))
     before = mean_of(layer).copy()
     with pytest.raises(ValueError, match=message):
@@ -199,7 +199,7 @@ def test_a_refused_data_set_changes_nothing(data, kwargs, message):
     assert new.weights == []
 
 
-def test_images_of_another_size_than_the_layer_was_built_for():
+def test_rejects_data_of_another_size():
     layer = MeanImage("channels_first")
     layer.build((None, 2, 4, 3))
     message = r"one size, \(2, 4, 3\) .* a batch of shape \(7, 4, 3, 2\)"
@@ -210,13 +210,13 @@ def test_images_of_another_size_than_the_layer_was_built_for():
 @pytest.mark.parametrize(
     "shape", [(None, 3, 2), (4, None, 2), (4, 3, None), (None, None, None)]
 )
-def test_refuses_an_unknown_size(shape):
-    message = "`MeanImage` needs a static height, width and number of channels"
+def test_rejects_an_unknown_size(shape):
+    message = "`MeanImage` requires a static height, width and number of"
     with pytest.raises(ValueError, match=message):
         MeanImage("channels_last")(keras.Input(shape))
 
 
-def test_refuses_another_size():
+def test_rejects_another_size():
     layer = adapted(photos())
     with pytest.raises(ValueError, match="expected axis 1"):
         layer(photos(size=(3, 3, 2)))
@@ -229,7 +229,7 @@ def test_integers_become_floats_of_the_policy(dtype):
     for image in (x, x.astype("int32")):
         y = layer(image)
         assert keras.backend.standardize_dtype(y.dtype) == layer.compute_dtype
-        # Below 0, where uint8 would start again from 255.
+        # Negative numbers, which would wrap around in uint8.
         y = ops.convert_to_numpy(ops.cast(y, "float32"))
         np.testing.assert_array_equal(y.ravel(), [124.5, -0.5, -124.5, 0.5])
     symbolic = layer(keras.Input((1, 2, 1), dtype="uint8"))
@@ -274,7 +274,7 @@ def test_one_checkpoint_serves_both_formats(tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_training_leaves_the_mean():
+def test_training_does_not_change_the_mean():
     model, x = network(), photos()
     layer = model.get_layer("mean")
     layer.adapt(x)

@@ -9,12 +9,12 @@ from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.running import check_compiled_fit, check_keeps_no_tensor
 from tests.marks import once_but_first
 
-# Where the centre starts, by how many pixels are left over: written down.
+# The start of the centre crop for each number of remaining pixels.
 CENTRES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 2, 5: 2, 6: 3, 7: 4, 8: 4, 9: 4}
 
 
 def ten_crops(x, height, width):
-    """Crops channels-last images, by slices written out."""
+    """Crops channels-last images with explicit slices."""
     rows, columns = x.shape[1:3]
     b, r = rows - height, columns - width
     i, j = CENTRES[b], CENTRES[r]
@@ -53,8 +53,8 @@ CASES = [
 ]
 
 
-# These two fit to arrays with as many targets as images: there are ten times
-# as many. `test_trains` and `test_keeps_no_tensor` stand in.
+# These two checks fit one target per image, but there are ten crops per image.
+# `test_trains` and `test_keeps_no_tensor` replace them.
 @contract(
     CASES,
     [
@@ -92,7 +92,7 @@ def test_the_order_of_the_crops():
 @pytest.mark.parametrize(
     "rest", once_but_first([(0, 1), (1, 3), (3, 0), (5, 7), (7, 5)])
 )
-def test_odd_rests_are_halved_to_even(rest, data_format):
+def test_odd_remainders_are_halved_to_even(rest, data_format):
     x = random(2, 3 + rest[0], 2 + rest[1], 2)
     y = TenCrop(3, 2, data_format)(to_format(x, data_format))
     np.testing.assert_array_equal(
@@ -118,13 +118,13 @@ class Batches(keras.utils.PyDataset):
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_sizes_that_are_known_at_run_time_only(data_format):
+def test_sizes_only_known_at_run_time(data_format):
     first = data_format == "channels_first"
     image = keras.Input((3, None, None) if first else (None, None, 3))
     model = keras.Model(image, TenCrop(4, 3, data_format)(image))
     shape = (3, 4, 3) if first else (4, 3, 3)
     assert model.output.shape == (None, *shape)
-    # Two sizes at once, for which TensorFlow makes one graph of neither.
+    # Several sizes, for which TensorFlow builds one graph with open sizes.
     sizes = [(5, 6), (7, 4), (9, 8), (4, 3)]
     images = [random(2, *size, 3) for size in sizes]
     batches = Batches([to_format(x, data_format) for x in images])
@@ -133,7 +133,7 @@ def test_sizes_that_are_known_at_run_time_only(data_format):
     np.testing.assert_array_equal(y, expected)
 
 
-def test_too_small_at_run_time_is_an_error_too():
+def test_rejects_small_images_at_run_time():
     errors = ValueError
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -143,7 +143,7 @@ def test_too_small_at_run_time_is_an_error_too():
     layer = TenCrop(2, 2, data_format="channels_last")
     model = keras.Model(image, layer(image))
     with pytest.raises(errors):
-        # All crops of the last are of one row, and could be taken for five.
+        # The last ten crops have one row each, and could become five crops.
         batches = Batches([random(2, side, 4, 1) for side in (3, 4, 1)])
         model.predict(batches, verbose=0)
 
@@ -158,7 +158,7 @@ def test_integers_stay_integers():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "mixed_bfloat16"])
-def test_floats_are_of_the_policy(dtype):
+def test_floats_have_the_dtype_of_the_policy(dtype):
     layer = TenCrop(1, 1, data_format="channels_last", dtype=dtype)
     y = layer(random(1, 2, 2, 1))
     assert keras.backend.standardize_dtype(y.dtype) == layer.compute_dtype
@@ -166,7 +166,7 @@ def test_floats_are_of_the_policy(dtype):
 
 
 def network():
-    """A mean over the crops of what a linear layer says of each."""
+    """Returns a network that averages a linear layer over the crops."""
     image = keras.Input((5, 6, 2))
     x = TenCrop(3, 3, data_format="channels_last", name="crops")(image)
     x = keras.layers.Dense(1, name="dense")(ops.reshape(x, (-1, 18)))
@@ -221,13 +221,13 @@ def test_keeps_no_tensor():
         ((3, 3, "last"), "`data_format` must be one of 'channels_first', "),
     ],
 )
-def test_refuses(arguments, message):
+def test_rejects_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         TenCrop(*arguments)
 
 
 @pytest.mark.parametrize("data_format", FORMATS)
-def test_refuses_images_that_are_smaller(data_format):
+def test_rejects_images_smaller_than_a_crop(data_format):
     def shape(height, width):
         if data_format == "channels_first":
             return (1, height, width)

@@ -16,7 +16,7 @@ from keras_attn.layers.parts.batch_normalization import BatchNormalization
         {"renorm": True},
     ],
 )
-def test_is_keras_layer_in_each_mode(kwargs):
+def test_matches_keras_in_each_mode(kwargs):
     random = np.random.default_rng(0)
     x = random.normal(2.0, 3.0, (8, 4, 4, 4)).astype("float32")
     ours, keras_own = (
@@ -41,7 +41,7 @@ def test_is_keras_layer_in_each_mode(kwargs):
         )
 
 
-def test_leaves_masked_positions_out_of_the_statistics():
+def test_excludes_masked_positions_from_the_statistics():
     x = np.array([[[1.0, 5.0], [3.0, 5.0], [100.0, 0.0]]], "float32")
     layer = BatchNormalization(momentum=0.0)
     layer(x, training=True, mask=np.array([[True, True, False]]))
@@ -50,8 +50,8 @@ def test_leaves_masked_positions_out_of_the_statistics():
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_takes_its_statistics_in_float32(policy):
-    x = np.full((2, 8, 8, 1), 300.0)  # Its square overflows float16.
+def test_computes_its_statistics_in_float32(policy):
+    x = np.full((2, 8, 8, 1), 300.0)  # Their squares overflow float16.
     x[1] = 100.0
     layer = BatchNormalization(momentum=0.0, dtype=policy)
     y = layer(x, training=True)

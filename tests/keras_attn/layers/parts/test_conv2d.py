@@ -16,12 +16,12 @@ from keras_attn.layers.parts.conv2d import Conv2D
         {"groups": 2},
     ],
 )
-def test_is_keras_layer(data_format, kwargs):
+def test_matches_keras(data_format, kwargs):
     first = data_format == "channels_first"
-    # No output is 6 pixels wide, for which Keras adds the bias along the width.
+    # No output is 6 pixels wide, since Keras adds such a bias along the width.
     shape = (2, 4, 9, 10) if first else (2, 9, 10, 4)
     x = np.random.normal(size=shape).astype("float32")
-    # Biases of zero would hide what is done with them.
+    # Biases of zero would hide errors.
     added = {"data_format": data_format, "bias_initializer": "random_normal"}
     kwargs = kwargs | added
     ours, keras_own = (
@@ -40,7 +40,7 @@ def test_is_keras_layer(data_format, kwargs):
     )
 
 
-def test_has_low_rank_adaptation_as_keras_layer_has():
+def test_supports_low_rank_adaptation():
     layer = Conv2D(6, 3)
     x = np.ones((1, 5, 5, 2), "float32")
     before = ops.convert_to_numpy(layer(x))
@@ -51,7 +51,7 @@ def test_has_low_rank_adaptation_as_keras_layer_has():
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_pads_by_pixels(data_format):
+def test_pads_with_pixels(data_format):
     first = data_format == "channels_first"
     shape = (2, 4, 10, 8) if first else (2, 10, 8, 4)
     x = np.random.normal(size=shape).astype("float32")
@@ -76,7 +76,7 @@ def test_pads_by_pixels(data_format):
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_patches_are_a_convolution(data_format, use_bias):
-    """Windows side by side, of an image that they do not fill."""
+    """Disjoint windows that do not fill the image."""
     first = data_format == "channels_first"
     shape = (2, 3, 14, 17) if first else (2, 14, 17, 3)
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
@@ -84,7 +84,7 @@ def test_patches_are_a_convolution(data_format, use_bias):
     layer = Conv2D(6, (4, 5), (4, 5), **kwargs)
     y = layer(x)
     assert tuple(y.shape) == layer.compute_output_shape(shape)
-    # In NumPy, one piece after the other.
+    # Window by window, in NumPy.
     kernel, *bias = layer.get_weights()
     images = x.transpose(0, 2, 3, 1) if first else x
     expected = np.zeros((2, 3, 3, 6))

@@ -11,7 +11,7 @@ FORMATS = ("channels_last", "channels_first")
 
 
 def randomized(data_format, **kwargs):
-    """A block whose normalisation has seen something, and its input."""
+    """Returns a block with non-trivial moving statistics, and its input."""
     first = data_format == "channels_first"
     random = np.random.default_rng(0)
     shape = (4, 3, 8, 7) if first else (4, 8, 7, 3)
@@ -26,7 +26,7 @@ def randomized(data_format, **kwargs):
 @pytest.mark.parametrize("data_format", FORMATS)
 @pytest.mark.parametrize("use_bias", once_but_first([True, False]))
 @pytest.mark.parametrize("strides", once_but_first([1, 2]))
-def test_is_keras_three_layers(data_format, use_bias, strides):
+def test_matches_three_keras_layers(data_format, use_bias, strides):
     layer, x = randomized(data_format, use_bias=use_bias, strides=strides)
     plain = keras.Sequential(
         [
@@ -53,7 +53,7 @@ def test_is_keras_three_layers(data_format, use_bias, strides):
             rtol=1e-4,
             atol=1e-5,
         )
-    # The training call moved the statistics of both alike.
+    # The training call updated the statistics of both in the same way.
     for ours, theirs in zip(layer.weights, plain.weights, strict=True):
         np.testing.assert_allclose(
             ops.convert_to_numpy(ours.value),
@@ -63,7 +63,7 @@ def test_is_keras_three_layers(data_format, use_bias, strides):
         )
 
 
-def test_a_frozen_normalization_stays_as_it_is_in_training():
+def test_training_does_not_change_a_frozen_normalization():
     layer, x = randomized("channels_last")
     layer.normalization.trainable = False
     before = layer.get_weights()
@@ -91,8 +91,8 @@ def test_gradients_flow_through_the_folded_normalization():
         v.path.split("/")[-1]: ops.convert_to_numpy(g)
         for v, g in zip(variables, gradients, strict=True)
     }
-    # By hand: beta is added once at each of 4 * 8 * 7 positions, and the
-    # bias too, but scaled by gamma / sqrt(variance + epsilon).
+    # By hand: beta is added at each of 4 * 8 * 7 positions, and so is the bias,
+    # scaled by gamma / sqrt(variance + epsilon).
     norm = layer.normalization
     scale = ops.convert_to_numpy(norm.gamma.value) / np.sqrt(
         ops.convert_to_numpy(norm.moving_variance.value) + 1e-5
@@ -112,7 +112,7 @@ def test_round_trips_its_configuration():
     assert (config["kernel_size"], config["use_bias"]) == ((3, 5), False)
 
 
-def test_needs_to_know_the_channels():
+def test_requires_a_known_number_of_channels():
     with pytest.raises(ValueError, match="static number of channels"):
         Conv2DNormActivation(2, 3, data_format="channels_last")(
             keras.Input((8, 8, None))

@@ -24,7 +24,7 @@ CASE = LayerCase(
 )
 
 
-# Keras' own config leaves out the regulariser of the outputs that is `None`.
+# Keras' config omits an activity regulariser that is `None`.
 CHECKS = [c for c in LAYER_CHECKS if c is not check_config_round_trip]
 
 
@@ -34,7 +34,7 @@ def test_keeps_the_contract(case, check, tmp_path):
 
 
 def pair(**kwargs):
-    """Returns our layer and Keras' with the same weights, and tokens."""
+    """Returns our layer and Keras' layer with equal weights, and tokens."""
     random = np.random.default_rng(0)
     layers = [kind(4, **kwargs) for kind in (Dense, keras.layers.Dense)]
     for layer in layers:
@@ -43,7 +43,7 @@ def pair(**kwargs):
     return *layers, random.normal(size=(2, 5, 8)).astype("float32")
 
 
-def test_lora_is_that_of_keras():
+def test_lora_matches_keras():
     ours, theirs, x = pair()
     for layer in (ours, theirs):
         layer.enable_lora(2)
@@ -57,7 +57,7 @@ def test_lora_is_that_of_keras():
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_int8_is_that_of_keras(use_bias):
+def test_int8_matches_keras(use_bias):
     ours, theirs, x = pair(use_bias=use_bias)
     before = keras.ops.convert_to_numpy(ours(x))
     for layer in (ours, theirs):

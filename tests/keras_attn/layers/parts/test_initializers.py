@@ -11,18 +11,18 @@ def test_draws_uniformly_within_the_root_of_the_fan_in(fan_in):
     values = ops.convert_to_numpy(FanInUniform(fan_in)((10000,)))
     limit = fan_in**-0.5
     assert np.abs(values).max() <= limit
-    # A uniform's standard deviation is limit / sqrt(3); 10,000 draws know it
-    # to 1 %.
+    # The standard deviation is limit / sqrt(3), which 10,000 draws estimate to
+    # 1 %.
     np.testing.assert_allclose(values.std(), limit / 3**0.5, rtol=0.03)
 
 
-def test_two_of_them_draw_other_numbers():
+def test_two_initializers_draw_different_numbers():
     a, b = (ops.convert_to_numpy(FanInUniform(4)((5,))) for _ in range(2))
     assert not np.array_equal(a, b)
 
 
-def test_a_seed_gives_the_same_numbers_on_each_backend():
-    # NumPy 2.4's default generator, seed 3.
+def test_a_seed_draws_the_same_numbers_on_each_backend():
+    # The numbers of NumPy 2.4's default generator with seed 3.
     values = ops.convert_to_numpy(FanInUniform(1, seed=3)((2,)))
     expected = 2 * np.random.default_rng(3).random(2) - 1
     np.testing.assert_allclose(values, expected, rtol=1e-6)
@@ -46,6 +46,6 @@ def test_round_trips_its_configuration():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
-def test_gives_the_dtype_it_is_asked_for(dtype):
+def test_returns_the_requested_dtype(dtype):
     values = FanInUniform(9)((2, 3), dtype)
     assert keras.backend.standardize_dtype(values.dtype) == dtype

@@ -19,7 +19,7 @@ def test_is_a_linear_map(use_bias):
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_starts_as_pytorch_does_or_as_told():
+def test_starts_as_in_pytorch_or_with_an_initializer():
     layer = keras.layers.Layer()
     add_linear(layer, "first", 400, 50)
     add_linear(layer, "second", 400, 50, "zeros")

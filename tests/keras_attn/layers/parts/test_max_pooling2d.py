@@ -11,7 +11,7 @@ from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
     ("pool_size", "strides"), [(2, None), (3, 2), ((2, 3), (1, 2))]
 )
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_is_keras_layer(data_format, pool_size, strides, padding):
+def test_matches_keras(data_format, pool_size, strides, padding):
     x = np.random.normal(-5.0, 1.0, (2, 7, 8, 9)).astype("float32")
     arguments = (pool_size, strides, padding, data_format)
     y = MaxPooling2D(*arguments)(x)
@@ -22,7 +22,7 @@ def test_is_keras_layer(data_format, pool_size, strides, padding):
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_pads_by_pixels_that_are_never_the_maximum(data_format):
+def test_pads_with_pixels_that_are_never_the_maximum(data_format):
     first = data_format == "channels_first"
     shape = (2, 3, 8, 7) if first else (2, 8, 7, 3)
     x = np.random.normal(-5.0, 1.0, shape).astype("float32")

@@ -12,7 +12,7 @@ def tokens():
 
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("rectified", [True, False])
-def test_is_the_equation(use_bias, rectified):
+def test_matches_the_equation(use_bias, rectified):
     layer = Projection(3, use_bias, rectified)
     x = ops.convert_to_tensor(tokens())
     y = ops.convert_to_numpy(layer(x))
@@ -20,7 +20,7 @@ def test_is_the_equation(use_bias, rectified):
     expected = np.einsum("cd,bcn->bdn", kernel, tokens())
     if use_bias:
         expected = expected + ops.convert_to_numpy(layer.bias)[:, None]
-    # The moving statistics are 0 and 1 at first.
+    # The moving statistics start at 0 and 1.
     expected = expected / np.sqrt(1.0 + 1e-5)
     if rectified:
         expected = np.maximum(expected, 0.0)
@@ -44,7 +44,7 @@ def test_stays_in_float32(policy):
     assert np.isfinite(ops.convert_to_numpy(y)).all()
 
 
-def test_config_holds_all():
+def test_config_is_complete():
     layer = Projection(3, False, False, "zeros")
     again = Projection.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()

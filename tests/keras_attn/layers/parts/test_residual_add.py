@@ -16,7 +16,7 @@ def test_adds_and_rectifies():
     np.testing.assert_allclose(result, np.maximum(x + y, 0), rtol=1e-5)
 
 
-def test_leaves_what_it_adds():
+def test_does_not_change_its_inputs():
     x, y = pair()
     tensors = [ops.convert_to_tensor(a, "float32") for a in (x, y)]
     ResidualAdd()(tensors)
