@@ -1,8 +1,8 @@
-"""Pictures: of a block, ```` ```{block-diagram} se ````, and of the rooms.
+"""Draws diagrams of blocks, ```` ```{block-diagram} se ````, and of the rooms.
 
-They are drawn at build, inline, so that they have the colours of the page in
-light and in dark. `diagrams/__init__.py` says how a block is described,
-`diagrams/rooms.py` how the rooms are.
+They are drawn when the site is built and are inline, so that they have the
+colours of the page in light and dark mode. `diagrams/__init__.py` explains how
+to describe a block, `diagrams/rooms.py` how to describe the rooms.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-WEIGHTS = "Boxes with a bar hold weights. "
+WEIGHTS = "Boxes with a bar have weights. "
 LEGEND = "*h × w* positions, *c* channels"
 SOURCES = sorted(pathlib.Path(diagrams.__file__).parent.glob("*.py"))
 
@@ -26,13 +26,13 @@ def setup(app):
 
 
 class Picture(SphinxDirective):
-    """What is drawn of a description, and what formats without it show."""
+    """A diagram, with a text for formats that cannot show it."""
 
     required_arguments = 1
     has_content = True
 
     def described(self, read):
-        """Returns what `read` makes of the description."""
+        """Returns the description, parsed by `read`."""
         for path in SOURCES:
             self.env.note_dependency(str(path))
         try:
@@ -41,7 +41,7 @@ class Picture(SphinxDirective):
             raise SphinxError(f"{self.get_location()}: {error}") from error
 
     def figure(self, drawing, words):
-        """Returns it as an element of the page."""
+        """Returns a diagram as an element of the page."""
         figure = nodes.container("", classes=["block-diagram"])
         figure += nodes.raw("", drawing, format="html")
         figure += nodes.raw("", words, format="text")
@@ -49,7 +49,7 @@ class Picture(SphinxDirective):
 
 
 class BlockDiagram(Picture):
-    """The picture of one block, and what its letters stand for."""
+    """The diagram of one block, and a legend of its symbols."""
 
     def run(self):
         picture = self.described(diagrams.read)
@@ -64,7 +64,7 @@ class BlockDiagram(Picture):
 
 
 class Rooms(Picture):
-    """The rooms of the package; its argument says what it shows."""
+    """The diagram of the package's rooms; its argument is its title."""
 
     final_argument_whitespace = True
 

@@ -1,43 +1,46 @@
-"""What a layer costs: ```` ```{block-facts} se ````.
+"""Adds the table of what a layer costs: ```` ```{block-facts} se ````.
 
-What has no name in `layers.names()` is given as a class, with options for its
-`arguments`, for the `shapes` that it is called with, in which `c` is the number
-of channels, and for how they are `given`, in words.
+A layer without a name in `layers.names()` is given as a class, with options
+for its `arguments`, for the `shapes` of its inputs, in which `c` is the number
+of channels, and for a description of these inputs, `given`. The formulas of
+its parameters and multiply-adds are the options `weights` and `products`.
 
-Parameters and operations are counted of the layer itself at build; what was
-measured is read from the tables of `layers/index.md` and `benchmarks.md`. No
-number is typed.
+Parameters and FLOPs are counted when the site is built. Measurements are read
+from other pages: see `records`.
 """
 
 import math
-import pathlib
-import re
 
 import keras
 import yaml
 from catalogue import public
+from records import (
+    BENCHMARKS,
+    CATALOGUE,
+    MODES,
+    STAGE,
+    alone,
+    costs,
+    place,
+    slowdowns,
+    table,
+)
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
 from benchmarks.layers import BATCH
-from benchmarks.report import MARKS
 from keras_attn import layers
 from keras_attn.applications.resnet.slots import Slots
 
-DOCS = pathlib.Path(__file__).parent.parent
-CATALOGUE = DOCS / "layers" / "index.md"
-BENCHMARKS = DOCS / "benchmarks.md"
-# Of the stages of a ResNet-50 the one with most of its blocks.
-STAGE = "14 x 14 x 1024"
 CHANNELS = (64, 256, 1024)
 SIDE = 14
 MAPS = f"a map of {SIDE} x {SIDE} positions"
+HEAD = ["Cost", "Value"]
 PLACES = {
     "block": "at the end of each residual branch, before the sum",
     "last": "at the end of the last residual branch of each stage",
-    "convolution": "before each convolution, the first one too",
-    "shared": "at the end of each residual branch, one layer for all of a "
-    "stage",
+    "convolution": "before each convolution, including the first",
+    "shared": "at the end of each residual branch, with one layer per stage",
 }
 
 
@@ -48,13 +51,15 @@ def setup(app):
 
 
 class BlockFacts(SphinxDirective):
-    """The costs of one block, as tables."""
+    """The cost of one layer, as a table with its conditions below."""
 
     required_arguments = 1
     option_spec = {
         "arguments": yaml.safe_load,
         "shapes": yaml.safe_load,
         "given": str,
+        "weights": str,
+        "products": str,
     }
 
     def run(self):
@@ -69,133 +74,118 @@ class BlockFacts(SphinxDirective):
         return self.parse_text_to_nodes(text)
 
 
-def facts(name, catalogue, benchmarks, given=MAPS, **options):
-    """Returns what is known of a block, in Markdown.
+def facts(name, catalogue, benchmarks, **options):
+    """Returns the cost of a layer in Markdown: a table and its conditions.
 
     Args:
-        name: String, the block's.
-        catalogue: String, the page with the table of measured costs.
-        benchmarks: String, the page with the tables of blocks by themselves.
-        given: String, what it is called with.
-        **options: See `case`.
+        name: String, the name of a block or of a class.
+        catalogue: String, the page with the costs in a ResNet-50.
+        benchmarks: String, the page with the times of blocks alone.
+        **options: See `counted`.
 
     Raises:
-        ValueError: If there is no such block, or no such table.
+        ValueError: If there is no such layer, or no such table.
     """
-    paragraphs = counted(name, given, **options) + measured(name, catalogue)
-    return "\n\n".join(paragraphs + measured_alone(name, benchmarks))
-
-
-def counted(name, given=MAPS, **options):
-    """Returns paragraphs on what is counted of the layer by itself."""
-    cases = [case(name, channels, **options) for channels in CHANNELS]
-    rows = [
-        ["channels", *(f"{channels:,}" for channels in CHANNELS)],
-        ["parameters", *(f"{parameters(*each):,}" for each in cases)],
-        ["MFLOP", *(f"{mflop(*each):,.2f}" for each in cases)],
+    parts = [
+        counted(name, **options),
+        measured(name, catalogue),
+        measured_alone(name, benchmarks),
     ]
-    return [
-        table(rows),
-        f"Counted of the layer as it comes, in inference, for {given}; a "
-        "multiplication and an addition are two operations.",
+    rows = [row for part in parts for row in part[0]]
+    notes = [note for part in parts for note in part[1]]
+    # Both measurements usually have one origin, which then comes last.
+    notes = list(dict.fromkeys(reversed(notes)))[::-1]
+    return table([HEAD, *rows]) + "\n\n" + " ".join(notes)
+
+
+def counted(name, given=MAPS, weights=None, products=None, **options):
+    """Returns rows and notes on what is counted for the layer alone.
+
+    Args:
+        name: String, the name of a block or of a class.
+        given: String, a description of its inputs.
+        weights: String, the formula of its parameters, or `None`.
+        products: String, the formula of its multiply-adds, or `None`.
+        **options: See `case`.
+    """
+    cases = [case(name, channels, **options) for channels in CHANNELS]
+    numbers = [parameters(*each) for each in cases]
+    at = " / ".join(f"{channels:,}" for channels in CHANNELS)
+    rows = [["Parameters", f"`{weights}`"]] if weights else []
+    if any(numbers):
+        values = " / ".join(f"{number:,}" for number in numbers)
+        rows.append([f"Parameters for {at} channels", values])
+    else:
+        rows.append(["Parameters", "none"])
+    if products:
+        rows.append(["Multiply-adds", f"`{products}`"])
+    values = " / ".join(f"{mflop(*each):,.2f}" for each in cases)
+    rows.append([f"MFLOPs for {at} channels", values])
+    return rows, [
+        "Parameters and FLOPs are those of the layer with its default "
+        f"arguments, in inference, on {given}. A multiply-add counts as two "
+        "FLOPs."
     ]
 
 
 def measured(name, catalogue):
-    """Returns paragraphs on where a block sits, and what it costs there."""
+    """Returns rows and notes on what a block costs in a ResNet-50."""
     if name not in layers.names():
-        return []
-    place = PLACES[Slots(name, None, stages=4).placement]
-    sits = f'In `ResNet50(attention="{name}")` it sits {place}.'
+        return [], []
+    where = PLACES[Slots(name, None, stages=4).placement]
+    notes = [f'In `ResNet50(attention="{name}")` the block is {where}.']
     found = costs(catalogue)
     row = found["rows"].get(name)
     if row is None:
-        return [sits, "What it costs there was not measured."]
-    adds = (
-        f"There it adds {row['parameters']} parameters and {row['MFLOP']} "
-        "MFLOP for an image of 224 x 224."
-    )
-    times = {column: value for column, value in row.items() if ", " in column}
-    if not any(times.values()):
-        slowed = "By how much it slows that network was not measured."
-        return [sits, adds, slowed]
-    modes = list(dict.fromkeys(each.split(", ")[1] for each in times))
-    backends = list(dict.fromkeys(each.split(", ")[0] for each in times))
-    rows = [["of the time without it", *modes]] + [
-        [backend, *(times[f"{backend}, {mode}"] for mode in modes)]
-        for backend in backends
+        return [], [*notes, "Its cost there was not measured."]
+    added = f"{row['parameters']} parameters, {row['MFLOP']} MFLOPs per image"
+    rows = [["Added to a ResNet-50", added]]
+    times = slowdowns(row)
+    if not times:
+        return rows, [*notes, "The slowdown was not measured."]
+    rows += [
+        [f"Slowdown of its {mode}", _listed(values)]
+        for mode, values in times.items()
     ]
-    return [sits, adds, table(rows), _origin(found["origins"])]
+    return rows, [
+        *notes,
+        "Slowdown is the time of that network divided by its time without the "
+        "block.",
+        f"Measured {place(found['origins'])}.",
+    ]
 
 
 def measured_alone(name, benchmarks):
-    """Returns paragraphs on what a block takes by itself."""
+    """Returns rows and notes on the time of a layer alone."""
     kind = class_of(name).__name__
-    rows, origins = [], []
-    for backend, rest in re.findall(
-        r"(?ms)^### Blocks on (\w+)$(.*?)(?=^#|\Z)", benchmarks
-    ):
-        origin, *_ = rest.split("\n\n")[1:]
-        origins.append(f"{backend}: {origin}")
-        # `FCA` and `FCA pooled` are of one kind.
-        rows += [
-            [
-                f"{row['block']} on {backend}",
-                *(row[f"{each} {STAGE}"] for each in ("forward", "backward")),
-            ]
-            for row in dicts(rest)
-            if row["block"].split()[0] == kind
+    found, origins = alone(kind, benchmarks)
+    rows = [
+        [
+            f"Time / PyTorch, {mode}{label.removeprefix(kind)}",
+            _listed(times[mode]),
         ]
-    if not origins:
-        raise ValueError(
-            "The page of benchmarks must have sections 'Blocks on ...'. "
-            "Received: a page without. `make bench` writes them"
-        )
+        for label, times in found.items()
+        for mode in reversed(MODES)
+        if mode in times
+    ]
     if not rows:
-        return []
-    return [
-        f"By itself, for {BATCH} maps of {STAGE}, as a fraction of the time "
-        "that the published form takes in plain PyTorch, and in milliseconds; "
-        "other sizes are among the {doc}`benchmarks </benchmarks>`:",
-        table([["", "inference", "forward and backward"], *rows]),
-        _origin(origins),
+        return [], []
+    return rows, [
+        "*Time / PyTorch* is the time of the layer alone divided by the time "
+        "of its published form in plain PyTorch, for "
+        f"{BATCH} maps of {STAGE}: less than 1 is faster. *Training* is a "
+        "forward and backward pass. The {doc}`benchmarks </benchmarks>` have "
+        "other sizes and milliseconds.",
+        f"Measured {place(origins)}.",
     ]
 
 
-def _origin(origins):
-    """Returns when, where and with what, each said once."""
-    places, versions = [], []
-    for origin in origins:
-        backend, _, rest = origin.removesuffix(".").partition(": ")
-        place, _, used = rest.partition("; ")
-        places.append((backend, place))
-        versions += used.split(", ")
-    different = {place for _, place in places}
-    where = (
-        different.pop()
-        if len(different) == 1
-        else "; ".join(f"{backend}: {place}" for backend, place in places)
-    )
-    return f"Measured {where}; {', '.join(dict.fromkeys(versions))}."
-
-
-def table(rows):
-    """Returns a Markdown table of lists, the first of which is its head."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
-
-
-def dicts(text):
-    """Returns the rows of the Markdown table in a text, as dicts."""
-    lines = [
-        [cell.strip() for cell in line.split("|")]
-        for line in re.findall(r"(?m)^\|(.*)\|$", text)
-    ]
-    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
+def _listed(values):
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def class_of(name):
-    """Returns the class of a block's name, or of its own.
+    """Returns the class with the name of a block, or with its own name.
 
     Raises:
         ValueError: If there is no such layer.
@@ -205,18 +195,18 @@ def class_of(name):
     if name in public():
         return public()[name]
     raise ValueError(
-        f"Facts are of one of {[*layers.names(), *public()]}. "
+        f"The layer must be one of {[*layers.names(), *public()]}. "
         f"Received: {name!r}"
     )
 
 
 def case(name, channels, arguments=None, shapes=((SIDE, SIDE, "c"),)):
-    """Returns a new layer, and the shapes of what it is given.
+    """Returns a new layer, and the shapes of its inputs.
 
     Args:
-        name: String, of a block or a class.
+        name: String, the name of a block or of a class.
         channels: Integer.
-        arguments: Dict, or nothing.
+        arguments: Dict, or `None`.
         shapes: Sequence of shapes without the batch, or of lists of them,
             with `"c"` for the channels.
 
@@ -236,16 +226,16 @@ def _shape(shape, channels):
 
 
 def parameters(layer, *shapes):
-    """Returns how many numbers a layer learns."""
+    """Returns the number of trainable parameters of a layer."""
     if not layer.built:
         layer.build(*shapes)
     return sum(math.prod(w.shape) for w in layer.trainable_weights)
 
 
 def mflop(layer, *shapes):
-    """Returns the operations of one call, in millions, as XLA counts them.
+    """Returns the MFLOPs of one call, as XLA counts them.
 
-    Only with JAX, and as `benchmarks.counts` does it for a whole network.
+    Requires JAX. `benchmarks.counts` does the same for a whole network.
     """
     import jax
 
@@ -258,40 +248,13 @@ def mflop(layer, *shapes):
             return layer.call(*tensors)
 
     tensors = [_abstract(jax.ShapeDtypeStruct, shape) for shape in shapes]
-    lowered = jax.jit(run).lower(tensors, _values(layer.variables))
+    values = [variable.value for variable in layer.variables]
+    lowered = jax.jit(run).lower(tensors, values)
     return lowered.cost_analysis()["flops"] / 1e6
 
 
 def _abstract(make, shape):
-    """Returns what stands for a tensor, or for each of a list."""
+    """Returns an abstract tensor, or one for each shape in a list."""
     if isinstance(shape, list):
         return [_abstract(make, each) for each in shape]
     return make(shape, "float32")
-
-
-def _values(variables):
-    return [variable.value for variable in variables]
-
-
-def costs(catalogue):
-    """Returns the table of measured costs: rows by block, and its origins.
-
-    Raises:
-        ValueError: If the page has no such table.
-    """
-    try:
-        _, text = catalogue.split(MARKS[0])
-        text, _ = text.split(MARKS[1])
-    except ValueError as error:
-        raise ValueError(
-            f"A table must stand between {MARKS[0]!r} and {MARKS[1]!r}. "
-            "Received: a page without it. `make bench` writes it"
-        ) from error
-    rows = {row["block"].strip("`"): row for row in dicts(text)}
-    origins = re.findall(r"(?m)^\w+: \d{4}-.*\.$", text)
-    if not rows or not origins:
-        raise ValueError(
-            "The table of costs must have rows, and say where and when they "
-            f"were measured. Received: {len(rows)} rows, {origins}"
-        )
-    return {"rows": rows, "origins": origins}

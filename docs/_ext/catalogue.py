@@ -1,30 +1,42 @@
 """Lists of layers, from the front matter of their pages and from the package.
 
-```` ```{layer-table} blocks ```` has what has a name in `layers.names()`, and
-`others` what has none. The reference, `api/layers.md`, is written before each
-build.
+```` ```{layer-table} blocks ```` lists the layers in `layers.names()`, `others`
+the remaining ones, and `costs` what the blocks cost in a ResNet-50. The API
+reference, `api/layers.md`, is written before each build.
+
+The README has a table of blocks too:
+
+    PYTHONPATH=. python docs/_ext/catalogue.py --readme
 """
 
+import argparse
 import inspect
 import pathlib
+import textwrap
 
 import yaml
+from records import CATALOGUE, MODES, costs, place, slowdowns
+from records import table as markdown
 from sphinx.util.docutils import SphinxDirective
 
 from keras_attn import layers
 
 DOCS = pathlib.Path(__file__).parent.parent
 PAGES = DOCS / "layers"
+README = DOCS.parent / "README.md"
+MARKS = ("<!-- blocks -->", "<!-- /blocks -->")
 HEADS = {
-    "blocks": "| block | what gates what | proven against |",
-    "others": "| layer | what it does | proven against |",
+    "blocks": ["Block", "What it does", "Verified against"],
+    "others": ["Layer", "What it does", "Verified against"],
+    "costs": ["Block", "Parameters", "Training", "Inference"],
 }
-# The rooms of `keras_attn.layers`, as the reference calls them.
+# The rooms of `keras_attn.layers`, and their headings in the reference.
 ROOMS = {
     "blocks": "Attention blocks, by name",
     "layers": "Scales, tokens and poolings",
-    "historic": "ZF-Net's",
+    "historic": "Layers of ZF-Net",
 }
+UNKNOWN = "n/a"
 
 
 def setup(app):
@@ -35,7 +47,7 @@ def setup(app):
 
 
 class LayerTable(SphinxDirective):
-    """A row for each layer, with a link to its page."""
+    """A table with a row for each layer, linked to its page."""
 
     required_arguments = 1
 
@@ -46,12 +58,12 @@ class LayerTable(SphinxDirective):
 
 
 def front_matter(path):
-    """Returns what stands before the text of a page."""
+    """Returns the front matter of a page."""
     return yaml.safe_load(path.read_text().split("---\n")[1])
 
 
 def described():
-    """Returns what the pages say of each layer, and where, by class names."""
+    """Returns the description and the page of each layer, by class name."""
     return {
         name: {"page": path.name, **found}
         for path in sorted(PAGES.glob("*.md"))
@@ -60,27 +72,123 @@ def described():
 
 
 def public():
-    """Returns the public classes of layers by their names."""
+    """Returns the public layer classes by name."""
     return dict(inspect.getmembers(layers, inspect.isclass))
 
 
+def blocks():
+    """Returns a dict for each block, those with fewest parameters first.
+
+    It has the block's `name`, `page` and `does`, its `parameters` in a
+    ResNet-50, and its slowdown factors in `training` and `inference`.
+    """
+    recorded = costs(CATALOGUE.read_text())["rows"]
+    found, pages = [], described()
+    for identifier in layers.names():
+        name = type(layers.get(identifier)).__name__
+        row = recorded.get(identifier, {})
+        count = row.get("parameters", "").replace(",", "")
+        times = slowdowns(row)
+        modes = {mode: span(times.get(mode, {}).values()) for mode in MODES}
+        found.append(
+            {
+                **pages[name],
+                "name": name,
+                "count": int(count) if count else float("inf"),
+                "parameters": short(int(count)) if count else UNKNOWN,
+                **modes,
+            }
+        )
+    return sorted(found, key=lambda block: block["count"])
+
+
+def short(count):
+    """Returns a number with at most one decimal: `60 k` or `2.5 M`."""
+    if count < 1000:
+        return str(count)
+    if count < 1e6:
+        return f"{count / 1e3:.0f} k"
+    return f"{count / 1e6:.1f} M"
+
+
+def span(values):
+    """Returns the range of numbers that are given as strings."""
+    if not values:
+        return UNKNOWN
+    ends = dict.fromkeys([min(values, key=float), max(values, key=float)])
+    return "–".join(ends)
+
+
 def table(kind):
-    """Returns the table of blocks or of others, in Markdown."""
-    named = {type(layers.get(name)).__name__ for name in layers.names()}
-    lines = [HEADS[kind], "|---|---|---|"]
-    for name, row in sorted(described().items()):
-        if (name in named) == (kind == "blocks"):
-            at = f"#{row['at']}" if "at" in row else ""
-            link = f"[{name}]({row['page']}{at})"
-            lines.append(f"| {link} | {row['does']} | {row['proven']} |")
-    return "\n".join(lines)
+    """Returns the table of blocks, of others or of costs, in Markdown."""
+    if kind == "costs":
+        rows = [
+            [_link(block["name"], block), block["parameters"]]
+            + [block[mode] for mode in MODES]
+            for block in blocks()
+        ]
+    else:
+        named = {block["name"] for block in blocks()}
+        rows = [
+            [_link(name, row), row["does"], row["verified"]]
+            for name, row in sorted(described().items())
+            if (name in named) == (kind == "blocks")
+        ]
+    return markdown([HEADS[kind], *rows])
+
+
+def _link(name, row, folder=""):
+    at = f"#{row['at']}" if "at" in row else ""
+    return f"[{name}]({folder}{row['page']}{at})"
+
+
+def readme_table():
+    """Returns the table of blocks in the README, with its conditions."""
+    rows = [
+        [
+            _link(block["name"], block, "docs/layers/"),
+            block["does"],
+            block["parameters"],
+            block["training"],
+        ]
+        for block in blocks()
+    ]
+    origins = costs(CATALOGUE.read_text())["origins"]
+    where = place(origins, with_versions=False)
+    conditions = (
+        "*Parameters* are those that the block adds to a ResNet-50. *Slowdown* "
+        "is the factor by which it lengthens a training step, as a range over "
+        f"JAX, TensorFlow and PyTorch ({where}). {UNKNOWN}: not measured. The "
+        "[catalogue](docs/layers/index.md#cost) has the other figures."
+    )
+    head = ["Block", "What it does", "Parameters", "Slowdown"]
+    filled = textwrap.fill(conditions, 88, break_on_hyphens=False)
+    return f"{markdown([head, *rows])}\n\n{filled}"
+
+
+def write_readme():
+    """Writes the table of blocks between the marks in the README.
+
+    Raises:
+        ValueError: If the README does not have both marks once.
+    """
+    text = README.read_text()
+    if [text.count(mark) for mark in MARKS] != [1, 1]:
+        raise ValueError(
+            f"The README must have {MARKS[0]} and {MARKS[1]} once. "
+            "Received: a README without them."
+        )
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    table = f"{MARKS[0]}\n\n{readme_table()}\n\n{MARKS[1]}"
+    README.write_text(before + table + after)
 
 
 def reference():
-    """Returns the page of the reference that lists all layers."""
+    """Returns the page of the API reference that lists all layers."""
     sections = [
-        "# keras_attn.layers\n\nWhat each block computes, with pictures and "
-        "costs, is in the {doc}`catalogue </layers/index>`."
+        "# keras_attn.layers\n\nThe {doc}`catalogue </layers/index>` shows "
+        "what each block computes, with diagrams and costs."
     ]
     for room, title in ROOMS.items():
         names = [
@@ -100,7 +208,15 @@ def reference():
 
 
 def write_reference():
-    """Writes that page where it has changed."""
+    """Writes that page if it has changed."""
     path = DOCS / "api" / "layers.md"
     if not path.exists() or path.read_text() != reference():
         path.write_text(reference())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--readme", action="store_true", help="write the table in README.md"
+    )
+    write_readme() if parser.parse_args().readme else parser.print_help()

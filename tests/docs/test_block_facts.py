@@ -1,17 +1,17 @@
-"""What a block costs is counted and read, not typed."""
+"""The cost of a block is counted or read, never typed."""
 
 import re
 
 import keras
 import pytest
 
-pytest.importorskip("sphinx", reason="only the docs extra brings it")
+pytest.importorskip("sphinx", reason="only the docs extra installs it")
 facts = pytest.importorskip("block_facts")
 
 
-# By hand, from the equations: SE has 2 c h + h + c with h = c / 16, GCT
-# three a channel, DIA 2 (5 c d + d + 4 c) with d = c / 4, Encoding 32
-# codewords and scales, and SRM four a channel, without what is counted.
+# Computed from the equations: SE has 2 c h + h + c with h = c / 16, GCT three
+# per channel, DIA 2 (5 c d + d + 4 c) with d = c / 4, Encoding 32 codewords
+# and scales, and SRM four trainable parameters per channel.
 
 
 @pytest.mark.parametrize(
@@ -38,27 +38,45 @@ def test_operations_are_about_those_of_the_equation():
     expected = (2 * 14 * 14 * 64 + 2 * 2 * 64 * 4) / 1e6
     found = facts.mflop(*facts.case("se", 64))
     assert expected < found < 1.03 * expected
-    written = facts.counted("se")[0]
-    assert "| parameters | 580 | 8,464 | 132,160 |" in written
-    assert f"| MFLOP | {found:.2f} |" in written
+    page, benchmarks = read(facts.CATALOGUE), read(facts.BENCHMARKS)
+    written = facts.facts("se", page, benchmarks, weights="2 c^2 / r")
+    assert "| Parameters | `2 c^2 / r` |" in written
+    values = "580 / 8,464 / 132,160"
+    assert f"| Parameters for 64 / 256 / 1,024 channels | {values} |" in written
+    at = "MFLOPs for 64 / 256 / 1,024 channels"
+    assert f"| {at} | {found:.2f} / " in written
+    # One table, and one paragraph that ends with the origin.
+    table, paragraph = written.split("\n\n")
+    assert table.count("|---|") == 1
+    assert paragraph.count("Measured ") == 1
+    assert re.search(r"Measured \d{4}-\d\d-\d\d, [^|]+\.$", paragraph)
+    pooling = facts.facts("CovariancePooling", page, benchmarks)
+    assert "| Parameters | none |" in pooling
 
 
-def test_times_are_read_and_not_typed():
-    page = facts.CATALOGUE.read_text()
+def test_slowdowns_are_read_and_not_typed():
+    page = read(facts.CATALOGUE)
     row = re.search(r"(?m)^\| `se` .*$", page)[0]
     cells = [cell.strip() for cell in row.split("|")[4:-1]]
+    rows, notes = facts.measured("se", page)
+    written = " ".join(value for _, value in rows) + " "
     for cell in cells:
-        assert f" {cell} " in "\n".join(facts.measured("se", page))
+        assert f" {cell}" in written
     other = page.replace(row, row.replace(cells[0], "7.77"))
-    assert " 7.77 " in "\n".join(facts.measured("se", other))
+    rows, _ = facts.measured("se", other)
+    assert any("7.77" in value for _, value in rows)
     date = re.search(r"(?m)^jax: (\S+), .*", page)
-    assert f"Measured {date[1]}" in facts.measured("se", page)[-1]
+    assert notes[-1].startswith(f"Measured {date[1]}")
 
 
-def test_what_was_not_measured_is_said():
-    page = facts.CATALOGUE.read_text()
-    assert "not measured" in facts.measured("soca", page)[-1]
-    assert "not measured" in facts.measured("feature_act", page)[-1]
+def test_missing_measurements_are_reported():
+    page = read(facts.CATALOGUE)
+    rows, notes = facts.measured("soca", page)
+    assert [label for label, _ in rows] == ["Added to a ResNet-50"]
+    assert notes[-1] == "The slowdown was not measured."
+    assert facts.measured("feature_act", page)[0] == []
+    assert "not measured" in facts.measured("feature_act", page)[1][-1]
+    assert facts.measured("CovariancePooling", page) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -69,22 +87,27 @@ def test_what_was_not_measured_is_said():
         ("CovariancePooling", ["CovariancePooling"]),
     ],
 )
-def test_times_of_a_block_by_itself_are_read(name, labels):
-    page = facts.BENCHMARKS.read_text()
+def test_times_of_a_block_alone_are_read(name, labels):
+    page = read(facts.BENCHMARKS)
     section = page.partition("### Blocks on torch")[2]
-    written = "\n".join(facts.measured_alone(name, page))
+    rows, notes = facts.measured_alone(name, page)
+    written = dict(rows)
+    assert len(written) == 2 * len(labels)
     for label in labels:
         # The third stage is the third cell of four, twice.
         cells = re.search(rf"(?m)^\| {label} \|(.*)\|$", section)[1].split("|")
-        assert f"| {label} on torch |{cells[2]}|{cells[6]}|" in written
-    assert written.count(" on jax |") == len(labels)
+        suffix = label.partition(" ")[2]
+        for mode, cell in (("inference", cells[2]), ("training", cells[6])):
+            value = written[f"Time / PyTorch, {f'{mode} {suffix}'.strip()}"]
+            assert value.endswith(f"PyTorch {cell.split()[0]}")
+            assert value.startswith("JAX ")
     date = re.search(r"(?m)^\d{4}-\d\d-\d\d", section)[0]
-    assert date in written.partition("Measured")[2]
+    assert date in notes[-1]
 
 
-def test_a_block_that_was_not_measured_by_itself_has_no_table():
-    page = facts.BENCHMARKS.read_text()
-    assert facts.measured_alone("feature_act", page) == []
+def test_a_block_without_a_measurement_alone_has_no_rows():
+    page = read(facts.BENCHMARKS)
+    assert facts.measured_alone("feature_act", page) == ([], [])
     with pytest.raises(ValueError, match="Received: a page without"):
         facts.measured_alone("se", page.replace("### Blocks on", "### On"))
 
@@ -93,13 +116,12 @@ def test_a_block_that_was_not_measured_by_itself_has_no_table():
     ("name", "place"),
     [("se", "each residual branch"), ("gct", "before each convolution")],
 )
-def test_says_where_it_sits(name, place):
-    page = facts.CATALOGUE.read_text()
-    assert place in facts.measured(name, page)[0]
+def test_states_where_a_block_is(name, place):
+    assert place in facts.measured(name, read(facts.CATALOGUE))[1][0]
 
 
 def test_a_missing_table_is_an_error():
-    page = facts.CATALOGUE.read_text()
+    page = read(facts.CATALOGUE)
     without = page.replace("<!-- end of costs -->", "")
     with pytest.raises(ValueError, match="Received: a page without"):
         facts.measured("se", without)
@@ -111,3 +133,8 @@ def test_a_missing_table_is_an_error():
 def test_an_unknown_block_is_an_error():
     with pytest.raises(ValueError, match="Received: 'gone'"):
         facts.case("gone", 64)
+
+
+def read(path):
+    """Returns the text of a page."""
+    return path.read_text()

@@ -1,4 +1,4 @@
-"""The catalogue of blocks: pages and pictures."""
+"""The pages of blocks and their diagrams."""
 
 import importlib
 import pathlib
@@ -13,9 +13,10 @@ diagrams = pytest.importorskip("diagrams", reason="the site is not here")
 draw = pytest.importorskip("diagrams.draw")
 
 PAGES = pathlib.Path(__file__).parents[2] / "docs" / "layers"
+LAYERS = sorted(path for path in PAGES.glob("*.md") if path.stem != "index")
 PICTURES = diagrams.pictures(PAGES)
 MAP = (None, 8, 8, 32)
-# What is built to be compared with a picture, and of which shapes.
+# The layers that diagrams are compared with, and the shapes of their inputs.
 BUILT = {
     **{
         name: (layers.get, {"identifier": name}, MAP) for name in layers.names()
@@ -30,14 +31,25 @@ BUILT = {
         (None, 5, 32),
     ),
 }
-# What has no weights: there is nothing to hold.
+# The diagrams of layers without weights.
 WITHOUT = {
     "bilinear_resizing",
     "covariance_pooling",
     "local_response_normalization",
     "switches",
 }
-# Operations and matrices of equations, and how their boxes begin.
+# The headings of a page, in order, and whether layers that are not blocks have
+# them too.
+HEADINGS = {
+    "When to use it": True,
+    "How it works": True,
+    "Example": True,
+    "Cost": True,
+    "What the paper reports": False,
+    "Checkpoints": False,
+    "Paper and code": False,
+}
+# Operations and matrices in equations, and the first words of their boxes.
 WORDS = re.compile(
     r"relu|sigmoid|batch_norm|BN|mean|sqrt|cov(?=\()|Encoding|conv1x1"
     r"|\b[PRUVW][12]?(?= \w|\[)"
@@ -45,7 +57,7 @@ WORDS = re.compile(
 SHOWN = {
     "BN": "batch normalisation",
     "Encoding": "encoding",
-    "R": "four sums a row r",
+    "R": "four sums per row r",
     "batch_norm": "batch normalisation",
     "conv1x1": "convolution 1 × 1",
     "cov": "covariance",
@@ -54,13 +66,13 @@ SHOWN = {
     "sigmoid": "sigmoid",
     "sqrt": "root",
 }
-# Their equations and their pictures share too few words.
+# Equations and diagrams of these share too few words.
 IN_OTHER_WORDS = {"dia", "feature_act", "gct"}
 every_picture = pytest.mark.parametrize("name", sorted(PICTURES))
 
 
 def texts(name):
-    """Returns what is written in a picture."""
+    """Returns a diagram as XML, and its texts."""
     svg = ElementTree.fromstring(
         draw.draw(PICTURES[name], name).replace(" xmlns=", " ns=")
     )
@@ -75,8 +87,24 @@ class TestPages:
             assert f"```{{{directive}}} {name}\n" in text
         assert f"keras_attn.layers.{type(layers.get(name)).__name__}`" in text
 
+    @pytest.mark.parametrize("path", LAYERS, ids=lambda path: path.stem)
+    def test_each_page_has_the_same_headings(self, path):
+        text = re.sub(r"(?ms)^```.*?^```$", "", path.read_text())
+        found = re.findall(r"(?m)^## (.+)$", text)
+        needed = {name for name, always in HEADINGS.items() if always}
+        if path.stem in layers.names():
+            needed = {*HEADINGS}
+        assert found == [name for name in HEADINGS if name in found]
+        assert needed <= {*found}
+        # It names an alternative.
+        when = text.split("## When to use it")[1].split("\n## ")[0]
+        assert re.search(r"\{(doc|py:class|py:func)\}|\]\(", when)
+        # A sentence on the purpose comes first.
+        first = text.split("\n---\n")[1].split("\n\n")[1]
+        assert re.match(r"[A-Z]", first), first
+
     def test_facts_are_of_what_there_is(self):
-        pytest.importorskip("sphinx", reason="only the docs extra brings it")
+        pytest.importorskip("sphinx", reason="only the docs extra installs it")
         facts = importlib.import_module("block_facts")
         for page in PAGES.glob("*.md"):
             found = re.findall(
@@ -87,36 +115,6 @@ class TestPages:
     def test_each_page_is_in_the_tree(self):
         text = (PAGES / "index.md").read_text()
         assert "```{toctree}\n:hidden:\n:glob:\n\n*\n```" in text
-
-
-class TestCatalogue:
-    @pytest.fixture
-    def catalogue(self):
-        pytest.importorskip("sphinx", reason="only the docs extra brings it")
-        return importlib.import_module("catalogue")
-
-    def test_each_layer_is_on_a_page(self, catalogue):
-        assert catalogue.described().keys() == catalogue.public().keys()
-
-    def test_each_layer_is_in_one_table_with_a_link(self, catalogue):
-        tables = [catalogue.table(kind) for kind in catalogue.HEADS]
-        for name in layers.names():
-            cls = type(layers.get(name)).__name__
-            assert f"\n| [{cls}]({name}.md) | " in tables[0]
-        rows = "\n".join(tables)
-        for name in catalogue.public():
-            (found,) = re.findall(rf"\[{name}\]\(([\w.]+)(?:#([^)]+))?\)", rows)
-            page, anchor = found
-            titles = re.findall(r"(?m)^## (.+)$", (PAGES / page).read_text())
-            slugs = {title.lower().replace(" ", "-") for title in titles}
-            assert not anchor or anchor in slugs
-        assert all(
-            len(re.findall(r"[^\\]\|", r)) == 3 for r in rows.split("\n")
-        )
-
-    def test_the_reference_has_each_layer_once(self, catalogue):
-        listed = re.findall(r"(?m)^   (\w+)$", catalogue.reference())
-        assert sorted(listed) == sorted({"get", "names", *catalogue.public()})
 
 
 class TestPictures:
@@ -178,7 +176,7 @@ class TestPictures:
     def test_the_order_is_that_of_the_equation(self, name):
         parts = PICTURES[name].parts.values()
         shown = [plain(p) for p in sorted(parts, key=lambda p: (p.row, p.x))]
-        # From the inside out, of one equation after another.
+        # From the inside out, one equation after another.
         text = type(layers.get(name)).__doc__.partition("Reference:")[0]
         spans = re.findall(r"`([\w\[\], ]+ = [^`]+)`", text)
         found = [word for span in spans for word in WORDS.findall(span)[::-1]]
@@ -229,11 +227,11 @@ class TestPictures:
         ("part", "message"),
         [
             ("{image: x, at: 0}", "Received: 'x > gone'"),
-            ("{cube: x, at: main 0}", "has words, parts and flows"),
-            ("{join: x}", "has words, parts and flows.*'at'"),
+            ("{cube: x, at: main 0}", "must have words, parts and flows"),
+            ("{join: x}", "must have words, parts and flows.*'at'"),
             ("{join: x, at: main 0, high: 3}", "'high'"),
             ("{join: x, at: nowhere 0}", "'nowhere'"),
-            ("{join: x, at: main 0", "has words, parts and flows"),
+            ("{join: x, at: main 0", "must have words, parts and flows"),
         ],
     )
     def test_what_cannot_be_drawn_is_an_error(self, part, message):
@@ -243,12 +241,12 @@ class TestPictures:
 
 
 def plain(part):
-    """Returns what is written in a part, as one line without marks."""
+    """Returns the label of a part, on one line and without markup."""
     text = " ".join(part.lines).replace("*", "").lower()
     return text.translate(str.maketrans("₁₂", "12"))
 
 
 def edges(part):
-    """Returns left, top, right and bottom."""
+    """Returns the left, top, right and bottom edges."""
     x, y, wide, high = draw.box(part)
     return x - wide, y - high, x + wide, y + high

@@ -1,4 +1,4 @@
-"""The picture of the rooms, and what it allows."""
+"""The diagram of the rooms, and the imports that it allows."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -72,9 +72,9 @@ def test_an_arrow_goes_from_box_to_box_and_through_none():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a 1-3 b", "'b' of 'a'"),
-        ("a 1-3\n\nb 1-3 a", "below it. Received: 'a' of 'b'"),
-        ("a 1-3 b\nb 4-6", "below it. Received: 'b' of 'a'"),
+        ("a 1-3 b", "'b', imported by 'a'"),
+        ("a 1-3\n\nb 1-3 a", "below it. Received: 'a', imported by 'b'"),
+        ("a 1-3 b\nb 4-6", "below it. Received: 'b', imported by 'a'"),
         ("a 1", "A line must have.*'a 1'"),
         ("", "A line must have"),
     ],
@@ -86,5 +86,5 @@ def test_what_is_no_house_is_an_error(text, message):
 
 @pytest.mark.parametrize("last", ["b 4-6", "c 1-3\n\nb 1-3"])
 def test_an_arrow_without_a_place_is_an_error(last):
-    with pytest.raises(ValueError, match="place.*Received: 'a' and 'b'"):
+    with pytest.raises(ValueError, match="columns.*Received: 'a' and 'b'"):
         rooms.arrows(rooms.read(f"a 1-3 b\n\n{last}"))

@@ -1,8 +1,8 @@
-"""Pictures of blocks, which their pages describe in YAML.
+"""Diagrams of blocks, which their pages describe in YAML.
 
 ```
-words: What it shows, for those who do not see it.
-letters: "What its letters stand for, if it needs any: *k* the kernel size."
+words: What the diagram shows, for readers who cannot see it.
+letters: "The symbols used, if any: *k* the kernel size."
 parts:
   x: {image: "*x*", at: 0}
   norm: {weights: batch normalisation, at: main 1, holds: normalization/}
@@ -12,8 +12,8 @@ flows: |
   norm > gate
 ```
 
-Each part is its kind with what is written in it, and a lane or a number with a
-row; more in `parts.Part`. An image is a feature map on the trunk.
+Each part has a kind with its text, and a position: a lane or a number, and a
+row. See `parts.Part`. An image is a feature map on the trunk.
 """
 
 import re
@@ -23,13 +23,13 @@ import yaml
 from diagrams.draw import draw as draw
 from diagrams.parts import KINDS, LANES, Part, Picture
 
-# What a description that has another form leads to.
+# Raised by descriptions in any other form.
 WRONG = (AttributeError, LookupError, TypeError, ValueError)
 DIRECTIVE = re.compile(r"(?ms)^```\{block-diagram\} (\w+)\n(.*?)^```$")
 
 
 def pictures(folder):
-    """Returns all pictures on the pages of a folder, by their names."""
+    """Returns all diagrams on the pages of a folder, by name."""
     return {
         name: read(text)
         for page in sorted(folder.glob("*.md"))
@@ -38,10 +38,10 @@ def pictures(folder):
 
 
 def read(text):
-    """Returns the picture that a text describes.
+    """Returns the diagram that a text describes.
 
     Raises:
-        ValueError: If it describes none.
+        ValueError: If the text is not a valid description.
     """
     try:
         found = yaml.safe_load(text)
@@ -52,15 +52,15 @@ def read(text):
         )
     except (yaml.YAMLError, *WRONG) as error:
         raise ValueError(
-            "A picture has words, parts and flows, as diagrams/__init__.py has "
-            f"them. Received: {text!r}, of which {error}"
+            "A diagram must have words, parts and flows, as described in "
+            f"diagrams/__init__.py. Received: {text!r}: {error}"
         ) from error
     picture.arrows  # noqa: B018 - raises
     return picture
 
 
 def _part(at, holds=(), image=None, **described):
-    """Returns a part as it is described."""
+    """Returns a part from its description."""
     if image is not None:
         at = f"trunk {at}"
         described = {"map": image, "note": "h × w × c", **described}

@@ -1,4 +1,4 @@
-"""Draws a picture of a block as SVG, in the colours of the page around it."""
+"""Draws the diagram of a block as SVG, in the colours of its page."""
 
 import html
 import re
@@ -22,7 +22,7 @@ TENSORS = ("map", "plane", "vector", "matrix", "tokens")
 
 
 def draw(picture, name):
-    """Returns a picture as an `<svg>` element.
+    """Returns a diagram as an `<svg>` element.
 
     Args:
         picture: A `Picture`.
@@ -43,10 +43,10 @@ def frame(name, words, told, rows, drawn):
 
     Args:
         name: String, unique on its page.
-        words: String, what the picture shows.
-        told: String, the same at length.
-        rows: Number of the last row.
-        drawn: String, what is in it.
+        words: String, the title.
+        told: String, the long description.
+        rows: Number, the last row.
+        drawn: String, the elements of the diagram.
     """
     height = TOP * 2 + ROW * rows
     return (
@@ -63,7 +63,7 @@ def frame(name, words, told, rows, drawn):
 
 
 def steps(picture):
-    """Returns what flows where, in words."""
+    """Returns a description of all flows."""
     parts = {name: _spoken(part) for name, part in picture.parts.items()}
     return "; ".join(
         f"{parts[start]} to {parts[end]}" + (f" ({label})" if label else "")
@@ -79,7 +79,7 @@ def _spoken(part):
 
 
 def _size(part):
-    """Returns width and height."""
+    """Returns the width and height."""
     if part.kind in SIZES:
         return SIZES[part.kind]
     letters = max(len(line.replace("*", "")) for line in part.lines)
@@ -87,7 +87,7 @@ def _size(part):
 
 
 def box(part):
-    """Returns middle, and half of width and height."""
+    """Returns the centre, and half of the width and height."""
     width, height = _size(part)
     return part.x, TOP + ROW * part.row, width / 2, height / 2
 
@@ -104,10 +104,10 @@ def _arrow(start, end, label):
 
 
 def line(points, optional=False):
-    """Returns an arrow along some points."""
+    """Returns an arrow along the given points."""
     (x0, y0), (x1, y1) = points[-2:]
     dx, dy = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
-    # The line ends where the head begins to be wide.
+    # The line ends at the base of the head.
     ends = [*points[:-1], (x1 - 5 * dx, y1 - 5 * dy)]
     path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in ends)
     head = (
@@ -126,7 +126,7 @@ def route(start, end):
     x1, y1, wide1, high1 = box(end)
     side = 1 if x1 > x0 else -1
     if start.kind == "map" and side < 0:
-        wide0 = 15  # Its other plates stand out to the right only.
+        wide0 = 15  # The other plates of a map are on its right.
     if y0 == y1:
         return [(x0 + side * wide0, y0), (x1 - side * wide1, y1)]
     for x in (x0, x1):
@@ -143,7 +143,7 @@ def route(start, end):
 
 
 def shape(part):
-    """Returns a part as it is drawn."""
+    """Returns the drawing of a part."""
     x, y, wide, high = box(part)
     if part.kind == "join":
         circle = f'<circle cx="{x}" cy="{y}" r="{wide}"/>'
@@ -174,7 +174,7 @@ def shape(part):
 
 
 def _tensor(part, x, y, wide, high):
-    """Draws a tensor, its name, and its shape beside it."""
+    """Returns the drawing of a tensor with its name and shape."""
     drawn = ""
     left, top = x - wide, y - high
     if part.kind == "map":

@@ -1,8 +1,8 @@
-"""The words that pictures of blocks are made of."""
+"""The elements of diagrams of blocks."""
 
 import dataclasses
 
-# Where lanes run, in units of a picture that is WIDTH wide.
+# The positions of lanes in a diagram that is WIDTH units wide.
 WIDTH = 340
 LANES = {
     "trunk": 34,
@@ -24,16 +24,16 @@ class Part:
     """A box, a tensor, or a circle that joins two tensors.
 
     Args:
-        kind: `"weights"` or `"fixed"` of a box, `"map"`, `"plane"`,
-            `"vector"`, `"matrix"` or `"tokens"` of a tensor, `"join"` of a
+        kind: `"weights"` or `"fixed"` for a box, `"map"`, `"plane"`,
+            `"vector"`, `"matrix"` or `"tokens"` for a tensor, `"join"` for a
             circle.
-        text: What is written in it; `*x*` is italic, lines end in `\\n`.
-        x: Number, its middle.
+        text: String, the label; `*x*` is italic, lines end in `\\n`.
+        x: Number, the centre.
         row: Number, counted from the top.
-        note: Of a tensor, its shape.
-        holds: Of a box with weights, what their names begin with.
-        wide: Number, or `None` for what the text takes.
-        optional: Whether an argument of the layer asks for it.
+        note: String, the shape of a tensor.
+        holds: Tuple of strings, the prefixes of the names of its weights.
+        wide: Number, or `None` for the width of the text.
+        optional: Whether it depends on an argument of the layer.
     """
 
     kind: str
@@ -47,19 +47,19 @@ class Part:
 
     @property
     def lines(self):
-        """The lines of the text."""
+        """The lines of the label."""
         return self.text.split("\n")
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """What is drawn of a block.
+    """The diagram of a block.
 
     Args:
-        words: String, what it shows, for those who do not see it.
-        letters: String, what its letters stand for.
+        words: String, a description for readers who cannot see it.
+        letters: String, the legend of its symbols.
         parts: Dict from names to `Part`.
-        flows: Strings, `"from > to"` or `"from > to: shape"`.
+        flows: Tuple of strings, `"from > to"` or `"from > to: shape"`.
     """
 
     words: str
@@ -69,10 +69,10 @@ class Picture:
 
     @property
     def arrows(self):
-        """The flows as tuples: from, to, and what is written beside it.
+        """The flows as tuples: start, end and label.
 
         Raises:
-            ValueError: If a flow begins or ends nowhere.
+            ValueError: If an end of a flow is not a part.
         """
         arrows = []
         for flow in self.flows:
@@ -80,7 +80,7 @@ class Picture:
             names = tuple(name.strip() for name in ends.split(">"))
             if len(names) != 2 or not set(names) <= set(self.parts):
                 raise ValueError(
-                    "A flow goes from a part to another one, of "
+                    "A flow must go from one part to another, of "
                     f"{sorted(self.parts)}. Received: {flow!r}"
                 )
             arrows.append((*names, label.strip()))

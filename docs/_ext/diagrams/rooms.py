@@ -1,7 +1,8 @@
-"""Draws the rooms of the package on floors, with what they may import.
+"""Draws the rooms of the package on floors, with the allowed imports.
 
-Each line has a room, the columns that it is drawn over, of `COLUMNS`, and what
-it may import; each paragraph is a floor, and the last one is for all:
+Each line has a room, the columns that it covers, out of `COLUMNS`, and the
+rooms that it may import. Each paragraph is a floor. All rooms may import those
+on the last floor:
 
 ```
 layers  1-6  ops backend
@@ -23,7 +24,7 @@ from diagrams.parts import WIDTH, Part
 COLUMNS = 32
 EDGE = 3
 UNIT = (WIDTH - 2 * EDGE) / COLUMNS
-# What an arrow needs to stand apart from what is beside it.
+# The width that an arrow needs.
 APART = 8
 LINE = re.compile(r"(\w+) +(\d+)-(\d+)((?: +\w+)*)")
 
@@ -33,11 +34,11 @@ class Room:
     """A box on a floor.
 
     Args:
-        name: What is written in it.
-        left: Number, where it begins.
-        right: Number, where it ends.
+        name: String, the label.
+        left: Number, the left edge.
+        right: Number, the right edge.
         floor: Integer, counted from the top.
-        imports: Names of the rooms that it may import.
+        imports: Tuple with the names of rooms that it may import.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Room:
 
     @property
     def part(self):
-        """The box as other pictures have it."""
+        """The box, as a part of a diagram."""
         wide = self.right - self.left
         return Part(
             "fixed", self.name, self.left + wide / 2, self.floor, wide=wide
@@ -56,19 +57,19 @@ class Room:
 
 
 def read(text):
-    """Returns the rooms that a text describes, by their names.
+    """Returns the rooms that a text describes, by name.
 
     Raises:
-        ValueError: If it describes none, or if a room may import one that is
-            not below it.
+        ValueError: If the text is not a valid description, or if a room may
+            import one that is not below it.
     """
     rooms = {}
     for floor, lines in enumerate(text.strip().split("\n\n")):
         for text in lines.split("\n"):
             if not (found := LINE.fullmatch(text.strip())):
                 raise ValueError(
-                    "A line must have a room, its columns and what it may "
-                    f"import. Received: {text!r}"
+                    "A line must have a room, its columns and the rooms that "
+                    f"it may import. Received: {text!r}"
                 )
             name, first, last, imports = found.groups()
             left, right = (int(first) - 1) * UNIT, int(last) * UNIT
@@ -79,8 +80,8 @@ def read(text):
         for name in room.imports:
             if name not in rooms or rooms[name].floor <= room.floor:
                 raise ValueError(
-                    "A room must import what is drawn below it. Received: "
-                    f"{name!r} of {room.name!r}"
+                    "A room can only import rooms drawn below it. Received: "
+                    f"{name!r}, imported by {room.name!r}"
                 )
     return rooms
 
@@ -89,8 +90,8 @@ def draw(rooms, words):
     """Returns the rooms as an `<svg>` element.
 
     Args:
-        rooms: What `read` returned.
-        words: String, what the picture shows.
+        rooms: Dict, as returned by `read`.
+        words: String, the title of the diagram.
     """
     drawn = [shape(room.part) for room in rooms.values()]
     drawn += [line(points) for points in arrows(rooms).values()]
@@ -99,7 +100,7 @@ def draw(rooms, words):
 
 
 def steps(rooms):
-    """Returns what may be imported, in words."""
+    """Returns a description of the allowed imports."""
     bottom = max(room.floor for room in rooms.values())
     ground = [name for name, room in rooms.items() if room.floor == bottom]
     told = [
@@ -111,7 +112,7 @@ def steps(rooms):
 
 
 def arrows(rooms):
-    """Returns the ends of all arrows, by the two rooms."""
+    """Returns the ends of all arrows, by pairs of rooms."""
     return {
         (room.name, name): _arrow(room, rooms[name], rooms.values())
         for room in rooms.values()
@@ -120,7 +121,7 @@ def arrows(rooms):
 
 
 def _arrow(upper, lower, rooms):
-    """Returns both ends, where nothing is between: an arrow is upright."""
+    """Returns both ends of a vertical arrow that crosses no other room."""
     free = [(max(upper.left, lower.left), min(upper.right, lower.right))]
     for room in rooms:
         if upper.floor < room.floor < lower.floor:
@@ -135,8 +136,8 @@ def _arrow(upper, lower, rooms):
     left, right = max(free, key=lambda part: part[1] - part[0])
     if right - left < APART:
         raise ValueError(
-            "An arrow needs a place where both rooms are and none between "
-            f"them. Received: {upper.name!r} and {lower.name!r}"
+            "An arrow needs columns that both rooms cover and no room in "
+            f"between does. Received: {upper.name!r} and {lower.name!r}"
         )
     x = (left + right) / 2
     _, start, _, high = box(upper.part)
