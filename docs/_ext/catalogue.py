@@ -12,10 +12,9 @@ The README has a table of blocks too:
 import argparse
 import inspect
 import pathlib
-import textwrap
 
 import yaml
-from records import CATALOGUE, MODES, costs, place, slowdowns
+from records import CATALOGUE, MODES, costs, slowdowns
 from records import table as markdown
 from sphinx.util.docutils import SphinxDirective
 
@@ -36,7 +35,6 @@ ROOMS = {
     "layers": "Scales, tokens and poolings",
     "historic": "Layers of ZF-Net",
 }
-UNKNOWN = "n/a"
 
 
 def setup(app):
@@ -80,7 +78,8 @@ def blocks():
     """Returns a dict for each block, those with fewest parameters first.
 
     It has the block's `name`, `page` and `does`, its `parameters` in a
-    ResNet-50, and its slowdown factors in `training` and `inference`.
+    ResNet-50, the range of its slowdown factors in `training` and `inference`,
+    and `slowdowns`, those of training by backend.
     """
     recorded = costs(CATALOGUE.read_text())["rows"]
     found, pages = [], described()
@@ -95,8 +94,9 @@ def blocks():
                 **pages[name],
                 "name": name,
                 "count": int(count) if count else float("inf"),
-                "parameters": short(int(count)) if count else UNKNOWN,
+                "parameters": short(int(count)) if count else "",
                 **modes,
+                "slowdowns": [*times.get("training", {}).values()],
             }
         )
     return sorted(found, key=lambda block: block["count"])
@@ -113,10 +113,8 @@ def short(count):
 
 def span(values):
     """Returns the range of numbers that are given as strings."""
-    if not values:
-        return UNKNOWN
-    ends = dict.fromkeys([min(values, key=float), max(values, key=float)])
-    return "–".join(ends)
+    ends = sorted(values, key=float)
+    return "–".join(dict.fromkeys(ends[:1] + ends[-1:]))
 
 
 def table(kind):
@@ -143,27 +141,21 @@ def _link(name, row, folder=""):
 
 
 def readme_table():
-    """Returns the table of blocks in the README, with its conditions."""
+    """Returns the table of blocks in the README, in Markdown.
+
+    The slowdown factors are those of training, by backend.
+    """
     rows = [
         [
             _link(block["name"], block, "docs/layers/"),
             block["does"],
             block["parameters"],
-            block["training"],
+            " / ".join(block["slowdowns"]),
         ]
         for block in blocks()
     ]
-    origins = costs(CATALOGUE.read_text())["origins"]
-    where = place(origins, with_versions=False)
-    conditions = (
-        "*Parameters* are those that the block adds to a ResNet-50. *Slowdown* "
-        "is the factor by which it lengthens a training step, as a range over "
-        f"JAX, TensorFlow and PyTorch ({where}). {UNKNOWN}: not measured. The "
-        "[catalogue](docs/layers/index.md#cost) has the other figures."
-    )
     head = ["Block", "What it does", "Parameters", "Slowdown"]
-    filled = textwrap.fill(conditions, 88, break_on_hyphens=False)
-    return f"{markdown([head, *rows])}\n\n{filled}"
+    return markdown([head, *rows])
 
 
 def write_readme():
@@ -180,8 +172,8 @@ def write_readme():
         )
     before, rest = text.split(MARKS[0])
     _, after = rest.split(MARKS[1])
-    table = f"{MARKS[0]}\n\n{readme_table()}\n\n{MARKS[1]}"
-    README.write_text(before + table + after)
+    written = f"{MARKS[0]}\n{readme_table()}\n{MARKS[1]}"
+    README.write_text(before + written + after)
 
 
 def reference():

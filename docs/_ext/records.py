@@ -99,7 +99,7 @@ def alone(kind, benchmarks):
     return found, origins
 
 
-def place(origins, with_versions=True):
+def place(origins):
     """Returns when and where something was measured, and with what."""
     places, versions = {}, []
     for origin in origins:
@@ -111,8 +111,6 @@ def place(origins, with_versions=True):
         each if len(places) == 1 else f"{', '.join(backends)}: {each}"
         for each, backends in places.items()
     )
-    if not with_versions:
-        return where
     return f"{where}; {', '.join(dict.fromkeys(versions))}"
 
 
@@ -123,9 +121,18 @@ def table(rows):
 
 
 def dicts(text):
-    """Returns the rows of the Markdown table in a text, as dicts."""
-    lines = [
-        [cell.strip() for cell in line.split("|")]
-        for line in re.findall(r"(?m)^\|(.*)\|$", text)
-    ]
-    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
+    """Returns the rows of the Markdown tables in a text, as dicts.
+
+    Several tables must have the same rows, in the same order.
+    """
+    rows = []
+    for lines in re.findall(r"(?m)(?:^\|.*\|$\n?)+", text):
+        names, _, *cells = (
+            [cell.strip() for cell in line[1:-1].split("|")]
+            for line in lines.splitlines()
+        )
+        found = [dict(zip(names, each, strict=True)) for each in cells]
+        # The first table has no rows to complete.
+        pairs = zip(rows or [{}] * len(found), found, strict=True)
+        rows = [{**some, **more} for some, more in pairs]
+    return rows
