@@ -3,7 +3,8 @@
 A layer without a name in `layers.names()` is given as a class, with options
 for its `arguments`, for the `shapes` of its inputs, in which `c` is the number
 of channels, and for a description of these inputs, `given`. The formulas of
-its parameters and multiply-adds are the options `weights` and `products`.
+its parameters and multiply-adds are the options `weights` and `products`, with
+definitions after a comma.
 
 Parameters and FLOPs are counted when the site is built. Measurements are read
 from other pages: see `records`.
@@ -36,6 +37,7 @@ CHANNELS = (64, 256, 1024)
 SIDE = 14
 MAPS = f"a map of {SIDE} x {SIDE} positions"
 HEAD = ["Cost", "Value"]
+PLAIN = "Ours / plain PyTorch"
 PLACES = {
     "block": "at the end of each residual branch, before the sum",
     "last": "at the end of the last residual branch of each stage",
@@ -95,10 +97,12 @@ def facts(name, catalogue, benchmarks, **options):
     notes = [note for part in parts for note in part[1]]
     # Both measurements usually have one origin, which then comes last.
     notes = list(dict.fromkeys(reversed(notes)))[::-1]
-    return table([HEAD, *rows]) + "\n\n" + " ".join(notes)
+    return table([HEAD, *rows]) + "\n\n- " + "\n- ".join(notes)
 
 
-def counted(name, given=MAPS, weights=None, products=None, **options):
+def counted(
+    name, given=MAPS, weights=None, products=None, arguments=None, **options
+):
     """Returns rows and notes on what is counted for the layer alone.
 
     Args:
@@ -106,25 +110,28 @@ def counted(name, given=MAPS, weights=None, products=None, **options):
         given: String, a description of its inputs.
         weights: String, the formula of its parameters, or `None`.
         products: String, the formula of its multiply-adds, or `None`.
+        arguments: Dict, the arguments of the layer, or `None`.
         **options: See `case`.
     """
-    cases = [case(name, channels, **options) for channels in CHANNELS]
+    cases = [
+        case(name, channels, arguments, **options) for channels in CHANNELS
+    ]
     numbers = [parameters(*each) for each in cases]
     at = " / ".join(f"{channels:,}" for channels in CHANNELS)
-    rows = [["Parameters", f"`{weights}`"]] if weights else []
+    rows = [["Parameters", _formula(weights)]] if weights else []
     if any(numbers):
         values = " / ".join(f"{number:,}" for number in numbers)
         rows.append([f"Parameters for {at} channels", values])
     else:
         rows.append(["Parameters", "none"])
     if products:
-        rows.append(["Multiply-adds", f"`{products}`"])
+        rows.append(["Multiply-adds", _formula(products)])
     values = " / ".join(f"{mflop(*each):,.2f}" for each in cases)
     rows.append([f"MFLOPs for {at} channels", values])
+    how = "" if arguments else "with default arguments, "
     return rows, [
-        "Parameters and FLOPs are those of the layer with its default "
-        f"arguments, in inference, on {given}. A multiply-add counts as two "
-        "FLOPs."
+        f"Parameters and FLOPs are counted in inference, {how}on {given}. A "
+        "multiply-add counts as two FLOPs."
     ]
 
 
@@ -133,26 +140,24 @@ def measured(name, catalogue):
     if name not in layers.names():
         return [], []
     where = PLACES[Slots(name, None, stages=4).placement]
-    notes = [f'In `ResNet50(attention="{name}")` the block is {where}.']
+    note = f'In `ResNet50(attention="{name}")` the block is {where}. '
     found = costs(catalogue)
     row = found["rows"].get(name)
     if row is None:
-        return [], [*notes, "Its cost there was not measured."]
+        return [], [note + "Its cost there was not measured."]
     added = f"{row['parameters']} parameters, {row['MFLOP']} MFLOPs per image"
     rows = [["Added to a ResNet-50", added]]
     times = slowdowns(row)
     if not times:
-        return rows, [*notes, "The slowdown was not measured."]
+        return rows, [note + "Its slowdown was not measured."]
     rows += [
         [f"Slowdown of its {mode}", _listed(values)]
         for mode, values in times.items()
     ]
-    return rows, [
-        *notes,
-        "Slowdown is the time of that network divided by its time without the "
-        "block.",
-        f"Measured {place(found['origins'])}.",
-    ]
+    note += (
+        "*Slowdown* is the time with the block divided by the time without it."
+    )
+    return rows, [note, f"Measured {place(found['origins'])}."]
 
 
 def measured_alone(name, benchmarks):
@@ -161,7 +166,7 @@ def measured_alone(name, benchmarks):
     found, origins = alone(kind, benchmarks)
     rows = [
         [
-            f"Time / PyTorch, {mode}{label.removeprefix(kind)}",
+            f"{PLAIN}, {mode}{label.removeprefix(kind)}",
             _listed(times[mode]),
         ]
         for label, times in found.items()
@@ -171,13 +176,18 @@ def measured_alone(name, benchmarks):
     if not rows:
         return [], []
     return rows, [
-        "*Time / PyTorch* is the time of the layer alone divided by the time "
-        "of its published form in plain PyTorch, for "
-        f"{BATCH} maps of {STAGE}: less than 1 is faster. *Training* is a "
-        "forward and backward pass. The {doc}`benchmarks </benchmarks>` have "
-        "other sizes and milliseconds.",
+        f"*{PLAIN}* is the time of the layer alone divided by the time of its "
+        f"published form, for {BATCH} maps of {STAGE}. Less than 1 is faster. "
+        "*Training* is a forward and backward pass. Other sizes and "
+        "milliseconds are in the {doc}`benchmarks </benchmarks>`.",
         f"Measured {place(origins)}.",
     ]
+
+
+def _formula(text):
+    """Returns a formula as code, followed by the text after its comma."""
+    formula, comma, rest = text.partition(",")
+    return f"`{formula}`{comma}{rest}"
 
 
 def _listed(values):

@@ -39,17 +39,17 @@ def test_operations_are_about_those_of_the_equation():
     found = facts.mflop(*facts.case("se", 64))
     assert expected < found < 1.03 * expected
     page, benchmarks = read(facts.CATALOGUE), read(facts.BENCHMARKS)
-    written = facts.facts("se", page, benchmarks, weights="2 c^2 / r")
-    assert "| Parameters | `2 c^2 / r` |" in written
+    written = facts.facts("se", page, benchmarks, weights="2 c^2 / r, `r` 16")
+    assert "| Parameters | `2 c^2 / r`, `r` 16 |" in written
     values = "580 / 8,464 / 132,160"
     assert f"| Parameters for 64 / 256 / 1,024 channels | {values} |" in written
     at = "MFLOPs for 64 / 256 / 1,024 channels"
     assert f"| {at} | {found:.2f} / " in written
-    # One table, and one paragraph that ends with the origin.
-    table, paragraph = written.split("\n\n")
+    # One table, and a list that ends with the origin.
+    table, notes = written.split("\n\n")
     assert table.count("|---|") == 1
-    assert 1 <= paragraph.count("Measured ") <= 2
-    assert re.search(r"Measured \d{4}-\d\d-\d\d, [^|]+\.$", paragraph)
+    assert 1 <= notes.count("\n- Measured ") <= 2
+    assert re.search(r"\n- Measured \d{4}-\d\d-\d\d, [^|]+\.$", notes)
     pooling = facts.facts("CovariancePooling", page, benchmarks)
     assert "| Parameters | none |" in pooling
 
@@ -73,7 +73,7 @@ def test_missing_measurements_are_reported():
     page = read(facts.CATALOGUE)
     rows, notes = facts.measured("soca", page)
     assert [label for label, _ in rows] == ["Added to a ResNet-50"]
-    assert notes[-1] == "The slowdown was not measured."
+    assert notes[-1].endswith("Its slowdown was not measured.")
     assert facts.measured("feature_act", page)[0] == []
     assert "not measured" in facts.measured("feature_act", page)[1][-1]
     assert facts.measured("CovariancePooling", page) == ([], [])
@@ -98,7 +98,7 @@ def test_times_of_a_block_alone_are_read(name, labels):
         cells = re.search(rf"(?m)^\| {label} \|(.*)\|$", section)[1].split("|")
         suffix = label.partition(" ")[2]
         for mode, cell in (("inference", cells[2]), ("training", cells[6])):
-            value = written[f"Time / PyTorch, {f'{mode} {suffix}'.strip()}"]
+            value = written[f"{facts.PLAIN}, {f'{mode} {suffix}'.strip()}"]
             assert value.endswith(f"PyTorch {cell.split()[0]}")
             assert value.startswith("JAX ")
     date = re.search(r"(?m)^\d{4}-\d\d-\d\d", section)[0]
