@@ -26,7 +26,8 @@ README = DOCS.parent / "README.md"
 MARKS = ("<!-- blocks -->", "<!-- /blocks -->")
 HEADS = {
     "blocks": ["Block", "What it does", "Verified against"],
-    "others": ["Layer", "What it does", "Verified against"],
+    # Two columns, because names are long and phones narrow.
+    "others": ["Layer", "What it does (verified against)"],
     "costs": ["Block", "Parameters", "Training", "Inference"],
 }
 # The rooms of `keras_attn.layers`, and their headings in the reference.
@@ -125,13 +126,15 @@ def table(kind):
             + [block[mode] for mode in MODES]
             for block in blocks()
         ]
-    else:
-        named = {block["name"] for block in blocks()}
-        rows = [
-            [_link(name, row), row["does"], row["verified"]]
-            for name, row in sorted(described().items())
-            if (name in named) == (kind == "blocks")
-        ]
+        return markdown([HEADS[kind], *rows])
+    named = {block["name"] for block in blocks()}
+    rows = []
+    for name, row in sorted(described().items()):
+        cells = [_link(name, row), row["does"], row["verified"]]
+        if kind == "blocks" and name in named:
+            rows.append(cells)
+        elif kind == "others" and name not in named:
+            rows.append([cells[0], f"{cells[1]} ({cells[2]})"])
     return markdown([HEADS[kind], *rows])
 
 
