@@ -103,7 +103,7 @@ class TestPages:
         first = text.split("\n---\n")[1].split("\n\n")[1]
         assert re.match(r"[A-Z]", first), first
 
-    def test_facts_are_of_what_there_is(self):
+    def test_facts_are_of_existing_layers(self):
         pytest.importorskip("sphinx", reason="only the docs extra installs it")
         facts = importlib.import_module("block_facts")
         for page in PAGES.glob("*.md"):
@@ -119,7 +119,7 @@ class TestPages:
 
 class TestPictures:
     @every_picture
-    def test_is_xml_that_says_what_it_shows(self, name):
+    def test_is_xml_with_a_description(self, name):
         svg, _ = texts(name)
         assert svg.attrib["role"] == "img"
         labels = svg.attrib["aria-labelledby"].split()
@@ -149,7 +149,7 @@ class TestPictures:
             for line in part.lines:
                 assert line.replace("*", "") in written
 
-    def test_only_what_learns_nothing_shows_no_weights(self):
+    def test_only_layers_without_weights_show_none(self):
         empty = {
             name
             for name, picture in PICTURES.items()
@@ -197,7 +197,7 @@ class TestPictures:
                 assert len(into) == 2 or into == ["c, twice"], part
 
     @every_picture
-    def test_nothing_lies_on_something_else(self, name):
+    def test_parts_do_not_overlap(self, name):
         parts = PICTURES[name].parts
         boxes = {key: edges(part) for key, part in parts.items()}
         for key, (left, top, right, bottom) in boxes.items():
@@ -234,7 +234,7 @@ class TestPictures:
             ("{join: x, at: main 0", "must have words, parts and flows"),
         ],
     )
-    def test_what_cannot_be_drawn_is_an_error(self, part, message):
+    def test_an_invalid_description_is_an_error(self, part, message):
         text = f"words: w\nparts:\n  x: {part}\nflows: |\n  x > gone\n"
         with pytest.raises(ValueError, match=message):
             diagrams.read(text)

@@ -19,7 +19,7 @@ rooms = pytest.importorskip("diagrams.rooms", reason="the site is not here")
 PICTURE = rooms.read(ROOMS)
 
 
-def test_shows_what_the_imports_are_held_to():
+def test_shows_the_allowed_imports():
     found = {name: {*room.imports} for name, room in PICTURE.items()}
     assert found == {**MAY_IMPORT, **{name: set() for name in GROUND}}
     assert rooms.arrows(PICTURE).keys() == {
@@ -27,7 +27,7 @@ def test_shows_what_the_imports_are_held_to():
     }
 
 
-def test_each_arrow_is_taken():
+def test_each_arrow_is_an_import():
     taken = {
         (relative(path).split("/")[1], name.split(".")[1])
         for path in CODE
@@ -37,7 +37,7 @@ def test_each_arrow_is_taken():
     assert rooms.arrows(PICTURE).keys() <= taken
 
 
-def test_is_xml_that_says_what_it_shows():
+def test_is_xml_with_a_description():
     text = rooms.draw(PICTURE, WORDS).replace(" xmlns=", " ns=")
     svg = ElementTree.fromstring(text)
     assert svg.attrib["role"] == "img"
@@ -52,7 +52,7 @@ def test_is_xml_that_says_what_it_shows():
     assert written == list(PICTURE)
 
 
-def test_nothing_lies_on_something_else():
+def test_parts_do_not_overlap():
     for room in PICTURE.values():
         assert 0 < room.left < room.right < 340
         for other in PICTURE.values():
@@ -79,7 +79,7 @@ def test_an_arrow_goes_from_box_to_box_and_through_none():
         ("", "A line must have"),
     ],
 )
-def test_what_is_no_house_is_an_error(text, message):
+def test_an_invalid_description_is_an_error(text, message):
     with pytest.raises(ValueError, match=message):
         rooms.read(text)
 
