@@ -179,11 +179,11 @@ def test_links_of_the_long_description_work_on_the_index(metadata):
     text = metadata.get_payload()
     readme = (ROOT / "README.md").read_text()
     # Only links differ, and each leads to the same file.
-    for target, link in zip(links(readme), links(text), strict=True):
-        kind = "raw" if target.endswith(".png") else "blob"
-        assert link == f"{repository()}/{kind}/main/{target}"
-    label_only = re.compile(r"\]\([^)\s]+\)")
-    assert label_only.sub("", text).strip() == label_only.sub("", readme).strip()
+    for path, link in zip(links(readme), links(text), strict=True):
+        kind = "raw" if path.endswith(".png") else "blob"
+        assert link == f"{repository()}/{kind}/main/{path}"
+    target = re.compile(r"\]\([^)\s]+\)")
+    assert target.sub("", text).strip() == target.sub("", readme).strip()
     assert metadata["Description-Content-Type"] == "text/markdown"
 
 

@@ -19,7 +19,8 @@ LIMITS = (
     ),
     (
         r"exports to 'litert' for one size only",
-        "Keras: on PyTorch it exports LiteRT for one size and one image per run",
+        "Keras: on PyTorch it exports LiteRT for one size and one image per "
+        "run",
     ),
     (
         r"then traces PyTorch on an image of one pixel",
