@@ -56,8 +56,7 @@ LIMITS = (
     ),
     (
         r"onnx \w+: .*argument to jax.numpy.arange as a JAX value",
-        "jax2onnx: its `arange` supports neither one argument nor an open "
-        "size",
+        "jax2onnx: its `arange` supports neither one argument nor an open size",
     ),
     (
         r"TenCrop \w+ open: .*must be resolved statically",
