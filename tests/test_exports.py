@@ -1,4 +1,4 @@
-"""Checks the export page, and the walk that records its results."""
+"""The page tells what can be exported, and the walk that it is written from."""
 
 import json
 import pathlib
@@ -23,7 +23,7 @@ LACKING = {"kind": "ImportError", "message": "... pip install flax"}
 
 
 def record(**outcomes):
-    """Returns a record of outcomes, given as `name__format__size`."""
+    """Returns a record of outcomes by `name__format__size`."""
     return {
         "date": "2026-11-23",
         "versions": {"keras": "3.15.1"},
@@ -52,7 +52,7 @@ SOME = record(
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_the_page_says_what_is_so(tmp_path):
-    """Exports all blocks and models on this backend, in many minutes."""
+    """Walks all blocks and models on this backend: many minutes."""
     path = tmp_path / f"{BACKEND}.json"
     walking.walk(path)
     found = json.loads(path.read_text())
@@ -93,7 +93,7 @@ def test_what_works_and_what_does_not():
     assert word == pages.ONE_SIZE and limit.startswith("Keras: ")
     word, (limit,) = cells["zfnet", "torch", "litert"]
     assert word == pages.NO and limit.startswith("ours: It fails")
-    # The package is missing, so nothing was tried.
+    # Nothing was tried without the package.
     assert ("SE", "torch", "litert") not in cells
 
 
@@ -141,7 +141,7 @@ def test_a_failure_is_ours_until_it_is_known_to_be_another_s():
     assert not walking.is_ours("zfnet onnx open", {"difference": 1e-7})
     refused = {"kind": "Model", "message": "It needs a known height."}
     assert limit_of("FeatureAct onnx open", refused).startswith("mathematics")
-    # A known size is never rejected.
+    # With a size, there is nothing to refuse.
     assert limit_of("FeatureAct onnx known", refused) is None
 
 

@@ -1,4 +1,4 @@
-"""Checks the wheel, the sdist, their metadata, and what an import loads."""
+"""What is installed, what is shipped, and what an import brings along."""
 
 import email.parser
 import json
@@ -19,18 +19,18 @@ ROOT = pathlib.Path(__file__).parents[1]
 VERSION = keras_attn.__version__
 NAME = f"keras_attn-{VERSION}"
 BACKENDS = {"tensorflow", "torch", "jax"}
-# Settings of services and tools are tracked but not shipped. Hatchling adds
-# one file.
+# Of what is tracked, the settings of services and tools are not shipped; what
+# hatchling adds is.
 LEFT_OUT = (".ci/", ".github/", ".pre-commit-config.yaml")
 ADDED = {"PKG-INFO"}
-# In bytes. Apart from pictures, goldens are the largest files of the sdist.
+# In bytes. Goldens are the largest in the source, pictures of the docs aside.
 LARGEST = {"wheel": 100_000, "sdist": 1_000_000}
 
 
 def tracked():
-    """Returns the tracked files, as paths relative to the root."""
+    """Returns the files that git knows, as paths from the root."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout, so the tracked files are unknown")
+        pytest.skip("not a git checkout: nothing says what belongs to it")
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
     )
@@ -39,7 +39,7 @@ def tracked():
 
 
 def build(source, target, kind):
-    """Builds a wheel or an sdist without isolation and returns its path."""
+    """Builds a wheel or an sdist with what is installed, and returns it."""
     process = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", target],
         cwd=source,
@@ -53,7 +53,7 @@ def build(source, target, kind):
 
 
 def content(archive):
-    """Returns the contents of a wheel or an sdist, as bytes by name."""
+    """Returns the bytes of the files of a wheel or an sdist, by name."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as file:
             return {name: file.read(name) for name in file.namelist()}
@@ -69,14 +69,14 @@ def content(archive):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Builds both from a copy of the tracked files."""
+    """Both, built from a copy of what is tracked, and of nothing else."""
     pytest.importorskip("hatchling")
     folder = tmp_path_factory.mktemp("packaging")
     source = folder / "source"
     for name in tracked():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
-    # Untracked files must be in neither.
+    # Not tracked, and so in neither.
     (source / "keras_attn" / "__pycache__").mkdir()
     (source / "keras_attn" / "__pycache__" / "se.pyc").write_text("")
     (source / "notes.txt").write_text("mine")
@@ -153,42 +153,8 @@ def test_the_version_is_that_of_the_package(metadata):
     assert metadata["Version"] == VERSION
 
 
-def repository():
-    """Returns the address of the repository, from `pyproject.toml`."""
-    text = (ROOT / "pyproject.toml").read_text()
-    return re.search(r'^Repository = "(.+)"$', text, re.MULTILINE).group(1)
-
-
-def links(text):
-    """Returns the targets of the links and images of Markdown."""
-    return re.findall(r"\]\(([^)\s]+)\)", text)
-
-
-def test_the_readme_names_the_repository():
-    assert f"git clone {repository()}\n" in (ROOT / "README.md").read_text()
-
-
-def test_links_of_the_readme_exist_in_a_clone():
-    targets = links((ROOT / "README.md").read_text())
-    assert len(targets) > 20
-    for target in targets:
-        assert (ROOT / target).is_file(), target
-
-
-def test_links_of_the_long_description_work_on_the_index(metadata):
-    text = metadata.get_payload()
-    readme = (ROOT / "README.md").read_text()
-    # Only links differ, and each leads to the same file.
-    for path, link in zip(links(readme), links(text), strict=True):
-        kind = "raw" if path.endswith(".png") else "blob"
-        assert link == f"{repository()}/{kind}/main/{path}"
-    target = re.compile(r"\]\([^)\s]+\)")
-    assert target.sub("", text).strip() == target.sub("", readme).strip()
-    assert metadata["Description-Content-Type"] == "text/markdown"
-
-
 def requirements(metadata, extra=None):
-    """Returns the names of the required packages, of an extra if given."""
+    """Returns the names of what is required, by default or by an extra."""
     found = set()
     for line in metadata.get_all("Requires-Dist"):
         marker = re.search(r"extra == ['\"]([^'\"]+)", line)
@@ -237,6 +203,40 @@ def test_the_citation_is_of_this_version():
     assert fields["license"] == license_of_package.group(1)
 
 
+def repository():
+    """Returns the address of the repository, from `pyproject.toml`."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return re.search(r'^Repository = "(.+)"$', text, re.MULTILINE).group(1)
+
+
+def links(text):
+    """Returns the targets of the links and images of Markdown."""
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+def test_the_readme_names_the_repository():
+    assert f"git clone {repository()}\n" in (ROOT / "README.md").read_text()
+
+
+def test_links_of_the_readme_exist_in_a_clone():
+    targets = links((ROOT / "README.md").read_text())
+    assert len(targets) > 20
+    for target in targets:
+        assert (ROOT / target).is_file(), target
+
+
+def test_links_of_the_long_description_work_on_the_index(metadata):
+    text = metadata.get_payload()
+    readme = (ROOT / "README.md").read_text()
+    # Only links differ, and each leads to the same file.
+    for path, link in zip(links(readme), links(text), strict=True):
+        kind = "raw" if path.endswith(".png") else "blob"
+        assert link == f"{repository()}/{kind}/main/{path}"
+    target = re.compile(r"\]\([^)\s]+\)")
+    assert target.sub("", text).strip() == target.sub("", readme).strip()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+
+
 _IMPORT = """
 import json, sys
 import keras
@@ -248,7 +248,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 @pytest.fixture(scope="module")
 def imported():
-    """Imports the package with warnings as errors; returns the process."""
+    """Imports it where a warning is an error; returns the process."""
     process = run_python("-W", "error", "-c", _IMPORT)
     if process.returncode:
         alone = run_python("-W", "error", "-c", "import keras")
@@ -260,17 +260,17 @@ def imported():
 @pytest.mark.each_backend
 def test_the_import_warns_of_nothing_and_needs_no_other_backend(imported):
     assert imported.returncode == 0, imported.stderr[-2000:]
-    # The line that this test prints.
+    # One line, of this test.
     assert len(imported.stdout.splitlines()) == 1, imported.stdout
 
 
 @pytest.mark.each_backend
 def test_the_import_adds_no_module_of_anybody_else(imported):
-    """No backend, plots or images, which would slow the import down."""
+    """No backend, no plots, no images: nothing that costs a user time."""
     added = json.loads(imported.stdout.splitlines()[-1])
     assert "keras_attn.layers" in added
     others = [name for name in added if name.split(".")[0] != "keras_attn"]
     foreign = {name.split(".")[0] for name in others} - sys.stdlib_module_names
     assert foreign == set()
-    # Keras and NumPy have already imported most of the standard library.
+    # Keras and NumPy have imported what is needed of these already.
     assert len(others) <= 5, others
