@@ -203,6 +203,40 @@ def test_the_citation_is_of_this_version():
     assert fields["license"] == license_of_package.group(1)
 
 
+def repository():
+    """Returns the address of the repository, from `pyproject.toml`."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return re.search(r'^Repository = "(.+)"$', text, re.MULTILINE).group(1)
+
+
+def links(text):
+    """Returns the targets of the links and images of Markdown."""
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+def test_the_readme_names_the_repository():
+    assert f"git clone {repository()}\n" in (ROOT / "README.md").read_text()
+
+
+def test_links_of_the_readme_exist_in_a_clone():
+    targets = links((ROOT / "README.md").read_text())
+    assert len(targets) > 20
+    for target in targets:
+        assert (ROOT / target).is_file(), target
+
+
+def test_links_of_the_long_description_work_on_the_index(metadata):
+    text = metadata.get_payload()
+    readme = (ROOT / "README.md").read_text()
+    # Only links differ, and each leads to the same file.
+    for path, link in zip(links(readme), links(text), strict=True):
+        kind = "raw" if path.endswith(".png") else "blob"
+        assert link == f"{repository()}/{kind}/main/{path}"
+    target = re.compile(r"\]\([^)\s]+\)")
+    assert target.sub("", text).strip() == target.sub("", readme).strip()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+
+
 _IMPORT = """
 import json, sys
 import keras

@@ -1,4 +1,4 @@
-"""What a newcomer copies first runs as printed, wherever it is installed."""
+"""Runs the first code that a new user copies, as printed."""
 
 import ast
 import os
@@ -17,8 +17,8 @@ from tests.docs.test_pages import examples
 ROOT = pathlib.Path(__file__).parents[2]
 README, QUICKSTART = ROOT / "README.md", ROOT / "docs" / "quickstart.md"
 BACKENDS = {"jax", "torch", "tensorflow"}
-# The square alone is as bright as a half in the colour of its class. In 18
-# maps of six networks, values were 6 to 12 times as large there as elsewhere.
+# Only the square reaches 0.5 in the colour of its class. In 18 maps of six
+# networks, its values were 6 to 12 times those of the rest.
 CHECK = """
 import pathlib
 assert pathlib.Path("squares.png").read_bytes().startswith(b"\\x89PNG")
@@ -29,7 +29,7 @@ for image, label, heat in zip(images, labels, np.asarray(maps)):
 
 
 def first_code(path):
-    """Returns the first code of a page, and the backend that it chooses."""
+    """Returns the first code of a page and the backend that it selects."""
     code = next(examples(path.read_text()))
     return code, ast.parse(code).body[1].value.value
 
@@ -42,7 +42,7 @@ def test_the_backend_is_chosen_before_anything_reads_it(path):
     assert ast.unparse(second.targets[0]) == "os.environ['KERAS_BACKEND']"
     comment = code.splitlines()[second.lineno - 1].partition("#")[2]
     assert {chosen, *re.findall(r'"(\w+)"', comment)} == BACKENDS
-    # The package tells what is wrong, where Keras shows a traceback.
+    # Without a backend, the package raises one line and Keras a traceback.
     imported = [
         alias.name
         for node in others
@@ -54,7 +54,8 @@ def test_the_backend_is_chosen_before_anything_reads_it(path):
 
 def test_the_code_of_the_readme_shows_where_its_network_looks(tmp_path):
     code, chosen = first_code(README)
-    # Any of those that its comment names may be chosen; JAX compiles longest.
+    # The code works with every backend that its comment names. JAX compiles
+    # the longest, so the running backend is used.
     running = keras.backend.backend()
     code = code.replace(f'"{chosen}"', f'"{running}"', 1)
     environment = alone(running)
@@ -75,7 +76,7 @@ def test_the_code_of_the_readme_shows_where_its_network_looks(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-# With an extra anywhere, since the command may be in another line of code.
+# An extra counts anywhere, because the command can be on another line.
 OF_A_RELEASE = re.compile(r"keras_attn\[|pip install[\s\"'f]*keras_attn\b")
 
 

@@ -1,4 +1,4 @@
-"""What can be seen of the pages without building them."""
+"""Checks the pages of the site without building them."""
 
 import ast
 import importlib
@@ -21,7 +21,7 @@ every_page = pytest.mark.parametrize(
 
 
 def listed(room):
-    """Returns the names that a page of the reference lists."""
+    """Returns the names that a page of the API reference lists."""
     if room == "layers":
         catalogue = pytest.importorskip("catalogue", reason="Sphinx is missing")
         text = catalogue.reference()
@@ -31,7 +31,7 @@ def listed(room):
 
 
 def public(room):
-    """Returns the names that a room shows."""
+    """Returns the public names of a room."""
     module = importlib.import_module(f"keras_attn.{room}")
     return {
         name
@@ -41,7 +41,7 @@ def public(room):
 
 
 def examples(text):
-    """Yields the Python of a page, without options of cells and commands."""
+    """Yields the Python code of a page, without cell options and commands."""
     kinds = r"python|\{code-cell\}[^\n]*"
     for match in re.finditer(rf"(?ms)^```(?:{kinds})\n(.*?)^```$", text):
         yield re.sub(r"(?m)^[:%!](.*\\\n)*.*$", "", match[1])
@@ -58,7 +58,7 @@ def test_the_reference_lists_what_is_public(room):
 
 
 def eval_path(value, path):
-    """Returns what a dotted name stands for."""
+    """Returns the object that a dotted name refers to."""
     for part in path.split("."):
         value = getattr(value, part)
     return value

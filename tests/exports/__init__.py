@@ -1,1 +1,1 @@
-"""Which models can be exported, in which format, on which backend."""
+"""Tests which models each backend can export, and to which formats."""

@@ -1,10 +1,10 @@
-"""Tries to export each block and model: `python -m tests.exports`.
+"""Tries to export every block and model: `python -m tests.exports`.
 
-On the backend that KERAS_BACKEND names, in each format, with height and width
-known and left open. Each outcome goes to `build/exports/<backend>.json` when
-it is there, so that a run that was stopped goes on where it was; `--again`
-begins anew. An exporter that crashes or hangs ends a process of its own.
-`--page docs/export.md` writes the tables of all backends found into that page.
+It uses the backend in KERAS_BACKEND and tries each format, with height and
+width known and open. Each outcome is saved to `build/exports/<backend>.json`
+immediately, so an interrupted run resumes. `--again` starts over. Exporters
+run in a separate process, because some crash or hang.
+`--page docs/export.md` writes the tables of all recorded backends to that page.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PACKAGES = {
 
 
 def main(arguments=None):
-    """Walks and writes; returns the exit status."""
+    """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="WORD", default="")
     parser.add_argument("--again", action="store_true")
@@ -64,7 +64,7 @@ def main(arguments=None):
 
 
 def walk(path, only="", command=None):
-    """Runs workers until each outcome is there."""
+    """Runs workers until every outcome is recorded."""
     command = command or [
         *(sys.executable, "-m", "tests.exports", "--worker"),
         *("--only", only, "--folder", str(path.parent)),
@@ -83,14 +83,14 @@ def walk(path, only="", command=None):
         if process.returncode == 0:
             return
         message = process.stderr.decode(errors="replace")[-2000:]
-        raise RuntimeError(f"The walk does not go on: {message}")
+        raise RuntimeError(f"The worker made no progress: {message}")
 
 
 def work(path, only=""):
-    """Adds the outcomes that are lacking for one block or model.
+    """Adds the missing outcomes of one block or model.
 
-    Of one only: after many of them, TensorFlow and JAX in one process can
-    wait for each other for ever.
+    Only of one, because after many exports TensorFlow and JAX in one process
+    can deadlock.
     """
     at_work = None
     for name, format, size, make in attempts():
@@ -103,7 +103,7 @@ def work(path, only=""):
         at_work = name
         record["outcomes"][key] = BEGUN
         write(path, record)
-        # Ends a process that hangs in code that is not Python's.
+        # Also ends a process that hangs outside of Python code.
         faulthandler.dump_traceback_later(LIMIT, exit=True)
         record["outcomes"][key] = attempt(make, format)
         faulthandler.cancel_dump_traceback_later()
@@ -111,7 +111,7 @@ def work(path, only=""):
 
 
 def attempts():
-    """Yields name, format, size, and a function that makes the model."""
+    """Yields name, format, size, and a function that creates the model."""
     from tests.exports.subjects import subjects
 
     for name, makes in subjects().items():
@@ -121,13 +121,13 @@ def attempts():
 
 
 def attempt(make, format):
-    """Exports a model, and returns what came of it."""
+    """Exports a model and returns the outcome."""
     import keras_attn
 
     try:
         model = make()
     except ValueError as error:
-        # The block says it itself, before anything is exported.
+        # The block rejects the size before anything is exported.
         return failure("Model", error)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / FORMATS[format]
@@ -139,18 +139,18 @@ def attempt(make, format):
 
 
 def failure(kind, error):
-    """Returns the outcome of an attempt that failed."""
+    """Returns the outcome of a failed attempt."""
     text = " ".join(str(error).split())
     return {"kind": kind, "message": text[:1000]}
 
 
 def is_ours(key, outcome):
-    """Returns whether a failure is nobody else's."""
+    """Returns whether no other package explains a failure."""
     return "kind" in outcome and limit_of(key, outcome) is None
 
 
 def describe(key, outcome):
-    """Returns an outcome in a line."""
+    """Returns an outcome as one line."""
     if "kind" not in outcome:
         return f"{key}: {outcome['difference']:.0e}"
     limit = limit_of(key, outcome)
@@ -158,7 +158,7 @@ def describe(key, outcome):
 
 
 def read(path):
-    """Returns the record in a file, an empty one if there is none."""
+    """Returns the record in a file, or an empty one without a file."""
     if path.exists():
         return json.loads(path.read_text())
     return {
@@ -169,7 +169,7 @@ def read(path):
 
 
 def write(path, record):
-    """Replaces the record as a whole."""
+    """Replaces the file with a record atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(json.dumps(record, indent=1))
@@ -177,7 +177,7 @@ def write(path, record):
 
 
 def versions(backend):
-    """Returns the versions of what takes part."""
+    """Returns the versions of the packages involved."""
     names = ("keras", *PACKAGES.get(backend, ()), "onnx", "onnxruntime")
     found = {}
     for name in names:

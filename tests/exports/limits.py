@@ -1,30 +1,31 @@
-"""Whose limit it is where an export fails, as seen by what was said."""
+"""Names the package that is responsible for a failed export."""
 
 import re
 
-# Of "<name> <format> <size>: <message>", the first that is found.
+# The first pattern that matches "<name> <format> <size>: <kind>: <message>".
 LIMITS = (
-    # The block or the model says it before anything is exported.
+    # The block or the model raises it before anything is exported.
     (
         r"^\S+ \S+ open: Model: ",
-        "mathematics: a weight for each position or pixel ties it to one size",
+        "mathematics: a weight per position or pixel requires a fixed size",
     ),
     (
         r"exporter of SavedModels on PyTorch fails",
-        "Keras: its exporter of SavedModels on PyTorch fails for every model",
+        "Keras: its SavedModel exporter on PyTorch fails for every model",
     ),
     (
         r"cannot export LiteRT from JAX",
-        "Keras: it exports no LiteRT from JAX",
+        "Keras: it does not export LiteRT from JAX",
     ),
     (
         r"exports to 'litert' for one size only",
-        "Keras: on PyTorch it exports LiteRT for one size, and one image a run",
+        "Keras: on PyTorch it exports LiteRT for one size and one image per "
+        "run",
     ),
     (
         r"then traces PyTorch on an image of one pixel",
-        "Keras: PyTorch is traced on an image of one pixel where the size is "
-        "open, which the pooling or the crop here cannot take",
+        "Keras: with an open size, it traces PyTorch on an image of one "
+        "pixel, which this pooling or crop does not accept",
     ),
     (
         r"Failed to convert PyTorch model to LiteRT",
@@ -32,42 +33,43 @@ LIMITS = (
     ),
     (
         r"litert known: .*Didn't find op for builtin opcode",
-        "LiteRT: the interpreter lacks an operation that litert-torch writes",
+        "LiteRT: the interpreter does not have an operation that "
+        "litert-torch writes",
     ),
     (
         r"onnx \w+: .*reshape with symbolic dimensions requires",
-        "jax2onnx: it joins no open sizes, or a size and the batch",
+        "jax2onnx: it cannot merge open sizes, or a size and the batch",
     ),
     (
         r"on a batch of 1. .*MaxPool node.*Unsupported pooling size",
-        "jax2onnx: it writes max pooling, Keras' own too, with four axes, "
-        "which ONNX Runtime does not run",
+        "jax2onnx: it writes max pooling, also Keras' own, with four axes, "
+        "which ONNX Runtime cannot run",
     ),
     (
         r"unregistered operation 'vhlo\.composite_v2'",
-        "TensorFlow: its XLA is older than JAX's, and does not know erf, of "
-        "GELU, as that writes it",
+        "TensorFlow: its XLA is older than JAX's and does not support the "
+        "erf that JAX writes for GELU",
     ),
     (
         r"SOCA onnx open: .*used in a context that requires a constant",
-        "jax2onnx: it slices no open size",
+        "jax2onnx: it cannot slice an open size",
     ),
     (
         r"onnx \w+: .*argument to jax.numpy.arange as a JAX value",
-        "jax2onnx: its `arange` takes neither one argument nor an open size",
+        "jax2onnx: its `arange` supports neither one argument nor an open size",
     ),
     (
         r"TenCrop \w+ open: .*must be resolved statically",
-        "JAX: it cuts nothing out of an image that might be smaller",
+        "JAX: it cannot crop an image that might be smaller than the crop",
     ),
 )
 MISSING = "missing"
 
 
 def limit_of(key, outcome):
-    """Returns the limit that a failure is known to be of, or `None`.
+    """Returns the known limit that explains a failure, or `None`.
 
-    `MISSING` if a package is not installed, so that nothing was tried.
+    Returns `MISSING` if a package is not installed and nothing was tried.
     """
     if outcome["kind"] == "ImportError" and "pip install" in outcome["message"]:
         return MISSING

@@ -1,4 +1,4 @@
-"""The tables of `docs/export.md`: written from records, and read again."""
+"""Writes the tables of `docs/export.md` from records, and reads them."""
 
 import json
 import re
@@ -15,8 +15,9 @@ YES, ONE_SIZE, NO = "yes", "one size", "no"
 def cells(backend, record):
     """Returns `{(name, backend, format): (word, limits)}`.
 
-    The word is `YES`, `ONE_SIZE` where it has to be known, or `NO`; the limits
-    are a tuple, empty for `YES`. What lacks a package is left out.
+    The word is `YES`, `ONE_SIZE` if the size must be known, or `NO`. The limits
+    are a tuple, which is empty for `YES`. Exports that need a missing package
+    are omitted.
     """
     grouped = {}
     for key, outcome in record["outcomes"].items():
@@ -35,13 +36,13 @@ def cells(backend, record):
         elif known is None:
             found[place] = ONE_SIZE, (open_,)
         else:
-            # What fails anyhow fails with an open size for another reason.
+            # With a known size too, so the reason is not the open size.
             found[place] = NO, (known,)
     return found
 
 
 def read_cells(text):
-    """Returns the same, from the tables in the text of a page."""
+    """Returns the same dict from the tables in the text of a page."""
     text = text.partition(BEGIN)[2].partition(END)[0]
     notes = dict(re.findall(r"^- \((\d+)\) (.*)\.$", text, re.MULTILINE))
     columns, found = [], {}
@@ -65,16 +66,17 @@ def _title(backend, format):
 
 
 def _column(title):
-    """Returns backend and format of a column."""
+    """Returns the backend and format of a column."""
     places = ((b, f) for b in BACKENDS for f in FORMATS)
     return next(place for place in places if _title(*place) == title)
 
 
 def tables(records, names, is_block, old=""):
-    """Returns the tables of the records of backends, as text.
+    """Returns the tables for the records of all backends, as text.
 
-    Rows come in the order of `names`, and only those that were tried; what
-    was not tried now, for want of a package, stays as the `old` text has it.
+    Rows are in the order of `names` and include only the models that were
+    tried. Cells that could not be tried, because a package is missing, keep
+    their value from the `old` text.
     """
     found, lines = read_cells(old), []
     for backend, record in records.items():
@@ -131,7 +133,7 @@ def _row(first, others):
 
 
 def write_page(page, folder):
-    """Puts the tables of all records in a folder into a page."""
+    """Writes the tables of all records in a folder into a page."""
     from tests.exports.subjects import is_block, subjects
 
     records = {
@@ -141,7 +143,7 @@ def write_page(page, folder):
     }
     text = page.read_text()
     if BEGIN not in text or END not in text:
-        raise ValueError(f"{page} must have the lines {BEGIN} and {END}")
+        raise ValueError(f"{page} must contain {BEGIN} and {END}")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     new = tables(records, list(subjects()), is_block, old=text)

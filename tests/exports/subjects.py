@@ -1,4 +1,4 @@
-"""What is exported: each block once, behind a convolution, and each model."""
+"""Models to export: each block once, after a convolution, and each model."""
 
 import functools
 
@@ -15,15 +15,15 @@ IMAGES = (
     LayerCase(cls=MeanImage, shape=(6, 5, 3)),
     LayerCase(cls=TenCrop, kwargs={"height": 4, "width": 3}, shape=(6, 5, 3)),
 )
-# What leaves height and width open only if it ends in a feature map.
+# Models that support open sizes only without their head.
 HEADLESS = ("zfnet",)
 
 
 def subjects():
-    """Returns a dict of names to a dict of sizes to functions.
+    """Returns a dict that maps names to dicts of sizes to functions.
 
-    A class of layers is in it once, by its first case; each function makes a
-    model, with random weights and a batch of any size.
+    Each layer class appears once, with its first case. Each function creates a
+    model with random weights and an open batch size.
     """
     found = {}
     for case in (*LAYERS, *IMAGES):
@@ -39,7 +39,7 @@ def subjects():
 
 
 def is_block(name):
-    """Returns whether a name is that of a class of layers."""
+    """Returns whether a name belongs to a layer class."""
     return name in {case.cls.__name__ for case in (*LAYERS, *IMAGES)}
 
 
@@ -48,10 +48,10 @@ def _known(case):
 
 
 def _as_model(case, subject, size=None):
-    """Returns a model of the case; a block stands behind a convolution.
+    """Returns a model of the case, with blocks after a convolution.
 
-    In a network its inputs have a gradient, and their batch and size come
-    from another layer: exporters, PyTorch's above all, mind both.
+    As in a network, the inputs of a block then have a gradient, and another
+    layer determines their sizes. Both affect exporters, above all PyTorch's.
     """
     if not isinstance(case, LayerCase):
         return case.as_model(subject, size=size)
@@ -61,7 +61,7 @@ def _as_model(case, subject, size=None):
 
 
 def _weighted(tensor):
-    """Applies a layer with weights that keeps the shape."""
+    """Applies a layer with weights that preserves the shape."""
     channels = tensor.shape[-1]
     if len(tensor.shape) == 3:
         return keras.layers.Dense(channels)(tensor)
@@ -69,10 +69,10 @@ def _weighted(tensor):
 
 
 def _open(case):
-    """Makes the model of a case with height and width open.
+    """Creates the model of a case with height and width open.
 
     Raises:
-        ValueError: Of the block or model itself, if that is nothing it can.
+        ValueError: If the block or model does not support open sizes.
     """
     if isinstance(case, LayerCase):
         size = (None, None)
