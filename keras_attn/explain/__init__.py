@@ -1,4 +1,4 @@
-"""Where a model looks: class activation maps of any Keras model."""
+"""Explanations of what any Keras model looks at."""
 
 from keras_attn.explain.drawing.overlay import overlay as overlay
 from keras_attn.explain.drawing.plot import plot as plot

@@ -1,1 +1,1 @@
-"""Pictures of explanations; knows no model."""
+"""Figures of explanations, independent of any model."""

@@ -1,15 +1,14 @@
-"""Colours for heat maps: from dark blue over green and yellow to light red."""
+"""A colormap for heat maps, from dark blue to light red."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_attn.ops.heatmaps import check_values
 
-# sRGB, in even steps from 0 to 1. The hues are in the order that readers of
-# such maps know from rainbows, but unlike a rainbow each of 256 steps is
-# lighter than the one before (CIE L* from 6 to 74), so that the order is seen
-# in grey and without telling red from green. Red that is lighter than yellow
-# can only be a pale one.
+# sRGB, in even steps from 0 to 1. The hues follow the familiar rainbow order.
+# Unlike in a rainbow, each of 256 steps is lighter than the previous one
+# (CIE L* from 6 to 74), so the order survives greyscale and red-green colour
+# blindness. The red is pale because it must be lighter than the yellow.
 COLORS = np.array(
     [
         (6, 10, 66),
@@ -27,7 +26,7 @@ COLORS = np.array(
 
 
 def colorize(heatmap: ArrayLike) -> np.ndarray:
-    """Returns the colours of a heat map in [0, 1] as a uint8 RGB image."""
+    """Maps a heat map in [0, 1] to a uint8 RGB image."""
     heatmap = checked_heatmap(heatmap)
     places = np.linspace(0, 1, len(COLORS))
     channels = [np.interp(heatmap, places, color) for color in COLORS.T]
@@ -35,12 +34,13 @@ def colorize(heatmap: ArrayLike) -> np.ndarray:
 
 
 def checked_heatmap(heatmap: ArrayLike) -> np.ndarray:
-    """Returns a heat map as float64 of `(height, width)` in [0, 1]."""
+    """Returns a heat map `(height, width)` in [0, 1] as float64."""
     heatmap = np.asarray(heatmap)
     if heatmap.ndim != 2 or heatmap.size == 0:
         raise ValueError(
-            "`heatmap` must be one map (height, width). Received: "
-            f"shape={heatmap.shape}. For a batch, call it for each map."
+            "`heatmap` must be a single map of shape (height, width). "
+            f"Received: shape={heatmap.shape}. For a batch, call this once per "
+            "map."
         )
-    fix = "Subtract the least, divide by the range."
+    fix = "Subtract the minimum and divide by the range."
     return check_values("`heatmap`", heatmap, fix=fix, dtype="float64")

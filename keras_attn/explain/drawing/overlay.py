@@ -1,4 +1,4 @@
-"""Lays the colours of a heat map over its image."""
+"""Overlays a heat map on its image."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,24 +12,25 @@ from keras_attn.ops.heatmaps import check_values
 def overlay(
     image: ArrayLike, heatmap: ArrayLike, alpha: float = 0.5
 ) -> np.ndarray:
-    """Lays the colours of a heat map over its image.
+    """Overlays a heat map on its image.
 
-    `round(255 * ((1 - alpha) * image + alpha * colour))`, with both in [0, 1].
-    The colours go from dark blue (0) over green and yellow to light red (1),
-    and become lighter all the way, so that they can be told apart in grey.
+    Computes `round(255 * ((1 - alpha) * image + alpha * colour))`, with both
+    in [0, 1]. The colours run from dark blue (0) through green and yellow to
+    light red (1). Lightness increases throughout, so the order of the colours
+    remains visible in greyscale.
 
     Args:
         image: One image of shape `(height, width, 3)`, `(height, width, 1)`
             or `(height, width)`: integers in [0, 255], or floats in [0, 1].
-        heatmap: Floats in [0, 1] of shape `(height, width)`. A heat map of
-            another size is resized bilinearly to the image, by Pillow.
-        alpha: Float in [0, 1], the share of the colours. Defaults to `0.5`.
+        heatmap: Floats in [0, 1] of shape `(height, width)`. Pillow resizes a
+            heat map of another size to the image (bilinear).
+        alpha: Float in [0, 1], the opacity of the colours. Defaults to `0.5`.
 
     Returns:
         A uint8 RGB array of shape `(height, width, 3)` in [0, 255].
 
     Raises:
-        ValueError: If a shape, a range or a number is none of these.
+        ValueError: If an argument has an invalid shape, range or value.
         ImportError: If the sizes differ and Pillow is not installed.
 
     Example:
@@ -47,16 +48,16 @@ def overlay(
 
 
 def to_rgb(image: ArrayLike) -> np.ndarray:
-    """Returns an image as float64 of `(height, width, 3)` in [0, 255]."""
+    """Returns an image as float64 `(height, width, 3)` in [0, 255]."""
     image = np.asarray(image)
     given = image.shape
     if image.ndim == 2:
         image = image[..., None]
     if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
         raise ValueError(
-            "`image` must be one image (height, width, 3), (height, width, 1) "
-            f"or (height, width). Received: shape={given}. For a batch, call "
-            "it for each image; channels go last."
+            "`image` must be a single image of shape (height, width, 3), "
+            f"(height, width, 1) or (height, width). Received: shape={given}. "
+            "For a batch, call this once per image, with channels last."
         )
     whole = image.dtype.kind in "iu"
     top = 255 if whole else 1
@@ -64,15 +65,15 @@ def to_rgb(image: ArrayLike) -> np.ndarray:
         f"`image` of {'integers' if whole else 'floats'}",
         image,
         top,
-        fix="Pass the image before the preprocessing of the model, and floats "
-        "in [0, 255] divided by 255.",
+        fix="Pass the image before preprocessing, and divide floats in "
+        "[0, 255] by 255.",
     )
     image = image.astype("float64") * (255 / top)
     return np.broadcast_to(image, (*image.shape[:2], 3))
 
 
 def resized(heatmap: ArrayLike, size: tuple[int, int]) -> np.ndarray:
-    """Returns a heat map of `size`, which is a height and a width."""
+    """Resizes a heat map to `size`, a height and a width."""
     heatmap = checked_heatmap(heatmap)
     if heatmap.shape == size:
         return heatmap
@@ -80,11 +81,11 @@ def resized(heatmap: ArrayLike, size: tuple[int, int]) -> np.ndarray:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            "To resize a heat map needs Pillow. Received: a heat map of "
-            f"{heatmap.shape} for an image of {size}. Install it: "
+            "Resizing a heat map requires Pillow. Received: a heat map of "
+            f"shape {heatmap.shape} for an image of {size}. Install it with: "
             f"{how_to_install('images')}"
         ) from error
     small = Image.fromarray(heatmap.astype("float32"))
     large = small.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    # Rounding can leave the range by a little.
+    # Rounding can leave the range slightly.
     return np.clip(np.asarray(large, "float64"), 0, 1)

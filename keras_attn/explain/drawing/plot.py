@@ -15,9 +15,9 @@ from keras_attn.explain.drawing.overlay import overlay, resized, to_rgb
 from keras_attn.extras import how_to_install
 
 SUFFIXES = (".png", ".svg", ".pdf")
-# In inches: the width of a panel, between panels, and a line of text.
+# Width of a panel, gap between panels, and height of a text line, in inches.
 SIDE, GAP, LINE = 2.2, 0.08, 0.18
-# Of text: its size, and how much of it fits into an inch, but for capitals.
+# Font size, and characters per inch (fewer if they are capitals).
 POINTS, CHARACTERS = 9, 10
 
 
@@ -28,23 +28,25 @@ def plot(
     path: str | os.PathLike[str] | None = None,
     alpha: float = 0.5,
 ) -> Any:
-    """Draws a row for each image: the image, its heat map, and both.
+    """Draws one row per image: the image, its heat map, and their overlay.
 
-    The colours are those of `overlay`, from 0 to 1 for all heat maps. pyplot
-    is not used: nothing is shown on a screen, and no global state changes.
+    The colours are those of `overlay`, from 0 to 1 for all heat maps. The
+    function does not use pyplot, so it shows no window and changes no global
+    state.
 
     Args:
-        images: `n` images that `overlay` takes, as an array
-            `(n, height, width, channels)` or as a list, then also of
-            different sizes: integers in [0, 255], or floats in [0, 1].
+        images: `n` images in a form that `overlay` accepts: integers in
+            [0, 255], or floats in [0, 1]. An array
+            `(n, height, width, channels)`, or a list, whose images may have
+            different sizes.
         heatmaps: `n` heat maps in [0, 1], as an array `(n, height, width)` or
-            as a list. Or a mapping of names of methods to such: then a row
-            has the image and the overlay of each method.
+            as a list. Alternatively, a mapping from method names to such heat
+            maps; each row then shows the image and one overlay per method.
         titles: `n` strings, such as the class and its probability, written
             below the rows. Defaults to `None`, for no titles.
-        path: Where to write the figure, as `.png`, `.svg` or `.pdf`, in a
-            folder that exists. Defaults to `None`, for no file.
-        alpha: Float in [0, 1], the share of the colours in the overlays.
+        path: Where to write the figure, as `.png`, `.svg` or `.pdf`. The
+            folder must exist. Defaults to `None`, for no file.
+        alpha: Float in [0, 1], the opacity of the colours in the overlays.
             Defaults to `0.5`.
 
     Returns:
@@ -52,7 +54,7 @@ def plot(
 
     Raises:
         ValueError: If the numbers of images, heat maps and titles differ, if
-            `overlay` does not take a pair, or if `path` is none of these.
+            `overlay` rejects an image or a heat map, or if `path` is invalid.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -71,14 +73,14 @@ def plot(
     counts = {name: len(maps) for name, maps in methods.items()}
     if not images or set(counts.values()) != {len(images)}:
         raise ValueError(
-            "There must be images, and for each a heat map of each method. "
-            f"Received: {len(images)} images, heat maps: "
+            "`images` must not be empty, and `heatmaps` must hold one heat map "
+            f"per image and method. Received: {len(images)} images, heat maps: "
             f"{counts if by_method else counts['overlay']}"
         )
     titles = [""] * len(images) if titles is None else titles
     if isinstance(titles, str) or len(titles) != len(images):
         raise ValueError(
-            f"`titles` must be a list of {len(images)} strings, one for each "
+            f"`titles` must be a list of {len(images)} strings, one per "
             f"image. Received: titles={titles!r}"
         )
     path = checked_path(path)
@@ -92,20 +94,20 @@ def plot(
 
 
 def checked_path(path: str | os.PathLike[str] | None) -> pathlib.Path | None:
-    """Returns where a figure is to be written, before work is done for it."""
+    """Returns where to write a figure, checked before any work is done."""
     path = None if path is None else pathlib.Path(path)
     if path and not (path.suffix.lower() in SUFFIXES and path.parent.is_dir()):
         raise ValueError(
             f"`path` must end in one of {SUFFIXES}, in a folder that exists. "
-            f"Received: path='{path}'. Make the folder first."
+            f"Received: path='{path}'. Create the folder first."
         )
     return path
 
 
 def written(figure: Any, path: pathlib.Path | None) -> Any:
-    """Writes a figure, if anywhere, whole or not at all; returns it."""
+    """Writes a figure atomically if a path is given, and returns it."""
     if path is not None:
-        # A folder beside it, since only there a rename is all or nothing.
+        # A rename is atomic only within one file system.
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             partial = pathlib.Path(folder, path.name)
             figure.savefig(partial)
@@ -114,7 +116,7 @@ def written(figure: Any, path: pathlib.Path | None) -> Any:
 
 
 def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
-    """Draws by places in inches, so that nothing overlaps or is left empty."""
+    """Lays out a figure in inches, without overlaps or empty space."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -130,7 +132,7 @@ def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
     top = GAP + LINE * max(map(len, heads))
     below = [GAP + (LINE * len(lines) + GAP) * bool(lines) for lines in texts]
     height = top + sum(heights) + sum(below)
-    # Which the types of matplotlib do not know.
+    # Missing from matplotlib's type annotations.
     layout: Any = "none"
     figure = Figure((width, height), dpi=200, layout=layout)
 

@@ -1,4 +1,4 @@
-"""Draws what feature maps see, beside the images that they see it in."""
+"""Draws reconstructions of feature maps beside the image patches."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from keras_attn.explain.drawing.overlay import to_rgb
 from keras_attn.explain.drawing.plot import checked_path, drawn, written
 
-# Between the pictures of a mosaic, in their pixels.
+# Between the tiles of a mosaic, in pixels.
 _GAP = 2
 
 
@@ -20,35 +20,36 @@ def plot_features(
     titles: Sequence[str] | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Draws a row for each feature map: its reconstructions, their patches.
+    """Draws one row per feature map: its reconstructions and image patches.
 
-    On the left what a `keras_attn.explain.DeconvNet` made of the images that
-    excite the map most, on the right the same pieces of the images, in the
-    same places of a mosaic: the paper's figure 2. Each reconstruction is
-    stretched to the whole range of grey, 0 being its middle. Smaller pieces,
-    from the edges of images, have a white border.
+    The left mosaic shows what a `keras_attn.explain.DeconvNet` reconstructs
+    from the images that excite the map most. The right mosaic shows the
+    matching image patches in the same order, as in figure 2 of the paper.
+    Each reconstruction is stretched to the full range, with 0 at middle grey.
+    Smaller patches, from the edges of images, get a white border.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), figure 2.
 
     Args:
-        reconstructions: For each map a list of arrays `(height, width, 3)`
-            or `(height, width, 1)`, floats of any range around 0, such as
-            `Reconstruction.crops()` returns.
-        patches: For each map a list of as many images that
-            `keras_attn.explain.overlay` takes, of the same sizes, such as
-            `Reconstruction.crops(images)` returns.
-        titles: A string for each map, written below its row. Defaults to
-            `None`, for no titles.
-        path: Where to write the figure, as `.png`, `.svg` or `.pdf`, in a
-            folder that exists. Defaults to `None`, for no file.
+        reconstructions: For each map, a list of arrays `(height, width, 3)`
+            or `(height, width, 1)`, floats of any range around 0, as returned
+            by `Reconstruction.crops()`.
+        patches: For each map, a list of image patches, one per reconstruction
+            and of the same size, as returned by
+            `Reconstruction.crops(images)`. They have a form that
+            `keras_attn.explain.overlay` accepts.
+        titles: One string per map, written below its row. Defaults to `None`,
+            for no titles.
+        path: Where to write the figure, as `.png`, `.svg` or `.pdf`. The
+            folder must exist. Defaults to `None`, for no file.
 
     Returns:
         A `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: If the numbers or the sizes of the pictures differ, or if
-            one is not such a picture.
+        ValueError: If the numbers or sizes of reconstructions and patches
+            differ, or if one of them has an invalid shape or value.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -71,15 +72,15 @@ def plot_features(
     counts = [[len(row) for row in side] for side in (reconstructions, patches)]
     if counts[0] != counts[1] or not counts[0] or 0 in counts[0]:
         raise ValueError(
-            "There must be maps, and for each as many patches as "
+            "There must be at least one map, with as many patches as "
             f"reconstructions. Received: {counts[0]} reconstructions and "
             f"{counts[1]} patches"
         )
     titles = [""] * len(patches) if titles is None else titles
     if isinstance(titles, str) or len(titles) != len(patches):
         raise ValueError(
-            f"`titles` must be a list of {len(patches)} strings, one for each "
-            f"map. Received: titles={titles!r}"
+            f"`titles` must be a list of {len(patches)} strings, one per map. "
+            f"Received: titles={titles!r}"
         )
     path = checked_path(path)
     rows = []
@@ -89,7 +90,7 @@ def plot_features(
         sizes = [[each.shape for each in side] for side in (pictures, images)]
         if sizes[0] != sizes[1]:
             raise ValueError(
-                "A patch must have the size of its reconstruction. "
+                "A patch must have the same size as its reconstruction. "
                 f"Received: {sizes[0]} and {sizes[1]}"
             )
         rows.append([_mosaic(pictures), _mosaic(images)])
@@ -98,7 +99,7 @@ def plot_features(
 
 
 def _stretched(picture: ArrayLike) -> np.ndarray:
-    """Returns uint8 RGB, 0 as the middle of grey."""
+    """Returns a uint8 RGB image in which 0 becomes middle grey."""
     picture = np.asarray(picture, "float64")
     if (
         picture.ndim != 3
@@ -107,17 +108,17 @@ def _stretched(picture: ArrayLike) -> np.ndarray:
         or not np.isfinite(picture).all()
     ):
         raise ValueError(
-            "A reconstruction must be (height, width, 3) or (height, width, "
-            "1), of finite numbers. Received: "
-            f"shape={picture.shape}. Of a map without an activation there is "
-            "none"
+            "A reconstruction must be an array (height, width, 3) or "
+            "(height, width, 1) of finite numbers. Received: "
+            f"shape={picture.shape}. A map without activations has no "
+            "reconstruction"
         )
     largest = np.abs(picture).max()
     return to_rgb(0.5 + picture / max(2 * largest, 1e-30)).round().astype("u1")
 
 
 def _mosaic(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Lays pictures out in a square, each in the middle of its field."""
+    """Arranges pictures in a square grid, each centred in its cell."""
     side = int(np.ceil(len(pictures) ** 0.5))
     rows = -(-len(pictures) // side)
     height, width = np.max([each.shape[:2] for each in pictures], axis=0)

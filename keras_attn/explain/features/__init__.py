@@ -1,1 +1,1 @@
-"""What a feature map sees."""
+"""What excites a feature map: DeconvNet and top activations."""

@@ -1,7 +1,7 @@
-"""The layers between the image and a layer, one after the other.
+"""The chain of layers from the image to a given layer.
 
-What a DeconvNet can run backwards: convolutions, max and average poolings,
-padding, and what works on each pixel or channel alone.
+A DeconvNet can run such a chain backwards: convolutions, max and average
+pooling, padding, and layers that treat each pixel or channel separately.
 """
 
 import dataclasses
@@ -35,14 +35,14 @@ _RELU = keras.activations.relu
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """Which inputs an output of a layer is made of, along one axis.
+    """The inputs from which a layer computes an output, along one axis.
 
     Attributes:
-        size: How many inputs.
-        stride: From output to output.
-        rate: From input to input of one output.
-        before: How much padding there is.
-        inputs: How many there are.
+        size: Number of inputs in the window.
+        stride: Distance between the windows of neighbouring outputs.
+        rate: Distance between neighbouring inputs of one window.
+        before: Amount of padding before the first input.
+        inputs: Total number of inputs.
     """
 
     size: int
@@ -52,7 +52,7 @@ class Window:
     inputs: int
 
     def field(self, outputs: np.ndarray) -> np.ndarray:
-        """Returns what some outputs are made of, without the padding."""
+        """Returns the inputs of some outputs, without the padding."""
         first = outputs[:, None] * self.stride - self.before
         found = np.unique(first + self.rate * np.arange(self.size))
         return found[(found >= 0) & (found < self.inputs)]
@@ -60,21 +60,21 @@ class Window:
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """Calls from the image to a layer, in this order.
+    """The calls from the image to a layer, in order.
 
     Attributes:
         calls: The calls.
-        windows: Of those that have them, of rows and of columns.
+        windows: Row and column windows of the calls that have them.
     """
 
     calls: tuple[Call, ...]
     windows: tuple[tuple[Window, Window], ...]
 
     def box(self, rows: Indices, columns: Indices) -> tuple[int, int, int, int]:
-        """Returns what outputs in these rows and columns see of the image.
+        """Returns the receptive field of outputs in some rows and columns.
 
-        As top, left, bottom and right, the last two exclusive; zeros for no
-        outputs.
+        The box is top, left, bottom and right, the last two exclusive. It is
+        all zeros if there are no outputs.
         """
         ends = []
         for axis, outputs in enumerate((rows, columns)):
@@ -92,8 +92,8 @@ def chain_to(network: Network, inputs: Inputs, place: Place) -> Chain:
     """Returns the chain that ends in a feature map.
 
     Raises:
-        ValueError: If what leads there is no such chain, with the first layer
-            that breaks it, from the last one down.
+        ValueError: If there is no such chain. The error names the first layer
+            that breaks it, starting from the feature map.
     """
     trace = network.trace(inputs)
     last = next(
@@ -109,13 +109,13 @@ def chain_to(network: Network, inputs: Inputs, place: Place) -> Chain:
             problem = f"takes {len(call.sources)} tensors"
         source = next(iter(call.sources), None)
         if problem is None and source is None:
-            problem = "takes what no layer has made"
+            problem = "takes an input that no layer has made"
         if problem is not None or source is None:
             raise ValueError(
-                "Between the image and the layer there must be nothing but "
-                "convolutions, ReLUs, poolings and normalisations, one after "
-                f"the other. Received: layer={last.path!r}. The first one "
-                f"that breaks the chain, from there, is {call.path!r} "
+                "The image and the layer must be connected by a single chain "
+                "of convolutions, ReLUs, poolings and normalisations. "
+                f"Received: layer={last.path!r}. Going back from there, the "
+                f"first layer that breaks the chain is {call.path!r} "
                 f"({type(call.operation).__name__}), which {problem}. Choose "
                 "a layer before it"
             )
@@ -130,7 +130,7 @@ def chain_to(network: Network, inputs: Inputs, place: Place) -> Chain:
 
 
 def is_relu(operation: keras.Operation) -> bool:
-    """Whether an operation is a ReLU, and nothing else."""
+    """Returns whether an operation is a plain ReLU."""
     if isinstance(operation, keras.layers.ReLU):
         return not (operation.negative_slope or operation.threshold)
     layer = isinstance(operation, keras.layers.Layer)
@@ -138,12 +138,12 @@ def is_relu(operation: keras.Operation) -> bool:
 
 
 def name_of(operation: keras.Operation) -> str:
-    """Returns what a class is registered as, `package>Class`."""
+    """Returns the registered name of a class, `package>Class`."""
     return keras.saving.get_registered_name(type(operation))
 
 
 def _convolution(operation: keras.Operation) -> Any:
-    """Returns the convolution that a layer is, or holds as its own."""
+    """Returns the convolution that a layer is or contains, if any."""
     found = getattr(operation, "convolution", operation)
     kinds = keras.layers.Conv2D, keras.layers.DepthwiseConv2D
     return found if isinstance(found, kinds) else None
@@ -155,7 +155,7 @@ def _is_pooling(operation: keras.Operation) -> bool:
 
 
 def _problem(call: Call) -> str | None:
-    """Returns why a layer cannot be run backwards."""
+    """Returns why a layer cannot be run backwards, or `None` if it can."""
     operation = call.operation
     activation = getattr(operation, "activation", keras.activations.linear)
     if activation not in (None, _RELU, keras.activations.linear):
@@ -171,13 +171,13 @@ def _problem(call: Call) -> str | None:
         )
         or name_of(operation) in (*_OWN_PASSED, NORMALIZATION)
     )
-    return None if known else "is none of these"
+    return None if known else "is not one of these"
 
 
 def _windows(
     operation: keras.Operation, shape: Sequence[int], data_format: str
 ) -> tuple[Window, Window] | None:
-    """Returns the windows of a layer whose input has a shape, if it has any."""
+    """Returns the windows of a layer for an input shape, if it has any."""
     convolution = _convolution(operation)
     own = structure.data_format(convolution or operation)
     first = (own or data_format) == "channels_first"
@@ -194,7 +194,7 @@ def _windows(
         size, rates, layer = operation.pool_size, ones, operation
     else:
         return None
-    # Our own layers may be padded by numbers.
+    # Layers of this package may have explicit padding in pixels.
     padding = getattr(layer, "pixels", None)
     padding = layer.padding if padding is None else padding
     both = padding if isinstance(padding, tuple) else (padding, padding)

@@ -1,4 +1,4 @@
-"""Whether a network ties a part of one image to that of another."""
+"""Measures whether a network relates the same part in different images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,40 +24,42 @@ def correspondence(
 ) -> float:
     """Measures how differently features change when a part is hidden.
 
-    `mean over pairs i != j of H(sign(e_i), sign(e_j)) / d`: `e_i = f(x_i) -
-    f(x~_i)` is how the `d` features that a layer outputs change when the
-    same part, an eye say, is hidden in each image, and `H` is the Hamming
-    distance, the number of entries that differ. The sign of 0 is one of its
-    own. Less is more alike: the network ties the part to the others in the
-    same way, wherever it is. It says something only beside what hiding parts
-    at random gives.
+    Computes the mean of `H(sign(e_i), sign(e_j)) / d` over the pairs
+    `i != j`. Here `e_i = f(x_i) - f(x~_i)` is the change of the `d` features
+    that a layer outputs when the same part, such as an eye, is hidden in each
+    image. `H` is the Hamming distance, the number of entries that differ. The
+    sign of 0 counts as a third sign.
+
+    A lower value means that the features change more consistently: the
+    network relates the part to the others in the same way, wherever it is.
+    The value is meaningful only compared with hiding parts at random.
 
     Reference: Zeiler & Fergus, "Visualizing and Understanding Convolutional
         Networks", ECCV 2014,
         [arXiv:1311.2901](https://arxiv.org/abs/1311.2901), section 4.3,
-        where the sum over the pairs stands for their mean. For its layer 5,
-        of five dogs, the paper has 0.067 and 0.069 for the eyes and 0.079
-        for the nose, and 0.107 for parts at random.
+        which writes a sum over the pairs where it means their mean. For layer
+        5 and five dogs, the paper reports 0.067 and 0.069 for the eyes, 0.079
+        for the nose and 0.107 for random parts.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
-        images: At least two, as the model takes them, in whatever range, or
-            several inputs, the first with four axes being the images.
-        occluded: The same ones with a part hidden, of the same shape.
+        images: At least two images, in the range that the model expects. For
+            several inputs, the first one with four axes is the images.
+        occluded: The same images with a part hidden, in the same shape.
         layer: Name, path into nested models (`"inner/conv5"`) or layer
-            object, whose first output, vectors or maps, is taken. Of a layer
-            that is called several times, the last time.
-        batch_size: How many images are run at once, which bounds the memory.
-            Defaults to 32.
+            object. Its first output is used, vectors or maps. If the layer is
+            called several times, the last call counts.
+        batch_size: Number of images that are run at once, which bounds the
+            memory. Defaults to 32.
 
     Returns:
-        A float in [0, 1]: the share of the features whose signs differ. 0 if
-        all are alike; of signs that are + or - by chance, 1/2.
+        A float in [0, 1], the fraction of features whose signs differ. It is
+        0 if all agree, and 1/2 for random signs + and -.
 
     Raises:
-        ValueError: If the images do not fit the model or the occluded ones,
-            there is only one, or the layer is not in the model, is not called
-            by it or outputs no finite numbers for each image.
+        ValueError: If the images do not fit the model or the occluded images,
+            if there is only one image, or if the layer is not in the model,
+            is not called, or does not output finite numbers for each image.
 
     Example:
 
@@ -82,16 +84,16 @@ def correspondence(
         before, after = (run(x.take(indices))[:real] for x in (inputs, others))
         signs = before > after, before == after, before < after
         counts = counts + np.stack([x.sum(axis=0) for x in signs])
-    # Of n signs, those that are equal make pairs with each other.
+    # Each group of c equal signs has c**2 ordered pairs that do not differ.
     differ = len(inputs) ** 2 - (counts**2).sum(axis=0)
     return float(differ.mean() / (len(inputs) * (len(inputs) - 1)))
 
 
 def _checked(network: Network, inputs: Inputs, occluded: Any) -> Inputs:
-    """Returns the occluded images, which are as many as the others."""
+    """Returns the occluded images, checked against the others."""
     if len(inputs) < 2:
         raise ValueError(
-            "`images` must be at least two, to be compared with each other. "
+            "`images` must hold at least two images to compare. "
             f"Received: shape {inputs.images.shape}"
         )
     others = network.check(occluded, inputs.batch_size)
@@ -100,7 +102,7 @@ def _checked(network: Network, inputs: Inputs, occluded: Any) -> Inputs:
     )
     if shapes != found or repr(inputs.nest) != repr(others.nest):
         raise ValueError(
-            "`occluded` must be the same inputs as `images`, of the same "
+            "`occluded` must be the same inputs as `images`, with the same "
             f"shapes {shapes}. Received: shapes {found}"
         )
     return others
@@ -109,7 +111,7 @@ def _checked(network: Network, inputs: Inputs, occluded: Any) -> Inputs:
 def _features(
     network: Network, inputs: Inputs, operation: keras.Operation
 ) -> Callable[[Inputs], np.ndarray]:
-    """Returns what makes features `(batch, ...)` of inputs, compiled."""
+    """Returns a compiled function from inputs to features `(batch, ...)`."""
     name = network.paths()[operation]
 
     def function(run: taps.Run) -> Any:
@@ -118,7 +120,7 @@ def _features(
         if not found:
             raise ValueError(
                 "`layer` must be called when the model runs. Received: the "
-                f"layer {name!r}, which is not"
+                f"layer {name!r}, which is not called"
             )
         return found[-1]
 
@@ -128,7 +130,7 @@ def _features(
         features = ops.convert_to_numpy(compiled(part))
         if features.shape[:1] != (len(part),):
             raise ValueError(
-                "`layer` must output features of each image, (batch, ...). "
+                "`layer` must output features for each image, (batch, ...). "
                 f"Received: the layer {name!r}, which outputs "
                 f"{features.shape} for {len(part)} images"
             )

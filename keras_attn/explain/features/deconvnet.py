@@ -1,4 +1,4 @@
-"""What a feature map sees, brought back to the pixels."""
+"""Projects feature maps back to the pixels that excite them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,57 +25,64 @@ from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.places import place_of_layer
 from keras_attn.explain.running.stand_ins import Change, around, setting
 
-# Float16 has no numbers for the small values of a reconstruction.
+# Small values of a reconstruction underflow in float16.
 _SCALE_OF_HALF = 1024.0
 
 
 class DeconvNet:
-    """Brings a feature map back to the pixels that excite it.
+    """Projects a feature map back to the pixels that excite it.
 
-    From the layer down to the image, each step is undone: a max pooling puts
-    values back to where its maxima were in this image ("switches", added
-    where windows share one), a ReLU passes on what is positive of what comes
-    back, whatever it did with the image, a convolution is transposed, with
-    the same kernel and no bias. Nothing is done about a normalisation across
-    channels; batch normalisation, an average pooling and padding are linear,
-    and transposed. What is brought back are the activations of one map,
-    those above 0: all of them, or the strongest.
+    From the layer down to the image, each step is reversed:
 
-    The model may be any chain of such layers, as far as the layer that is
-    asked for, and anything after it. It is left as it was; nothing is kept
-    between calls but what is compiled.
+    - Max pooling puts values back where its maxima were in this image (the
+      "switches"), and adds them where windows share a maximum.
+    - ReLU passes on positive values of the backward signal, whatever it did
+      in the forward pass.
+    - Convolutions are transposed, with the same kernel and no bias.
+    - Batch normalisation, average pooling and padding are linear, and are
+      transposed.
+    - Normalisation across channels is skipped.
+
+    The projection starts from the positive activations of one map, either all
+    of them or only the strongest.
+
+    Up to the given layer, the model must be a chain of such layers; anything
+    may follow. The model is not changed, and only compiled functions are kept
+    between calls.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 2.1.
-        It differs from a gradient in the ReLUs, which for a gradient pass on
-        what was positive in the image, and in leaving out the normalisation.
+        It differs from a gradient in two ways: a gradient passes through a
+        ReLU where the forward input was positive, and it includes the
+        normalisation across channels.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
-        data_format: `"channels_last"` or `"channels_first"`; `None` for that
-            of the model's layers.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the
+            format of the model's layers. Defaults to `None`.
 
     Call arguments:
-        images: What the model takes, preprocessed as it wants it, as for
+        images: The model's input, preprocessed as the model expects, as for
             `keras_attn.explain.ClassActivationMap`.
-        layer: Name, path into nested models, or the layer.
-        channel: Integer, which of the layer's maps, or one for each image;
-            `None` for the one with the strongest activation in each image.
-        strongest: How many activations of the map are kept, the strongest
-            ones, of equal ones the first; `None` for all. The paper's figures
-            show 1.
-        batch_size: How many images are run at once.
+        layer: Name, path into nested models, or layer object.
+        channel: Integer, the index of the feature map, or one index per
+            image. `None` for the map with the strongest activation in each
+            image. Defaults to `None`.
+        strongest: Number of activations of the map to keep, strongest first.
+            Among equal activations the first one counts. `None` keeps all.
+            The paper's figures use 1. Defaults to `None`.
+        batch_size: Number of images that are run at once. Defaults to 32.
 
     Returns:
-        A `keras_attn.explain.Reconstruction`: the pixels, in no unit and
-        around 0, the box of the receptive field, and the channel, of each
-        image.
+        A `keras_attn.explain.Reconstruction` with the pixels (around 0,
+        without a unit), the box of the receptive field, and the channel of
+        each image.
 
     Raises:
-        ValueError: If the layer is not in the model, outputs no map, or is
-            reached by more than such a chain, with the first layer that
-            breaks it; if a channel is out of range, or if the images do not
-            fit or are not finite.
+        ValueError: If the layer is not in the model, does not output a map,
+            or is not at the end of such a chain (the error names the first
+            layer that breaks it). Also if a channel is out of range, or if
+            the images do not fit or are not finite.
 
     Example:
 
@@ -133,14 +140,14 @@ class DeconvNet:
         layer: str | keras.Operation,
         strongest: int | None,
     ) -> tuple[Inputs, Place, Chain, Callable]:
-        """Returns inputs, place, chain and compiled function, made once."""
+        """Returns the inputs, place, chain and cached compiled function."""
         operation = structure.find(self.network.model, layer)
         inputs, place = place_of_layer(
             self.network, inputs, operation, None, None
         )
         if place.grid is not None:
             raise ValueError(
-                "The layer must output a map of an image, not tokens. "
+                "`layer` must output a feature map, not tokens. "
                 f"Received: layer={place.path!r}"
             )
         chain = chain_to(self.network, inputs, place)
@@ -171,7 +178,7 @@ def _function(
     chain: Chain,
     strongest: int | None,
 ) -> Callable:
-    """Returns what is to be differentiated by the images."""
+    """Returns the function to differentiate with respect to the images."""
 
     def function(
         images: list[Any], values: list[Any], leaves: list[Any], channels: Any
@@ -180,12 +187,12 @@ def _function(
         (leaves[frame.chosen],) = images
         found: list[Any] = []
         changes = _backwards(chain)
-        # Around what stands for its `call`, if anything does.
+        # Last, so that it wraps any replacement of the layer's `call`.
         changes[place.operation].append(taps.keeping(place.number, found))
         network.run(values, frame.pack(leaves), changes)
         features = place.read(found[0])
         maps = ops.transpose(features, (0, 3, 1, 2))
-        # Its own strongest map where none was asked for.
+        # Each image's strongest map if none was requested.
         best = ops.argmax(ops.max(maps, axis=(2, 3)), axis=1)
         own = ops.where(channels < 0, ops.cast(best, "int32"), channels)
         chosen = ops.one_hot(own, maps.shape[1], dtype="float32")
@@ -199,7 +206,7 @@ def _function(
 
 @ops.custom_gradient
 def _rectified(x: Any) -> Any:
-    """ReLU, with ReLU as its gradient."""
+    """Applies ReLU in both the forward and the backward pass."""
 
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
         upstream = arguments[-1] if upstream is None else upstream
@@ -209,7 +216,7 @@ def _rectified(x: Any) -> Any:
 
 
 def _backwards(chain: Chain) -> dict[keras.Operation, list[Change]]:
-    """Returns changes with which a gradient is the reconstruction."""
+    """Returns changes that turn the gradient into the reconstruction."""
     changes: dict[keras.Operation, list[Change]] = {}
     for call in chain.calls:
         operation = call.operation
@@ -226,32 +233,32 @@ def _backwards(chain: Chain) -> dict[keras.Operation, list[Change]]:
 
 
 def _rectified_as(call: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
-    """Runs a ReLU, which may have an upper end, with ReLU as its gradient."""
+    """Runs a ReLU, possibly capped, with ReLU in the backward pass."""
     y = _rectified(x)
     return y + ops.stop_gradient(call(x, *args, **kwargs) - y)
 
 
 def _passed(call: Callable, x: Any) -> Any:
-    """Runs a layer whose gradient is to be left out."""
+    """Runs a layer with the identity as its gradient."""
     return x + ops.stop_gradient(call(x) - x)
 
 
 def _kept(maps: Any, strongest: int | None) -> Any:
-    """Returns the activations above 0, or the strongest of them."""
+    """Returns the positive activations, or the strongest of them."""
     maps = ops.maximum(maps, 0.0)
     if strongest is None:
         return maps
     height, width = maps.shape[1:]
     flat = ops.reshape(maps, (-1, height * width))
-    # Overlapping windows have equal maxima, of which PyTorch's `top_k` takes
-    # any; a stable order takes the first.
+    # Overlapping windows share maxima. PyTorch's `top_k` picks any of the
+    # equal values; a stable sort picks the first.
     indices = ops.argsort(-flat, axis=1)[:, :strongest]
     mask = ops.sum(ops.one_hot(indices, height * width), axis=1)
     return maps * ops.reshape(mask, (-1, height, width))
 
 
 def _channels(channel: Any, count: int, place: Place) -> np.ndarray:
-    """Returns a channel for each image; -1 for its own strongest."""
+    """Returns a channel for each image; -1 for its strongest channel."""
     if channel is None:
         return np.full(count, -1, "int32")
     found, known = np.asarray(channel), place.channels
@@ -262,8 +269,8 @@ def _channels(channel: Any, count: int, place: Place) -> np.ndarray:
         or found.max() >= known
     ):
         raise ValueError(
-            f"`channel` must be one of the {known} maps of {place.path!r}, "
-            f"from 0, or a list of {count}, one for each image. "
-            f"Received: channel={channel!r}"
+            f"`channel` must be the index of one of the {known} maps of "
+            f"{place.path!r}, from 0, or a list of {count} indices, one per "
+            f"image. Received: channel={channel!r}"
         )
     return np.broadcast_to(found, (count,)).astype("int32")

@@ -1,4 +1,4 @@
-"""What a DeconvNet returns."""
+"""The result of a DeconvNet."""
 
 import dataclasses
 from typing import Any
@@ -8,18 +8,19 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Reconstruction:
-    """What a DeconvNet found in `n` images.
+    """The reconstructions that a DeconvNet returns for `n` images.
 
     Attributes:
         pixels: float32 `(n, height, width, channels)`, channels last whatever
-            the model's format; around 0, in no unit.
+            the model's format. The values are around 0 and have no unit.
         boxes: int64 `(n, 4)`: top, left, bottom and right of the receptive
-            field of the activations that were kept, the last two exclusive,
-            cut off at the edge of the image; zeros if there were none.
-        channels: int64 `(n,)`, which feature map each is of.
+            field of the activations that were kept. The last two are
+            exclusive, and the box is clipped to the image. All zeros if no
+            activation was kept.
+        channels: int64 `(n,)`, the feature map of each reconstruction.
 
     Raises:
-        ValueError: If `crops` is given another number of images.
+        ValueError: If `crops` receives another number of images.
 
     Example:
 
@@ -35,22 +36,24 @@ class Reconstruction:
     channels: np.ndarray
 
     def crops(self, images: Any = None) -> list[np.ndarray]:
-        """Cuts the boxes out of the reconstructions, or out of images.
+        """Crops the reconstructions, or other images, to the boxes.
 
         Args:
-            images: `(n, height, width, channels)`, such as those before
-                preprocessing; `None` for the reconstructions.
+            images: `(n, height, width, channels)`, such as the images before
+                preprocessing, or `None` for the reconstructions. Defaults to
+                `None`.
 
         Returns:
-            A list of `n` arrays, smaller at the edges of the images.
+            A list of `n` arrays. Crops at the edge of an image are smaller.
 
         Raises:
-            ValueError: If there are not as many images.
+            ValueError: If the number of images differs from the number of
+                reconstructions.
         """
         images = self.pixels if images is None else images
         if len(images) != len(self.boxes):
             raise ValueError(
-                f"There must be an image for each of the {len(self.boxes)} "
+                f"There must be one image for each of the {len(self.boxes)} "
                 f"reconstructions. Received: {len(images)} images"
             )
         return [

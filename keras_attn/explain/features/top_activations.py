@@ -1,4 +1,4 @@
-"""Which images of many excite a feature map most."""
+"""Finds the images of a dataset that excite a feature map most."""
 
 import dataclasses
 import functools
@@ -22,18 +22,18 @@ from keras_attn.explain.running.places import place_of_layer
 
 @dataclasses.dataclass(frozen=True)
 class TopActivations:
-    """The strongest activations of the feature maps of a layer.
+    """The strongest activations of a layer's feature maps.
 
-    Of `c` maps and `k` images, the strongest first. An image counts once for
-    each map, by its strongest activation.
+    For each of `c` maps it holds `k` images, strongest first. An image counts
+    once per map, with its strongest activation.
 
     Attributes:
         values: float32 `(c, k)`, the activations.
-        indices: int64 `(c, k)`, which images, counted in the order in which
-            they came.
+        indices: int64 `(c, k)`, the indices of the images in the order of the
+            dataset.
         positions: int64 `(c, k, 2)`, row and column in the feature map.
-        boxes: int64 `(c, k, 4)`: top, left, bottom and right of what such an
-            activation sees of the image, the last two exclusive.
+        boxes: int64 `(c, k, 4)`: top, left, bottom and right of the
+            activation's receptive field in the image, the last two exclusive.
 
     Example:
 
@@ -62,34 +62,35 @@ def top_activations(
 ) -> TopActivations:
     """Finds the images that excite each feature map of a layer most.
 
-    The images are run once, a batch at a time, and nothing is kept of them
-    but the `k` strongest activations of each map: a data set may be of any
-    size. With `keras_attn.explain.DeconvNet` and
-    `keras_attn.explain.plot_features` that is figure 2 of the paper.
+    The images are run once, batch by batch. Only the `k` strongest
+    activations of each map are kept, so the dataset may have any size.
+    Together with `keras_attn.explain.DeconvNet` and
+    `keras_attn.explain.plot_features`, this reproduces figure 2 of the paper.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
         Networks", [ECCV 2014](https://arxiv.org/abs/1311.2901), section 4.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
-        layer: Name, path into nested models, or the layer. Between the image
-            and it there are convolutions, poolings and what works on each
-            pixel, as for `DeconvNet`, since the boxes come of these.
-        dataset: What the model takes, preprocessed as it wants it: an array
-            of images, or anything that yields batches of them, alone or with
-            labels in a tuple behind them: a `keras.utils.PyDataset`, a
-            `tf.data.Dataset`, a PyTorch `DataLoader`, a generator.
-        k: How many images are found for each map, if there are so many.
-        batch_size: How many images are run at once.
+        layer: Name, path into nested models, or layer object. A chain of
+            convolutions, poolings and pixelwise layers must lead from the
+            image to it, as for `DeconvNet`, since the boxes depend on them.
+        dataset: Images, preprocessed as the model expects. An array, or
+            anything that yields batches of images, or tuples of images and
+            labels: a `keras.utils.PyDataset`, a `tf.data.Dataset`, a PyTorch
+            `DataLoader`, or a generator.
+        k: Number of images to find for each map, or fewer if the dataset is
+            smaller. Defaults to 9.
+        batch_size: Number of images that are run at once. Defaults to 32.
 
     Returns:
-        A `keras_attn.explain.TopActivations`. Of images with the same
-        activation, that which came first counts.
+        A `keras_attn.explain.TopActivations`. Among images with the same
+        activation, the first one in the dataset ranks higher.
 
     Raises:
-        ValueError: If the layer is not in the model or outputs no map, if
-            there is no image, or if images do not fit, are not finite or not
-            all of one size.
+        ValueError: If the layer is not in the model or does not output a map,
+            if there are no images, or if the images do not fit, are not
+            finite or differ in size.
 
     Example:
 
@@ -115,11 +116,11 @@ def top_activations(
         place, chain, run, size = made
         if inputs.size != size:
             raise ValueError(
-                "All images must be of one size, since positions and boxes "
+                "All images must have the same size, since positions and boxes "
                 f"depend on it. Received: {inputs.size} after {size}"
             )
         for indices, count in batches(len(inputs), batch_size):
-            # A smaller last batch is filled up, and nothing compiled for it.
+            # A smaller last batch is padded, to avoid compiling for its size.
             side = max(side, len(indices))
             filled = np.pad(indices, (0, max(side - len(indices), 0)))
             values, places = (
@@ -131,7 +132,7 @@ def top_activations(
         seen += len(inputs)
     if made is None or best is None:
         raise ValueError(
-            "`dataset` must hold images. Received: one that yields none"
+            "`dataset` must hold images. Received: an empty dataset"
         )
     place, chain, *_ = made
     values, numbers, places = best
@@ -147,17 +148,17 @@ def top_activations(
 
 
 def _batches(dataset: Any) -> Iterator[Any]:
-    """Yields what a model takes, without labels."""
+    """Yields batches of images, without labels."""
     if hasattr(dataset, "shape"):
         yield dataset
         return
     found = dataset
     if isinstance(dataset, keras.utils.PyDataset):
-        # Which has no end of its own.
+        # Iterating over a `PyDataset` directly never ends.
         found = (dataset[i] for i in range(len(dataset)))
     if not isinstance(found, Iterable) or isinstance(found, (str, dict)):
         raise ValueError(
-            "`dataset` must be an array of images, or yield batches of them. "
+            "`dataset` must be an array of images or yield batches of images. "
             f"Received: {type(dataset).__name__}"
         )
     for batch in found:
@@ -166,7 +167,7 @@ def _batches(dataset: Any) -> Iterator[Any]:
 
 
 def _compiled(network: Network, inputs: Inputs, place: Place) -> Callable:
-    """Returns the strongest activation of each map, and where it is."""
+    """Returns a compiled function that finds each map's maximum."""
     height, width = place.sides
 
     def function(run: taps.Run) -> tuple[Any, Any]:
@@ -187,7 +188,7 @@ def _merged(
     places: np.ndarray,
     k: int,
 ) -> list[np.ndarray]:
-    """Returns the strongest of those before and of a batch, `(maps, k)`."""
+    """Merges a batch into the strongest activations so far, `(maps, k)`."""
     new = (
         values.T,
         np.broadcast_to(numbers, values.T.shape),
@@ -197,6 +198,6 @@ def _merged(
         new = [
             np.concatenate(pair, axis=1) for pair in zip(best, new, strict=True)
         ]
-    # Stable, so that of equal ones the first comes first.
+    # Stable, so that the first of equal activations comes first.
     order = np.argsort(-new[0], axis=1, kind="stable")[:, :k]
     return [np.take_along_axis(each, order, axis=1) for each in new]

@@ -167,7 +167,7 @@ class TestErrors:
         ],
     )
     def test_numbers_of_images_and_maps_agree(self, images, heatmaps, received):
-        with pytest.raises(ValueError, match=f"a heat map .*: {received}"):
+        with pytest.raises(ValueError, match=f"one heat map .*: {received}"):
             plot(images, heatmaps)
 
     @pytest.mark.parametrize("titles", [[], ["a"], "ab"])

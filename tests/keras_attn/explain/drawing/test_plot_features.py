@@ -58,11 +58,11 @@ GOOD = [pictures(2, (4, 4))]
 @pytest.mark.parametrize(
     ("rows", "patches", "options", "message"),
     [
-        ([], [], {}, "There must be maps"),
+        ([], [], {}, "There must be at least one map"),
         (GOOD, [], {}, "as many patches as reconstructions"),
         (GOOD, [images_of(GOOD)[0][:1]], {}, "as many patches as"),
-        (GOOD, images_of([pictures(2, (4, 5))]), {}, "must have the size"),
-        ([pictures(1, (0, 0))], [[np.zeros((0, 0, 3))]], {}, "there is none"),
+        (GOOD, images_of([pictures(2, (4, 5))]), {}, "must have the same size"),
+        ([pictures(1, (0, 0))], [[np.zeros((0, 0, 3))]], {}, "no reconstruction"),
         ([[np.full((2, 2, 3), np.nan)]], [[GOOD]], {}, "finite numbers"),
         (GOOD, images_of(GOOD), {"titles": "map"}, "a list of 1 strings"),
         (GOOD, images_of(GOOD), {"path": "a.gif"}, "`path` must end in"),

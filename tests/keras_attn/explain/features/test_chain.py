@@ -25,10 +25,10 @@ def broken(kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("add", r"is 'sum' \(Add\), which is none of these"),
+        ("add", r"is 'sum' \(Add\), which is not one of these"),
         ("gelu", r"is 'gelu' \(Conv2D\), which has the activation 'gelu'"),
-        ("leaky", r"is 'leaky' \(LeakyReLU\), which is none of these"),
-        ("slope", r"is 'slope' \(ReLU\), which is none of these"),
+        ("leaky", r"is 'leaky' \(LeakyReLU\), which is not one of these"),
+        ("slope", r"is 'slope' \(ReLU\), which is not one of these"),
     ],
 )
 def test_names_the_layer_that_breaks_the_chain(kind, message):
@@ -63,5 +63,5 @@ def test_says_that_something_is_between_layers():
     model = Hidden()
     images = np.ones((1, 8, 8, 2), "float32")
     model(images)
-    with pytest.raises(ValueError, match="takes what no layer has made"):
+    with pytest.raises(ValueError, match="takes an input that no layer has made"):
         DeconvNet(model)(images, "last")

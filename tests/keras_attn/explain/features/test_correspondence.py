@@ -234,7 +234,7 @@ class Holding(keras.Model):
 class TestErrors:
     def test_refuse_a_single_image(self):
         images, occluded = pictures(SIGNS[:1])
-        message = r"`images` must be at least two.*shape \(1, 1, 4, 1\)"
+        message = r"`images` must hold at least two images.*shape \(1, 1, 4, 1\)"
         with pytest.raises(ValueError, match=message):
             correspondence(of_pixels(), images, occluded, "pixels")
 
@@ -265,7 +265,7 @@ class TestErrors:
         x = Merging(name="rows")(inputs)
         model = keras.Model(inputs, keras.layers.Flatten()(x))
         images = np.zeros((2, 2, 3, 1))
-        message = r"of each image.*'rows', which outputs \(4, 3, 1\) for 2"
+        message = r"for each image.*'rows', which outputs \(4, 3, 1\) for 2"
         with pytest.raises(ValueError, match=message):
             correspondence(model, images, images, "rows")
 

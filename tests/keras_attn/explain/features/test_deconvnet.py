@@ -134,7 +134,7 @@ def test_crops_are_cut_by_the_boxes():
         piece = slice(top, bottom), slice(left, right)
         np.testing.assert_array_equal(found.crops()[i], found.pixels[i][piece])
         np.testing.assert_array_equal(found.crops(images)[i], images[i][piece])
-    with pytest.raises(ValueError, match="an image for each of the 3"):
+    with pytest.raises(ValueError, match="one image for each of the 3"):
         found.crops(images[:2])
 
 
@@ -272,7 +272,7 @@ def test_a_largefov():
         (("pool9",), "`layer` must be the name"),
         (("conv3", 3), "one of the 3 maps of 'conv3'"),
         (("conv3", -1), "one of the 3 maps"),
-        (("conv3", [0, 1]), "a list of 3, one for each image"),
+        (("conv3", [0, 1]), "a list of 3 indices, one per image"),
         (("conv3", 1.0), "one of the 3 maps"),
         (("conv3", 0, 0), "`strongest` must be a positive integer"),
         (("conv3", 0, True), "`strongest` must be a positive integer"),

@@ -114,7 +114,7 @@ def test_refuses_images_of_several_sizes():
     ("dataset", "k", "message"),
     [
         (in_numpy.images(2), 0, "`k` must be a positive integer"),
-        (iter([]), 9, "one that yields none"),
+        (iter([]), 9, "an empty dataset"),
         (7, 9, "`dataset` must be an array of images"),
         ("images", 9, "`dataset` must be an array of images"),
     ],
