@@ -1,1 +1,1 @@
-"""How good an explanation is."""
+"""Measures of the quality of explanations."""

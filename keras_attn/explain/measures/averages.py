@@ -1,4 +1,4 @@
-"""How much of a class is left in its heat map, on average."""
+"""Average drop and increase of a class inside its heat map."""
 
 from typing import Any
 
@@ -23,37 +23,40 @@ def average_drop(
     output: int | str | None = None,
     image: int | str | None = None,
 ) -> float:
-    """Measures how much of a class is lost outside of its heat map.
+    """Measures how much a class loses when its heat map masks the image.
 
-    `100 / N sum_i max(0, Y_i - O_i) / Y_i`, in percent, less is better: `Y_i`
-    is the probability of the class on an image, and `O_i` that on the image
-    times its heat map. Where `Y_i` is not above 0, nothing can be lost, and
-    the drop is 0. A map of ones has no drop either, so that this says
-    something only beside `average_increase`, or of maps of the same area.
+    Computes `100 / N sum_i max(0, Y_i - O_i) / Y_i` in percent; lower is
+    better. `Y_i` is the probability of the class for an image, and `O_i` its
+    probability for the image times the heat map. Where `Y_i` is not above 0,
+    nothing can be lost, and the drop is 0.
+
+    A map of ones also has a drop of 0. Therefore use this measure together
+    with `average_increase`, or compare maps of the same area.
 
     Reference: Chattopadhyay et al., "Grad-CAM++", WACV 2018, section 4,
         [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network` such
-            as `cam.network`, which is not compiled anew. Scores that it ends
-            in become probabilities by a softmax, by a sigmoid if there is
-            only one.
-        images: Batch of images as the model takes them, or several inputs
-            with images among them. What a heat map hides becomes 0.
+            as `cam.network`, which is not compiled again. If the model
+            outputs scores, a softmax turns them into probabilities, or a
+            sigmoid if there is only one.
+        images: Batch of images as the model expects them, or several inputs
+            that include images. Pixels hidden by a heat map become 0.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size.
         targets: As for the maps. `None` for the class with the highest score
-            on the image. The score of a callable stands for the probability.
-        batch_size: How many images are run at once. Defaults to 32.
+            on the image. The score of a callable is used as the probability.
+            Defaults to `None`.
+        batch_size: Number of images that are run at once. Defaults to 32.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that the heat maps are of, if the
-            model takes several.
+        image: Index or name of the image that the heat maps belong to, if
+            the model takes several images.
 
     Returns:
         A float in [0, 100].
 
     Raises:
-        ValueError: If the images, heat maps or targets are none of these.
+        ValueError: If the images, heat maps or targets are invalid.
 
     Example:
 
@@ -87,31 +90,31 @@ def average_increase(
     output: int | str | None = None,
     image: int | str | None = None,
 ) -> float:
-    """Measures how often a class gains by what its heat map hides.
+    """Measures how often a class gains when its heat map masks the image.
 
-    `100 / N sum_i [O_i > Y_i]`, in percent, more is better: `Y_i` is the
-    probability of the class on an image, and `O_i` that on the image times
-    its heat map.
+    Computes `100 / N sum_i [O_i > Y_i]` in percent; higher is better. `Y_i`
+    is the probability of the class for an image, and `O_i` its probability
+    for the image times the heat map.
 
     Reference: Chattopadhyay et al., "Grad-CAM++", WACV 2018, section 4,
         [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
 
     Args:
-        model: As `average_drop` takes it.
-        images: As `average_drop` takes them.
+        model: As for `average_drop`.
+        images: As for `average_drop`.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size.
-        targets: As `average_drop` takes them. `None` for the class with the
-            highest score on the image.
-        batch_size: How many images are run at once. Defaults to 32.
+        targets: As for `average_drop`. `None` for the class with the highest
+            score on the image. Defaults to `None`.
+        batch_size: Number of images that are run at once. Defaults to 32.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that the heat maps are of, if the
-            model takes several.
+        image: Index or name of the image that the heat maps belong to, if
+            the model takes several images.
 
     Returns:
         A float in [0, 100].
 
     Raises:
-        ValueError: If the images, heat maps or targets are none of these.
+        ValueError: If the images, heat maps or targets are invalid.
 
     Example:
 
@@ -137,7 +140,7 @@ def _before_and_after(
     targets: Any,
     batch_size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns probabilities of images, and of them times their heat maps."""
+    """Returns probabilities of images and of images times heat maps."""
     model, output, image = subject
     network = Network.of(model, output, image=image)
     inputs = network.check(images, batch_size)

@@ -1,4 +1,4 @@
-"""What there is instead of pixels that are taken away."""
+"""Baselines that replace removed pixels."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import numpy as np
 
 from keras_attn.explain.running.inputs import Inputs
 
-# The Gaussian of the authors' code: 11 pixels wide.
+# The Gaussian of the authors' code, 11 pixels wide.
 _SIGMA, _REACH = 5.0, 5
 
 
 def baselines(baseline: Any, inputs: Inputs) -> np.ndarray:
-    """Returns what there is instead of each image."""
+    """Returns the baseline of each image, in the images' shape."""
     images = inputs.images
     if isinstance(baseline, str) and baseline == "blur":
         last = inputs.width_axis()
-        # One by one, for the sake of memory.
+        # One by one, to save memory.
         parts = [_blurred(images[i : i + 1], last) for i in range(len(images))]
         return np.concatenate(parts)
     if keras.ops.is_tensor(baseline):
@@ -30,8 +30,8 @@ def baselines(baseline: Any, inputs: Inputs) -> np.ndarray:
     shape = getattr(baseline, "shape", ())
     shown = f"an array of {shape}" if shape else f"baseline={baseline!r}"
     raise ValueError(
-        "`baseline` must be a finite number, 'blur' or an array that "
-        f"broadcasts to the images of {images.shape}. Received: {shown}"
+        "`baseline` must be a finite number, 'blur', or an array that "
+        f"broadcasts to the images of shape {images.shape}. Received: {shown}"
     )
 
 

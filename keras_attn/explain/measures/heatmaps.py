@@ -1,4 +1,4 @@
-"""Heat maps that are measured."""
+"""Checks of the heat maps that the measures take."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_attn.ops.heatmaps import check_values
 
 
 def checked_heatmaps(heatmaps: Any, inputs: Inputs | None = None) -> np.ndarray:
-    """Returns heat maps as float32 of `(n, height, width)` in [0, 1]."""
+    """Returns heat maps `(n, height, width)` in [0, 1] as float32."""
     if keras.ops.is_tensor(heatmaps):
         heatmaps = keras.ops.convert_to_numpy(heatmaps)
     maps = np.asarray(heatmaps)
@@ -21,8 +21,8 @@ def checked_heatmaps(heatmaps: Any, inputs: Inputs | None = None) -> np.ndarray:
         )
     if inputs is not None and maps.shape != (len(inputs), *inputs.size):
         raise ValueError(
-            "`heatmaps` must be one for each image, of its size: "
+            "`heatmaps` must hold one map per image, of the images' size: "
             f"{(len(inputs), *inputs.size)}. Received: shape {maps.shape}"
         )
-    fix = "Of each, subtract the least, divide by the range"
+    fix = "For each map, subtract the minimum and divide by the range"
     return check_values("`heatmaps`", maps, fix=fix, dtype="float32")

@@ -1,4 +1,4 @@
-"""What a model says while pixels come and go in the order of a heat map."""
+"""Deletion and insertion of pixels in the order of a heat map."""
 
 from typing import Any
 
@@ -27,49 +27,52 @@ def deletion(
     image: int | str | None = None,
     return_curve: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """Measures how fast a class is lost without its hottest pixels.
+    """Measures how fast a class is lost as its hottest pixels are removed.
 
-    The area under `p(k_s / hw)`, `s = 0 ... steps`, by the trapezoid rule:
-    `p` is the probability of the class once the `k_s = floor(s hw / steps)`
-    hottest of `hw` pixels are replaced by the baseline. Less is better. Of
-    pixels of equal heat, those above go first, and in a row those on the left.
+    Computes the area under `p(k_s / hw)`, `s = 0 ... steps`, with the
+    trapezoidal rule. `p` is the probability of the class after the baseline
+    has replaced the `k_s = floor(s hw / steps)` hottest of `hw` pixels. Lower
+    is better. Pixels of equal heat are replaced from top to bottom and from
+    left to right.
 
     Reference: Petsiuk et al., "RISE", BMVC 2018,
-        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), whose steps are
-        of 224 pixels.
+        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), which replaces
+        224 pixels per step.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network` such
-            as `cam.network`, which is not compiled anew. Scores that it ends
-            in become probabilities by a softmax, by a sigmoid if there is
-            only one.
-        images: Batch of images as the model takes them, or several inputs
-            with images among them.
-        heatmaps: `(n, height, width)` in [0, 1], of the images' size. They
-            are ordered in float32.
+            as `cam.network`, which is not compiled again. If the model
+            outputs scores, a softmax turns them into probabilities, or a
+            sigmoid if there is only one.
+        images: Batch of images as the model expects them, or several inputs
+            that include images.
+        heatmaps: `(n, height, width)` in [0, 1], of the images' size. Their
+            values are ranked in float32.
         targets: As for the maps. `None` for the class with the highest score
-            on the image. The score of a callable stands for the probability.
-        batch_size: How many altered images are run at once, which bounds the
-            memory. Defaults to 32.
-        steps: How many times pixels are replaced. Defaults to 50.
-        baseline: What replaces pixels: a number, `"blur"` for the image
-            itself behind a Gaussian (standard deviation 5, 11 pixels wide,
-            the border repeated), or an array that broadcasts to the images:
-            a colour, an image or one for each. Of the model's values, so
-            that `0.0` is grey if the mean was subtracted, and black if not.
-            Defaults to `0.0`.
+            on the image. The score of a callable is used as the probability.
+            Defaults to `None`.
+        batch_size: Number of altered images that are run at once, which
+            bounds the memory. Defaults to 32.
+        steps: Number of steps in which pixels are replaced. Defaults to 50.
+        baseline: The replacement for pixels: a number, `"blur"`, or an array
+            that broadcasts to the images (a colour, an image, or one image
+            each). `"blur"` is the image after a Gaussian (standard deviation
+            5, 11 pixels wide, border repeated). Numbers are in the range of
+            the model's input: `0.0` is grey if the mean was subtracted, and
+            black otherwise. Defaults to `0.0`.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that is altered, if the model takes
-            several.
-        return_curve: Whether to return `p` too. Defaults to `False`.
+        image: Index or name of the image to alter, if the model takes
+            several images.
+        return_curve: Whether to also return the curve `p`. Defaults to
+            `False`.
 
     Returns:
-        Areas `(n,)`, in [0, 1] for probabilities; with `return_curve`, these
-        and the curves `(n, steps + 1)`. In float64.
+        Areas `(n,)` in float64, in [0, 1] for probabilities. With
+        `return_curve`, a tuple of the areas and the curves `(n, steps + 1)`.
 
     Raises:
         ValueError: If the images, heat maps, targets, steps or baseline are
-            none of these.
+            invalid.
 
     Example:
 
@@ -107,41 +110,43 @@ def insertion(
     image: int | str | None = None,
     return_curve: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """Measures how fast a class is found by its hottest pixels.
+    """Measures how fast a class appears as its hottest pixels are inserted.
 
-    The area under `p(k_s / hw)`, `s = 0 ... steps`, by the trapezoid rule:
-    `p` is the probability of the class once the `k_s = floor(s hw / steps)`
-    hottest of `hw` pixels are put into the baseline. More is better. Of
-    pixels of equal heat, those above go first, and in a row those on the left.
+    Computes the area under `p(k_s / hw)`, `s = 0 ... steps`, with the
+    trapezoidal rule. `p` is the probability of the class after the
+    `k_s = floor(s hw / steps)` hottest of `hw` pixels have been inserted into
+    the baseline. Higher is better. Pixels of equal heat are inserted from top
+    to bottom and from left to right.
 
     Reference: Petsiuk et al., "RISE", BMVC 2018,
-        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), whose steps are
-        of 224 pixels.
+        [arXiv:1806.07421](https://arxiv.org/abs/1806.07421), which inserts
+        224 pixels per step.
 
     Args:
-        model: As `deletion` takes it.
-        images: As `deletion` takes them.
+        model: As for `deletion`.
+        images: As for `deletion`.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size.
-        targets: As `deletion` takes them. `None` for the class with the
-            highest score on the image.
-        batch_size: How many altered images are run at once, which bounds the
-            memory. Defaults to 32.
-        steps: How many times pixels are put in. Defaults to 50.
-        baseline: What pixels are put into, as `deletion` takes it. Defaults
-            to `"blur"`, as in the paper, since edges of pixels on one colour
-            are something to be seen too.
+        targets: As for `deletion`. `None` for the class with the highest
+            score on the image. Defaults to `None`.
+        batch_size: Number of altered images that are run at once, which
+            bounds the memory. Defaults to 32.
+        steps: Number of steps in which pixels are inserted. Defaults to 50.
+        baseline: The image into which pixels are inserted, as for `deletion`.
+            Defaults to `"blur"`, as in the paper, since pixels on a plain
+            colour create edges, which the model also sees.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that is altered, if the model takes
-            several.
-        return_curve: Whether to return `p` too. Defaults to `False`.
+        image: Index or name of the image to alter, if the model takes
+            several images.
+        return_curve: Whether to also return the curve `p`. Defaults to
+            `False`.
 
     Returns:
-        Areas `(n,)`, in [0, 1] for probabilities; with `return_curve`, these
-        and the curves `(n, steps + 1)`. In float64.
+        Areas `(n,)` in float64, in [0, 1] for probabilities. With
+        `return_curve`, a tuple of the areas and the curves `(n, steps + 1)`.
 
     Raises:
         ValueError: If the images, heat maps, targets, steps or baseline are
-            none of these.
+            invalid.
 
     Example:
 
@@ -205,7 +210,7 @@ def _areas(
 
 
 def _ranks(heatmap: np.ndarray) -> np.ndarray:
-    """Returns how many pixels go before each."""
+    """Returns the rank of each pixel, 0 for the hottest."""
     ranks = np.empty(heatmap.size, "int32")
     order = np.argsort(-heatmap.reshape(-1), kind="stable")
     ranks[order] = np.arange(heatmap.size)

@@ -9,28 +9,28 @@ from keras_attn.explain.measures.heatmaps import checked_heatmaps
 def pointing_game(heatmaps: Any, masks: Any, tolerance: float = 15) -> float:
     """Measures how often the maximum of a heat map is on its object.
 
-    `hits / N`: a hit is a maximum (the first one, in raster order) that is
-    not farther than `tolerance` from the nearest pixel of the object, from
-    centre to centre. A map without contrast points nowhere, and misses.
+    Computes `hits / N`. A map is a hit if its maximum (the first one in
+    raster order) is at most `tolerance` from the nearest pixel of the object,
+    measured between pixel centres. A map without contrast is a miss.
 
     Reference: Zhang et al., "Top-down Neural Attention by Excitation
         Backprop", ECCV 2016,
-        [arXiv:1608.00507](https://arxiv.org/abs/1608.00507), which takes the
-        mean over the classes of what is counted here over the images.
+        [arXiv:1608.00507](https://arxiv.org/abs/1608.00507), which averages
+        the hit rate over the classes instead of over the images.
 
     Args:
         heatmaps: `(n, height, width)` in [0, 1].
-        masks: Booleans `(n, height, width)`, true on the object. Of a box,
-            all that is inside.
-        tolerance: Number of pixels, 0 or more. Defaults to 15, as in the
+        masks: Booleans `(n, height, width)`, true on the object. For a
+            bounding box, mark all pixels inside it.
+        tolerance: Distance in pixels, 0 or more. Defaults to 15, as in the
             paper.
 
     Returns:
         A float in [0, 1].
 
     Raises:
-        ValueError: If the heat maps, masks or tolerance are none of these, or
-            a mask is empty.
+        ValueError: If the heat maps, masks or tolerance are invalid, or if a
+            mask is empty.
 
     Example:
 
@@ -46,13 +46,13 @@ def pointing_game(heatmaps: Any, masks: Any, tolerance: float = 15) -> float:
         raise ValueError(
             "`masks` must be booleans of the heat maps' shape "
             f"{heatmaps.shape}. Received: shape {masks.shape} of "
-            f"{masks.dtype}. Of labels, take `labels == label`"
+            f"{masks.dtype}. For label maps, pass `labels == label`"
         )
     empty = np.flatnonzero(~masks.any(axis=(1, 2)))
     if empty.size:
         raise ValueError(
-            "`masks` must mark an object in each image. Received: nothing in "
-            f"the masks {empty[:8].tolist()}"
+            "`masks` must mark an object in each image. Received: empty masks "
+            f"for the images {empty[:8].tolist()}"
         )
     tolerance = number("tolerance", tolerance, least=0)
     hits = 0

@@ -1,4 +1,4 @@
-"""Whether a map has to do with what the model has learnt."""
+"""Checks whether maps depend on the weights that the model has learnt."""
 
 import copy
 from typing import Any
@@ -25,41 +25,43 @@ def randomisation_check(
     *,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Compares maps with those of the model after its weights are shuffled.
+    """Compares maps before and after the model's weights are shuffled.
 
-    Layer by layer, from the output down, and those before stay as they are
-    then: the entries of each weight array change places at random, and moving
-    variances become their mean. After each layer, `mean_i rho(L_i, L_i')` is
-    Spearman's rank correlation of the maps before and after, with the classes
-    of the real model. Close to 1 down to the last layer, a map says nothing
-    of what the model has learnt. A method that does not look behind its
-    layer, as EigenCAM, stays at 1 until that one is reached.
+    The layers are shuffled cumulatively, from the output down. In each layer,
+    the entries of every weight array are permuted at random, and moving
+    variances are replaced by their mean. After each layer, the result is
+    `mean_i rho(L_i, L_i')`, Spearman's rank correlation of the maps before
+    and after, for the classes of the original model.
 
-    Images whose map has no contrast before are left out; a map without
-    contrast after counts as 0. The model itself does not change.
+    If the correlation stays close to 1 down to the last layer, the maps do
+    not depend on what the model has learnt. A method that uses nothing after
+    its layer, such as EigenCAM, stays at 1 until that layer is shuffled.
+
+    Images whose original map has no contrast are left out. A map that loses
+    its contrast counts as 0. The model itself does not change.
 
     Reference: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018,
-        [arXiv:1810.03292](https://arxiv.org/abs/1810.03292), section 3.1, who
-        draw the weights as before training. Shuffled, they need no rule of
-        each layer for its scale. Arrays of equal numbers, such as biases of
-        0, stay.
+        [arXiv:1810.03292](https://arxiv.org/abs/1810.03292), section 3.1,
+        which initialises the weights again. Shuffling them instead needs no
+        scale for each kind of layer. Arrays of equal numbers, such as zero
+        biases, do not change.
 
     Args:
         cam: A `ClassActivationMap`.
-        images: Batch of images as its model takes them, or several inputs.
-        targets: As `cam` takes them. `None` for the class with the highest
-            score on the image, in the real model.
-        batch_size: As `cam` takes it. Defaults to 32.
-        seed: Integer, 0 or more. The same gives the same. Defaults to 0.
+        images: Batch of images as its model expects them, or several inputs.
+        targets: As for `cam`. `None` for the class with the highest score of
+            the original model on the image. Defaults to `None`.
+        batch_size: As for `cam`. Defaults to 32.
+        seed: Integer, 0 or more, the seed of the shuffling. Defaults to 0.
 
     Returns:
-        A dictionary from the paths of the layers that hold weights, in the
-        order in which they were shuffled, to correlations in [-1, 1]; NaN if
-        a map is not finite. What the model holds itself is under its name.
+        A dictionary from layer paths to correlations in [-1, 1], in the order
+        of shuffling, for all layers with weights. A correlation is NaN if a
+        map is not finite. Weights of the model itself are under its name.
 
     Raises:
-        ValueError: If `cam` is none, or its model has no weights, or no map
-            has contrast, or the seed is negative.
+        ValueError: If `cam` is not a `ClassActivationMap`, its model has no
+            weights, no map has contrast, or the seed is negative.
 
     Example:
 
@@ -88,8 +90,8 @@ def randomisation_check(
     before = [centred_ranks(each) for each in cam(images, targets, batch_size)]
     if not any(map(np.any, before)):
         raise ValueError(
-            "`cam` must give a map with contrast of some image. Received: "
-            "maps that are the same everywhere. Choose other images or targets"
+            "`cam` must return a map with contrast for at least one image. "
+            "Received: only constant maps. Choose other images or targets"
         )
     values = list(network.values())
     generator, found = np.random.default_rng(seed), {}

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def centred_ranks(values: np.ndarray) -> np.ndarray:
-    """Returns ranks less their mean, equal numbers sharing theirs."""
+    """Returns ranks minus their mean; equal values share their mean rank."""
     values = values.reshape(-1)
     if not np.isfinite(values).all():
         return np.full(values.shape, np.nan)
@@ -16,6 +16,6 @@ def centred_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the cosine of two centred vectors, 0 if one is 0."""
+    """Returns the cosine of two centred vectors, or 0 if one is zero."""
     length = np.sqrt((first @ first) * (second @ second))
     return float(first @ second / length) if length != 0 else 0.0

@@ -1,4 +1,4 @@
-"""Which weights each layer holds, and how they are shuffled."""
+"""Finds and shuffles the weights of each layer."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ from keras_attn.explain.running.network import Network
 def layers_with_weights(
     network: Network, inputs: Inputs
 ) -> dict[str, list[int]]:
-    """Returns which of the model's variables a layer holds, last call first.
+    """Returns the indices of each layer's variables, last call first.
 
-    Itself, that is, or in what is called inside of it unseen.
+    These are the layer's own variables and those of sublayers whose calls are
+    not traced.
     """
     model = network.model
     calls = [(x.path, x.operation) for x in network.trace(inputs).calls]
@@ -40,31 +41,32 @@ def layers_with_weights(
             if id(variable) in numbers and id(variable) not in inner
         ]
         if own:
-            # Nothing keeps two layers from having one path.
+            # Two layers may have the same path.
             found.setdefault(path, []).extend(own)
     if not found:
         raise ValueError(
-            "The model must have weights, or there is nothing to shuffle. "
-            f"Received: the model {model.name!r}, without any"
+            "The model must have weights to shuffle. "
+            f"Received: the model {model.name!r}, which has none"
         )
     return found
 
 
 def _weights(operation: keras.Operation) -> list[keras.Variable]:
-    """Returns all but the states of random numbers and of metrics."""
+    """Returns all weights, without the states of seeds and metrics."""
     return getattr(operation, "weights", [])
 
 
 def shuffled_like(
     name: str, tensor: Any, generator: np.random.Generator
 ) -> Any:
-    """Returns a weight of that name with its numbers in another order."""
+    """Returns a weight with its entries in random order."""
     numbers = ops.convert_to_numpy(tensor)
     order = generator.permutation(numbers.size)
     shuffled = numbers.reshape(-1)[order].reshape(numbers.shape)
     if name == "moving_variance":
-        # Channels of shuffled filters vary alike. Divided by the variances of
-        # others, they grow from layer to layer, in a ResNet50 to infinity.
+        # Channels of shuffled filters have similar variances. Divided by the
+        # variances of other channels, activations grow from layer to layer,
+        # in a ResNet50 to infinity.
         shuffled = np.full_like(numbers, numbers.mean())
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return ops.convert_to_tensor(shuffled, dtype)

@@ -70,7 +70,7 @@ class TestColorize:
 
     @pytest.mark.parametrize("shape", [(3,), (2, 3, 3), (2, 3, 3, 1), (0, 3)])
     def test_takes_one_map_only(self, shape):
-        with pytest.raises(ValueError, match=r"single map .* shape=\(.*per map"):
+        with pytest.raises(ValueError, match=r"single map.*shape=\(.*per map"):
             colorize(np.zeros(shape))
 
     @pytest.mark.parametrize("value", [1j, "a", None])

@@ -48,7 +48,7 @@ class TestOverlay:
     def test_refuses_what_is_no_heat_map(self):
         with pytest.raises(ValueError, match="without NaN. Received: values"):
             overlay(np.zeros((1, 2)), HEATMAP * np.nan)
-        with pytest.raises(ValueError, match=r"single map .* shape=\(1, 1, 2\)"):
+        with pytest.raises(ValueError, match=r"single map.*shape=\(1, 1, 2\)"):
             overlay(np.zeros((1, 2)), HEATMAP[None])
 
 
@@ -84,7 +84,7 @@ class TestImage:
         "shape", [(4,), (1, 4, 4, 3), (3, 4, 4), (4, 4, 2), (4, 4, 4), (0, 4)]
     )
     def test_takes_one_image_only(self, shape):
-        with pytest.raises(ValueError, match="single image.*Rec.*once per image"):
+        with pytest.raises(ValueError, match="single image.*Rec.*once per"):
             overlay(np.zeros(shape), np.zeros((4, 4)))
 
     @pytest.mark.parametrize("value", [1j, "a", None])

@@ -62,7 +62,7 @@ GOOD = [pictures(2, (4, 4))]
         (GOOD, [], {}, "as many patches as reconstructions"),
         (GOOD, [images_of(GOOD)[0][:1]], {}, "as many patches as"),
         (GOOD, images_of([pictures(2, (4, 5))]), {}, "must have the same size"),
-        ([pictures(1, (0, 0))], [[np.zeros((0, 0, 3))]], {}, "no reconstruction"),
+        ([pictures(1, (0, 0))], [[np.zeros((0, 0, 3))]], {}, "must be an arr"),
         ([[np.full((2, 2, 3), np.nan)]], [[GOOD]], {}, "finite numbers"),
         (GOOD, images_of(GOOD), {"titles": "map"}, "a list of 1 strings"),
         (GOOD, images_of(GOOD), {"path": "a.gif"}, "`path` must end in"),

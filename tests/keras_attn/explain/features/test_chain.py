@@ -63,5 +63,5 @@ def test_says_that_something_is_between_layers():
     model = Hidden()
     images = np.ones((1, 8, 8, 2), "float32")
     model(images)
-    with pytest.raises(ValueError, match="takes an input that no layer has made"):
+    with pytest.raises(ValueError, match="takes an input that no layer"):
         DeconvNet(model)(images, "last")

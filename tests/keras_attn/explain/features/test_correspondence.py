@@ -234,7 +234,7 @@ class Holding(keras.Model):
 class TestErrors:
     def test_refuse_a_single_image(self):
         images, occluded = pictures(SIGNS[:1])
-        message = r"`images` must hold at least two images.*shape \(1, 1, 4, 1\)"
+        message = r"`images` must hold at least two.*shape \(1, 1, 4, 1\)"
         with pytest.raises(ValueError, match=message):
             correspondence(of_pixels(), images, occluded, "pixels")
 

@@ -279,6 +279,6 @@ class TestDropAndIncrease:
     @MEASURES
     @pytest.mark.parametrize("shape", [(6, 4, 5), (7, 5, 4), (7, 2, 2)])
     def test_refuse_maps_of_other_sizes(self, measure, shape):
-        message = r"one for each image.* \(7, 4, 5\). Received: shape \("
+        message = r"one map per image.* \(7, 4, 5\). Received: shape \("
         with pytest.raises(ValueError, match=message):
             measure(network(), some()[0], np.zeros(shape))

@@ -61,6 +61,6 @@ def test_a_tensor_is_taken():
     ],
 )
 def test_what_is_none_is_refused(baseline, message):
-    message = rf"`baseline` must.*of \(3, 3, 4, 2\). Received: {message}"
+    message = rf"`baseline` must.*shape \(3, 3, 4, 2\). Received: {message}"
     with pytest.raises(ValueError, match=message):
         baselines(baseline, inputs())

@@ -27,7 +27,7 @@ class TestHeatmaps:
         ],
     )
     def test_are_from_0_to_1(self, values, message):
-        with pytest.raises(ValueError, match=rf"in \[0, 1\].*{message}. Of"):
+        with pytest.raises(ValueError, match=rf"in \[0, 1\].*{message}. For"):
             checked_heatmaps([[values]])
 
     @pytest.mark.parametrize(

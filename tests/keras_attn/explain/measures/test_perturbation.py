@@ -236,7 +236,7 @@ class TestAreas:
             function("model", images, heatmaps)
         with pytest.raises(ValueError, match="`images` must be a batch"):
             function(model, images[0], heatmaps)
-        with pytest.raises(ValueError, match="one for each image, of its size"):
+        with pytest.raises(ValueError, match="one map per image, of the"):
             function(model, images, heatmaps[:2])
         with pytest.raises(ValueError, match=r"in \[0, 1\]"):
             function(model, images, heatmaps + 1)

@@ -83,7 +83,7 @@ class TestPointingGame:
     def test_refuses_masks_of_nothing(self):
         masks = objects(3)
         masks[[0, 2]] = False
-        with pytest.raises(ValueError, match=r"nothing in the masks \[0, 2\]"):
+        with pytest.raises(ValueError, match=r"for the images \[0, 2\]"):
             pointing_game(peaks((0, 0), (0, 0), (0, 0)), masks)
 
     @pytest.mark.parametrize("tolerance", [-1, float("nan"), "15", None])

@@ -108,7 +108,7 @@ class TestCheck:
         cam = Given(model, [up, up, up], [up, up, [[1, np.nan], [2, 3]]])
         assert np.isnan(randomisation_check(cam, images)["head"])
         cam = Given(model, [flat, flat, flat])
-        message = "`cam` must give a map with contrast.*Choose other images"
+        message = "`cam` must return a map with contrast.*Choose other images"
         with pytest.raises(ValueError, match=message):
             randomisation_check(cam, images)
 
@@ -175,7 +175,7 @@ class TestCheck:
         x = layers.Dropout(0.5)(layers.ReLU(name="relu")(inputs))
         x = layers.GlobalAveragePooling2D()(x)
         model = keras.Model(inputs, x, name="bare")
-        with pytest.raises(ValueError, match="weights.*'bare', without any"):
+        with pytest.raises(ValueError, match="weights.*'bare', which has"):
             randomisation_check(GradCAM(model, "relu"), some())
 
     def test_refuses_what_the_model_does_not_take(self):
