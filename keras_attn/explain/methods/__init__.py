@@ -1,1 +1,1 @@
-"""Where a model looks: a class activation map a file, and others."""
+"""Explanation methods, such as class activation maps, one file per method."""

@@ -1,4 +1,4 @@
-"""The arguments of all class activation maps."""
+"""Arguments that all class activation maps share."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -11,7 +11,7 @@ Layer = str | keras.Operation | Sequence[str | keras.Operation] | None
 
 
 class MapArguments(TypedDict, total=False):
-    """Those of `ClassActivationMap` that are given by name only."""
+    """Keyword-only arguments of `ClassActivationMap`."""
 
     output: int | str | None
     image: int | str | None

@@ -15,23 +15,24 @@ from keras_attn.explain.running.stand_ins import Change
 def attention_maps(
     model: keras.Model | Network, images: Any, batch_size: int = 32
 ) -> dict[str, Any]:
-    """Returns what the attention layers of a model multiply or mix by.
+    """Returns the attention that a model's attention layers compute.
 
-    For each attention layer of this package, at any depth, what its
-    `attention(x)` returns for the `x` that it gets when the model sees the
-    images: gates, maps or scores, never applied. In one forward pass.
+    For each attention layer of this package, at any depth, this is the result
+    of `attention(x)` for the layer's input `x` when the model runs on the
+    images: gates, maps or scores, before they are applied. It takes one
+    forward pass.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
-        images: What the model takes, as for
+        images: The model's input, as for
             `keras_attn.explain.ClassActivationMap`.
-        batch_size: How many images are run at once. Defaults to 32.
+        batch_size: Number of images that are run at once. Defaults to 32.
 
     Returns:
-        A dictionary from the path of a layer to float32 NumPy arrays `(batch,
-        ...)`, one or a dictionary of them, as its `attention` returns. The
-        second call of a shared layer is under its path and `#1`, the third
-        one under `#2`, and so on.
+        A dictionary from layer paths to float32 NumPy arrays `(batch, ...)`,
+        or to a dictionary of arrays if the layer's `attention` returns
+        several. For a shared layer, `#1` is appended to the path for the
+        second call, `#2` for the third, and so on.
 
     Raises:
         ValueError: If the model has no attention layer of this package, or
@@ -68,7 +69,7 @@ def attention_maps(
             for layer, path in layers.items()
         }
         run(changes)
-        # Compiled functions may return a dictionary in another order.
+        # Compiled functions may return a dictionary in a different order.
         return {f"{i:05}{key}": x for i, (key, x) in enumerate(found.items())}
 
     run = taps.hearing(network, inputs, ("attention maps",), function)
@@ -79,9 +80,10 @@ def attention_maps(
 
 
 def keeping_attention(layer: Any, path: str, found: dict[str, Any]) -> Change:
-    """Returns a change by which a layer's attention is kept.
+    """Returns a change that records a layer's attention in `found`.
 
-    With the arguments of its call, by its path, in the order of the calls.
+    The attention is computed with the arguments of each call, and stored under
+    the layer's path in call order.
     """
     known = inspect.signature(layer.attention).parameters
 

@@ -21,50 +21,53 @@ STARTS = ("cls", "mean")
 
 
 class AttentionRollout:
-    """How much each place of an image reaches the end of a transformer.
+    """Attention rollout: how each image patch reaches a transformer's output.
 
-    In each block, the scores of the heads are fused to one matrix `A`, of
-    which row `i` says where token `i` looks; the way past the attention is
-    the identity. So `A' = (A + I) / 2`, divided by the sum of each row, is
-    what a block mixes, and `R = A'_L ... A'_1` what all of them do. The map is
-    the row of the class token, or the mean of all rows, at the tokens of the
-    image, divided by its maximum and resized. No class is involved: it shows
-    where the network looks, not for what.
+    In each block, the scores of the heads are fused into one matrix `A`, in
+    which row `i` shows where token `i` attends. The residual connection adds
+    the identity. A block therefore mixes the tokens with
+    `A' = (A + I) / 2`, with each row divided by its sum, and all blocks
+    together with `R = A'_L ... A'_1`.
 
-    Only a row is ever multiplied, from the last block to the first, which is
-    exact and costs a fraction of the product of matrices.
+    The map is the row of the class token, or the mean of all rows, at the
+    image tokens, divided by its maximum and resized. It does not depend on a
+    class, so it shows where the network looks, but not for which class.
+
+    Only one row is multiplied, from the last block to the first. The result
+    is exact and costs a fraction of the full matrix product.
 
     Reference: Abnar and Zuidema, "Quantifying Attention Flow in Transformers",
-        ACL 2020, section 3, [arXiv:2005.00928](https://arxiv.org/abs/2005.00928),
-        and for maximum, minimum and discarding a known PyTorch code for
-        images, which discards in the first image of a batch only, and divides
-        columns where rows should be.
+        ACL 2020, section 3, [arXiv:2005.00928](https://arxiv.org/abs/2005.00928).
+        Maximum, minimum and discarding follow a well-known PyTorch
+        implementation for images. That one discards only in the first image
+        of a batch, and normalises columns instead of rows.
 
     Args:
-        model: A built `keras.Model` with layers of the kind
-            `keras_attn.layers.MultiHeadSelfAttention`, or Keras'
-            `MultiHeadAttention`, in the order in which they run; or a
-            `keras_attn.explain.Network`.
-        head_fusion: How the heads become one: `"mean"`, `"max"` or `"min"`.
+        model: A built `keras.Model`, or a `keras_attn.explain.Network`. It
+            must contain `keras_attn.layers.MultiHeadSelfAttention` or Keras'
+            `MultiHeadAttention` layers, which are used in the order of their
+            calls.
+        head_fusion: How the heads are fused: `"mean"`, `"max"` or `"min"`.
             Defaults to `"mean"`, as in the paper.
-        discard_ratio: Share of the entries of each image's fused matrix, the
-            smallest ones, that are set to 0; that of the first token to
-            itself stays. In [0, 1). Defaults to `0.0`, as in the paper.
-        token_pooling: `"cls"` for the row of the first token, `"mean"` for
-            the mean of all rows; `None` for the first if there are more tokens
-            than places in the image. Defaults to `None`.
+        discard_ratio: Fraction of the smallest entries of each image's fused
+            matrix to set to 0, in [0, 1). The entry from the first token to
+            itself is always kept. Defaults to `0.0`, as in the paper.
+        token_pooling: `"cls"` for the row of the first token, or `"mean"` for
+            the mean of all rows. `None` selects `"cls"` if there are more
+            tokens than image patches, and `"mean"` otherwise. Defaults to
+            `None`.
 
     Call arguments:
-        images: What the model takes, as for
+        images: The model's input, as for
             `keras_attn.explain.ClassActivationMap`.
-        batch_size: How many images are run at once. Defaults to 32.
+        batch_size: Number of images that are run at once. Defaults to 32.
 
     Returns:
         float32 NumPy array `(batch, height, width)` in [0, 1].
 
     Raises:
-        ValueError: If an argument is not one of these, the model has no such
-            layers, or their tokens are not the same ones.
+        ValueError: If an argument is invalid, the model has no such layers,
+            or the layers have different tokens.
 
     Example:
 
@@ -102,7 +105,7 @@ class AttentionRollout:
         }
         if not self._layers:
             raise ValueError(
-                "`model` must have layers of self-attention, of keras_attn's "
+                "`model` must have self-attention layers: keras_attn's "
                 "MultiHeadSelfAttention or Keras' MultiHeadAttention. "
                 f"Received: the model {self.network.model.name!r}, which has "
                 "none"
@@ -121,14 +124,15 @@ class AttentionRollout:
 
     @backend.apart
     def tokens(self, images: Any, batch_size: int = 32) -> np.ndarray:
-        """Returns the share of each token, `(batch, tokens)`, of sum 1.
+        """Returns the weight of each token, `(batch, tokens)`, with sum 1.
 
         Args:
             images: As for a call.
             batch_size: As for a call.
 
         Returns:
-            float32 NumPy array, of all tokens, also of those without a place.
+            float32 NumPy array for all tokens, including those without a
+            position in the image.
         """
         inputs = self.network.check(images, batch_size)
         return self._rows(inputs, self._place(inputs))
@@ -143,14 +147,14 @@ class AttentionRollout:
         shapes = {each.shape[:1] for each in calls}
         if len(shapes) != 1 or len(calls[-1].shape) != 2:
             raise ValueError(
-                "All layers of self-attention must have the same tokens. "
+                "All self-attention layers must have the same tokens. "
                 f"Received: shapes {[each.shape for each in calls]}"
             )
         size, data_format = inputs.size, self.network.data_format
         return place_of(trace, indices[-1], size, data_format)
 
     def _rows(self, inputs: Inputs, place: Place) -> np.ndarray:
-        """Returns the rows that are asked for."""
+        """Returns each image's row of the rollout, or the mean of rows."""
         start = self.token_pooling
         if start is None:
             height, width = place.grid or place.sides
@@ -174,7 +178,7 @@ class AttentionRollout:
 
 
 def _rollout(scores: list, start: str, fusion: str, ratio: float) -> Any:
-    """Returns the row of the product of all matrices."""
+    """Returns one row of the product of all matrices, or the mean row."""
     *others, last = (_fused(each, fusion, ratio) for each in scores)
     row = ops.mean(last, axis=1) if start == "mean" else last[:, 0]
     for matrix in reversed(others):
@@ -183,7 +187,7 @@ def _rollout(scores: list, start: str, fusion: str, ratio: float) -> Any:
 
 
 def _fused(scores: Any, fusion: str, ratio: float) -> Any:
-    """Returns what a block mixes, of scores `(batch, heads, n, n)`."""
+    """Returns the mixing matrix for scores `(batch, heads, n, n)`."""
     matrix = FUSIONS[fusion](scores, axis=1)
     count = matrix.shape[-1]
     discarded = int(count * count * ratio)
@@ -198,7 +202,7 @@ def _fused(scores: Any, fusion: str, ratio: float) -> Any:
 
 
 def _keeping(layer: Any, path: str, found: dict[str, Any]) -> Change:
-    """Returns a change by which a layer's scores are kept."""
+    """Returns a change that records a layer's scores in `found`."""
     if not isinstance(layer, keras.layers.MultiHeadAttention):
         return keeping_attention(layer, path, found)
 

@@ -1,4 +1,4 @@
-"""What all class activation maps share."""
+"""The base class of class activation maps."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -28,80 +28,87 @@ from keras_attn.ops import heatmaps, principal_component
 from keras_attn.ops.interpolation import resize
 
 _FACTORS = (1.0, 0.9, 1.1)
-# What the maps of given evidence do not depend on.
+# Attributes that do not affect the maps of given evidence.
 _NOT_COMPILED = ("network", "layers", "call_index", "reshape")
 
 
 class ClassActivationMap:
-    """Abstract base of the methods: `L = ReLU(sum_k w_k A^k)`.
+    """Abstract base class for class activation maps.
 
-    `A^k` are the feature maps of a layer, and methods differ in the weights
-    `w`: a method of your own is a subclass with `weights(features,
-    gradients)`. A map is scaled to [0, 1] where the layer is, resized to the
+    A map is `L = ReLU(sum_k w_k A^k)`, where `A^k` are the feature maps of a
+    layer. Methods differ in the weights `w`. To implement a new method,
+    subclass this class and define `weights(features, gradients)`.
+
+    The map is scaled to [0, 1] at the layer's resolution, resized to the
     image (bilinear, half-pixel centres), averaged over the layers and scaled
-    once more, each time as `(m - min m) / (max m - min m + 1e-7)`. A map
-    without contrast becomes 0 everywhere.
+    again. Scaling is `(m - min m) / (max m - min m + 1e-7)`, so a map without
+    contrast becomes 0 everywhere.
 
-    Any built model serves: functional, sequential or subclassed, nested or
-    loaded, frozen or not, in mixed precision. It is run anew with a zero
-    tensor added to the output of the layer, and the score is differentiated
-    by that. The model is never written to, so that other threads may use it
-    meanwhile; `keras_attn.explain.Network` says what is compiled, and when.
-    What is explained is the score before a softmax or sigmoid at the end;
-    probabilities made in another way are explained as they are, with a
-    warning. A map that is 0 everywhere comes with a warning that says why.
+    Any built model works: functional, sequential or subclassed, nested or
+    loaded, frozen or not, and in mixed precision. The model runs with a zero
+    tensor added to the layer's output, and the score is differentiated with
+    respect to this tensor. Nothing is written to the model, so other threads
+    may use it at the same time. `keras_attn.explain.Network` describes what is
+    compiled and when.
 
-    Reference: order of the steps as in pytorch-grad-cam,
+    If the model ends in a softmax or sigmoid, the score before it is
+    explained. Probabilities computed in another way are explained directly,
+    with a warning. A warning also states why a map is 0 everywhere.
+
+    Reference: the order of the steps follows pytorch-grad-cam,
         [github.com](https://github.com/jacobgil/pytorch-grad-cam).
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
         layer: Name, path into nested models (`"inner/conv5"`), layer object,
-            or a list of these. `None` is the last feature map that the
-            output comes from; on tokens, the last one whose positions the
-            score depends on, and none inside of an attention block.
+            or a list of these. `None` selects the last feature map on the way
+            to the output. For tokens, it selects the last layer whose
+            positions affect the score, and never one inside an attention
+            block. Defaults to `None`.
         output: Index or name of the output, if the model has several.
         image: Index or name of the image, if the model takes several. `None`
-            for the one that the layer depends on.
-        call_index: Which call of a layer that is called several times, in
-            the order in which the model runs them; of branches side by side,
-            Keras may run the second one first. `None` for the last one that
-            depends on the image, and that the output comes from if `layer`
-            is `None`.
-        reshape: Function of the layer's output, a tensor, that returns
-            it as `(batch, height, width, channels)`, for tokens in an unusual
-            order. `None` for maps, and tokens behind at most 8 others.
-        data_format: `"channels_last"` or `"channels_first"`; `None` for that
-            of the model's layers.
-        sign_correction: For principal components, whose sign is arbitrary:
-            `True` for the one with which the map is positive where the sum of
-            the (weighted) features is above its mean; `False` for that of
-            NumPy's SVD, as in pytorch-grad-cam.
+            selects the one that the layer depends on. Defaults to `None`.
+        call_index: Index of the call, for a layer that is called several
+            times, in the order in which the model runs the calls. Keras may
+            run parallel branches in either order. `None` selects the last
+            call that depends on the image and, if `layer` is `None`, leads to
+            the output. Defaults to `None`.
+        reshape: Function that turns the layer's output, a tensor, into
+            `(batch, height, width, channels)`, for tokens in an unusual
+            order. Not needed for maps, or for tokens that follow at most 8
+            extra tokens. Defaults to `None`.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the
+            format of the model's layers. Defaults to `None`.
+        sign_correction: How to choose the sign of principal components, which
+            is arbitrary. `True` makes the map correlate positively with the
+            sum of the (weighted) features. `False` keeps the sign of NumPy's
+            SVD, as in pytorch-grad-cam. Defaults to `True`.
 
     Call arguments:
-        images: What the model takes, preprocessed as it wants it: a batch of
-            images, in whatever range, or a nest of arrays with images among
-            them.
-        targets: What is explained: a class index for each image or for all,
-            `None` for the class with the highest score, a
-            `keras_attn.explain.MaskedMean`, or a callable that makes one
-            score an image, `(batch,)`, of the model's output. Of a map of
-            scores, the mean of a class over all positions. A single sigmoid
-            unit has the classes 0 and 1: class 0 is its negated score.
-        batch_size: How many images are run at once.
+        images: The model's input, preprocessed as the model expects: a batch
+            of images in any range, or a nest of arrays that includes images.
+        targets: The score to explain: a class index for each image or for
+            all, `None` for the class with the highest score, a
+            `keras_attn.explain.MaskedMean`, or a callable that maps the
+            model's output to one score per image, `(batch,)`. For a map of
+            scores, a class means its average over all positions. A single
+            sigmoid unit has the classes 0 and 1, and class 0 is its negated
+            score. Defaults to `None`.
+        batch_size: Number of images that are run at once. Defaults to 32.
         aug_smooth: Whether to average over the image and its mirror image, at
-            0.9, 1 and 1.1 times their values: smoother maps, six passes, and
-            a maximum that may be below 1.
-        eigen_smooth: Whether to take the first principal component of the
-            weighted features instead of their sum.
+            0.9, 1 and 1.1 times their values. This gives smoother maps, takes
+            six passes, and may lower the maximum below 1. Defaults to
+            `False`.
+        eigen_smooth: Whether to use the first principal component of the
+            weighted features instead of their sum. Defaults to `False`.
 
     Returns:
         float32 NumPy array `(batch, height, width)` in [0, 1].
 
     Raises:
-        ValueError: If the layer is not in the model or outputs no map, a
-            target is out of range, the images do not fit or are not finite,
-            or `image` has to be chosen.
+        ValueError: If the layer is not in the model or does not output a map,
+            a target is out of range, the images do not fit or are not finite,
+            or `image` is ambiguous.
         RuntimeError: If another thread trains the model, on JAX.
 
     Example:
@@ -117,7 +124,7 @@ class ClassActivationMap:
     """
 
     uses_gradients = True
-    # Whether the map always is a principal component.
+    # Whether the map is always a principal component.
     principal = False
 
     def __init__(
@@ -136,8 +143,8 @@ class ClassActivationMap:
         self.layers = find_layers(self.network.model, layer)
         if reshape is not None and layer is None:
             raise ValueError(
-                "`reshape` must come with the `layer` whose output it is for. "
-                "Received: layer=None"
+                "`reshape` must be combined with the `layer` whose output it "
+                "reshapes. Received: layer=None"
             )
         self.call_index = call_index
         self.reshape = reshape
@@ -153,7 +160,7 @@ class ClassActivationMap:
         aug_smooth: bool = False,
         eigen_smooth: bool = False,
     ) -> np.ndarray:
-        """Returns maps `(batch, height, width)` in [0, 1], in float32."""
+        """Returns float32 maps `(batch, height, width)` in [0, 1]."""
         inputs = self.network.check(images, batch_size)
         trace = self.network.trace(inputs)
         target = resolve(targets, len(inputs), trace.classes)
@@ -172,10 +179,10 @@ class ClassActivationMap:
     def evidence(
         self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
-        """Runs the model on one batch, and back where gradients are used.
+        """Runs the model on one batch, with gradients if they are used.
 
-        To be overridden by a method that runs it more often, or makes its
-        weights of something else than features and gradients.
+        Override this in a method that runs the model more often, or computes
+        its weights from more than features and gradients.
         """
         run = self.network.forward
         if self.uses_gradients:
@@ -184,20 +191,20 @@ class ClassActivationMap:
         return Evidence(found.features, found.gradients, [], found.classes)
 
     def weights(self, features: Any, gradients: Any) -> Any:
-        """Returns `w`, to be multiplied with the features.
+        """Returns the weights `w` that multiply the features.
 
         Args:
             features: `A`, `(batch, height, width, channels)` in float32.
-            gradients: `dy / dA`, of the same shape; `None` for a method with
-                `uses_gradients = False`.
+            gradients: `dy / dA`, of the same shape, or `None` for a method
+                with `uses_gradients = False`.
 
         Returns:
-            Of that shape, or with 1 instead of height and width.
+            A tensor of the same shape, or with height and width 1.
         """
         raise NotImplementedError
 
     def combine(self, weighted: Any, eigen: bool) -> Any:
-        """Returns one map of weighted feature maps."""
+        """Combines weighted feature maps into one map."""
         if not eigen and not self.principal:
             return ops.sum(weighted, axis=3)
         if self.sign_correction:
@@ -213,7 +220,7 @@ class ClassActivationMap:
     def places(
         self, inputs: Inputs, target: Target
     ) -> tuple[Inputs, list[Place]]:
-        """Returns the feature maps that are looked at, and their image."""
+        """Returns the inputs, and the feature maps to explain."""
         chosen = self.layers, self.call_index, self.reshape
         return find_places(self.network, inputs, target, *chosen)
 
@@ -230,21 +237,20 @@ class ClassActivationMap:
                 total = total + (maps[:, :, ::-1] if given.mirrored else maps)
                 reasons = found if reasons is None else reasons
                 if target.function is best_class:
-                    # The first is the image itself: the others explain the
-                    # same class.
+                    # All variants explain the class of the original image.
                     target = pinned(classes)
         return total / np.float32(2 * len(_FACTORS)), reasons
 
     def _maps(
         self, inputs: Inputs, target: Target, places: list[Place], eigen: bool
     ) -> tuple[np.ndarray, Any, np.ndarray]:
-        """Returns maps of one batch, why one is black, and their classes."""
+        """Returns the maps of one batch, reasons for 0, and the classes."""
         found = self.evidence(inputs, target, places)
         maps, reasons = self._merged(inputs, eigen)(*found[:3])
         return ops.convert_to_numpy(maps), reasons, found.classes
 
     def _merged(self, inputs: Inputs, eigen: bool) -> Callable:
-        """Returns what makes maps of evidence, compiled."""
+        """Returns a compiled function from evidence to maps."""
         size = inputs.size
 
         def make() -> Callable:
@@ -271,7 +277,7 @@ class ClassActivationMap:
         return self.network.remembered(inputs, key, make)
 
     def _settings(self) -> tuple:
-        """Returns what the maps of given evidence depend on."""
+        """Returns the settings that affect the maps of given evidence."""
         own = {k: v for k, v in vars(self).items() if k not in _NOT_COMPILED}
         return type(self), {
             k: v._settings() if isinstance(v, ClassActivationMap) else v
@@ -279,7 +285,7 @@ class ClassActivationMap:
         }
 
     def _weak(self) -> "ClassActivationMap":
-        """Returns the same, for what is compiled: it keeps no model alive."""
+        """Returns a copy for compiled code that keeps no model alive."""
         copied = copy.copy(self)
         for name, value in vars(self).items():
             if isinstance(value, ClassActivationMap):

@@ -1,4 +1,4 @@
-"""Why a map is 0 everywhere, or no map at all."""
+"""Reasons why a map is 0 everywhere or not finite."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from keras import ops
 _UNREAD, _NEGATIVE, _FLAT, _NOT_FINITE = 1, 2, 3, 4
 _WHY = {
     _UNREAD: (
-        "the score does not depend on the map: what follows the layer reads "
-        "something else, or is cut off by a ReLU. Choose another layer"
+        "the score does not depend on the map: later layers do not use it, "
+        "or a ReLU cuts it off. Choose another layer"
     ),
     _NEGATIVE: (
-        "nothing in the map speaks for the explained class: the weighted "
+        "nothing in the map supports the explained class: the weighted "
         "features are nowhere above 0. Choose another class, layer or method"
     ),
     _FLAT: (
@@ -29,12 +29,11 @@ _WHY = {
 
 
 def reasons(maps: Sequence[Any], evidence: Sequence[Any]) -> Any:
-    """Returns for each image why its map would be black, if it is.
+    """Returns why the map of each image would be black, if it is.
 
     Args:
-        maps: `(batch, height, width)` of each layer, before they are scaled.
-        evidence: Gradients of each layer, or weights; empty if there are
-            none.
+        maps: `(batch, height, width)` for each layer, before scaling.
+        evidence: Gradients or weights for each layer; may be empty.
 
     Returns:
         int32 tensor `(batch,)`.
@@ -47,13 +46,13 @@ def reasons(maps: Sequence[Any], evidence: Sequence[Any]) -> Any:
     if read:
         is_read = ops.any(ops.stack(read), axis=0)
         found = ops.where(is_read, found, _UNREAD)
-    # Of what is not a number, no comparison is true.
+    # A comparison with NaN is false.
     finite = ops.all(ops.abs(ops.stack([*high, *low])) < np.inf, axis=0)
     return ops.where(finite, found, _NOT_FINITE)
 
 
 def warn(maps: np.ndarray, found: np.ndarray, paths: Sequence[str]) -> None:
-    """Warns once of all maps that are black, for the reasons found."""
+    """Warns once about all black maps, with the reasons found."""
     usable = maps.any(axis=(1, 2)) & np.isfinite(maps).all(axis=(1, 2))
     parts = []
     for reason, text in _WHY.items():
@@ -61,7 +60,7 @@ def warn(maps: np.ndarray, found: np.ndarray, paths: Sequence[str]) -> None:
         if images:
             more = ", ..." if len(images) > 8 else ""
             shown = ", ".join(map(str, images[:8]))
-            parts.append(f"Of the images {shown}{more}, {text}")
+            parts.append(f"For the images {shown}{more}, {text}")
     if parts:
         warnings.warn(
             "Some maps of the layers "

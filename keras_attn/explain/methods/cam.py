@@ -22,29 +22,29 @@ from keras_attn.ops.interpolation import resize
 
 
 class CAM(ClassActivationMap):
-    """The first class activation map: features weighted by the last layer.
+    """Class activation mapping: feature maps weighted by the last layer.
 
     `L = sum_k w_kc A^k`, for models that end in global average pooling and
-    one Dense layer (or convolution by one pixel) with the kernel `w`, so that
-    the score is `y_c = sum_k w_kc mean_ij A_ij^k + b_c`. That this holds is
-    checked on each image. `GradCAM` is the same map for such a model, but for
-    the scale and for ReLU, and works for all others.
+    one Dense layer (or 1x1 convolution) with the kernel `w`. The score is
+    then `y_c = sum_k w_kc mean_ij A_ij^k + b_c`, which is checked for each
+    image. For such a model, `GradCAM` returns the same map up to scale and
+    ReLU, and it also works for all other models.
 
     Reference: Zhou et al., "Learning Deep Features for Discriminative
         Localization", CVPR 2016, equation 2,
         [arXiv:1512.04150](https://arxiv.org/abs/1512.04150).
 
     Args:
-        model: As of `keras_attn.explain.ClassActivationMap`.
-        layer: Likewise.
+        model: As for `keras_attn.explain.ClassActivationMap`.
+        layer: As for `keras_attn.explain.ClassActivationMap`.
         relu: Whether negative values become 0 before the map is scaled, as in
-            Grad-CAM. Defaults to `False`, as in the paper: then 0 is where
-            most speaks against the class.
-        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
+            Grad-CAM. Without it, the map is 0 where the evidence against the
+            class is strongest. Defaults to `False`, as in the paper.
+        **kwargs: Arguments of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
-        ValueError: If the model does not end so, or the targets are no class
-            indices.
+        ValueError: If the model does not end in such layers, or the targets
+            are not class indices.
 
     Example:
 
@@ -73,11 +73,11 @@ class CAM(ClassActivationMap):
     def evidence(
         self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
-        """Finds the kernel that makes the scores of the features."""
+        """Runs the model and finds the weights of the classes."""
         if not is_of_classes(target):
             raise ValueError(
                 "`targets` must be class indices or None for CAM. Received: "
-                "another kind of target"
+                "a different kind of target"
             )
         found = self.network.forward(inputs, Target(every_class), places)
         classes = target.arrays[0] if target.arrays else found.classes
@@ -98,7 +98,7 @@ class CAM(ClassActivationMap):
     def _kernel(
         self, trace: Trace, place: Place, features: Any, scores: np.ndarray
     ) -> np.ndarray:
-        """Returns the kernel that makes the scores of the means."""
+        """Returns the kernel that maps the mean features to the scores."""
         means = ops.convert_to_numpy(ops.mean(features, axis=(1, 2)))
         if trace.two_sided:
             scores = scores[:, 1:]
@@ -125,8 +125,8 @@ class CAM(ClassActivationMap):
         raise ValueError(
             "`model` must end in global average pooling of the layer and one "
             f"Dense layer. Received: the model {self.network.model.name!r}, "
-            f"whose scores are none of the layer {place.path!r}. "
-            "GradCAM is the same without that condition"
+            "whose scores are not computed in this way from the layer "
+            f"{place.path!r}. Use GradCAM, which works for any model"
         )
 
     def _numbers(self, variable: keras.Variable) -> np.ndarray:

@@ -12,38 +12,38 @@ from keras_attn.ops import conceptor
 
 
 class ConceptorCAM(ClassActivationMap):
-    """Features filtered by what speaks for the class and not against it.
+    """Features filtered by evidence for the class and not against it.
 
-    **Reimplemented from the paper's description, unverified**: only its
-    abstract and no code could be had. It is proven against the algebra of
-    conceptors, not against the authors' figures.
+    **Reimplemented from the paper's description, unverified**: only the
+    abstract was available, and no code. The implementation is verified
+    against conceptor algebra, not against the authors' results.
 
     With the weights `w` of another method, the evidence for the class is
-    `X = ReLU(w A)`, that against it `Y = ReLU(-w A)`, as channels times
-    positions, both divided by the root mean square of `w A`. Of their
-    correlations `R` and `S` come the conceptors
-    `C = R (R + a^-2 I)^-1` and `B = S (S + a^-2 I)^-1`, and
+    `X = ReLU(w A)` and the evidence against it `Y = ReLU(-w A)`. Both are
+    matrices of channels by positions, divided by the root mean square of
+    `w A`. Their correlations `R` and `S` define the conceptors
+    `C = R (R + a^-2 I)^-1` and `B = S (S + a^-2 I)^-1`. The map is
     `L = ReLU(sum_k ((C and not B) X)_k)`, where `C and not B` is
-    `(C^-1 + (I - B)^-1 - I)^-1`. Only a system of positions times positions
-    is solved (channels times channels where these are fewer).
+    `(C^-1 + (I - B)^-1 - I)^-1`. The linear system that is solved has one
+    unknown per position, or per channel if there are fewer channels.
 
     Reference: Qian et al., "Conceptor Learning for Class Activation Mapping",
         2022, [arXiv:2201.08636](https://arxiv.org/abs/2201.08636).
 
     Args:
-        model: As of `keras_attn.explain.ClassActivationMap`.
-        layer: Likewise.
-        base: The method that gives the weights, a subclass of
-            `keras_attn.explain.ClassActivationMap` that has some. Defaults to
-            `keras_attn.explain.GradCAM`.
-        aperture: `a`, how much the conceptors let through: near 0 nothing but
-            the most frequent pattern, far above 1 all. At most 10: with
-            wider ones, float32 loses what both conceptors share. Defaults to
-            1.
-        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
+        model: As for `keras_attn.explain.ClassActivationMap`.
+        layer: As for `keras_attn.explain.ClassActivationMap`.
+        base: The method that computes the weights, a subclass of
+            `keras_attn.explain.ClassActivationMap` that uses gradients.
+            Defaults to `keras_attn.explain.GradCAM`.
+        aperture: `a`, how much the conceptors let through: only the most
+            frequent pattern near 0, everything far above 1. It is at most 10,
+            since float32 cannot resolve the overlap of wider conceptors.
+            Defaults to 1.
+        **kwargs: Arguments of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
-        ValueError: If `aperture` is not in (0, 10], or `base` is no such
+        ValueError: If `aperture` is not in (0, 10], or `base` is not such a
             class.
 
     Example:
@@ -75,10 +75,10 @@ class ConceptorCAM(ClassActivationMap):
             or base in (ClassActivationMap, ConceptorCAM)
         ):
             raise ValueError(
-                "`base` must be a method that weighs feature maps by "
-                f"gradients, as GradCAM. Received: base={base!r}"
+                "`base` must be a method that weights feature maps with "
+                f"gradients, such as GradCAM. Received: base={base!r}"
             )
-        fix = "Float32 cannot solve for wider ones"
+        fix = "float32 cannot resolve wider conceptors"
         aperture = number("aperture", aperture, above=0, most=10, fix=fix)
         self.base = base(self.network)
         self.aperture = float(aperture)
@@ -89,8 +89,8 @@ class ConceptorCAM(ClassActivationMap):
     def combine(self, weighted: Any, eigen: bool) -> Any:
         if eigen:
             raise ValueError(
-                "`eigen_smooth` must be False: ConceptorCAM joins the "
-                "channels in its own way. Received: eigen_smooth=True"
+                "`eigen_smooth` must be False for ConceptorCAM, which combines "
+                "the channels in its own way. Received: eigen_smooth=True"
             )
         height, width, channels = weighted.shape[1:]
         columns = ops.reshape(weighted, (-1, height * width, channels))

@@ -6,22 +6,22 @@ from keras_attn.explain.methods.base import ClassActivationMap
 
 
 class EigenCAM(ClassActivationMap):
-    """First principal component of the features; no class, no gradient.
+    """First principal component of the features, without class or gradient.
 
-    `L = ReLU(R v_1)`: `R` are positions times channels, each channel less its
-    mean over the positions, and `v_1` is the first right singular vector of
-    `R`. Targets are accepted, and do not matter.
+    `L = ReLU(R v_1)`, where `R` holds the features as positions by channels,
+    minus each channel's mean over the positions, and `v_1` is the first right
+    singular vector of `R`. Targets are accepted but ignored.
 
-    The sign of a singular vector is arbitrary; here the map's largest
-    magnitude is positive, on every backend. pytorch-grad-cam keeps that of
-    NumPy's SVD, and so returns the map of `-R v_1` for some images:
-    `sign_correction=False` is the same.
+    The sign of a singular vector is arbitrary. Here it is chosen so that the
+    map correlates positively with the sum of the channels, on every backend.
+    pytorch-grad-cam keeps the sign of NumPy's SVD, and therefore returns the
+    map of `-R v_1` for some images. `sign_correction=False` does the same.
 
     Takes the arguments of `keras_attn.explain.ClassActivationMap`.
 
     Reference: Muhammad and Yeasin, "Eigen-CAM", IJCNN 2020,
-        [arXiv:2008.00299](https://arxiv.org/abs/2008.00299), without the mean,
-        which pytorch-grad-cam subtracts, and so does this.
+        [arXiv:2008.00299](https://arxiv.org/abs/2008.00299). The paper does
+        not subtract the mean; pytorch-grad-cam and this implementation do.
 
     Example:
 

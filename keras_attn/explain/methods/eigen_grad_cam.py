@@ -6,18 +6,19 @@ from keras_attn.explain.methods.base import ClassActivationMap
 class EigenGradCAM(ClassActivationMap):
     """First principal component of features times gradients.
 
-    `L = ReLU(R v_1)` as in Eigen-CAM, with the channels `dy / dA^k * A^k` in
-    the place of `A^k`, and so for one class.
+    `L = ReLU(R v_1)` as in Eigen-CAM, with the channels `dy / dA^k * A^k`
+    instead of `A^k`, which makes the map specific to a class.
 
-    The sign of a singular vector is arbitrary; here the map's largest
-    magnitude is positive, on every backend. `sign_correction=False` leaves it
-    to NumPy's SVD, as pytorch-grad-cam does.
+    The sign of a singular vector is arbitrary. Here it is chosen so that the
+    map correlates positively with the sum of the channels, on every backend.
+    `sign_correction=False` keeps the sign of NumPy's SVD, as in
+    pytorch-grad-cam.
 
     Takes the arguments of `keras_attn.explain.ClassActivationMap`.
 
     Reference: Gildenblat et al., "pytorch-grad-cam", 2021,
         [github.com](https://github.com/jacobgil/pytorch-grad-cam), which
-        introduced it; there is no paper.
+        introduced the method. There is no paper.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What maps are made of."""
+"""The quantities from which a method computes its maps."""
 
 from typing import Any, NamedTuple
 
@@ -6,15 +6,15 @@ import numpy as np
 
 
 class Evidence(NamedTuple):
-    """What a method finds out about one batch, layer by layer.
+    """Features, gradients and weights of one batch, one entry per layer.
 
     Attributes:
         features: `A`, `(batch, height, width, channels)` in float32.
-        gradients: `dy / dA`, of the same shape; empty for a method that uses
-            none.
-        weights: `w`, of that shape, or with 1 instead of height and width;
-            empty if they are made of features and gradients.
-        classes: `(batch,)`, which are explained.
+        gradients: `dy / dA`, of the same shape; empty for a method without
+            gradients.
+        weights: `w`, of the same shape or with height and width 1; empty if
+            they are computed from features and gradients.
+        classes: `(batch,)`, the explained classes.
     """
 
     features: list[Any]

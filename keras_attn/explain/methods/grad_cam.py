@@ -8,8 +8,9 @@ from keras_attn.explain.methods.base import ClassActivationMap
 class GradCAM(ClassActivationMap):
     """Feature maps weighted by their mean gradients.
 
-    `L = ReLU(sum_k w_k A^k)`, `w_k = mean_ij dy / dA_ij^k`, of a class score
-    `y` before softmax. The one to begin with: any model, one pass.
+    `L = ReLU(sum_k w_k A^k)` with `w_k = mean_ij dy / dA_ij^k`, where `y` is
+    the class score before softmax. A good default: it works for any model and
+    takes one pass.
 
     Takes the arguments of `keras_attn.explain.ClassActivationMap`.
 

@@ -23,38 +23,39 @@ MODES = ("closed_form", "exact")
 
 
 class GradCAMPlusPlus(ClassActivationMap):
-    """Grad-CAM whose weights count positive gradients by their share `a`.
+    """Grad-CAM with positive gradients weighted by a coefficient `a`.
 
     `w_k = sum_ij a_ij^k ReLU(dY / dA_ij^k)`, with (equation 10)
     `a = d2Y/dA2 / (2 d2Y/dA2 + (sum_pq A_pq^k) d3Y/dA3)`, and 0 where that is
-    0 / 0. It finds several objects of a class where Grad-CAM sees one.
+    0 / 0. It finds several objects of a class where Grad-CAM finds one.
 
-    - `mode="closed_form"`: what everybody computes, equation 19: with
-      `g = dy / dA` of the score `y` before softmax,
-      `a = g^2 / (2 g^2 + (sum A) g^3 + 1e-6)`. It holds for `Y = exp(y)`, and
-      a model has no such output. With gradients far below 1e-3, as those of
-      large maps are, the `1e-6` decides, not the gradients.
+    - `mode="closed_form"`: equation 19, which most implementations compute.
+      With `g = dy / dA` for the score `y` before softmax,
+      `a = g^2 / (2 g^2 + (sum A) g^3 + 1e-6)`. It holds for `Y = exp(y)`,
+      which is not the output of a model. For gradients far below 1e-3, which
+      are typical of large maps, the `1e-6` dominates the gradients.
     - `mode="exact"`: equation 10 for the probability `Y`, softmax or sigmoid,
-      without a constant. With `u_k = g_k - g_c`, the gradients of all scores
-      less that of the class, and their moments under the probabilities,
-      `m = E u`, `v = E u^2 - m^2` and `k = E u^3 - 3 m E u^2 + 2 m^3`:
-      `dY = -Y m`, `d2Y = Y (m^2 - v)`, `d3Y = Y (-m^3 + 3 m v - k)`. These
-      are the derivatives if the scores depend on the features piecewise
-      linearly, as through ReLU, pooling, normalisation and Dense layers. It
-      takes one pass for each class, and class indices as targets.
+      without a constant. `u_k = g_k - g_c` are the gradients of all scores
+      minus the gradient of the class's score. Their moments under the
+      probabilities are `m = E u`, `v = E u^2 - m^2` and
+      `k = E u^3 - 3 m E u^2 + 2 m^3`. Then `dY = -Y m`,
+      `d2Y = Y (m^2 - v)` and `d3Y = Y (-m^3 + 3 m v - k)`. These are the
+      derivatives if the scores are piecewise linear in the features, as with
+      ReLU, pooling, normalisation and Dense layers. This mode takes one pass
+      per class, and needs class indices as targets.
 
     Reference: Chattopadhay et al., "Grad-CAM++", WACV 2018, equations 10 and
         19, [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
 
     Args:
-        model: As of `keras_attn.explain.ClassActivationMap`.
-        layer: Likewise.
+        model: As for `keras_attn.explain.ClassActivationMap`.
+        layer: As for `keras_attn.explain.ClassActivationMap`.
         mode: `"closed_form"` or `"exact"`. Defaults to `"closed_form"`.
-        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
+        **kwargs: Arguments of `keras_attn.explain.ClassActivationMap`.
 
     Raises:
-        ValueError: If `mode` is another one, or with `"exact"` if the targets
-            are no class indices.
+        ValueError: If `mode` is unknown, or if the targets of `"exact"` are
+            not class indices.
 
     Example:
 
@@ -87,14 +88,14 @@ class GradCAMPlusPlus(ClassActivationMap):
     def evidence(
         self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
-        """Runs the model back from each class, if the mode is exact."""
+        """Runs the model, with a backward pass per class in exact mode."""
         found = super().evidence(inputs, target, places)
         if self.mode != "exact":
             return found
         if not is_of_classes(target):
             raise ValueError(
                 "`targets` must be class indices or None with mode='exact', "
-                "which takes the scores of all classes. Received: another "
+                "which uses the scores of all classes. Received: a different "
                 "kind of target"
             )
         moments = [[0.0, 0.0, 0.0] for _ in places]
@@ -127,7 +128,7 @@ class GradCAMPlusPlus(ClassActivationMap):
         target = Target(every_class)
         scores = network.forward(inputs, target).scores
         if trace.classes == 1 or (trace.final and trace.final.elementwise):
-            # A sigmoid is the softmax of a score and of 0.
+            # A sigmoid is the softmax of a score and 0.
             own = scores[np.arange(count), found.classes]
             share = ops.sigmoid(ops.convert_to_tensor(-own))
             yield (
@@ -143,7 +144,7 @@ class GradCAMPlusPlus(ClassActivationMap):
 
 
 def exact_weights(features: Any, first: Any, second: Any, third: Any) -> Any:
-    """Returns the weights of equation 10, of three derivatives of the score."""
+    """Computes the weights of equation 10 from three derivatives."""
     divisor = 2.0 * second + third * ops.sum(
         features, axis=(1, 2), keepdims=True
     )
@@ -157,7 +158,7 @@ def _counted(share: Any, first: Any) -> Any:
 
 
 def _derivatives(mean: Any, square: Any, cube: Any) -> tuple[Any, Any, Any]:
-    """Returns those of a probability, divided by it, of three moments."""
+    """Returns a probability's derivatives, divided by it, from moments."""
     variance = square - mean**2
     skew = cube - 3.0 * mean * square + 2.0 * mean**3
     third = -(mean**3) + 3.0 * mean * variance - skew

@@ -8,9 +8,10 @@ class HiResCAM(ClassActivationMap):
 
     `L = ReLU(sum_k dy / dA^k * A^k)`
 
-    Where the score is linear in the features, this is what each position adds
-    to it, which Grad-CAM's mean gradient blurs. For a head of global average
-    pooling and one Dense layer both are the same.
+    Where the score is linear in the features, the map is the contribution of
+    each position to the score, which Grad-CAM blurs by averaging gradients.
+    For a head of global average pooling and one Dense layer, both methods are
+    the same.
 
     Takes the arguments of `keras_attn.explain.ClassActivationMap`.
 

@@ -10,9 +10,9 @@ class LayerCAM(ClassActivationMap):
 
     `L = ReLU(sum_k ReLU(dy / dA^k) * A^k)`
 
-    Made for early layers, whose maps are fine and whose gradients differ from
-    one position to the next. The paper sharpens maps of several layers before
-    they are joined (its `tanh`); here they are averaged, as in all methods.
+    Designed for early layers, which have fine maps and gradients that vary
+    between positions. The paper sharpens the maps of several layers with
+    `tanh` before combining them. Here they are averaged, as in all methods.
 
     Takes the arguments of `keras_attn.explain.ClassActivationMap`.
 

@@ -1,4 +1,4 @@
-"""What a class loses by a square that hides a part of the image."""
+"""Occlusion sensitivity: the effect of hiding parts of an image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,51 +30,54 @@ def occlusion_sensitivity(
     image: int | str | None = None,
     data_format: str | None = None,
 ) -> np.ndarray:
-    """Measures what a class loses where a square hides the image.
+    """Measures the loss in class probability when a square hides the image.
 
-    `S_ij = mean over s in Q_ij of (p(x) - p(x_s))`: `p` is the probability of
-    the class, `x_s` the image with one colour in the square `s`, and `Q_ij`
-    the squares that cover the pixel. Positive where the class needs what is
-    hidden, negative where that speaks against it. The squares cover the whole
-    image: the last ones of a row or column end where the image ends.
+    Computes `S_ij = mean over s in Q_ij of (p(x) - p(x_s))`. `p` is the
+    probability of the class, `x_s` is the image with the square `s` filled
+    with one colour, and `Q_ij` are the squares that cover the pixel. Values
+    are positive where the hidden pixels support the class, and negative where
+    they are evidence against it. The squares cover the whole image; the last
+    square of a row or column ends at the image border.
 
-    No gradient and no layer, but a forward pass for each square.
+    The method needs no gradient and no layer, but a forward pass per square.
 
     Reference: Zeiler & Fergus, "Visualizing and Understanding Convolutional
         Networks", ECCV 2014,
         [arXiv:1311.2901](https://arxiv.org/abs/1311.2901), section 4.2 and
-        figure 7, which shows `p(x_s)` itself, by the place of a grey square.
+        figure 7, which shows `p(x_s)` for each position of a grey square.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network` such
-            as `cam.network`, which is not compiled anew. Scores that it ends
-            in become probabilities by a softmax, by a sigmoid if there is
-            only one.
-        images: Batch of images as the model takes them, in whatever range,
-            or several inputs with images among them.
+            as `cam.network`, which is not compiled again. If the model
+            outputs scores, a softmax turns them into probabilities, or a
+            sigmoid if there is only one.
+        images: Batch of images in the range that the model expects, or
+            several inputs that include images.
         targets: As for the maps. `None` for the class with the highest score
-            on the whole image. The score of a callable stands for the
-            probability.
-        batch_size: How many images, whole or not, are run at once, which
-            bounds the memory. Defaults to 32.
-        size: Of the square, in pixels: an integer, or height and width.
-        stride: By how many pixels it moves: an integer, or down and to the
-            right; not more than `size`. `None` for half the size, 1 at least.
-        value: What fills the square, in the range of the images. `None` for
-            their mean: of each channel, over all pixels of all the images.
+            on the unmodified image. The score of a callable is used as the
+            probability. Defaults to `None`.
+        batch_size: Number of images, occluded or not, that are run at once,
+            which bounds the memory. Defaults to 32.
+        size: Size of the square in pixels: an integer, or height and width.
+        stride: Step of the square in pixels: an integer, or a vertical and a
+            horizontal step, at most `size`. `None` for half the size, at
+            least 1. Defaults to `None`.
+        value: The value that fills the square, in the range of the images.
+            `None` for the mean of each channel over all pixels of all images.
+            Defaults to `None`.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that is hidden, if the model takes
-            several.
-        data_format: `"channels_last"` or `"channels_first"`; `None` for that
-            of the model's layers.
+        image: Index or name of the image to occlude, if the model takes
+            several images.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the
+            format of the model's layers. Defaults to `None`.
 
     Returns:
-        float32 NumPy array `(batch, height, width)`, in units of probability:
-        in [-1, 1].
+        float32 NumPy array `(batch, height, width)`. Values are differences
+        of probabilities, in [-1, 1].
 
     Raises:
-        ValueError: If the images or targets do not fit, the square is not
-            inside of the image, it jumps over pixels, or is filled by no
+        ValueError: If the images or targets do not fit, the square is larger
+            than the image, the stride skips pixels, or `value` is not a
             finite number.
 
     Example:
@@ -97,7 +100,7 @@ def occlusion_sensitivity(
     color = _color(value, inputs)
     target = fixed_target(network, inputs, targets)
     corners = _corners(inputs.size, size, stride)
-    # The first square is below the image, and hides nothing.
+    # The first square lies below the image and hides nothing.
     squares = np.array([(inputs.size[0], 0), *corners])
 
     def function(pairs: np.ndarray) -> np.ndarray:
@@ -118,18 +121,18 @@ def occlusion_sensitivity(
 def _sides(
     size: Any, stride: Any, whole: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Returns height and width of the square, and of its steps."""
+    """Returns the height and width of the square and of its steps."""
     sides = pair("size", size)
     if not (sides[0] <= whole[0] and sides[1] <= whole[1]):
         raise ValueError(
-            "`size` must not be larger than the images of "
+            "`size` must not be larger than the images, "
             f"{whole[0]} x {whole[1]} pixels. Received: size={size!r}"
         )
     half = max(sides[0] // 2, 1), max(sides[1] // 2, 1)
     steps = pair("stride", stride, optional=True) or half
     if not (steps[0] <= sides[0] and steps[1] <= sides[1]):
         raise ValueError(
-            "`stride` must not be larger than the square of "
+            "`stride` must not be larger than the square, "
             f"{sides[0]} x {sides[1]} pixels, or some pixels are never hidden. "
             f"Received: stride={stride!r}"
         )
@@ -137,7 +140,7 @@ def _sides(
 
 
 def _color(value: Any, inputs: Inputs) -> np.ndarray | np.float32:
-    """Returns what fills the square, to broadcast to the images."""
+    """Returns the fill value, which broadcasts to the images."""
     value = number(
         "value", value, least=-_LARGEST, most=_LARGEST, optional=True
     )
@@ -152,7 +155,7 @@ def _color(value: Any, inputs: Inputs) -> np.ndarray | np.float32:
 def _corners(
     whole: tuple[int, int], size: tuple[int, int], stride: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Returns where the squares begin."""
+    """Returns the top left corners of the squares."""
     starts = []
     for length, side, step in zip(whole, size, stride, strict=True):
         last = length - side
@@ -179,7 +182,7 @@ def _spread(
     size: tuple[int, int],
     whole: tuple[int, int],
 ) -> np.ndarray:
-    """Averages at each pixel over the squares that cover it."""
+    """Averages the losses of all squares that cover each pixel."""
     total, count = np.zeros((len(lost), *whole)), np.zeros(whole)
     for (top, left), each in zip(corners, lost.T, strict=True):
         covered = slice(top, top + size[0]), slice(left, left + size[1])

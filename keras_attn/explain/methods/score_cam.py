@@ -23,42 +23,45 @@ MODES = ("paper", "official", "pytorch_grad_cam")
 
 
 class ScoreCAM(ClassActivationMap):
-    """Feature maps weighted by the score of the image that they let through.
+    """Feature maps weighted by the scores of the images that they mask.
 
-    `L = ReLU(sum_k w_k A^k)`: each feature map, resized to the image and
-    scaled to [0, 1], masks the image, and the score of what is left gives its
-    weight. No gradient, but a forward pass for each channel.
+    `L = ReLU(sum_k w_k A^k)`. Each feature map, resized to the image and
+    scaled to [0, 1], masks the image, and the score of the masked image
+    determines its weight. The method needs no gradient, but a forward pass
+    per channel.
 
-    The paper and the public codes differ:
+    The paper and the public implementations differ:
 
-    - `"paper"`: `w` is the softmax over the channels of the scores before
-      softmax. The paper takes the score of a blank image off first, which the
-      softmax takes out again, so that is not computed.
-    - `"official"`: `w_k` is the probability of the class itself, and the sum
-      is resized before ReLU.
-    - `"pytorch_grad_cam"`: as the paper, but masks are resized with corners
-      aligned, and a channel without contrast counts as a blank image.
+    - `"paper"`: `w` is the softmax over the channels of the class scores
+      (before the model's softmax). The paper first subtracts the score of a
+      blank image. The softmax over the channels cancels it, so it is not
+      computed.
+    - `"official"`: `w_k` is the probability of the class, and the sum is
+      resized before ReLU.
+    - `"pytorch_grad_cam"`: like the paper, but masks are resized with aligned
+      corners, and a channel without contrast counts as a blank image.
 
-    A channel without contrast masks nothing, and is left out of the sum in
-    the first two modes; none of the modes runs the model for it.
+    A channel without contrast is not a mask. The first two modes leave it out
+    of the sum, and no mode runs the model for it.
 
     Reference: Wang et al., "Score-CAM", CVPR workshops 2020,
         [arXiv:1910.01279](https://arxiv.org/abs/1910.01279), algorithm 1.
 
     Args:
-        model: As of `keras_attn.explain.ClassActivationMap`.
-        layer: Likewise.
+        model: As for `keras_attn.explain.ClassActivationMap`.
+        layer: As for `keras_attn.explain.ClassActivationMap`.
         mode: One of the above. Defaults to `"paper"`.
-        top_k: Approximation: only so many channels, those whose values vary
-            most (standard deviation over the positions). `None` for all.
-        **kwargs: Those of `keras_attn.explain.ClassActivationMap`.
+        top_k: Number of channels to use, as an approximation: those whose
+            values vary most (standard deviation over the positions). `None`
+            for all. Defaults to `None`.
+        **kwargs: Arguments of `keras_attn.explain.ClassActivationMap`.
 
     Call arguments:
-        batch_size: Also how many masked images are run at once, which bounds
-            the memory.
+        batch_size: Also the number of masked images that are run at once,
+            which bounds the memory.
 
     Raises:
-        ValueError: If `mode` or `top_k` is not one of these.
+        ValueError: If `mode` or `top_k` is invalid.
 
     Example:
 
@@ -89,7 +92,7 @@ class ScoreCAM(ClassActivationMap):
     def evidence(
         self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Evidence:
-        """Runs the model on the masked images too, for the weights."""
+        """Runs the model, and again on the masked images for the weights."""
         found = super().evidence(inputs, target, places)
         if target.function is best_class:
             target = pinned(found.classes)
@@ -128,7 +131,7 @@ class ScoreCAM(ClassActivationMap):
         maps = ops.reshape(maps, (-1, *maps.shape[2:]))
 
         def score(pairs: np.ndarray, masks: Any, images: Any) -> np.ndarray:
-            """Scores images behind masks."""
+            """Returns the scores of masked images."""
             masked = mask(masks, images)
             each = inputs.take(pairs).with_images(masked)
             official = self.mode == "official"
@@ -154,12 +157,12 @@ class ScoreCAM(ClassActivationMap):
                 blank = score(every, 0.0 * maps[:count], images)
                 scores = np.where(chosen, scores, blank[:, None])
         highest = scores.max(axis=1, keepdims=True)
-        # Without any contrast, no channel has a weight.
+        # If no channel has contrast, all weights are 0.
         weights = np.exp(scores - np.where(np.isfinite(highest), highest, 0.0))
         return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
 
     def _channels(self, features: Any) -> np.ndarray:
-        """Returns which channels of which image count."""
+        """Returns a mask of the channels to use for each image."""
         high = ops.max(features, axis=(1, 2))
         low = ops.min(features, axis=(1, 2))
         chosen = ops.convert_to_numpy(high > low)
@@ -173,7 +176,7 @@ class ScoreCAM(ClassActivationMap):
 
 
 def _mask(data_format: str, corners: bool, maps: Any, images: Any) -> Any:
-    """Multiplies images with maps, resized and scaled to [0, 1]."""
+    """Multiplies images by maps, resized and scaled to [0, 1]."""
     first = data_format == "channels_first"
     size = images.shape[2:] if first else images.shape[1:3]
     masks = resize(maps, size, align_corners=corners)

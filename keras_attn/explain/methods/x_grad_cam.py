@@ -6,11 +6,12 @@ from keras_attn.explain.methods.base import ClassActivationMap
 
 
 class XGradCAM(ClassActivationMap):
-    """Grad-CAM whose gradients count by what the features contribute there.
+    """Grad-CAM with gradients averaged in proportion to the features.
 
     `w_k = sum_ij (dy / dA_ij^k) A_ij^k / (sum_ij A_ij^k + 1e-7)`
 
-    So the map sums up to the score's change, where `y` is linear in `A`.
+    Where `y` is linear in `A`, the map (before ReLU) therefore sums to the
+    features' contribution to the score.
 
     Takes the arguments of `keras_attn.explain.ClassActivationMap`.
 

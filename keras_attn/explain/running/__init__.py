@@ -1,1 +1,1 @@
-"""How a model is run and listened to without being touched."""
+"""Runs models and records their layers without modifying them."""

@@ -1,7 +1,7 @@
-"""Which calls lie inside of an attention block.
+"""Detects calls inside attention blocks.
 
-What is in there, such as queries and keys, is no map of the image that the
-rest of the network would read.
+Tensors inside a block, such as queries and keys, are not maps of the image
+that the rest of the network uses.
 """
 
 import re
@@ -20,7 +20,7 @@ _PROJECTIONS = (
 
 
 def attentions(trace: Trace) -> tuple[str, ...]:
-    """Returns beginnings of paths that lie inside of an attention block."""
+    """Returns the path prefixes of attention blocks."""
     found = []
     for call in trace.calls:
         inside = f"{call.path}/"
@@ -37,9 +37,9 @@ def attentions(trace: Trace) -> tuple[str, ...]:
 
 
 def _projects(trace: Trace, inside: str, least: int) -> bool:
-    """Whether a block makes several projections of the same tokens.
+    """Returns whether a block projects the same tokens `least` times or more.
 
-    As of queries, keys and values, of which each is a layer of its own.
+    Separate layers for queries, keys and values do so.
     """
     sources = [
         call.sources[0]
@@ -59,10 +59,10 @@ def _is_named_so(operation: keras.Operation) -> bool:
 
 
 def is_inside(trace: Trace, index: int) -> bool:
-    """Whether a call seems to be a part of an attention in a flat graph.
+    """Returns whether a call seems to be part of attention in a flat graph.
 
-    A projection of tokens is, or what bears such a name, but for attention
-    as a whole.
+    This holds for projections of tokens, and for calls with such a name that
+    are not a whole attention layer.
     """
     call = trace.calls[index]
     operation = call.operation

@@ -1,4 +1,4 @@
-"""Many rows, a batch at a time."""
+"""Runs functions batch by batch."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,12 +12,13 @@ from keras_attn import backend
 def in_batches(
     count: int, batch_size: int, function: Callable[[np.ndarray], Any]
 ) -> Any:
-    """Calls a function on the indices of one batch after the other.
+    """Calls a function on batches of indices and concatenates the results.
 
     Args:
-        count: How many indices there are.
-        batch_size: How many the function may be given at once.
-        function: Returns a nest of tensors or arrays with a row for each.
+        count: Total number of indices.
+        batch_size: Maximum number of indices per call.
+        function: Maps indices to a nest of tensors or arrays, one row per
+            index.
 
     Returns:
         The nest with NumPy arrays of `count` rows.
@@ -26,18 +27,18 @@ def in_batches(
         keras.tree.map_structure(keras.ops.convert_to_numpy, function(indices))
         for indices, _ in batches(count, batch_size)
     ]
-    # Only the last one is filled up.
+    # Only the last batch is padded.
     return keras.tree.map_structure(
         lambda *x: np.concatenate(x)[:count], *parts
     )
 
 
 def batches(count: int, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields indices, as many each time, and how many of them count.
+    """Yields batches of indices of one size, and how many of them are real.
 
-    The last ones are filled up with their first index: another number would
-    be compiled for once more. So would each number of images, if it were not
-    one of few.
+    The last batch is padded with its first index, since another batch size
+    would need another compilation. For the same reason, only a few batch
+    sizes are used for all numbers of images.
     """
     parts = -(-count // batch_size)
     side = min(_padded(-(-count // parts)), batch_size)
@@ -48,7 +49,7 @@ def batches(count: int, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _padded(count: int) -> int:
-    """Returns the least of 1, 2, 3, 4, 6, 8, 12, 16, ... that is enough."""
+    """Rounds up to one of 1, 2, 3, 4, 6, 8, 12, 16, ..."""
     if not backend.COMPILES:
         return count
     power = 1 << (count - 1).bit_length()

@@ -1,4 +1,4 @@
-"""What has been compiled for models, as long as these live."""
+"""A cache of compiled functions that lives as long as their models."""
 
 import collections
 import threading
@@ -8,8 +8,7 @@ from typing import Any
 
 import keras
 
-# How many entries there are at most, over all models: on JAX, one may take
-# megabytes.
+# Maximum number of entries over all models. On JAX, one may take megabytes.
 LIMIT = 100
 
 _entries: collections.OrderedDict[tuple, Any] = collections.OrderedDict()
@@ -20,17 +19,17 @@ _lock = threading.RLock()
 def remembered(
     model: keras.Model, key: Hashable, make: Callable[[], Any]
 ) -> Any:
-    """Returns what was made for a model and a key, or makes it.
+    """Returns the cached value for a model and a key, or makes it.
 
-    What is made may not hold the model, or neither would ever be freed. It is
-    forgotten with the model, or after `LIMIT` others have been used.
+    The value must not reference the model, or neither would ever be freed. It
+    is dropped with the model, or after `LIMIT` other entries have been used.
     """
     whole = weakref.ref(model, _forget), key
     with _lock:
         if whole in _entries:
             _entries.move_to_end(whole)
             return _entries[whole]
-    # Not under the lock: two threads may both make it, which costs time only.
+    # Outside the lock: if two threads both make it, only time is lost.
     made = make()
     with _lock:
         made = _entries.setdefault(whole, made)

@@ -1,4 +1,4 @@
-"""The classes that are explained where none is given."""
+"""The classes to explain if no targets are given."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from keras_attn.explain.running.targets import Target, resolve
 
 
 def best_classes(network: Network, inputs: Inputs) -> np.ndarray:
-    """Returns the classes that maps without targets explain.
+    """Returns the classes that maps explain by default.
 
-    By the scores, as there: of probabilities, several may be rounded to 1.
+    They are found from scores, since several probabilities may round to 1.
     """
     target = resolve(None, len(inputs), network.trace(inputs).classes)
     return in_batches(
@@ -24,7 +24,7 @@ def best_classes(network: Network, inputs: Inputs) -> np.ndarray:
 
 
 def fixed_target(network: Network, inputs: Inputs, targets: Any) -> Target:
-    """Returns the target that stays, whatever is done to the images."""
+    """Returns a target that does not change when the images are altered."""
     if targets is None:
         targets = best_classes(network, inputs)
     return resolve(targets, len(inputs), network.trace(inputs).classes)

@@ -1,4 +1,4 @@
-"""Which output of which layer is a map, and how it is read as one."""
+"""Finds feature maps among layer outputs, and reads them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from keras import ops
 from keras_attn.explain.running import fingerprint, structure
 from keras_attn.explain.running.trace import Call, Trace
 
-# Class, distillation and register tokens, which stand before the patches.
+# Class, distillation and register tokens, which precede the patches.
 _MOST_PREFIX_TOKENS = 8
-# Of which the first axis is no longer that of the tokens.
+# After these, the tokens may no longer be on the first axis.
 _TURNING = ("Moveaxis", "Permute", "Swapaxes", "Transpose")
 Reshape = Callable[[Any], Any]
 
@@ -22,14 +22,14 @@ class Place:
     """A feature map in a model.
 
     Attributes:
-        path: Of the layer.
-        operation: The layer whose first output it is.
-        number: In which of its calls, counted from 0.
-        shape: Of that output, without the batch.
-        half: Whether it is computed in float16.
-        data_format: Of a map with four axes.
+        path: Path of the layer.
+        operation: The layer whose first output is the map.
+        number: Index of the layer's call, from 0.
+        shape: Shape of the output, without the batch.
+        half: Whether the output is computed in float16.
+        data_format: Data format of a map with four axes.
         grid: Height and width of a map of tokens.
-        reshape: What the user wants to have done instead of all that.
+        reshape: The user's function for reading the map, if any.
     """
 
     path: str
@@ -43,24 +43,24 @@ class Place:
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """Height and width, as it lies in its layer."""
+        """Height and width of the map in its layer."""
         first = self.data_format == "channels_first"
         return self.shape[1:] if first else self.shape[:2]
 
     @property
     def channels(self) -> int:
-        """How many channels a map with four axes has."""
+        """Number of channels of a map with four axes."""
         first = self.data_format == "channels_first"
         return self.shape[0 if first else 2]
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What the reading of the map depends on."""
+        """Key of everything that reading the map depends on."""
         own = dataclasses.replace(self, reshape=None)
         return own, fingerprint.of(self.reshape)
 
     def read(self, tensor: Any) -> Any:
-        """Returns `(batch, height, width, channels)` of what came out."""
+        """Returns the layer's output as `(batch, height, width, channels)`."""
         if self.reshape is not None:
             tensor = self.reshape(tensor)
             if len(tensor.shape) != 4:
@@ -89,7 +89,7 @@ def place_of(
     """Returns the map that a call outputs.
 
     Raises:
-        ValueError: If it outputs none.
+        ValueError: If the call does not output a map.
     """
     call = trace.calls[index]
     place = _place(call, data_format)
@@ -100,25 +100,25 @@ def place_of(
         return found
     if len(call.shape) == 2:
         raise ValueError(
-            f"The {call.shape[0]} tokens of the layer {call.path!r} are not "
-            f"known to be positions of an image of {size[0]} x {size[1]} "
-            "pixels. Received: reshape=None. If they are, pass `reshape=`, a "
-            "function from (batch, tokens, channels) to (batch, height, "
-            "width, channels)"
+            f"The {call.shape[0]} tokens of the layer {call.path!r} cannot be "
+            f"matched to positions of an image of {size[0]} x {size[1]} "
+            "pixels. Received: reshape=None. If they are positions, pass "
+            "`reshape=`, a function from (batch, tokens, channels) to (batch, "
+            "height, width, channels)"
         )
     shape = ", ".join(map(str, ("batch", *call.shape)))
     raise ValueError(
         "`layer` must output a map, (batch, height, width, channels) or "
         "(batch, tokens, channels), of more than one pixel. Received: "
         f"{call.path!r}, which outputs ({shape}){_unsupported(call)}. Layers "
-        f"that do, the last ones first: {_maps(trace, size, data_format)}"
+        f"that do, last ones first: {_maps(trace, size, data_format)}"
     )
 
 
 def find_map(
     trace: Trace, index: int, size: tuple[int, int], data_format: str
 ) -> Place | None:
-    """Returns the map that a call outputs, `None` if it outputs none."""
+    """Returns the map that a call outputs, or `None`."""
     call = trace.calls[index]
     place = _place(call, data_format)
     if type(call.operation).__name__ in _TURNING:
@@ -142,13 +142,13 @@ def _place(call: Call, data_format: str) -> Place:
 
 
 def _unsupported(call: Call) -> str:
-    kinds = {4: "volumes (3D) and frames of a video"}
+    kinds = {4: "volumes (3D) or video frames"}
     kind = kinds.get(len(call.shape))
     return f". Maps of {kind} are not supported" if kind else ""
 
 
 def _maps(trace: Trace, size: tuple[int, int], data_format: str) -> list[str]:
-    """Returns paths of layers that output a map, the last ones first."""
+    """Returns paths of up to 8 layers that output a map, last ones first."""
     found: list[str] = []
     for index, call in reversed(list(enumerate(trace.calls))):
         if call.path not in found:
@@ -160,9 +160,9 @@ def _maps(trace: Trace, size: tuple[int, int], data_format: str) -> list[str]:
 
 
 def is_scaled(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
-    """Whether a map has the proportions of the image, give or take a pixel.
+    """Returns whether a map has about the aspect ratio of the image.
 
-    Of a row or a column, which side is the longer one.
+    For a single row or column, only the longer side is compared.
     """
     height, width = sides
     if 1 in sides:
@@ -173,11 +173,11 @@ def is_scaled(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
 def token_grid(
     trace: Trace, index: int, size: tuple[int, int]
 ) -> tuple[int, int] | None:
-    """Finds rows and columns of tokens.
+    """Finds the rows and columns of tokens.
 
-    Those of a map that the tokens were made of, or else those that cut the
-    image into square patches. Tokens that were not made of the image, such as
-    the object queries of a detector, have none.
+    They are those of an earlier map with as many positions, or otherwise
+    those that cut the image into square patches. Tokens that were not made
+    from the image, such as the object queries of a detector, have none.
     """
     tokens = trace.calls[index].shape[0]
     few = range(_MOST_PREFIX_TOKENS + 1)
@@ -200,11 +200,11 @@ def token_grid(
 
 
 def _are_of_the_image(trace: Trace, index: int) -> bool:
-    """Whether tokens were made of an image.
+    """Returns whether tokens were made from an image.
 
-    Goes back through what has as many tokens, but for a few in front, to
-    where they begin: there, an image or a map was taken apart. Queries begin
-    with weights, and meet the image's tokens in an attention only.
+    Goes back through calls with as many tokens, up to a few prefix tokens, to
+    their origin. Image tokens originate from an image or a map. Queries
+    originate from weights, and meet image tokens only in attention layers.
     """
     few = range(_MOST_PREFIX_TOKENS + 1)
     todo, seen = [index], set()
@@ -224,8 +224,8 @@ def _are_of_the_image(trace: Trace, index: int) -> bool:
         if not alike and is_cut and trace.inputs_of[at]:
             return True
         if not known or len(known) < len(alike):
-            # It cannot be seen what made them: the first one that has as many
-            # is asked.
+            # Their origin is unknown, so test whether the first call with as
+            # many tokens depends on the image.
             tokens = trace.calls[index].shape[0]
             first = next(
                 each
@@ -238,7 +238,7 @@ def _are_of_the_image(trace: Trace, index: int) -> bool:
 
 
 def _is_of_scores(trace: Trace, call: Call) -> bool:
-    """Whether a map holds what each of some tokens makes of each other."""
+    """Returns whether a map holds attention scores between tokens."""
     rows, columns = call.shape[-2:]
     return rows == columns and any(
         len(each.shape) == 2 and each.shape[0] == rows for each in trace.calls

@@ -1,4 +1,4 @@
-"""What makes probabilities of scores at the end of a model."""
+"""Finds the layer that turns scores into probabilities."""
 
 import dataclasses
 from typing import Any
@@ -7,9 +7,9 @@ import keras
 
 from keras_attn.explain.running.stand_ins import Change, around, setting
 
-# Whose layers end in their `activation`.
+# Modules whose layers apply their `activation` last.
 _OWN = ("keras.", "keras_attn.")
-# What changes the shape of scores, or nothing.
+# Layers that change at most the shape of scores.
 _TRANSPARENT = (
     keras.layers.Dropout,
     keras.layers.Flatten,
@@ -26,14 +26,15 @@ _ACTIVATIONS = (
 
 @dataclasses.dataclass(frozen=True)
 class Final:
-    """What makes probabilities of scores.
+    """The layer that turns scores into probabilities.
 
     Attributes:
         operation: The layer.
-        change: What keeps a stand-in of it from doing so.
-        elementwise: Whether it takes each score alone, as a sigmoid.
-        logarithmic: Whether it makes logarithms of probabilities.
-        proven: Whether the layer is one that does nothing after that.
+        change: Change that makes a stand-in output the scores.
+        elementwise: Whether it treats each score separately, as a sigmoid
+            does.
+        logarithmic: Whether it outputs log probabilities.
+        proven: Whether the layer is known to do nothing afterwards.
     """
 
     operation: keras.Operation
@@ -44,19 +45,20 @@ class Final:
 
 
 def find_final(output: Any, seen: list[Any]) -> tuple[Final | None, bool]:
-    """Looks for what made the output, through what only reshapes it.
+    """Finds the final activation of an output, through reshaping layers.
 
     Args:
         output: A tensor.
-        seen: Calls in the order in which they ended, each with the tensors
-            that were `given` to it and those that it `made`.
+        seen: Calls in the order in which they ended, with their input tensors
+            (`given`) and output tensors (`made`).
 
     Returns:
-        It, and whether the layer that made the output is known.
+        The activation or `None`, and whether the layer that made the output
+        is known.
     """
     tensor, end = output, len(seen)
     while True:
-        # The innermost of nested layers ended first.
+        # The innermost of nested layers ends first.
         made = [i for i in range(end) if seen[i].made[0] is tensor]
         if not made:
             return None, False

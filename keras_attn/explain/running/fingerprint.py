@@ -1,7 +1,7 @@
-"""What compiled code depends on besides the numbers that it is given.
+"""Fingerprints of everything but numbers that compiled code depends on.
 
-A compiler runs Python once and keeps what it saw. So what it saw is compared:
-two objects with the same fingerprint make the same computation.
+A compiler runs Python code once and keeps the result. Two objects with the
+same fingerprint lead to the same computation, so it can be reused.
 """
 
 import enum
@@ -18,10 +18,10 @@ import numpy as np
 from keras_attn import backend
 from keras_attn.explain.running import structure
 
-# Of an object graph that is deeper or larger, identity decides.
+# Beyond these limits, objects are compared by identity.
 _DEEPEST, _MOST = 12, 5_000
 _SCALARS = (bool, int, str, bytes, complex, enum.Enum, type(None))
-# What training and saving keep on a layer, and the initial weights.
+# Attributes that matter only for initial weights, training and saving.
 _IRRELEVANT = ("_initializer", "_regularizer", "_constraint")
 _OF_TENSORFLOW = "_self_"
 _OF_TRAINING = frozenset(
@@ -44,7 +44,7 @@ _LIBRARIES = tuple(
 
 
 class _Same:
-    """Equal to what wraps the same object, which it keeps alive."""
+    """Compares an object by identity and keeps it alive."""
 
     def __init__(self, value: Any):
         self.value = value
@@ -57,21 +57,21 @@ class _Same:
 
 
 def of(value: Any) -> Hashable:
-    """Returns the fingerprint of what a user gives, such as a target.
+    """Returns the fingerprint of a user's object, such as a target.
 
-    Of a function, it holds its code, its defaults, and the variables and
-    globals that it reads; of an object, its attributes; of an array, its
-    numbers; of a layer, attributes and weights. Of other objects, and of what
-    lies too deep, it is which object it is.
+    For a function, it covers the code, the defaults, and the variables and
+    globals that it reads. For an object it covers the attributes, for an
+    array the numbers, and for a layer the attributes and weights. Other
+    objects, and those nested too deeply, are compared by identity.
     """
     return _Reader(weights=True).read(value)
 
 
 def of_model(model: keras.Model) -> Hashable:
-    """Returns the fingerprint of a model, whatever numbers its weights are."""
+    """Returns the fingerprint of a model, without the values of weights."""
     reader = _Reader(weights=False)
     operations = dict.fromkeys(x for _, x in structure.operations(model))
-    # The model is left out: what is compiled for it may not keep it alive.
+    # Without the model itself, which its compiled code must not keep alive.
     return _Hashed(
         (
             reader.attributes(model),
@@ -81,7 +81,7 @@ def of_model(model: keras.Model) -> Hashable:
 
 
 class _Hashed:
-    """Hashes a large value once."""
+    """A large value whose hash is computed once."""
 
     def __init__(self, value: Hashable):
         self._value = value
@@ -106,7 +106,7 @@ class _Reader:
         if isinstance(value, _SCALARS):
             return type(value), value
         if isinstance(value, float):
-            return float, value.hex()  # Equal to itself, also if it is NaN.
+            return float, value.hex()  # Makes NaN equal to itself.
         self._left -= 1
         is_cycle = id(value) in self._open
         if is_cycle or len(self._open) > _DEEPEST or self._left < 0:
@@ -118,7 +118,7 @@ class _Reader:
             self._open.pop()
 
     def attributes(self, operation: keras.Operation) -> Hashable:
-        """Returns what the call of a layer may depend on."""
+        """Returns the attributes that a layer's call may depend on."""
         base = _base_attributes(isinstance(operation, keras.Model))
         return tuple(
             (name, self.read(value))
@@ -191,7 +191,7 @@ class _Reader:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Returns the names that code, and code inside of it, may look up."""
+    """Returns the names that code and nested code may look up."""
     found = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -200,7 +200,7 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether an object is what its attributes are, and nothing else."""
+    """Returns whether its attributes define an object completely."""
     if isinstance(value, (type, types.ModuleType)):
         return False
     if type(value).__module__.partition(".")[0] == "keras":
@@ -214,7 +214,7 @@ def _is_plain(value: Any) -> bool:
 
 @functools.cache
 def _base_attributes(is_model: bool) -> frozenset[str]:
-    """Returns what every layer has, or every model, for Keras' own use."""
+    """Returns the attributes that every layer or model has in Keras."""
     empty = keras.Model() if is_model else keras.layers.Layer()
     return frozenset(vars(empty)) | {
         "_nodes",

@@ -1,4 +1,4 @@
-"""What a model is given: checked and counted."""
+"""The checked inputs of a model."""
 
 import dataclasses
 import functools
@@ -16,17 +16,18 @@ Indices = Sequence[int] | np.ndarray
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """Inputs of a model: arrays that share their first axis, in a nest.
+    """Inputs of a model: a nest of arrays with the same first axis.
 
     Attributes:
-        nest: What the model takes, of any leaves.
+        nest: The structure that the model takes, with placeholder leaves.
         arrays: The leaves.
-        position: Which of them are the images that are explained; `None` if
-            there are several with four axes, and none was chosen.
-        data_format: Of the images.
-        batch_size: How many images may be run at once.
-        model: Fingerprint of the model that they were checked for.
-        mirrored: Whether the images are, so that outputs are to be turned.
+        position: Index of the array of images to explain. `None` if several
+            arrays have four axes and none was chosen.
+        data_format: Data format of the images.
+        batch_size: Maximum number of images that are run at once.
+        model: Fingerprint of the model for which the inputs were checked.
+        mirrored: Whether the images are mirrored, so that output maps must be
+            mirrored back.
     """
 
     nest: Any
@@ -42,13 +43,13 @@ class Inputs:
 
     @property
     def chosen(self) -> int:
-        """Which of the arrays are the images that are explained."""
+        """Index of the array of images to explain."""
         if self.position is None:
             shapes = [self.arrays[i].shape for i in self.pictures]
             raise ValueError(
-                "`image` must say which of the model's images is explained, by "
-                f"its index or name. Received: image=None for {len(shapes)} "
-                f"images of the shapes {shapes}"
+                "`image` must be the index or name of the image to explain. "
+                f"Received: image=None for {len(shapes)} images of shapes "
+                f"{shapes}"
             )
         return self.position
 
@@ -59,7 +60,7 @@ class Inputs:
 
     @property
     def pictures(self) -> list[int]:
-        """Which of the arrays are images."""
+        """Indices of the arrays with four axes."""
         return [i for i, array in enumerate(self.arrays) if array.ndim == 4]
 
     @property
@@ -70,22 +71,22 @@ class Inputs:
 
     @functools.cached_property
     def key(self) -> tuple[Any, ...]:
-        """What the shapes in a model depend on, but for the batch."""
+        """Key of what determines the shapes in a model, without the batch."""
         return repr(self.nest), *(
             (tuple(x.shape[1:]), keras.backend.standardize_dtype(x.dtype))
             for x in self.arrays
         )
 
     def frame(self) -> "Inputs":
-        """Returns the same without arrays, for what outlives them."""
+        """Returns the same without arrays, for code that outlives them."""
         return dataclasses.replace(self, arrays=[])
 
     def at(self, position: int) -> "Inputs":
-        """Returns the same with other arrays being the images."""
+        """Returns the same with other arrays as the images."""
         return dataclasses.replace(self, position=position)
 
     def take(self, indices: Indices) -> "Inputs":
-        """Returns some of them, in that order."""
+        """Returns the inputs at some indices, in that order."""
         arrays = [
             array[indices]
             if isinstance(array, np.ndarray)
@@ -110,15 +111,15 @@ class Inputs:
         return [keras.ops.convert_to_tensor(array) for array in self.arrays]
 
     def pack(self, tensors: Sequence[Any]) -> Any:
-        """Returns the nest that the model takes, of these leaves."""
+        """Packs leaves into the nest that the model takes."""
         return keras.tree.pack_sequence_as(self.nest, list(tensors))
 
     def width_axis(self) -> int:
-        """Returns which axis of the images the columns are."""
+        """Returns the axis of the images' columns."""
         return 3 if self.data_format == "channels_first" else 2
 
     def over_channels(self, maps: np.ndarray) -> np.ndarray:
-        """Returns maps with an axis for the channels of images."""
+        """Returns maps with an axis added for the channels of images."""
         first = self.data_format == "channels_first"
         return np.expand_dims(maps, 1 if first else 3)
 
@@ -130,12 +131,12 @@ def check(
     batch_size: int,
     image: int | str | None = None,
 ) -> Inputs:
-    """Checks what is given to a model.
+    """Checks the inputs for a model.
 
     Raises:
-        ValueError: If there is no batch of images, if its shape is not the
-            model's, if a number in it is not finite, if `image` is none of
-            the images, or the `batch_size` is none.
+        ValueError: If there is no batch of images, its shape does not fit the
+            model, a number is not finite, `image` is not one of the images,
+            or `batch_size` is invalid.
     """
     batch_size = positive("batch_size", batch_size)
     advise(model, images)
@@ -153,14 +154,14 @@ def check(
         )
     if len({shape[:1] for shape in shapes}) > 1 or not shapes[0][0]:
         raise ValueError(
-            "`images` must be at least one, and all inputs of the same "
-            f"number. Received: shapes {shapes}"
+            "`images` must hold at least one image, and all inputs must have "
+            f"the same length. Received: shapes {shapes}"
         )
     for array in arrays:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             rows = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
             raise ValueError(
-                "`images` must hold finite numbers only. Received: NaN or "
+                "`images` must hold only finite numbers. Received: NaN or "
                 f"infinity in the images {np.flatnonzero(~rows)[:8].tolist()}"
             )
     _check_shapes(model, images, shapes, layout)
@@ -174,7 +175,7 @@ def check(
 def _chosen(
     model: keras.Model, images: Any, pictures: list[int], image: int | str
 ) -> int:
-    """Returns which of the arrays is the image of an index or name."""
+    """Returns the position of the image with an index or name."""
     names = _names(model, images)
     chosen = pictures[:]
     if isinstance(image, str):
@@ -193,9 +194,9 @@ def _chosen(
 
 
 def _names(model: keras.Model, images: Any) -> list[str | None]:
-    """Returns the names of the leaves of what a model is given."""
+    """Returns the names of the inputs' leaves."""
     if isinstance(images, dict):
-        # The order in which Keras takes a dictionary apart.
+        # In the order in which Keras flattens a dictionary.
         flat = keras.tree.flatten({key: key for key in images})
         if len(flat) == len(keras.tree.flatten(images)):
             return flat
@@ -208,16 +209,16 @@ def _names(model: keras.Model, images: Any) -> list[str | None]:
 def _check_shapes(
     model: keras.Model, images: Any, shapes: list[tuple], layout: str
 ) -> None:
-    """Compares with the shapes that a functional model declares."""
+    """Checks shapes against those that a functional model declares."""
     declared = getattr(model, "inputs", None)
     if not isinstance(declared, (list, tuple)) or not declared:
         return
-    # A sequential model takes the number of its first images for a rule.
+    # A sequential model declares the size of its first batch.
     expected = [(None, *tensor.shape[1:]) for tensor in declared]
     names = [tensor.name for tensor in declared]
     if isinstance(images, dict) and set(images) == set(names):
         by_name = dict(zip(names, expected, strict=True))
-        # The order in which Keras takes a dictionary apart.
+        # In the order in which Keras flattens a dictionary.
         expected = [by_name[name] for name in sorted(images)]
     if len(expected) != len(shapes) or not all(
         len(shape) == len(wanted)
@@ -226,8 +227,8 @@ def _check_shapes(
     ):
         raise ValueError(
             f"`images` must have the shape that the model {model.name!r} "
-            f"takes, {expected[0] if len(expected) == 1 else expected}, "
-            f"images as {layout}. Received: shape "
+            f"expects, {expected[0] if len(expected) == 1 else expected}, "
+            f"with images as {layout}. Received: shape "
             f"{shapes[0] if len(shapes) == 1 else shapes}"
         )
 
@@ -240,15 +241,15 @@ def _array(values: Any) -> np.ndarray:
     except Exception as error:
         raise ValueError(
             "`images` must be arrays of numbers. Received: a "
-            f"{type(values).__name__} that has none yet. Inside of a function "
-            "that is being compiled, nothing can be explained but arrays"
+            f"{type(values).__name__} without values. Inside a function that "
+            "is being compiled, only arrays can be explained"
         ) from error
     if array.dtype.kind not in "fiub":
         raise ValueError(
             "`images` must be arrays of numbers. Received: an array of "
             f"{array.dtype}"
         )
-    # Four axes are an image, whatever numbers it is made of.
+    # Arrays with four axes are images, whatever their dtype.
     if array.ndim == 4 or array.dtype == "float64":
         array = array.astype("float32")
     return array

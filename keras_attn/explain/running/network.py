@@ -1,4 +1,4 @@
-"""A model that is looked into."""
+"""The model behind explanations, with its compiled functions."""
 
 import copy
 import dataclasses
@@ -21,35 +21,37 @@ from keras_attn.explain.running.trace import Trace, record
 
 
 class Network:
-    """A model that is looked into, and what has been compiled for that.
+    """A model prepared for explanations, with one output and one image.
 
-    To be passed instead of the model, with the output and the image of it that
-    several methods explain.
+    Pass a network instead of the model to select the output and the image for
+    several methods at once.
 
-    The model runs with `training=False`, on the values of its variables at
-    that moment, as functions that the backend compiles, if it can, once for
-    each set of shapes. It is never written to, so other threads may use it
-    meanwhile, with one exception: on JAX, Keras takes the weights out of a
-    model while `fit` runs, which is a `RuntimeError` here.
+    The model runs with `training=False` on the current values of its
+    variables. If the backend can compile, it compiles one function per set of
+    shapes. Nothing is written to the model, so other threads may use it at
+    the same time. There is one exception: on JAX, Keras removes the weights
+    from a model while `fit` runs, and explaining it raises a `RuntimeError`.
 
-    Compiled functions are kept for the model, not for this object. They are
-    dropped with the model, or when they have not been used for long. A change
-    to an attribute of a layer, to the score or to `reshape` leads to a new
-    function if it is a number, a string, a function, an array, a layer, or a
-    container or object of these. Changes inside other objects are not noticed.
+    Compiled functions belong to the model, not to this object. They are
+    dropped with the model, or when they have not been used for long. A new
+    function is compiled when an attribute of a layer, the score or `reshape`
+    changes. This covers numbers, strings, functions, arrays, layers, and
+    containers or objects of these. Changes inside other objects are not
+    noticed.
 
     Args:
         model: Any built `keras.Model`.
         output: Index or name of the output, if there are several.
-        data_format: Of images and feature maps, `"channels_last"` or
-            `"channels_first"`; `None` for that of the first layer that has
-            one, else Keras' own.
-        image: Index or name of the image that is explained, among the inputs
-            with four axes. `None` for the only one, or the one that the layer
-            depends on.
+        data_format: `"channels_last"` or `"channels_first"`, for images and
+            feature maps. `None` selects the format of the first layer that
+            has one, and otherwise that of the Keras configuration. Defaults
+            to `None`.
+        image: Index or name of the image to explain, among the inputs with
+            four axes. `None` selects the only one, or the one that the layer
+            depends on. Defaults to `None`.
 
     Raises:
-        ValueError: If the model is not built, or an argument not one of these.
+        ValueError: If the model is not built, or an argument is invalid.
 
     Example:
 
@@ -80,13 +82,13 @@ class Network:
             )
         if not model.built:
             raise ValueError(
-                "`model` must be built, so that it has weights. Received: the "
-                f"unbuilt model {model.name!r}. Call it on an image first"
+                "`model` must be built. Received: the unbuilt model "
+                f"{model.name!r}. Call it on an image first"
             )
         self._model: Callable[[], keras.Model] = lambda: model
         self.output = output
         self.image = image
-        # Of the first layer that has one.
+        # The format of the first layer that has one.
         known = filter(None, map(structure.data_format, self.paths()))
         self.data_format = one_of(
             "data_format",
@@ -102,11 +104,11 @@ class Network:
 
     @property
     def is_altered(self) -> bool:
-        """Whether it runs with other values than the model's own."""
+        """Whether the network uses values other than the model's own."""
         return self._values is not None
 
     def paths(self) -> dict[keras.Operation, str]:
-        """Returns the first path of each layer, as the model is now."""
+        """Returns the first path of each layer in the current model."""
         found: dict[keras.Operation, str] = {}
         for path, operation in structure.operations(self.model):
             found.setdefault(operation, path)
@@ -120,26 +122,26 @@ class Network:
         data_format: str | None = None,
         image: int | str | None = None,
     ) -> "Network":
-        """Returns a network of a model, or the network that it is already."""
+        """Returns a network for a model; returns a network unchanged."""
         if not isinstance(model, cls):
             return cls(model, output, data_format, image)
         if not (output is None and data_format is None and image is None):
             raise ValueError(
-                "`output`, `image` and `data_format` must be given to the "
+                "`output`, `image` and `data_format` must be passed to the "
                 f"Network, and not again. Received: output={output!r}, "
                 f"image={image!r}, data_format={data_format!r}"
             )
         return model
 
     def weak(self) -> "Network":
-        """Returns the same, for what is compiled: it keeps no model alive."""
+        """Returns a copy for compiled code that keeps no model alive."""
         copied = copy.copy(self)
         copied._model = weakref.ref(self.model)
         copied._values = None
         return copied
 
     def check(self, images: Any, batch_size: int = 32) -> Inputs:
-        """Returns the images, checked."""
+        """Checks the images and returns them as `Inputs`."""
         inputs = checks.check(
             self.model, images, self.data_format, batch_size, self.image
         )
@@ -149,17 +151,17 @@ class Network:
     def remembered(
         self, inputs: Inputs, key: tuple[Any, ...], make: Callable[[], Any]
     ) -> Any:
-        """Returns what has been compiled for a key, or compiles it.
+        """Returns the compiled function for a key, or compiles it.
 
-        The key holds what was compiled, but for the model, as it was when the
-        inputs were checked, their shapes, and the choices of this network.
+        The model at the time of the check, the shapes of the inputs and the
+        choices of this network are added to the key.
         """
         choices = self.output, self.image, self.data_format
         whole = inputs.model, choices, inputs.key, key
         return cache.remembered(self.model, whole, make)
 
     def trace(self, inputs: Inputs) -> Trace:
-        """Returns which layers run, in which order, and of which shapes."""
+        """Returns the layers that run, in order and with their shapes."""
 
         def make() -> Trace:
             one = inputs.take([0])
@@ -174,7 +176,7 @@ class Network:
         changes: stand_ins.Changes,
         watch: stand_ins.Watch | None = None,
     ) -> Any:
-        """Runs the model with other values, and changed layers, for once."""
+        """Runs the model once, with other values and changed layers."""
         model = self.model
         state = list(zip(model.variables, values, strict=True))
 
@@ -185,7 +187,7 @@ class Network:
         return stand_ins.run(function, changes, watch)
 
     def select(self, outputs: Any) -> Any:
-        """Returns the output that is explained; all, if none was chosen."""
+        """Returns the output to explain, or all if none was chosen."""
         leaves = keras.tree.flatten(outputs)
         if self.output is None:
             return leaves[0] if len(leaves) == 1 else outputs
@@ -215,7 +217,7 @@ class Network:
     def gradients(
         self, inputs: Inputs, target: Target, places: Sequence[Place]
     ) -> Pass:
-        """Runs the model on one batch, and back from the scores to places."""
+        """Runs the model on one batch, with gradients at the places."""
         return self._run(inputs, target, places, False, True)
 
     def shape_of(self, output: Any) -> tuple[int, ...]:
@@ -226,15 +228,15 @@ class Network:
         return shape
 
     def values(self) -> list[Any]:
-        """Returns the tensors that the model's variables stand for."""
+        """Returns the values of the model's variables, as tensors."""
         if self._values is not None:
             return self._values
         return backend.state(self.model.variables)
 
     def on_values(self, function: Callable, *args: Any) -> Any:
-        """Calls a function of the values of one moment, and of others.
+        """Calls a function with the current values, and other arguments.
 
-        It may be called twice: nothing but its result may come of it.
+        The function may be called twice, so it must not have side effects.
         """
         if self._values is not None:
             return function(self._values, *args)
@@ -243,7 +245,7 @@ class Network:
         )
 
     def with_values(self, values: Sequence[Any]) -> "Network":
-        """Returns the same with other values of the model's variables."""
+        """Returns the same with other values for the model's variables."""
         copied = copy.copy(self)
         copied._values = list(values)
         return copied
@@ -274,10 +276,10 @@ class Network:
 
 def _warn_of_probabilities(model: keras.Model) -> None:
     warnings.warn(
-        f"The output of the model {model.name!r} looks like probabilities, and "
-        "the layer that makes them was not found: they are taken as they are, "
-        "instead of scores before a softmax or sigmoid. A model that ends in a "
-        "Softmax or Activation layer, or in a layer with the argument "
-        "`activation`, is explained by its scores",
+        f"The output of the model {model.name!r} looks like probabilities, but "
+        "the layer that computes them was not found. The probabilities are "
+        "explained instead of scores before a softmax or sigmoid. To explain "
+        "scores, end the model in a Softmax or Activation layer, or in a layer "
+        "with the argument `activation`",
         stacklevel=6,
     )

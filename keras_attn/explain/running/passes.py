@@ -1,4 +1,4 @@
-"""One run of a model, and back: what is compiled."""
+"""The compiled forward and backward pass of a model."""
 
 import dataclasses
 import functools
@@ -17,20 +17,20 @@ from keras_attn.explain.running.stand_ins import Change
 from keras_attn.explain.running.targets import OwnScore, ScoreFunction, Target
 from keras_attn.explain.running.trace import Trace
 
-# Float16 has no numbers for the small gradients of large maps.
+# The small gradients of large maps underflow in float16.
 _SCALE_OF_HALF = 1024.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """What one run of a model gives.
+    """The results of one run of a model.
 
     Attributes:
         scores: `(batch,)`.
-        classes: That the scores are of; -1 for a callable's.
-        features: Of each place, `(batch, height, width, channels)`, float32.
-        gradients: Of the sum of the scores, by each of the `features`; empty
-            if none were asked for.
+        classes: Classes of the scores, or -1 for those of a callable.
+        features: For each place, `(batch, height, width, channels)`, float32.
+        gradients: Gradients of the sum of the scores with respect to each of
+            the `features`; empty if they were not requested.
         odd: Whether the scores look like probabilities.
     """
 
@@ -43,16 +43,16 @@ class Pass:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a run is about, but for numbers.
+    """The description of a run, without any numbers.
 
     Attributes:
         network: A weak `Network`.
-        trace: Of the model.
-        frame: Inputs like those that it is run on, without arrays.
-        function: That makes scores of outputs.
-        places: That are listened to.
+        trace: Trace of the model.
+        frame: Inputs like those of the run, without arrays.
+        function: Function from outputs to scores.
+        places: Places whose features are recorded.
         probability: Whether the scores are taken after a softmax or sigmoid.
-        back: Whether gradients are wanted.
+        back: Whether gradients are computed.
     """
 
     network: Any
@@ -64,7 +64,7 @@ class Job:
     back: bool
 
     def compile(self) -> Callable[[list, Inputs, Target], Pass]:
-        """Returns what runs it on values of the variables, and on images."""
+        """Returns a compiled function of values, inputs and a target."""
         half = any(place.half for place in self.places)
         scale = _SCALE_OF_HALF if half else 1.0
         make = functools.partial(_backward, scale) if self.back else _forward
@@ -97,7 +97,7 @@ class Job:
         leaves: list[Any],
         arrays: list[Any],
     ) -> tuple[Any, Any, Any, list[Any]]:
-        """Runs the model with zeros added to what comes out of places."""
+        """Runs the model with zeros added to the outputs of the places."""
         features: list[Any] = [None] * len(self.places)
         final = self.trace.final
         changes: dict[keras.Operation, list[Change]] = {}
@@ -115,7 +115,7 @@ class Job:
         return ops.cast(scores, "float32"), classes, odd, features
 
     def _readable(self, outputs: Any) -> tuple[Any, Any]:
-        """Returns what a score is made of, and whether it is odd."""
+        """Returns the outputs to score, and whether they look odd."""
         odd = ops.convert_to_tensor(False)
         first = self.network.data_format == "channels_first"
         if not isinstance(self.function, OwnScore):
@@ -128,7 +128,7 @@ class Job:
                 if not self.trace.is_known:
                     odd = ops.logical_or(made, _may_be_of_sigmoid(outputs))
                     if self.probability:
-                        # Which are what was asked for.
+                        # Probabilities were requested.
                         odd = ops.logical_and(odd, ops.logical_not(made))
                 if self.probability:
                     outputs = ops.where(made, outputs, _probabilities(outputs))
@@ -137,7 +137,7 @@ class Job:
             if self.trace.two_sided:
                 outputs = _both_sides(outputs, self.probability)
         if self.frame.mirrored:
-            # A map that comes of a mirrored image is turned back.
+            # Maps of a mirrored image are mirrored back.
             width = 3 if first else 2
             outputs = keras.tree.map_structure(
                 lambda x: ops.flip(x, width) if len(x.shape) == 4 else x,
@@ -151,16 +151,16 @@ class Job:
 
 
 def proven(network: Any, trace: Trace, inputs: Inputs) -> Trace:
-    """Checks that scores become the probabilities that a model outputs.
+    """Checks that the scores lead to the probabilities of the model.
 
-    A layer that somebody else wrote may do more after its activation, as one
-    that averages an ensemble does: then nothing is known of its scores.
+    A custom layer may do more after its activation, such as averaging an
+    ensemble. Then the scores are unknown.
     """
     final = trace.final
     if final is None or final.proven:
         return trace
     blind = dataclasses.replace(trace, final=None, is_known=False)
-    # The scores themselves, without another side.
+    # Without `elementwise`, a sigmoid unit keeps its single score.
     raw = dataclasses.replace(
         trace, final=dataclasses.replace(final, elementwise=False)
     )
@@ -195,7 +195,7 @@ def _add(
     named: dict,
     outputs: Any,
 ) -> Any:
-    """Keeps what comes out of a layer, and adds zeros to it."""
+    """Records a layer's output and adds zeros to it."""
     for i, place in enumerate(places):
         if place.operation is operation and place.number == number:
             features[i] = taps.copied(outputs)
@@ -226,7 +226,7 @@ def _backward(scale: float, function: Callable) -> Callable:
 
 
 def _are_of_softmax(outputs: Any) -> Any:
-    """Whether numbers over the last axis seem to be those of a softmax."""
+    """Returns whether the last axis looks like the output of a softmax."""
     if outputs.shape[-1] == 1:
         return ops.convert_to_tensor(False)
     total = ops.sum(outputs, axis=-1)
@@ -236,12 +236,12 @@ def _are_of_softmax(outputs: Any) -> Any:
 
 
 def _may_be_of_sigmoid(outputs: Any) -> Any:
-    """Whether all numbers are such as a sigmoid makes; others make them too."""
+    """Returns whether all numbers could be outputs of a sigmoid."""
     return ops.logical_and(ops.all(outputs > 0.0), ops.all(outputs < 1.0))
 
 
 def _both_sides(outputs: Any, probability: bool) -> Any:
-    """Makes two classes of the one that a sigmoid unit decides on."""
+    """Expands the output of a single sigmoid unit to two classes."""
     other = 1.0 - outputs if probability else -outputs
     return ops.concatenate([other, outputs], axis=-1)
 

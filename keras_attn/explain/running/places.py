@@ -1,4 +1,4 @@
-"""Which feature map of a model is looked at, and of which image it is."""
+"""Selects the feature map of a model to explain, and its image."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.targets import Target, is_of_classes
 from keras_attn.explain.running.trace import Trace
 
-# How many maps are tried where it is not known what the output comes from.
+# Number of maps to try if the origin of the output is unknown.
 _MOST_TRIED = 8
 
 
 def find_layers(model: keras.Model, layer: Any) -> list[Any] | None:
-    """Returns the layers that are named; `None` for none."""
+    """Returns the layers of the argument `layer`, `None` if it is `None`."""
     if layer is None:
         return None
     layers = layer if isinstance(layer, (list, tuple)) else [layer]
     if not layers:
         raise ValueError(
-            "`layer` must name one layer or more, or be None. "
+            "`layer` must name at least one layer, or be None. "
             f"Received: layer={layer!r}"
         )
     return [structure.find(model, each) for each in layers]
@@ -46,12 +46,12 @@ def find_places(
     call_index: int | None,
     reshape: Reshape | None,
 ) -> tuple[Inputs, list[Place]]:
-    """Returns the maps of layers, of the last one if there are none.
+    """Returns the inputs and the maps of layers, or the last map.
 
-    And the inputs, with the image chosen that they are of.
+    The image on which the maps depend is chosen in the inputs.
     """
     if layers is None:
-        # Which positions a score depends on is the same for all classes.
+        # All classes depend on the same positions.
         score = None if is_of_classes(target) else target.key
 
         def make() -> tuple[Inputs, Place]:
@@ -69,8 +69,9 @@ def find_places(
     ]
     if len({each.position for each, _ in found}) > 1:
         raise ValueError(
-            "All layers must depend on the same image. Received: layers of "
-            f"different ones, {[place.path for _, place in found]}"
+            "All layers must depend on the same image. Received: layers that "
+            "depend on different images, "
+            f"{[place.path for _, place in found]}"
         )
     return found[0][0], [place for _, place in found]
 
@@ -82,13 +83,13 @@ def place_of_layer(
     call_index: int | None,
     reshape: Reshape | None,
 ) -> tuple[Inputs, Place]:
-    """Returns what a layer outputs in one of its calls, and the inputs.
+    """Returns the inputs, and the map that a layer outputs in a call.
 
-    These have the image chosen that the layer depends on.
+    The image on which the layer depends is chosen in the inputs.
 
     Raises:
-        ValueError: If it is not called so often, or outputs no map, or if it
-            depends on none of the images, or on several.
+        ValueError: If `call_index` is out of range, the layer does not output
+            a map, or it does not depend on exactly one image.
     """
     trace = network.trace(inputs)
     calls = [i for i, x in enumerate(trace.calls) if x.operation is layer]
@@ -116,13 +117,13 @@ def last_place(
     found = list(_last_places(network, trace, inputs))
     if not found:
         raise ValueError(
-            "No layer of the model outputs a feature map of an image. "
-            "Received: layer=None. Name the layer, and pass `reshape=` if its "
-            f"output is no map{_sizes(inputs)}"
+            "`layer` cannot be None, since no layer of the model is known to "
+            "output a feature map. Received: layer=None. Pass a layer, and "
+            f"`reshape=` if its output is not a map{_sizes(inputs)}"
         )
     chosen = 0
     if len(found) > 1:
-        # In each of them, since only some may be of the chosen image.
+        # All at once, since only some may depend on the chosen image.
         gradients = network.gradients(
             inputs.take([0]), target.take([0]), [x for _, x in found]
         ).gradients
@@ -139,9 +140,9 @@ def _last_places(
 ) -> Iterator[tuple[int, Place]]:
     """Yields the last maps of a model, the last one first.
 
-    One is enough where the output is known to come from it. Of a model on
-    tokens, all of them, as what follows the last attention may read the class
-    token only.
+    A single map is enough if the output is known to depend on it. For models
+    on tokens, all maps are needed, since layers after the last attention may
+    use only the class token.
     """
     maps, origins = 0, trace.origins
     closed = attentions(trace)
@@ -156,7 +157,7 @@ def _last_places(
         try:
             size = _with_image(trace, index, inputs).size
         except ValueError:
-            continue  # Of several images.
+            continue  # It depends on several images.
         place = find_map(trace, index, size, network.data_format)
         if place is None:
             continue
@@ -170,7 +171,7 @@ def _last_places(
 
 
 def _may_see(trace: Trace, index: int, inputs: Inputs) -> bool:
-    """Whether a call may depend on the image that was chosen, if any was."""
+    """Returns whether a call may depend on the chosen image, if any."""
     if inputs.position is None or len(inputs.pictures) == 1:
         return True
     found = trace.inputs_of[index]
@@ -178,7 +179,7 @@ def _may_see(trace: Trace, index: int, inputs: Inputs) -> bool:
 
 
 def _with_image(trace: Trace, index: int, inputs: Inputs) -> Inputs:
-    """Returns the inputs with the image chosen that a call depends on."""
+    """Returns the inputs with the image on which a call depends chosen."""
     path, pictures = trace.calls[index].path, inputs.pictures
     if len(pictures) == 1:
         return inputs
@@ -187,30 +188,30 @@ def _with_image(trace: Trace, index: int, inputs: Inputs) -> Inputs:
         seen = [i for i in pictures if found is None or i in found]
         if len(seen) != 1:
             raise ValueError(
-                "`image` must say which of the model's images is explained, "
-                f"by its index or name. Received: image=None for {path!r}, "
-                f"which depends on {len(seen)} of {len(pictures)} images"
+                "`image` must be the index or name of the image to explain. "
+                f"Received: image=None for {path!r}, which depends on "
+                f"{len(seen)} of {len(pictures)} images"
             )
         return inputs.at(seen[0])
     if found is not None and inputs.position not in found:
         others = [pictures.index(i) for i in pictures if i in found]
         raise ValueError(
-            "The layer must depend on the image that is explained. Received: "
+            "The layer must depend on the image to explain. Received: "
             f"image={pictures.index(inputs.position)} for the layer {path!r}, "
-            f"which depends on the images {others}. Leave `image` out, or "
-            "choose another layer or `call_index`"
+            f"which depends on the images {others}. Omit `image`, or choose "
+            "another layer or `call_index`"
         )
     return inputs
 
 
 def _is_output(trace: Trace, place: Place) -> bool:
-    """Whether the map holds scores, in a model that outputs a map of them."""
+    """Returns whether the map may hold the scores that the model outputs."""
     shape = trace.shape or ()
     return len(shape) == 3 and place.channels == shape[-1]
 
 
 def _warn_of_one_pixel(trace: Trace, index: int, place: Place) -> None:
-    """Warns if the image was too small for the last layers."""
+    """Warns if the image is too small for the last layers."""
     for call in trace.calls[index + 1 :]:
         shrinks = hasattr(call.operation, "strides")
         if (
@@ -221,11 +222,11 @@ def _warn_of_one_pixel(trace: Trace, index: int, place: Place) -> None:
             before = [each for each in call.given if len(each) == 3]
             if any(sorted(each)[1] > 1 for each in before):
                 warnings.warn(
-                    f"The maps from the layer {call.path!r} on are of one "
-                    "pixel, which cannot be told apart: the map of the layer "
-                    f"{place.path!r} was taken instead, of "
-                    f"{' x '.join(map(str, place.sides))} pixels. A larger "
-                    "image, or `layer=`, gives another one",
+                    f"From the layer {call.path!r} on, maps have only one "
+                    "pixel, which shows no positions. The map of the layer "
+                    f"{place.path!r} is used instead, with "
+                    f"{' x '.join(map(str, place.sides))} pixels. Pass larger "
+                    "images or `layer=` to use another map",
                     stacklevel=4,
                 )
                 return
@@ -233,4 +234,4 @@ def _warn_of_one_pixel(trace: Trace, index: int, place: Place) -> None:
 
 def _sizes(inputs: Inputs) -> str:
     sizes: Sequence = [inputs.arrays[i].shape[1:] for i in inputs.pictures]
-    return f". The images are of the shapes {sizes}"
+    return f". The images have the shapes {sizes}"

@@ -1,9 +1,9 @@
-"""Runs a model with stand-ins of its layers, which nobody else sees.
+"""Runs a model with private stand-ins for its layers.
 
-A stand-in shares everything with its layer, variables too, but has attributes
-of its own: what a run changes, and what the run sets by the way, is the
-stand-in's. The layer itself is never written to, so another thread may
-predict, train, save or explain meanwhile.
+A stand-in is a shallow copy of its layer. It shares the variables, but has
+its own attributes, so changes made for or during a run affect only the
+stand-in. The layer is never written to, and other threads may predict, train,
+save or explain at the same time.
 """
 
 import contextvars
@@ -16,19 +16,19 @@ import keras
 
 Result = TypeVar("Result")
 
-# Does something to a stand-in, by `vars`: Keras and PyTorch watch `setattr`.
+# Modifies a stand-in through `vars`: Keras and PyTorch intercept `setattr`.
 Change = Callable[[keras.Operation], None]
 Changes = Mapping[keras.Operation, Sequence[Change]]
 
 _run: contextvars.ContextVar["_Run | None"] = contextvars.ContextVar(
     "keras_attn_run", default=None
 )
-# Whether there is any run at all: PyTorch's compiler cannot ask a ContextVar.
+# Runs in progress: PyTorch's compiler cannot read a ContextVar.
 _runs: dict[int, "_Run"] = {}
 _lock = threading.Lock()
 
 
-# Gets a layer, the arguments of a call as they were given, and its outputs.
+# Called with a layer, the arguments of its call, and its outputs.
 Watch = Callable[[keras.Operation, tuple, dict, Any], None]
 
 
@@ -39,7 +39,7 @@ class _Run:
         self._changes = changes
         self._watch = watch
         self._stand_ins: dict[int, keras.Operation] = {}
-        # Kept, so that no other object gets their identity.
+        # Kept alive, so that no other object reuses their ids.
         self._originals: list[keras.Operation] = []
 
     def call(
@@ -49,7 +49,7 @@ class _Run:
         args: tuple,
         kwargs: dict,
     ) -> Any:
-        """Calls the stand-in of a layer, or what is one already."""
+        """Calls the stand-in of a layer, or a stand-in itself."""
         stand_in = self._stand_in(operation)
         outputs = original(stand_in, *args, **kwargs)
         if self._watch is not None and stand_in is not operation:
@@ -61,9 +61,9 @@ class _Run:
         if found is None:
             found = object.__new__(type(operation))
             vars(found).update(vars(operation))
-            # Of an instance, Keras wraps it, and so it would build that one.
+            # Keras' wrapper of `build` is bound to the original layer.
             vars(found).pop("build", None)
-            # What is computed anew for a gradient cannot be listened to.
+            # A call that is recomputed for a gradient cannot be recorded.
             vars(found)["rematerialized_call"] = _at_once
             for change in self._changes.get(operation, ()):
                 change(found)
@@ -78,14 +78,14 @@ def run(
     changes: Changes,
     watch: Watch | None = None,
 ) -> Result:
-    """Calls a function in which every layer is run by its stand-in.
+    """Calls a function in which stand-ins run instead of layers.
 
-    In this thread only, and in nothing that the thread does afterwards.
+    This affects only the current thread, and only during this call.
 
     Args:
-        function: Calls layers.
-        changes: What is done to stand-ins before they are first called.
-        watch: Told of each call of a layer, after it.
+        function: Function that calls layers.
+        changes: Changes to stand-ins before their first call.
+        watch: Function that is called after each call of a layer.
     """
     _install()
     this = _Run(changes, watch)
@@ -96,7 +96,7 @@ def run(
 
     _runs[id(this)] = this
     try:
-        # Unlike a token, a copied context cannot be left unrestored.
+        # Unlike a token, a copied context needs no reset.
         return contextvars.copy_context().run(inside)
     finally:
         del _runs[id(this)]
@@ -108,10 +108,10 @@ def setting(**attributes: Any) -> Change:
 
 
 def around(function: Callable[..., Any]) -> Change:
-    """Returns a change of what runs when the layer is called.
+    """Returns a change that wraps the call of a layer.
 
     Args:
-        function: Gets what ran before, and the arguments of the call.
+        function: Called with the wrapped function and the call's arguments.
     """
 
     def change(stand_in: keras.Operation) -> None:
@@ -129,12 +129,12 @@ def around(function: Callable[..., Any]) -> Change:
 
 
 def _at_once(call: Callable, *args: Any, **kwargs: Any) -> Callable:
-    """Stands for the method of Keras that makes a call compute twice."""
+    """Replaces Keras' method that makes a call recompute for gradients."""
     return call
 
 
 def _install() -> None:
-    """Lets calls of layers and operations go to their stand-ins, once."""
+    """Redirects calls of layers and operations to stand-ins, once."""
     with _lock:
         for cls in (keras.layers.Layer, keras.Operation):
             if not hasattr(cls.__call__, "asks_for_stand_ins"):

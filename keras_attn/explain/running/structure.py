@@ -1,4 +1,4 @@
-"""What a model is made of, by path."""
+"""The layers and operations of a model, by path."""
 
 import difflib
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ _OURS = "keras_attn>"
 def operations(model: keras.Model) -> list[tuple[str, keras.Operation]]:
     """Returns layers and operations at any depth, with their paths.
 
-    A path joins names by `/`, from below the model down, as in the paths of
-    Keras variables. What is shared has a path for each place.
+    A path joins names with `/`, starting below the model, like the paths of
+    Keras variables. A shared layer has one path for each place.
     """
     found: list[tuple[str, keras.Operation]] = []
     todo = [("", model, frozenset())]
@@ -28,29 +28,30 @@ def operations(model: keras.Model) -> list[tuple[str, keras.Operation]]:
 
 
 def data_format(layer: keras.Operation) -> str | None:
-    """Returns the format of a layer's maps, `None` if it has none."""
+    """Returns the data format of a layer, or `None` if it has none."""
     own = getattr(layer, "data_format", None)
     return own if own in ("channels_first", "channels_last") else None
 
 
 def is_attention(layer: keras.Operation) -> bool:
-    """Whether it is an attention layer of keras_attn."""
+    """Returns whether a layer is an attention layer of keras_attn."""
     name = keras.saving.get_registered_name(type(layer))
     return hasattr(layer, "attention") and name.startswith(_OURS)
 
 
 def is_self_attention(layer: keras.Operation) -> bool:
-    """Whether it is attention between tokens, of keras_attn or of Keras."""
+    """Returns whether a layer is self-attention of keras_attn or Keras."""
     if isinstance(layer, keras.layers.MultiHeadAttention):
         return True
     return is_attention(layer) and hasattr(layer, "num_heads")
 
 
 def find(model: keras.Model, layer: str | keras.Operation) -> keras.Operation:
-    """Finds a layer by its path, by a name that is the only one, or itself.
+    """Finds a layer by its path, by a unique name, or as an object.
 
     Raises:
-        ValueError: If there is none, with names near to it; or several.
+        ValueError: If there is no such layer (the error suggests similar
+            names), or if the name is ambiguous.
     """
     known = operations(model)
     if not isinstance(layer, str):
@@ -70,21 +71,21 @@ def find(model: keras.Model, layer: str | keras.Operation) -> keras.Operation:
         if different:
             raise ValueError(
                 f"`layer` must name one layer. Received: layer={layer!r}, "
-                f"which may be any of {sorted(matches)}"
+                f"which could be any of {sorted(matches)}"
             )
     paths = [path for path, _ in known]
     near = difflib.get_close_matches(layer, paths, 8, 0.4)
     raise ValueError(
         f"`layer` must be the name or path of a layer of the model "
-        f"{model.name!r}. Received: layer={layer!r}. Near to it are: "
-        f"{near or paths[-8:]}"
+        f"{model.name!r}. Received: layer={layer!r}. Did you mean one of "
+        f"{near or paths[-8:]}?"
     )
 
 
 def _children(parent: keras.Operation) -> Iterator[keras.Operation]:
-    """Yields what is directly inside, each once."""
+    """Yields the direct children, each once."""
     if isinstance(parent, keras.Model):
-        # Those of a functional model include what is no layer.
+        # A functional model also has operations that are not layers.
         inside = getattr(parent, "operations", parent.layers)
     else:
         inside = list(vars(parent).values())

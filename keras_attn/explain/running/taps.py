@@ -1,4 +1,4 @@
-"""Listens to the layers of a model while it runs."""
+"""Records the outputs of layers while a model runs."""
 
 import itertools
 from collections.abc import Callable
@@ -10,9 +10,8 @@ from keras_attn import backend
 from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.stand_ins import Change, Changes, around
 
-# What is done with the outputs of a layer: gets the number of the call, its
-# arguments by place and by name, and its outputs; returns the outputs to go on
-# with.
+# Called after a layer with the call's number, its positional and keyword
+# arguments and its outputs. Returns the outputs with which the model continues.
 After = Callable[[int, tuple, dict, Any], Any]
 # Runs a model with changed layers.
 Run = Callable[[Changes], Any]
@@ -24,14 +23,14 @@ def hearing(
     key: tuple[Any, ...],
     function: Callable[[Run], Any],
 ) -> Callable[[Inputs], Any]:
-    """Returns what listens to a model, compiled once for a key.
+    """Returns a function that records from a model, compiled once per key.
 
     Args:
         network: A `Network`.
-        inputs: Such as it will be given.
-        key: What the function depends on.
-        function: Is given a function that runs the model with changed layers,
-            and returns tensors. It may not hold the model.
+        inputs: Inputs like those of later calls.
+        key: Everything that `function` depends on.
+        function: Receives a function that runs the model with changed layers,
+            and returns tensors. It must not reference the model.
     """
 
     def make() -> Callable:
@@ -47,7 +46,7 @@ def hearing(
 
 
 def listening(after: After) -> Change:
-    """Returns a change by which a layer is listened to."""
+    """Returns a change that calls `after` after each call of a layer."""
     count = itertools.count()
 
     def listened(call: Callable, *args: Any, **kwargs: Any) -> Any:
@@ -57,9 +56,9 @@ def listening(after: After) -> Change:
 
 
 def keeping(number: int | None, found: list[Any]) -> Change:
-    """Returns a change by which the first output of a call is kept.
+    """Returns a change that records the first output of a call in `found`.
 
-    Of each call, if `number` is `None`.
+    If `number` is `None`, the outputs of all calls are recorded.
     """
 
     def keep(count: int, args: tuple, named: dict, outputs: Any) -> Any:
@@ -71,15 +70,15 @@ def keeping(number: int | None, found: list[Any]) -> Change:
 
 
 def copied(outputs: Any) -> Any:
-    """Returns the first of some outputs in float32.
+    """Returns a float32 copy of the first output.
 
-    Not itself: what follows may overwrite it.
+    A copy is needed because later layers may overwrite the tensor.
     """
     return keras.ops.cast(first_tensor(outputs), "float32") + 0.0
 
 
 def first_tensor(outputs: Any) -> Any:
-    """Returns what counts as the output of a layer that has several."""
+    """Returns the first tensor of a layer's outputs."""
     return keras.tree.flatten(outputs)[0]
 
 

@@ -1,4 +1,4 @@
-"""The score that is explained: one number an image, of the model's output."""
+"""Targets of explanations: one score per image, from the model's output."""
 
 import dataclasses
 import functools
@@ -11,29 +11,31 @@ from keras import ops
 from keras_attn.explain.running import fingerprint
 from keras_attn.explain.running.inputs import Indices
 
-# From the output, with the classes last, and arrays of a row an image, to the
-# scores `(batch,)` and the classes that they are of.
+# From the output (classes last) and arrays with one row per image, to the
+# scores `(batch,)` and their classes.
 ScoreFunction = Callable[..., tuple[Any, Any]]
 
 
 class MaskedMean:
-    """Score of a segmentation model: mean of a class over a region.
+    """Score of a segmentation model: the mean of a class over a region.
 
     `y = sum_ij m_ij s_ij^c / sum_ij m_ij`, with the scores `s^c` of class `c`
-    before softmax or sigmoid, and the mask `m`. To be passed as `targets`.
-    A class index by itself is the mean over the whole output.
+    before softmax or sigmoid, and the mask `m`. Pass it as `targets`. A class
+    index alone means the average over the whole output.
 
     Reference: SEG-GRAD-CAM, Vinogradova et al., AAAI 2020,
-        [arXiv:2002.11434](https://arxiv.org/abs/2002.11434), which sums.
+        [arXiv:2002.11434](https://arxiv.org/abs/2002.11434), which uses the
+        sum instead of the mean.
 
     Args:
-        class_index: int, or one for each image.
-        mask: Of the size of the model's output, `(height, width)`, or
-            `(batch, height, width)` with one for each image; booleans, or
-            weights that are not negative. Not all 0.
+        class_index: Integer, or one integer per image.
+        mask: Booleans or non-negative weights, `(height, width)` or
+            `(batch, height, width)`, of the size of the model's output. At
+            least one weight of each mask must be positive.
 
     Raises:
-        ValueError: If the mask has another number of axes, or nothing in it.
+        ValueError: If the mask has the wrong number of axes, is 0 everywhere
+            or has negative weights.
 
     Example:
 
@@ -59,9 +61,9 @@ class MaskedMean:
             )
         if not (mask >= 0).all() or not mask.any(axis=(-2, -1)).all():
             raise ValueError(
-                "`mask` must mark some pixels of each image, by 1 or another "
-                "positive weight. Received: a mask that is 0 everywhere, or "
-                "with something negative in it"
+                "`mask` must have non-negative weights, and mark at least one "
+                "pixel of each image. Received: a mask that is 0 everywhere "
+                "or has negative weights"
             )
         self.class_index = class_index
         self.mask = mask.astype("float32")
@@ -69,28 +71,28 @@ class MaskedMean:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A score function with what it needs for each image."""
+    """A score function with its arrays, one row per image."""
 
     function: ScoreFunction
     arrays: tuple[np.ndarray, ...] = ()
 
     @functools.cached_property
     def key(self) -> Hashable:
-        """What the function depends on, as it is when this is first asked."""
+        """Fingerprint of the function, taken on first access."""
         return fingerprint.of(self.function)
 
     def take(self, indices: Indices) -> "Target":
-        """Returns the target of some of the images."""
+        """Returns the target for some of the images."""
         arrays = tuple(array[indices] for array in self.arrays)
         taken = dataclasses.replace(self, arrays=arrays)
-        # A function that notes what it sees stays the same for one call.
+        # Keep the key for all batches, even if the function has state.
         vars(taken)["key"] = self.key
         return taken
 
 
 @dataclasses.dataclass(frozen=True)
 class OwnScore:
-    """A function by the user, of the output as the model returns it."""
+    """A user's function of the output as the model returns it."""
 
     function: Callable[[Any], Any]
 
@@ -98,28 +100,28 @@ class OwnScore:
         scores = ops.convert_to_tensor(self.function(outputs))
         if len(scores.shape) != 1:
             raise ValueError(
-                "A callable instead of `targets` must return one score "
-                "an image, of shape (batch,). Received: shape "
+                "A callable `targets` must return one score per image, of "
+                "shape (batch,). Received: shape "
                 f"{tuple(scores.shape)}"
             )
         return scores, ops.full_like(scores, -1, dtype="int32")
 
 
 def resolve(targets: Any, count: int, classes: int | None) -> Target:
-    """Makes a target of what the user gives.
+    """Turns the argument `targets` into a `Target`.
 
     Args:
         targets: `None`, class indices, a `MaskedMean` or a callable.
         count: Number of images.
-        classes: Number of classes of the output; `None` if it has several
-            outputs, which only a callable can choose from.
+        classes: Number of classes, or `None` if the model has several
+            outputs. Only a callable can handle several outputs.
     """
     if callable(targets):
         return Target(OwnScore(targets))
     if classes is None:
         raise ValueError(
-            "The model has several outputs: `output` must say which one is "
-            "explained, or `targets` be a callable on all of them. "
+            "For a model with several outputs, `output` must be the index or "
+            "name of one, or `targets` must be a callable of all outputs. "
             f"Received: output=None, targets={targets!r}"
         )
     if targets is None:
@@ -130,8 +132,8 @@ def resolve(targets: Any, count: int, classes: int | None) -> Target:
             mask = np.repeat(mask[None], count, axis=0)
         if len(mask) != count:
             raise ValueError(
-                "`mask` must have one map for each image. Received: "
-                f"{len(mask)} maps for {count} images"
+                "`mask` must hold one mask per image. Received: "
+                f"{len(mask)} masks for {count} images"
             )
         indices = _indices(targets.class_index, count, classes)
         return Target(_masked_mean, (indices, mask))
@@ -139,12 +141,12 @@ def resolve(targets: Any, count: int, classes: int | None) -> Target:
 
 
 def pinned(indices: np.ndarray) -> Target:
-    """Returns the target of known classes."""
+    """Returns the target for given classes."""
     return Target(_chosen_class, (indices,))
 
 
 def is_of_classes(target: Target) -> bool:
-    """Whether the scores are those of classes, and of nothing else."""
+    """Returns whether the scores are plain class scores."""
     return target.function in (best_class, _chosen_class)
 
 
@@ -155,7 +157,7 @@ def every_class(outputs: Any) -> tuple[Any, Any]:
 
 
 def best_class(outputs: Any) -> tuple[Any, Any]:
-    """Returns the highest score of each image, and its class."""
+    """Returns the highest score of each image and its class."""
     classes = ops.argmax(_class_scores(outputs), axis=1)
     return _chosen_class(outputs, ops.cast(classes, "int32"))
 
@@ -168,7 +170,7 @@ def _chosen_class(outputs: Any, indices: Any) -> tuple[Any, Any]:
 def _masked_mean(outputs: Any, indices: Any, mask: Any) -> tuple[Any, Any]:
     if tuple(outputs.shape[1:-1]) != tuple(mask.shape[1:]):
         raise ValueError(
-            "`mask` must be of the size of the model's output, "
+            "`mask` must have the size of the model's output, "
             f"{tuple(outputs.shape[1:-1])}. Received: {tuple(mask.shape[1:])}"
         )
     mask = mask / ops.sum(mask, axis=(1, 2), keepdims=True)
@@ -177,7 +179,7 @@ def _masked_mean(outputs: Any, indices: Any, mask: Any) -> tuple[Any, Any]:
 
 
 def _class_scores(outputs: Any) -> Any:
-    """Returns `(batch, classes)`: means over positions, if there are any."""
+    """Returns scores `(batch, classes)`, averaged over any positions."""
     middle = tuple(range(1, len(outputs.shape) - 1))
     return ops.mean(outputs, axis=middle) if middle else outputs
 
@@ -186,13 +188,13 @@ def _indices(targets: Any, count: int, classes: int) -> np.ndarray:
     array = np.asarray(targets)
     if array.dtype.kind not in "iu" or array.shape not in ((), (count,)):
         raise ValueError(
-            "`targets` must be a class index for each image, a single one for "
-            "all, `None` for the arg-max, or a callable. Received: "
+            "`targets` must be one class index per image, a single one for "
+            "all, `None` for the highest score, or a callable. Received: "
             f"targets={targets!r} for {count} images"
         )
     if array.size and not (0 <= array.min() and array.max() < classes):
         raise ValueError(
-            f"`targets` must be from 0 to {classes - 1}, as the model has "
+            f"`targets` must be from 0 to {classes - 1}, since the model has "
             f"{classes} classes. Received: targets={targets!r}"
         )
     return np.broadcast_to(array, (count,)).astype("int32")

@@ -1,4 +1,4 @@
-"""What happens in a model while it runs, seen once on shapes."""
+"""Traces the layer calls of a model and how they are connected."""
 
 import collections
 import dataclasses
@@ -19,14 +19,14 @@ class Call:
     """One call of a layer.
 
     Attributes:
-        path: Of the layer.
+        path: Path of the layer.
         operation: The layer.
-        number: How many calls of it came before.
-        shape: Of its first output, without the batch.
-        dtype: Of that.
-        given: Shapes of the tensors that it was given, without the batch.
-        sources: Of each of these, which of all calls made it; `-1 - i` if it
-            is the input `i` of the model, `None` if it is not known.
+        number: Number of earlier calls of the layer.
+        shape: Shape of the first output, without the batch.
+        dtype: Dtype of the first output.
+        given: Shapes of the input tensors, without the batch.
+        sources: For each input tensor, the index of the call that made it,
+            `-1 - i` for the input `i` of the model, or `None` if unknown.
     """
 
     path: str
@@ -40,19 +40,19 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """One run.
+    """The calls of one run of a model.
 
     Attributes:
-        calls: In the order in which they ended.
-        shape: Of the output that is explained, without the batch, classes
-            last; `None` if there are several.
-        final: What makes probabilities at the end; `None` if none was found.
+        calls: The calls in the order in which they ended.
+        shape: Shape of the output to explain, without the batch, classes
+            last; `None` if there are several outputs.
+        final: The layer that computes probabilities, `None` if not found.
         is_known: Whether it is known how the output was made: by `final`, or
-            by a layer that makes no probabilities.
-        origins: Which calls the output comes from; `None` if something else
-            than layers is in between, so that they cannot be told.
-        depends: Whether the numbers that a call outputs depend on those of
-            the images, found by running it.
+            by a layer that does not output probabilities.
+        origins: Indices of the calls on which the output depends. `None` if
+            they are unknown because other code runs between the layers.
+        depends: Function that runs the model to find out whether the output
+            of a call depends on the images.
     """
 
     calls: list[Call]
@@ -64,20 +64,20 @@ class Trace:
 
     @property
     def two_sided(self) -> bool:
-        """Whether one sigmoid unit decides between two classes."""
+        """Whether a single sigmoid unit decides between two classes."""
         single = self.shape is not None and self.shape[-1] == 1
         return single and self.final is not None and self.final.elementwise
 
     @property
     def classes(self) -> int | None:
-        """How many classes there are."""
+        """Number of classes, or `None` for several outputs."""
         if self.shape is None:
             return None
         return 2 if self.two_sided else self.shape[-1]
 
     @functools.cached_property
     def inputs_of(self) -> list[frozenset[int] | None]:
-        """Which inputs of the model each call depends on, `None` if unknown."""
+        """The model inputs that each call depends on, `None` if unknown."""
         found: list[frozenset[int] | None] = []
         for call in self.calls:
             parts = [
@@ -93,7 +93,7 @@ class Trace:
 
 
 def record(network: Any, inputs: Inputs) -> Trace:
-    """Runs a `Network` on one image and writes down what it does."""
+    """Traces a `Network` on one image."""
     found: list[Trace] = []
     paths = network.paths()
 
@@ -143,7 +143,7 @@ def record(network: Any, inputs: Inputs) -> Trace:
 
 @dataclasses.dataclass(frozen=True)
 class _Seen:
-    """A call with its tensors, which live as long as the run."""
+    """A call with its tensors, which exist only during the run."""
 
     call: Call
     given: list[Any]
@@ -151,7 +151,7 @@ class _Seen:
 
 
 def _depends(network: Any, inputs: Inputs, call: Call) -> bool:
-    """Runs a model on two images, and compares what a call outputs."""
+    """Returns whether a call's output differs between two images."""
 
     def function(values: list[Any], leaves: list[Any]) -> Any:
         found: list[Any] = []
@@ -175,22 +175,22 @@ def _tensors(nest: Any) -> list[Any]:
 
 
 def _makers(seen: list[_Seen], leaves: list) -> dict[int, tuple[int, Any]]:
-    """Returns which call made a tensor, by the identity of the tensor."""
+    """Maps the id of each tensor to the call that made it, and the tensor."""
     makers = {id(leaf): (-1 - i, leaf) for i, leaf in enumerate(leaves)}
     for i, each in enumerate(seen):
         for tensor in each.made:
-            # Of nested layers the innermost, which ended first.
+            # The innermost of nested layers ended first and counts.
             makers.setdefault(id(tensor), (i, tensor))
     return makers
 
 
 def _linked(each: _Seen, makers: dict, leaves: list) -> Call:
-    """Returns the call, with where its tensors come from."""
+    """Returns the call with the sources of its input tensors."""
     sources = []
     for tensor in each.given:
         source, _ = makers.get(id(tensor), (None, None))
         if source is None:
-            # A subclassed model of another precision casts what it is given.
+            # A subclassed model of another precision casts its inputs.
             casts = [
                 i
                 for i, leaf in enumerate(leaves)
@@ -206,10 +206,10 @@ def _linked(each: _Seen, makers: dict, leaves: list) -> Call:
 def _origins(
     calls: list[Call], ends: list[int | None]
 ) -> frozenset[int] | None:
-    """Returns the calls that some tensors come from.
+    """Returns the calls on which some tensors depend.
 
-    `None` if something between them was made by no layer. What a layer runs
-    inside belongs to it, whether or not its tensors can be followed.
+    Returns `None` if a tensor in between was not made by a layer. Calls inside
+    a layer belong to it, whether or not their tensors can be followed.
     """
     found: set[int] = set()
     todo = list(ends)

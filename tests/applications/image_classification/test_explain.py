@@ -80,7 +80,7 @@ def test_a_limit_is_kept_and_said(saved, photos, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--layer", "convolution"], "Near to it are"),
+        (["--layer", "convolution"], "Did you mean one of"),
         (["--target", "2"], "an index from 0 to 1; it is 2"),
         (["--target", "cat"], "--target must be the name of a class"),
         (["--class-names", "a", "b", "c"], "3 names, and the model has 2"),

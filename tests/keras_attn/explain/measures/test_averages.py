@@ -241,7 +241,7 @@ class TestDropAndIncrease:
         expected = measure(model, *given)
         assert measure(network, *given) == expected
         assert measure(network, *given) == expected
-        with pytest.raises(ValueError, match="given to the Network"):
+        with pytest.raises(ValueError, match="passed to the Network"):
             measure(network, *given, output=0)
 
     def test_take_integers_and_tensors(self):

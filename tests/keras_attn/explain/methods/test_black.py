@@ -87,7 +87,7 @@ class TestOneUnit:
         assert found == pytest.approx(expected, rel=1e-4)
 
     def test_without_a_sigmoid_has_one(self):
-        with pytest.raises(ValueError, match="from 0 to 0, as the model has 1"):
+        with pytest.raises(ValueError, match="from 0 to 0, since the model has"):
             explain.HiResCAM(network(), "map")(some(), 1)
 
     def test_of_a_map_has_two_classes_too(self):
@@ -206,7 +206,7 @@ class TestWhy:
             network(kernel=[[-1.0], [-1.0]]),
             images,
             0,
-            "Of the images 0, 2, nothing in the map speaks for",
+            "For the images 0, 2, nothing in the map supports",
         )
         # By the negative gradients, negative features do.
         assert maps[1].max() > 0.99 and not maps[[0, 2]].any()
@@ -228,17 +228,17 @@ class TestWhy:
             network(kernel=[[0.0], [0.0]]),
             some(),
             0,
-            "Of the images 0, 1, 2, the score does not depend",
+            "For the images 0, 1, 2, the score does not depend",
         )
 
     def test_the_map_has_no_contrast(self):
         images = np.ones((2, 6, 6, 2))
-        text = "Of the images 0, 1, the weighted features are the same"
+        text = "For the images 0, 1, the weighted features are the same"
         self.check(network(), images, 0, text, "CAM")
 
     def test_the_model_overflows(self):
         images = some(2)
         images[1] *= 1e38
         model = network(kernel=[[1.0], [1.0]])
-        text = "Of the images 1, the weighted features are not finite"
+        text = "For the images 1, the weighted features are not finite"
         self.check(model, images, lambda y: y[:, 0] ** 3, text, "HiResCAM")

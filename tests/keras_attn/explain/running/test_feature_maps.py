@@ -151,7 +151,7 @@ class TestMaps:
     def test_a_model_without_any_is_an_error(self):
         inputs = keras.Input((32, 24, 3))
         x = layers.Dense(4)(layers.Flatten()(inputs))
-        with pytest.raises(ValueError, match="No layer of the model"):
+        with pytest.raises(ValueError, match="no layer of the model"):
             explain.GradCAM(keras.Model(inputs, x))(images())
 
     def test_the_last_of_a_segmentation_is_what_scores_are_made_of(self):

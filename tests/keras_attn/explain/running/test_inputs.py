@@ -19,7 +19,7 @@ class TestCheck:
     def test_another_shape_is_refused(self):
         refuse(
             np.zeros((2, 16, 24, 3)),
-            r"takes, \(None, 32, 24, 3\).*Received: shape \(2, 16, 24, 3\)",
+            r"expects, \(None, 32, 24, 3\).*Received: shape \(2, 16, 24, 3\)",
         )
 
     def test_another_order_of_axes_is_refused(self):

@@ -169,7 +169,7 @@ class TestImages:
     def test_have_to_be_chosen_where_nothing_tells(self):
         model, images = two_images()
         heatmaps = np.ones((2, 16, 12))
-        message = "`image` must say which.*Received: image=None"
+        message = "`image` must be the index or name.*Received: image=None"
         for measure in (explain.deletion, explain.average_drop):
             with pytest.raises(ValueError, match=message):
                 measure(model, images, heatmaps)

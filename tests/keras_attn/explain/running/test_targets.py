@@ -174,8 +174,8 @@ class TestMaskedMean:
         ("mask", "match"),
         [
             (np.ones(3), "Received: shape"),
-            (np.zeros((4, 4)), "must mark some pixels"),
-            (-np.ones((4, 4)), "must mark some pixels"),
+            (np.zeros((4, 4)), "and mark at least one"),
+            (-np.ones((4, 4)), "and mark at least one"),
             (np.array([["a"]]), "Received: shape"),
         ],
     )
