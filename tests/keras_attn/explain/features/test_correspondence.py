@@ -281,5 +281,5 @@ class TestErrors:
         images, occluded = pictures(SIGNS)
         with pytest.raises(ValueError, match="`images` must be a batch"):
             correspondence(of_pixels(), images[0], occluded[0], "pixels")
-        with pytest.raises(ValueError, match="must hold finite numbers"):
+        with pytest.raises(ValueError, match="only finite numbers"):
             correspondence(of_pixels(), images, occluded * np.nan, "pixels")

@@ -87,7 +87,7 @@ class TestOneUnit:
         assert found == pytest.approx(expected, rel=1e-4)
 
     def test_without_a_sigmoid_has_one(self):
-        with pytest.raises(ValueError, match="from 0 to 0, since the model has"):
+        with pytest.raises(ValueError, match="from 0 to 0, since the model"):
             explain.HiResCAM(network(), "map")(some(), 1)
 
     def test_of_a_map_has_two_classes_too(self):

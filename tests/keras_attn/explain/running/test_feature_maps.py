@@ -99,7 +99,7 @@ class TestTokens:
         assert cam(images()).shape == (2, 32, 24)
 
     def test_a_reshape_needs_to_know_of_what(self):
-        with pytest.raises(ValueError, match="`reshape` must come with"):
+        with pytest.raises(ValueError, match="`reshape` must be combined with"):
             explain.GradCAM(vision_transformer("mean"), reshape=lambda x: x)
 
     def test_the_last_map_may_be_that_of_a_callable(self):

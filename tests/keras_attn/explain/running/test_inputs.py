@@ -36,7 +36,7 @@ class TestCheck:
 
     def test_inputs_of_different_numbers_are_refused(self):
         model, pair = explained.siamese()
-        refuse([pair[0], pair[1][:2]], "the same number", model)
+        refuse([pair[0], pair[1][:2]], "the same length", model)
 
     def test_too_few_inputs_are_refused(self):
         model, pair = explained.siamese()

@@ -234,7 +234,7 @@ class TestQueries:
     @pytest.mark.parametrize("layer", ["decoder", "decoder/norm"])
     def test_are_refused_by_name(self, layer):
         cam = explain.GradCAM(self.detector(), layer)
-        message = "9 tokens.*not known to be positions.*pass `reshape=`"
+        message = "9 tokens.*matched to positions.*pass `reshape=`"
         with pytest.raises(ValueError, match=message):
             cam(some(32, 32, 3))
 
@@ -248,7 +248,7 @@ class TestSmall:
         x = layers.Conv2D(4, 3, name="last")(x)
         model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
         cam = explain.GradCAM(model)
-        with pytest.warns(UserWarning, match="'one' on.*'large' was taken"):
+        with pytest.warns(UserWarning, match="'one' on.*'large' is used"):
             assert paths(cam, some(16, 16, 3)) == ["large"]
 
     def test_gates_of_one_pixel_are_no_reason_to_warn(self):

@@ -37,7 +37,7 @@ class TestClasses:
 
     @pytest.mark.parametrize("targets", [[0, 1], 1.5, "fc", [[0], [1], [2]]])
     def test_other_things_are_refused(self, targets):
-        with pytest.raises(ValueError, match="a class index for each image"):
+        with pytest.raises(ValueError, match="one class index per image"):
             maps(targets)
 
 
@@ -191,5 +191,5 @@ class TestMaskedMean:
             )
 
     def test_of_a_classifier_is_refused(self):
-        with pytest.raises(ValueError, match="of the size of the model's"):
+        with pytest.raises(ValueError, match="the size of the model's"):
             maps(explain.MaskedMean(0, np.ones((16, 12))))
