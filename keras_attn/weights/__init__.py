@@ -1,4 +1,4 @@
-"""Weights of PyTorch models into Keras layers, and back: numpy only."""
+"""Converts weights between PyTorch and Keras, with NumPy only."""
 
 from keras_attn.weights.convert import load_torch as load_torch
 from keras_attn.weights.convert import to_torch as to_torch

@@ -1,25 +1,25 @@
-"""The network that a checkpoint says that it is of."""
+"""The architecture that a checkpoint states."""
 
 import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
-# As training scripts, and as timm's models on the Hugging Face Hub have it.
+# Written by timm's models on the Hugging Face Hub, and by training scripts.
 _KEYS = "architecture", "arch"
 _CONFIG = "config.json"
 _MAX_BYTES = 2**20
 
 
 def stated_architecture(source: Any, checkpoint: Mapping[Any, Any]) -> str:
-    """Returns timm's or another name of the architecture, `""` for none.
+    """Returns the stated name of the architecture, such as timm's, or `""`.
 
-    It is in the checkpoint, or in a `config.json` beside its file. What
-    cannot be read states nothing.
+    The name is read from the checkpoint, or from a `config.json` beside its
+    file. Files that cannot be read are ignored.
 
     Args:
-        source: What the checkpoint was read from.
-        checkpoint: What it holds.
+        source: The source of the checkpoint.
+        checkpoint: The contents of the checkpoint.
     """
     found = _name(checkpoint)
     if found or not isinstance(source, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""How much a file of weights may hold, and zip archives that keep to it."""
+"""Size limits for weights files, and checks of zip archives."""
 
 import os
 import struct
@@ -6,12 +6,12 @@ import zipfile
 
 from keras_attn.weights.shown import quoted
 
-# No file may be, or unpack to, more than this: 4 billion float32 weights.
+# Limit for a file, packed or unpacked: 4 billion float32 weights.
 MAX_BYTES = 16 * 2**30
-# Weights hardly compress: an archive above these two was made to fill memory.
+# Weights hardly compress. An archive above both limits is a zip bomb.
 MAX_RATIO = 100
 MAX_BYTES_AT_ANY_RATIO = 256 * 2**20
-# What NumPy, PyTorch and Keras write.
+# The methods that NumPy, PyTorch and Keras use.
 _METHODS = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 # The records at the end of a zip file: signature, and sizes in bytes.
 _END, _END_SIZE = b"PK\x05\x06", 22
@@ -20,53 +20,53 @@ _END64, _END64_SIZE = b"PK\x06\x06", 56
 
 
 def check_unpacked(size: int, unpacked: int) -> None:
-    """Refuses what is too large, or unpacks to too much.
+    """Rejects files that are too large, or unpack to too much.
 
     Args:
-        size: Integer, bytes of the file.
-        unpacked: Integer, bytes that it declares to hold.
+        size: Integer, size of the file in bytes.
+        unpacked: Integer, declared unpacked size in bytes.
 
     Raises:
-        ValueError: If one of the limits at the top of this file is passed.
+        ValueError: If a limit at the top of this file is exceeded.
     """
     if max(size, unpacked) > MAX_BYTES or (
         unpacked > MAX_BYTES_AT_ANY_RATIO and unpacked > MAX_RATIO * size
     ):
         raise ValueError(
             f"its {size} bytes unpack to {max(size, unpacked)}, which is more "
-            f"than {MAX_BYTES} or than {MAX_RATIO} times its size"
+            f"than {MAX_BYTES} or {MAX_RATIO} times its size"
         )
 
 
 def check_size(path: os.PathLike[str]) -> None:
-    """Refuses a file that is empty or too large.
+    """Rejects a file that is empty or too large.
 
     Args:
         path: The file.
 
     Raises:
-        ValueError: If it is.
+        ValueError: If the file is empty or too large.
     """
     size = os.stat(path).st_size
-    # Some special files say that they are regular and empty, and block.
+    # Some special files pose as regular and empty, but block when read.
     if not size:
         raise ValueError("the file is empty")
     check_unpacked(size, size)
 
 
 def check_zip(path: os.PathLike[str]) -> None:
-    """Refuses what is no zip file, and a zip file that is a bomb.
+    """Rejects zip bombs and files that are not zip files.
 
-    For all files that are read as zip files, whatever they begin with: bytes
-    before the archive do not keep `zipfile` from reading it.
+    It must be called for every file that is read as a zip file, whatever its
+    first bytes: `zipfile` also reads an archive that follows other bytes.
 
     Args:
         path: The file, which has passed `check_size`.
 
     Raises:
-        ValueError: If the entries overlap, share a name, are packed in an
-            unusual way, or declare too much. The readers stop at the declared
-            size, so that to declare less is of no use.
+        ValueError: If the entries overlap, share a name, use an unusual
+            compression method, or declare too much. Declaring less does not
+            help an attacker, since readers stop at the declared size.
         Exception: Whatever `zipfile` raises for a broken file.
     """
     size = os.stat(path).st_size
@@ -78,22 +78,22 @@ def check_zip(path: os.PathLike[str]) -> None:
     if len({entry.filename for entry in entries}) < len(entries):
         raise ValueError("entries of the archive share a name")
     if methods := {e.compress_type for e in entries} - {*_METHODS}:
-        raise ValueError(f"entries are packed by the methods {methods}")
+        raise ValueError(f"entries use the compression methods {methods}")
 
 
 def check_other_reader(path: os.PathLike[str]) -> None:
-    """Refuses a zip file that another reader could take for another one.
+    """Rejects a zip file that PyTorch could read differently from `zipfile`.
 
-    PyTorch reads zip files by itself: it looks for the table of contents
-    where the end of the file says, where `zipfile` looks right before the
-    end, and it does not look at checksums. So both have to be in one place,
-    and the checksums right.
+    PyTorch has its own zip reader. It looks for the table of contents at the
+    offset stated at the end of the file, whereas `zipfile` looks directly
+    before the end. It also ignores checksums. Therefore both positions must
+    agree, and the checksums must be correct.
 
     Args:
         path: The file, which has passed `check_zip`.
 
     Raises:
-        ValueError: If something stands before or after the archive, or if a
+        ValueError: If there is data before or after the archive, or if a
             checksum is wrong.
         Exception: Whatever `zipfile` raises for a broken file.
     """
@@ -102,13 +102,13 @@ def check_other_reader(path: os.PathLike[str]) -> None:
             archive.start_dir,
             len(archive.infolist()),
         ):
-            raise ValueError("something stands before or after the archive")
+            raise ValueError("there is data before or after the archive")
         if (name := archive.testzip()) is not None:
             raise ValueError(f"the checksum of {quoted(name)} is wrong")
 
 
 def _table_of_contents(path: os.PathLike[str]) -> tuple[int, int] | None:
-    """Returns its place and its entries, if the file ends right behind it."""
+    """Returns the offset and length of the table that ends the file, if any."""
     with open(path, "rb") as file:
         end = file.seek(0, os.SEEK_END) - _END_SIZE
         before = max(end - _LOCATOR_SIZE - _END64_SIZE, 0)

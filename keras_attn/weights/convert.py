@@ -1,4 +1,4 @@
-"""Loads PyTorch weights into layers and models, and writes them."""
+"""Loads PyTorch weights into Keras layers and models, and exports them."""
 
 import os
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from keras_attn.weights.report import Entry, Report
 from keras_attn.weights.shown import plain
 from keras_attn.weights.wrappers import find_weights
 
-# What to do to leave weights as they are, for a caller of `load_torch`.
+# How a caller of `load_torch` can leave weights unchanged.
 _LENIENT = "pass `strict=False`"
 
 
@@ -28,31 +28,31 @@ def load_torch(
 ) -> Report:
     """Loads PyTorch weights into a layer or a model.
 
-    For weights trained with the reference implementation, torchvision or
-    timm. Which naming scheme it is, is recognised from the names. All is
-    checked before the first weight changes.
+    Use it for weights that were trained with the reference implementation,
+    torchvision or timm. The naming scheme is recognised from the names.
+    Everything is checked before the first weight changes.
 
-    Dictionaries around the weights (`state_dict`, `model`, `teacher` and
-    others) and what stands before all names (`module.`, `_orig_mod.`,
-    `backbone.` and others) are taken off; the report says which. A classifier
-    in the checkpoint of a model without one is ignored.
+    Dictionaries around the weights (such as `state_dict`, `model` or
+    `teacher`) and common prefixes of all names (such as `module.`,
+    `_orig_mod.` or `backbone.`) are removed, and the report lists them. If
+    the model has no classifier, a classifier in the checkpoint is ignored.
 
-    A checkpoint holds arrays and no graph. Strides, the number of heads, the
-    kind of GELU, the epsilon of a normalisation and how images are scaled
-    leave no trace in it: these have to be those of the trained network.
+    A checkpoint contains arrays, but not the graph. Strides, the number of
+    heads, the variant of GELU, the epsilon of a normalisation and the scaling
+    of images are not stored in it. They must match the trained network.
 
     Args:
-        target: A built layer or model of keras_attn; or a Keras `Conv1D`,
+        target: A built layer or model of keras_attn, or a Keras `Conv1D`,
             `Conv2D`, `DepthwiseConv2D`, `Dense`, `BatchNormalization` or
             `LayerNormalization`.
         source: A path that ends in `.safetensors`, `.pt`, `.pth`, `.pth.tar`,
-            `.ckpt`, `.bin` or `.npz`, or a mapping of names to arrays or
+            `.ckpt`, `.bin` or `.npz`, or a mapping from names to arrays or
             tensors, in PyTorch's layout.
-        strict: Boolean, whether names that are missing or unexpected are
-            errors. Defaults to `True`.
-        key: Key or prefix in the source under which the weights are, such as
-            `"model_ema"` or `"student"`; `None` for the one that fits.
-            Defaults to `None`.
+        strict: Boolean, whether missing or unexpected names raise an error.
+            Defaults to `True`.
+        key: Key or prefix of the weights in the source, such as
+            `"model_ema"` or `"student"`. `None` selects the one that fits
+            best. Defaults to `None`.
 
     Returns:
         A report with the fields `entries`, `ignored`, `missing`,
@@ -60,11 +60,11 @@ def load_torch(
         `source`, a `target`, a `torch_shape`, a `keras_shape` and a `layout`.
 
     Raises:
-        ValueError: If the source cannot be read, if the target has no known
-            names, if the arrays do not fit (names missing or unexpected,
-            shapes, numbers that are not finite), or if names tell that the
-            network computes something else. It says of each kind how much
-            does not fit, and what comes first; the target is left as it was.
+        ValueError: If the source cannot be read, the target has no known
+            names, the arrays do not fit (missing or unexpected names, wrong
+            shapes, numbers that are not finite), or the names show that the
+            network computes something else. The error lists the first
+            problems of each kind. The target is not changed.
 
     Example:
 
@@ -86,15 +86,15 @@ def load(
     argument: str = "source",
     lenient: str = _LENIENT,
 ) -> Report:
-    """Does what `load_torch` does, and speaks to the caller of another.
+    """Implements `load_torch`, with error messages for other callers.
 
     Args:
-        target: As of `load_torch`, as `source`, `strict` and `key` are.
-        source: See there.
-        strict: See there.
-        key: See there.
-        argument: What a message calls the source.
-        lenient: What to do to leave weights as they are.
+        target: As for `load_torch`.
+        source: As for `load_torch`.
+        strict: As for `load_torch`.
+        key: As for `load_torch`.
+        argument: The name of the source in error messages.
+        lenient: Advice on how to leave weights unchanged.
     """
 
     def fit(names: Collection[str]) -> int:
@@ -111,9 +111,8 @@ def load(
     architecture = stated_architecture(source, checkpoint)
     if reason := why_refused(target, names, architecture):
         raise ValueError(
-            "The checkpoint must be of a network that computes what "
-            f"{describe(target)} computes. Received: {reason} "
-            "Nothing was loaded."
+            "The checkpoint must be of a network that computes the same as "
+            f"{describe(target)}. Received: {reason} Nothing was loaded."
         )
     arrays = {n: to_array(n, a, is_file) for n, a in found.weights.items()}
     needed = {name: s for name, s in slots.items() if s.variable is not None}
@@ -157,19 +156,19 @@ def load(
 
 
 def to_torch(target: keras.layers.Layer) -> dict[str, np.ndarray]:
-    """Returns the weights of a layer or a model as PyTorch holds them.
+    """Returns the weights of a layer or a model in PyTorch's layout.
 
-    The way back of `load_torch`. With `torch.from_numpy` on each array, the
-    result is a state dict that `load_state_dict` takes. The arrays are
-    copies. bfloat16, which `torch.from_numpy` does not take, becomes float32,
-    which holds the same numbers.
+    This is the inverse of `load_torch`. After `torch.from_numpy` on each
+    array, the result is a state dict for `load_state_dict`. The arrays are
+    copies. bfloat16 is converted to float32 without loss, since
+    `torch.from_numpy` does not accept it.
 
     Args:
-        target: A built layer or model that `load_torch` takes.
+        target: A built layer or model that `load_torch` accepts.
 
     Returns:
-        A dict of names to NumPy arrays in PyTorch's layout. Where several
-        naming schemes are known, it is the first.
+        A dict from names to NumPy arrays in PyTorch's layout. If several
+        naming schemes are known, the first one is used.
 
     Raises:
         ValueError: If the target has no known names, or is not built.
@@ -198,7 +197,7 @@ def _converted(
 ) -> tuple[
     dict[str, np.ndarray], dict[str, str], dict[str, tuple[Shape, Shape]]
 ]:
-    """Returns what to assign, what is wrong with the rest, and its shapes."""
+    """Returns values to assign, problems, and shapes that do not fit."""
     values: dict[str, np.ndarray] = {}
     first: dict[int, str] = {}
     problems, shapes = {}, {}
@@ -212,7 +211,7 @@ def _converted(
             continue
         other = first.setdefault(id(slot.variable), name)
         if other in values and not np.array_equal(value, values[other]):
-            problems[name] = f"not {other!r}, but the same weight"
+            problems[name] = f"differs from {other!r}, the same weight"
         values[name] = value
     return values, problems, shapes
 
@@ -220,9 +219,9 @@ def _converted(
 def _converted_one(
     array: np.ndarray, variable: keras.Variable, layout: Layout
 ) -> np.ndarray:
-    """Returns a copy in the shape and dtype of the variable, or says why not.
+    """Converts an array to the shape and dtype of a variable, as a copy.
 
-    What fails the tests of type and shape is never copied: it may be large.
+    Arrays of the wrong type or shape are never copied, since they may be huge.
     """
     if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
         raise ValueError(f"holds {plain(str(array.dtype))}, not real numbers")
@@ -243,7 +242,7 @@ def _converted_one(
 
 
 def _assign(pairs: list[tuple[keras.Variable, np.ndarray]]) -> None:
-    """Assigns all values or, if one cannot be, none."""
+    """Assigns all values, or none if one of them fails."""
     before = [(variable, _value(variable)) for variable, _ in pairs]
     try:
         for variable, value in pairs:
@@ -255,5 +254,5 @@ def _assign(pairs: list[tuple[keras.Variable, np.ndarray]]) -> None:
 
 
 def _value(variable: keras.Variable) -> np.ndarray:
-    """Returns a copy: a backend may hand out its own memory."""
+    """Returns a copy, since a backend may return its own memory."""
     return np.array(to_numpy(variable))

@@ -1,4 +1,4 @@
-"""Reads checkpoints, from people one may not know, without running them."""
+"""Reads untrusted checkpoints without executing code from them."""
 
 import os
 import pathlib
@@ -22,17 +22,17 @@ Loader = Callable[[pathlib.Path], Any]
 
 
 def read(source: Source, argument: str = "source") -> Mapping[Any, Any]:
-    """Returns what a checkpoint holds: arrays by name, or around them more.
+    """Returns the contents of a checkpoint: arrays by name, maybe wrapped.
 
     Args:
         source: A path that ends in one of `SUFFIXES`, or a mapping.
-        argument: What a message calls the source.
+        argument: The name of the source in error messages.
 
     Returns:
-        A mapping, not checked yet in any way.
+        A mapping whose contents are not checked yet.
 
     Raises:
-        ValueError: If the source is no mapping, cannot be read as plain
+        ValueError: If the source is not a mapping, cannot be read as plain
             arrays, or would take more memory than `archives` allows.
     """
     shown = f"<{type(source).__name__}>"
@@ -50,8 +50,8 @@ def read(source: Source, argument: str = "source") -> Mapping[Any, Any]:
 
 def to_array(name: str, value: Any, from_file: bool) -> np.ndarray:
     """Returns an array of a checkpoint, which may share its memory."""
-    # NumPy would write out lists of one and the same list, of which a pickle
-    # can nest as many as it likes.
+    # A pickle can nest references to one list many times, which NumPy would
+    # expand.
     if from_file and isinstance(value, list | tuple):
         return np.array(None, object)
     try:
@@ -64,7 +64,7 @@ def to_array(name: str, value: Any, from_file: bool) -> np.ndarray:
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """Returns a NumPy array of anything that can be one, without a copy."""
+    """Converts a value to a NumPy array, without a copy."""
     if isinstance(value, keras.Variable):
         value = value.value
     if not hasattr(value, "detach"):
@@ -72,46 +72,45 @@ def to_numpy(value: Any) -> np.ndarray:
     tensor = value.detach().cpu()
     if str(tensor.dtype) != "torch.bfloat16":
         return tensor.numpy()
-    # The same bits under another name, which NumPy knows from `ml_dtypes`, a
-    # package that Keras imports. A copy would write out what strides of zero
-    # only pretend to be large.
+    # NumPy knows bfloat16 from `ml_dtypes`, which Keras imports. A view, since
+    # a copy would allocate a crafted tensor with strides of zero in full.
     import torch
 
     return tensor.view(torch.int16).numpy().view("bfloat16")
 
 
 def _read_file(path: pathlib.Path, argument: str) -> Any:
-    """Returns what a file holds, checked for its size only."""
+    """Returns the contents of a file, with only its size checked."""
     suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
     received = f"Received: {argument}={str(path)!r}"
     if suffix is None:
         raise ValueError(
-            f"A file of weights must end in one of {list(SUFFIXES)}. {received}"
+            f"A weights file must end in one of {list(SUFFIXES)}. {received}"
         )
-    # Nor a folder, a pipe or a device. `path.is_file` may raise an error.
+    # Rejects folders, pipes and devices. `path.is_file` may raise an error.
     if not os.path.isfile(path):
         raise ValueError(
-            f"`{argument}` must be the path of a file that exists. {received}"
+            f"`{argument}` must be the path of an existing file. {received}"
         )
     load = _LOADERS[suffix]()
     try:
         check_size(path)
         return load(path)
-    # A crafted file can make a reader fail in any way, out of memory too.
+    # A crafted file can make a reader fail in any way, even with MemoryError.
     except Exception as error:
-        # Of a module that nothing here may import.
+        # By name, since `pickle` must not be imported here.
         holds_objects = type(error).__name__ == "UnpicklingError"
         fix = _ONLY_TENSORS if holds_objects else ""
-        # A traceback shows the cause, with all that it advises.
+        # A traceback would show the unsafe advice of the cause.
         raise ValueError(
-            "A file of weights must be whole, and hold arrays and nothing "
-            f"else. {received}, where {reason(error)}{fix}"
+            "A weights file must be complete and contain only arrays. "
+            f"{received}, which failed with {reason(error)}{fix}"
         ) from (None if is_unsafe_advice(error) else error)
 
 
 _ONLY_TENSORS = (
-    " Of PyTorch's files, tensors and plain containers are read and nothing "
-    "else: save the `state_dict()` alone, best as `.safetensors`."
+    " A PyTorch file must contain only tensors and plain containers. Save only "
+    "the `state_dict()`, preferably as `.safetensors`."
 )
 
 
@@ -131,15 +130,15 @@ def _torch() -> Loader:
     version = torch.__version__
     if tuple(int(part) for part in version.split(".")[:2]) < (2, 10):
         raise ValueError(
-            "PyTorch must be 2.10 or newer to read its own files: before, "
-            "they could run code (CVE-2025-32434, CVE-2026-24747). "
+            "PyTorch must be 2.10 or newer to read PyTorch files, which can "
+            "execute code in older versions (CVE-2025-32434, CVE-2026-24747). "
             f"Received: torch.__version__={str(version)!r}. "
-            "Upgrade it, or convert the file to `.safetensors`."
+            "Upgrade PyTorch, or convert the file to `.safetensors`."
         )
 
     def load(path: pathlib.Path) -> Any:
         with open(path, "rb") as file:
-            # By this PyTorch tells a zip file from its older form, a pickle.
+            # PyTorch detects zip files, as opposed to pickles, in this way.
             is_zip = file.read(4) == b"PK\x03\x04"
         if is_zip:
             check_zip(path)
@@ -163,6 +162,6 @@ SUFFIXES = tuple(_LOADERS)
 
 def _not_installed(extra: str) -> ValueError:
     return ValueError(
-        f"A file of this kind needs a package to read it. Received: {extra} "
-        f"is not installed. Run {how_to_install(extra)}."
+        f"Reading this kind of file requires {extra}. Received: {extra} is "
+        f"not installed. Run {how_to_install(extra)}."
     )

@@ -1,4 +1,4 @@
-"""Loads weights that Keras wrote, from people one may not know."""
+"""Loads untrusted weights files in the formats of Keras."""
 
 import contextlib
 import os
@@ -24,11 +24,11 @@ _WEIGHTS = "model.weights.h5"
 
 
 def load_keras(model: keras.Model, path: str | os.PathLike[str]) -> None:
-    """Loads a file that Keras wrote into a model, all of it or nothing.
+    """Loads a Keras weights file into a model, either all of it or nothing.
 
-    Keras reads it, once it is known to hold arrays of its own and no more
-    than it seems to. Of a `.keras` file the weights are read and nothing
-    else: no class is looked up, and no code in it runs.
+    Keras reads the file after a check that it holds only its own arrays, and
+    not more than its size suggests. From a `.keras` file, only the weights
+    are read: no class is looked up, and no code in it is run.
 
     Args:
         model: A built model.
@@ -36,7 +36,7 @@ def load_keras(model: keras.Model, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ValueError: If the file cannot be read, does not fit the model, or
-            holds numbers that are not finite; the model is left as it was.
+            contains numbers that are not finite. The model is not changed.
     """
     path = pathlib.Path(path)
     before = [np.array(to_numpy(variable)) for variable in model.variables]
@@ -49,26 +49,26 @@ def load_keras(model: keras.Model, path: str | os.PathLike[str]) -> None:
     except BaseException as error:
         for variable, value in zip(model.variables, before, strict=True):
             variable.assign(value)
-        # h5py, zipfile and Keras raise whatever broken bytes lead them to.
+        # h5py, zipfile and Keras raise any kind of error for broken bytes.
         if isinstance(error, Exception):
             raise ValueError(
-                "A file of Keras weights must be whole, hold finite numbers "
-                f"and nothing else, and fit `{model.name}`. Received: "
-                f"weights={str(path)!r}, where {reason(error)}"
+                "A Keras weights file must be complete, contain only finite "
+                f"numbers, and fit `{model.name}`. Received: "
+                f"weights={str(path)!r}, which failed with {reason(error)}"
             ) from (None if is_unsafe_advice(error) else error)
         raise
 
 
 def check_hdf5(path: pathlib.Path) -> None:
-    """Refuses an HDF5 file that holds more than arrays of its own.
+    """Rejects an HDF5 file that holds anything but its own arrays.
 
     Args:
         path: The file.
 
     Raises:
-        ValueError: If it has a link to another place or another file, if
-            something is stored outside of it or hangs in two places, or if
-            its arrays declare too much.
+        ValueError: If the file has soft or external links, stores data
+            outside the file, contains an object in two places, or declares
+            arrays that are too large.
     """
     import h5py
 
@@ -83,12 +83,12 @@ def check_hdf5(path: pathlib.Path) -> None:
                 link = group.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink):
                     raise ValueError(
-                        f"{quoted(name)} is an {type(link).__name__}"
+                        f"{quoted(name)} is of type {type(link).__name__}"
                     )
                 found = group[name]
-                # Keras would read it again, or walk in a circle.
+                # Keras would read it twice, or follow a cycle.
                 if found in seen:
-                    raise ValueError(f"{quoted(name)} hangs in two places")
+                    raise ValueError(f"{quoted(name)} is in two places")
                 seen.add(found)
                 if isinstance(found, h5py.Group):
                     groups.append(found)
@@ -98,13 +98,13 @@ def check_hdf5(path: pathlib.Path) -> None:
 
 
 def _declared_size(name: str, found: Any) -> int:
-    """Returns the bytes of what should be an array in the file itself."""
+    """Returns the declared bytes of an array, which must be in the file."""
     import h5py
 
     if not isinstance(found, h5py.Dataset) or found.shape is None:
-        raise ValueError(f"{quoted(name)} is no array")
+        raise ValueError(f"{quoted(name)} is not an array")
     if found.external or found.is_virtual:
-        raise ValueError(f"{quoted(name)} is stored outside of the file")
+        raise ValueError(f"{quoted(name)} is stored outside the file")
     if found.dtype.hasobject:
         raise ValueError(
             f"{quoted(name)} holds {plain(str(found.dtype))}, not numbers"
@@ -113,7 +113,7 @@ def _declared_size(name: str, found: Any) -> int:
 
 
 def _check_names(group: Any) -> None:
-    """Refuses a list of the older form by which Keras reads an array twice."""
+    """Rejects a legacy list of names that makes Keras read an array twice."""
     names = [
         name
         for key in group.attrs
@@ -121,15 +121,15 @@ def _check_names(group: Any) -> None:
         for name in np.ravel(group.attrs[key]).tolist()
     ]
     if len(set(names)) < len(names):
-        raise ValueError(f"{quoted(group.name)} names an array twice")
+        raise ValueError(f"{quoted(group.name)} lists an array twice")
 
 
 @contextlib.contextmanager
 def _unpacked(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields the HDF5 file: the file itself, or the one in a `.keras` file.
 
-    What Keras reads must be what was checked, at a pace that no packing can
-    slow down.
+    It is unpacked so that Keras reads exactly the file that was checked, and
+    so that compression cannot slow down reading.
     """
     if path.suffix != ".keras":
         yield path

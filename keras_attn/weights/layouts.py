@@ -1,4 +1,4 @@
-"""How PyTorch and Keras lay out the same weight."""
+"""Layouts of the same weight in PyTorch and Keras."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ class ShapeError(ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """The two layouts of a weight, and the way from each to the other.
+    """The two layouts of a weight, with conversions in both directions.
 
-    The data format of a model does not matter: Keras keeps the same kernel
-    for both. `to_keras` and `to_torch` undo each other exactly.
+    The data format of a model does not matter, since Keras uses the same
+    kernel for both. `to_keras` and `to_torch` are exact inverses.
 
     Args:
-        name: What a report calls the layout.
-        to_keras: Takes an array as PyTorch lays it out, and the shape of the
-            Keras variable, for layouts that split an axis; returns the array
-            in that shape.
+        name: The name of the layout in a report.
+        to_keras: Takes an array in PyTorch's layout and the shape of the
+            Keras variable, which layouts that split an axis need. Returns the
+            array in that shape.
         to_torch: Takes the Keras array and returns PyTorch's.
-        larger: Shape in PyTorch of a larger layer, whose weights `to_keras`
-            takes too, leaving some of them out, or `None`.
+        larger: Shape in PyTorch of a larger layer, or `None`. `to_keras` also
+            accepts its weights, and leaves some of them out.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Layout:
     larger: Shape | None = None
 
     def torch_shape(self, keras_shape: Shape) -> Shape:
-        """Returns the shape in PyTorch of a variable of a Keras shape."""
-        # The stand-in has strides of zero: it takes one byte at any shape.
+        """Returns the PyTorch shape for the shape of a Keras variable."""
+        # With strides of zero, the array takes one byte for any shape.
         return self.to_torch(np.broadcast_to(np.int8(0), keras_shape)).shape
 
     def fit(self, array: np.ndarray, keras_shape: Shape) -> np.ndarray:
-        """Returns an array in a shape that `to_keras` takes, or says why not.
+        """Reshapes an array for `to_keras`, or raises a `ShapeError`.
 
-        PyTorch has some layers as matrices and as convolutions: by one pixel,
-        or by as many as the map has.
+        In PyTorch, some layers occur as matrices and as convolutions whose
+        kernel has one pixel, or as many pixels as the map.
         """
         expected = self.torch_shape(keras_shape)
         larger = self.larger
@@ -68,12 +68,12 @@ def flattened(height: int, width: int, channels: int) -> Layout:
     """Returns the layout of the linear layer that follows a flatten.
 
     PyTorch flattens `(channels, height, width)`. Keras' `Flatten` flattens
-    `(height, width, channels)` in both data formats, since it moves the
-    channels last when told that they are first. The inputs of the layer, and
-    so the rows of its Keras kernel, come in another order.
+    `(height, width, channels)` in both data formats, since it moves channels
+    that are first to the end. The inputs of the layer, and therefore the rows
+    of its Keras kernel, have a different order.
 
     Args:
-        height: Integer, the height of the map that is flattened.
+        height: Integer, the height of the flattened map.
         width: Integer, its width.
         channels: Integer, its number of channels.
 
@@ -103,22 +103,23 @@ def flattened(height: int, width: int, channels: int) -> Layout:
 
 
 def subsampled(height: int, width: int, channels: int, units: int) -> Layout:
-    """Returns the layout of a convolution made of a larger, linear layer.
+    """Returns the layout of a convolution subsampled from a linear layer.
 
-    VGG16's first linear layer is a convolution of 7x7 pixels. DeepLab takes
-    every third of these, and every fourth unit of its 4096: as few weights as
-    a 3x3 convolution has, which dilation spreads again. The weights are one
-    array of the larger layer, or have been left out before.
+    VGG16's first linear layer is equivalent to a 7x7 convolution. DeepLab
+    keeps every third pixel of it, and every fourth of its 4096 units. This
+    leaves the weights of a 3x3 convolution, which dilation spreads again. The
+    layout accepts the weights of the larger layer, or subsampled weights.
 
     Args:
-        height: Integer, the height of the map that is flattened.
+        height: Integer, the height of the flattened map.
         width: Integer, its width.
-        channels: Integer, its number of channels, or of units before.
+        channels: Integer, its number of channels, or the units of the layer
+            before.
         units: Integer, the units of the larger layer.
 
     Returns:
         A `Layout` from `(units, channels, height, width)`, or as a matrix
-        `(units, channels * height * width)`, to a kernel of any lesser size.
+        `(units, channels * height * width)`, to a kernel of any smaller size.
 
     Example:
 
@@ -148,7 +149,7 @@ def subsampled_units(units: int) -> Layout:
 
 
 def subsample(array: np.ndarray, shape: Shape) -> np.ndarray:
-    """Picks evenly, of channels each n-th, of pixels from edge to edge."""
+    """Picks every n-th channel, and pixels evenly from edge to edge."""
     for axis, (source, target) in enumerate(
         zip(array.shape, shape, strict=True)
     ):
@@ -169,7 +170,7 @@ def get_layout(identifier: str | Layout) -> Layout:
 
 
 def same_but_for_ones(shape: Shape, expected: Shape) -> bool:
-    """Tells a matrix and the 1x1 convolution that computes the same."""
+    """Returns whether two shapes are a matrix and a 1x1 convolution."""
     return (
         len(shape) >= 2
         and shape[:2] == expected[:2]
@@ -178,7 +179,7 @@ def same_but_for_ones(shape: Shape, expected: Shape) -> bool:
 
 
 def _permuted(name: str, *axes: int) -> Layout:
-    """Returns a layout that reorders axes, those of PyTorch as listed."""
+    """Returns a layout that transposes an array from PyTorch by `axes`."""
     back = tuple(axes.index(axis) for axis in range(len(axes)))
     return Layout(
         name, lambda x, _: x.transpose(axes), lambda x: x.transpose(back)
@@ -186,14 +187,14 @@ def _permuted(name: str, *axes: int) -> Layout:
 
 
 def _split_channels(array: np.ndarray, shape: Shape) -> np.ndarray:
-    """Returns a depthwise kernel: outputs run over channels, then filters."""
+    """Returns a depthwise kernel from outputs ordered by channel."""
     channels, filters = shape[2:]
     kernel = array.reshape(channels, filters, *shape[:2])
     return kernel.transpose(2, 3, 0, 1)
 
 
 def _joined_channels(array: np.ndarray) -> np.ndarray:
-    """Returns a depthwise kernel as a grouped convolution holds it."""
+    """Returns a depthwise kernel in the shape of a grouped convolution."""
     height, width, channels, filters = array.shape
     kernel = array.transpose(2, 3, 0, 1)
     return kernel.reshape(channels * filters, 1, height, width)
@@ -219,8 +220,8 @@ LAYOUTS = {
             lambda x, _: x[:, :, 0, 0].T,
             lambda x: x.T[:, :, None, None],
         ),
-        # (out, in, 1, 1) -> (out, in): a product over the positions of a
-        # map, from the left.
+        # (out, in, 1, 1) -> (out, in): multiplies the positions of a map
+        # from the left.
         Layout(
             "position",
             lambda x, _: x[:, :, 0, 0],

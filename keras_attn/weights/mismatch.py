@@ -1,4 +1,4 @@
-"""Says why a checkpoint does not fit, and what to do where that is known."""
+"""Error messages for checkpoints that do not fit."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ from keras_attn.weights.layouts import Shape
 from keras_attn.weights.names import Slot, describe
 from keras_attn.weights.shown import quoted
 
-# How much of a kind an error shows: with the checkpoint of another network
-# hundreds of names do not fit, and the first ones say which part differs.
+# Number of problems of one kind that an error shows. For another network
+# hundreds of names do not fit, and the first ones show which part differs.
 _SHOWN = 8
-# Words in the names of layers that a trained network may be given anew: it
-# works without a block of attention, and a classifier is trained anew.
+# Words in the names of layers that may be added to a trained network: it
+# works without an attention block, and a classifier can be retrained.
 _NEW = ("attention", "classifier")
-# Likewise of layers with as many outputs as there are classes.
+# Words in the names of layers with one output per class.
 _OF_CLASSES = ("classifier", "logits")
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """What does not fit.
+    """The ways in which a checkpoint does not fit a target.
 
     Args:
-        slots: All that the target needs, by name.
-        missing: Names of it that the checkpoint does not have.
+        slots: All slots that the target needs, by name.
+        missing: Names that the checkpoint does not have.
         unexpected: Names that the target does not know.
-        problems: What is wrong with arrays, by name.
-        shapes: Of these, the shapes found and expected where they differ.
+        problems: Descriptions of problems with arrays, by name.
+        shapes: Shapes found and expected of arrays where they differ.
     """
 
     slots: Mapping[str, Slot]
@@ -38,11 +38,11 @@ class Mismatch:
     shapes: Mapping[str, tuple[Shape, Shape]]
 
     def message(self, target: keras.layers.Layer, lenient: str) -> str:
-        """Returns the text of an error.
+        """Returns the error message.
 
         Args:
-            target: What should be loaded into.
-            lenient: What to do to leave weights as they are.
+            target: The layer or model to load into.
+            lenient: Advice on how to leave weights unchanged.
         """
         lines = []
         if self.missing:
@@ -50,7 +50,7 @@ class Mismatch:
         if self.unexpected:
             lines.append(f"unexpected: {_listed(self.unexpected)}")
         lines += _few([f"{n!r}: {text}" for n, text in self.problems.items()])
-        received = "".join(f"\n  {line}" for line in lines) or " no array"
+        received = "".join(f"\n  {line}" for line in lines) or " no arrays"
         return (
             f"The arrays must fit the weights of {describe(target)}. "
             f"Received:{received}\nNothing was loaded."
@@ -58,28 +58,31 @@ class Mismatch:
         )
 
     def _advice(self, target: keras.layers.Layer, lenient: str) -> str:
-        """Returns what to do, or nothing where that is not known."""
+        """Returns advice on what to do, or an empty string."""
         if not isinstance(target, keras.Model):
             return ""
         if classes := self._classes():
             theirs, ours = classes
             return (
-                f" The checkpoint has {theirs} classes and the model {ours}: "
-                f"build the model with `classes={theirs}`, or with "
-                "`include_top=False` and a classifier of your own."
+                f" The checkpoint has {theirs} classes and the model {ours}. "
+                f"Build the model with `classes={theirs}`, or with "
+                "`include_top=False` and your own classifier."
             )
         if self.unexpected or self.problems or not self._is_new():
             return ""
         top = ""
         if all("classifier" in self._layer(name) for name in self.missing):
             top = (
-                " The checkpoint has no classifier: build the model with "
+                " The checkpoint has no classifier. Build the model with "
                 "`include_top=False`."
             )
-        return f"{top} To leave {_listed(self.missing, 1)} as drawn, {lenient}."
+        return (
+            f"{top} To keep the initial values of {_listed(self.missing, 1)}, "
+            f"{lenient}."
+        )
 
     def _classes(self) -> tuple[int, int] | None:
-        """Returns both numbers, if of all arrays only that differs."""
+        """Returns both numbers of classes, if nothing else differs."""
         pairs = {
             (found[0], expected[0])
             if found
@@ -93,7 +96,7 @@ class Mismatch:
         return pairs.pop()
 
     def _is_new(self) -> bool:
-        """Whether all that is missing is all of layers that may be new."""
+        """Returns whether only whole layers that may be new are missing."""
         layers = {self._layer(name) for name in self.missing}
         there = {
             self._layer(name) for name in self.slots if name not in self.missing
@@ -112,6 +115,6 @@ def _listed(names: Iterable[str], shown: int = _SHOWN) -> str:
 
 
 def _few(texts: list[str], shown: int = _SHOWN) -> list[str]:
-    """Returns the first ones, and how many more there are."""
+    """Returns the first texts, and the number of further ones."""
     more = len(texts) - shown
     return texts[:shown] + [f"and {more} more"] * (more > 0)

@@ -1,4 +1,4 @@
-"""Which array of a PyTorch checkpoint belongs to which Keras variable."""
+"""Maps arrays of PyTorch checkpoints to Keras variables."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import keras
 
 from keras_attn.weights.layouts import Layout, get_layout
 
-# What a name stands for: an attribute and its layout, or `None` for an array
-# that PyTorch saves and Keras has no use for.
+# Maps a name to an attribute and its layout, or to `None` for an array that
+# PyTorch saves and Keras does not use.
 Table = Mapping[str, tuple[str, str | Layout] | None]
 
 _NORMALIZATION = {"weight": ("gamma", "same"), "bias": ("beta", "same")}
@@ -45,36 +45,36 @@ _functions: list[NameFunction] = []
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of one array; `variable=None` if Keras has no use for it."""
+    """The variable for one array, `None` if Keras does not use it."""
 
     variable: keras.Variable | None
     layout: Layout
 
     @property
     def path(self) -> str:
-        """Of the variable, in Keras; `""` without one."""
+        """Path of the Keras variable, or `""` without one."""
         return "" if self.variable is None else self.variable.path
 
 
 def register_names(function: NameFunction) -> NameFunction:
-    """Registers how the weights of a kind of model are called in PyTorch.
+    """Registers the PyTorch names of the weights of a kind of model.
 
-    To be used as a decorator beside the function that makes the model. Every
-    registered function is asked about a model. Where several naming schemes
-    fit, a checkpoint is read by the one that shares most names with it, and
-    the first registered is the one that is written.
+    Use it as a decorator beside the function that creates the model. All
+    registered functions are called for a model. If several naming schemes
+    fit, a checkpoint is read with the scheme that shares most names with it,
+    and written with the scheme that was registered first.
 
     Args:
-        function: Takes a built `keras.Model` and returns `None` if the model
-            is not of its kind. Else a list that covers all weights of the
-            model, of `(prefix, layer)` or `(prefix, layer, layouts)`:
-            `prefix` is what stands before the last part of the names in
-            PyTorch, `""` for nothing; `layouts` maps that last part to the
-            layout, or the name of one, to be used in place of the usual; of a
-            layer with alternative names, only those are used that have it. A
-            `layer` of `None` stands for weights that Keras has no use for:
-            all whose names begin with the prefix. A list of such lists holds
-            alternative naming schemes.
+        function: Takes a built `keras.Model`, and returns `None` if the model
+            is of another kind. Otherwise it returns a list of tuples
+            `(prefix, layer)` or `(prefix, layer, layouts)` that covers all
+            weights of the model. `prefix` is the part of the PyTorch name
+            before the last dot, or `""`. `layouts` maps last parts of names
+            to layouts, or names of layouts, that replace the defaults; of the
+            alternative names of a layer, only those that include these parts
+            are used. If `layer` is `None`, all weights whose names begin with
+            the prefix are ignored. A list of such lists holds alternative
+            naming schemes.
 
     Returns:
         The function, unchanged.
@@ -99,10 +99,10 @@ def register_names(function: NameFunction) -> NameFunction:
 def find_slots(
     target: keras.layers.Layer, keys: Collection[str] | None = None
 ) -> dict[str, Slot]:
-    """Returns the place of every array that the target knows, by name.
+    """Returns the slots of all arrays that the target knows, by name.
 
-    `keys` are the names in a checkpoint, which decide between alternatives;
-    without them, the first alternatives are taken.
+    `keys` are the names in a checkpoint. They decide between alternatives;
+    without them, the first alternatives are used.
     """
     if not isinstance(target, keras.layers.Layer):
         raise ValueError(
@@ -123,7 +123,7 @@ def find_slots(
     unnamed = [v.path for v in target.weights if id(v) not in named]
     if unnamed:
         raise ValueError(
-            f"Every weight of {describe(target)} must have a name in PyTorch. "
+            f"Every weight of {describe(target)} must have a PyTorch name. "
             f"Received: no name for {unnamed}. Add one to the `torch_names` "
             "of the layer, or to the registered function of the model."
         )
@@ -131,12 +131,12 @@ def find_slots(
 
 
 def describe(target: keras.layers.Layer) -> str:
-    """Returns the name and the class of a layer, for a message."""
+    """Returns the name and class of a layer, for error messages."""
     return f"`{target.name}` ({type(target).__name__})"
 
 
 def _schemes(found: list | None) -> list[list[tuple]]:
-    """Returns what a registered function found as a list of schemes."""
+    """Returns the result of a registered function as a list of schemes."""
     if not found:
         return []
     return found if isinstance(found[0], list) else [found]
@@ -145,7 +145,7 @@ def _schemes(found: list | None) -> list[list[tuple]]:
 def _expand(
     scheme: list[tuple], keys: Collection[str] | None
 ) -> dict[str, Slot]:
-    """Returns the slots of a list of prefixes and layers."""
+    """Returns the slots of a naming scheme."""
     slots: dict[str, Slot] = {}
     for prefix, layer, *rest in scheme:
         if layer is None:
@@ -161,7 +161,7 @@ def _expand(
         if not any(layouts.keys() <= table.keys() for table in tables):
             unknown = set(layouts).difference(*tables)
             raise ValueError(
-                f"Layouts can be given for names of {describe(layer)} only: "
+                f"Layouts for {describe(layer)} must be for its names "
                 f"{sorted(set().union(*tables))}. "
                 f"Received: {sorted(unknown or layouts)}"
             )
@@ -175,7 +175,7 @@ def _expand(
         if taken := sorted(slots.keys() & found.keys()):
             raise ValueError(
                 f"A name must belong to one layer. Received: {taken} for "
-                f"{describe(layer)} and for another layer before it"
+                f"{describe(layer)} and for an earlier layer"
             )
         slots |= found
     return slots
@@ -187,7 +187,7 @@ def _layer_slots(
     layouts: Mapping[str, str | Layout],
     start: str,
 ) -> dict[str, Slot]:
-    """Returns the slots of one layer by one of its tables."""
+    """Returns the slots of a layer according to one of its tables."""
     slots = {}
     for name, entry in table.items():
         if entry is None:
@@ -201,8 +201,8 @@ def _layer_slots(
             continue
         if not isinstance(variable, keras.Variable):
             raise ValueError(
-                f"`{attribute}` of {describe(layer)} must be a variable, "
-                "which it is not in a quantized layer or in one with LoRA. "
+                f"`{attribute}` of {describe(layer)} must be a variable. "
+                "Quantized layers and layers with LoRA are not supported. "
                 f"Received: {type(variable).__name__}"
             )
         layout = get_layout(layouts.get(name, layout))
@@ -213,7 +213,7 @@ def _layer_slots(
 def _best(
     candidates: list[dict[str, Slot]], keys: Collection[str] | None
 ) -> dict[str, Slot]:
-    """Returns the candidate that fits the keys best, the first of equals."""
+    """Returns the candidate that fits the keys best; ties go to the first."""
     if keys is None:
         return candidates[0]
 
@@ -226,7 +226,7 @@ def _best(
 
 
 def _tables(layer: keras.layers.Layer) -> tuple[Table, ...]:
-    """Returns the alternative tables of a layer, none if it has none."""
+    """Returns the alternative tables of a layer, possibly none."""
     tables = getattr(layer, "torch_names", None)
     if tables is not None:
         return (tables,) if isinstance(tables, Mapping) else tuple(tables)
@@ -237,11 +237,11 @@ def _tables(layer: keras.layers.Layer) -> tuple[Table, ...]:
 
 
 def _check_built(layer: keras.layers.Layer) -> None:
-    """Refuses a layer whose weights do not exist yet."""
+    """Rejects a layer whose weights do not exist yet."""
     if not layer.built:
         raise ValueError(
-            f"{describe(layer)} must be built before weights can be read or "
-            "written. Received: built=False. Call it on data, or call "
+            f"{describe(layer)} must be built before its weights can be loaded "
+            "or exported. Received: built=False. Call it on data, or call "
             "`build(input_shape)`."
         )
 
@@ -249,8 +249,8 @@ def _check_built(layer: keras.layers.Layer) -> None:
 def _unsupported(target: keras.layers.Layer) -> str:
     """Returns the message for a layer or model without known names."""
     return (
-        "The names in PyTorch are known for layers of keras_attn, for models "
-        "that `register_names` knows, and for the Keras layers "
+        "The target must be a layer of keras_attn, a model whose names are "
+        "registered with `register_names`, or one of the Keras layers "
         f"{[kind.__name__ for kind in _BUILT_IN]}. "
         f"Received: {describe(target)}"
     )

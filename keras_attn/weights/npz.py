@@ -1,4 +1,4 @@
-"""Reads `.npz` files: arrays of numbers, as large as the file says."""
+"""Reads `.npz` files that contain only arrays of numbers."""
 
 import os
 import zipfile
@@ -18,18 +18,18 @@ _HEADERS = {
 def read_npz(path: os.PathLike[str]) -> dict[str, np.ndarray]:
     """Returns the arrays of an archive by name.
 
-    `np.load` takes the memory for an array when it has read its header, which
-    may claim any shape. Here the header must claim what is there.
+    `np.load` allocates an array as soon as it has read the header, which may
+    state any shape. Here the header must match the actual data.
 
     Args:
         path: The file, which has passed `check_size`.
 
     Returns:
-        A dict of names to NumPy arrays, never of objects.
+        A dict from names to NumPy arrays, never arrays of objects.
 
     Raises:
-        ValueError: If an entry is not one array, or is not whole, or if the
-            archive does not pass `check_zip`.
+        ValueError: If an entry is not a complete array, or if the archive
+            does not pass `check_zip`.
         Exception: Whatever `zipfile` and NumPy raise for a broken file.
     """
     check_zip(path)
@@ -43,21 +43,21 @@ def read_npz(path: os.PathLike[str]) -> dict[str, np.ndarray]:
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
     name = quoted(entry.filename)
     if not entry.filename.endswith(".npy"):
-        raise ValueError(f"{name} is no array")
+        raise ValueError(f"{name} is not an array")
     with archive.open(entry) as file:
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
-            # The only other one is for names of fields in Unicode.
+            # The only other version is for Unicode field names.
             raise ValueError(f"{name} has the version {version}")
         shape, fortran, dtype = _HEADERS[version](file)
         expected = entry.file_size - file.tell()
         kind = f"{plain(str(dtype))} of {plain(str(shape))}"
-        # A negative side would pass as a positive size, by two of them.
+        # Two negative sides would have a positive product.
         if dtype.hasobject or any(side < 0 for side in shape):
             raise ValueError(f"{name} holds {kind}")
         if prod(shape) * dtype.itemsize != expected:
             raise ValueError(
-                f"{name} declares {kind}, and has {expected} bytes"
+                f"{name} declares {kind}, but has {expected} bytes"
             )
         data = file.read()
     return np.ndarray(shape, dtype, data, order="F" if fortran else "C").copy()

@@ -1,4 +1,4 @@
-"""Checkpoints that fit a model and whose network computes something else."""
+"""Rejects checkpoints that fit a model but are of a different network."""
 
 from collections.abc import Callable, Collection
 
@@ -9,16 +9,16 @@ _functions: list[RefusalFunction] = []
 
 
 def register_refusal(function: RefusalFunction) -> RefusalFunction:
-    """Registers what tells that a checkpoint is of another network.
+    """Registers a function that detects checkpoints of another network.
 
-    To be used as a decorator beside the function that `register_names` takes,
-    for what names and shapes that fit do not show.
+    Use it as a decorator beside the function for `register_names`. It covers
+    differences that matching names and shapes do not reveal.
 
     Args:
         function: Takes a `keras.Model`, the names in a checkpoint and the
-            architecture that it states, or `""`. Returns `None`, also if the
-            model is not of its kind, or what the network of the checkpoint
-            computes and what to do.
+            architecture that it states, or `""`. Returns `None` if the
+            checkpoint fits or the model is of another kind. Otherwise it
+            returns what the checkpoint's network computes and what to do.
 
     Returns:
         The function, unchanged.
@@ -30,7 +30,7 @@ def register_refusal(function: RefusalFunction) -> RefusalFunction:
 def why_refused(
     target: keras.layers.Layer, names: Collection[str], architecture: str
 ) -> str | None:
-    """Returns why a checkpoint must not be loaded, or `None`."""
+    """Returns why a checkpoint must not be loaded, or `None` if it may."""
     if isinstance(target, keras.Model):
         for function in _functions:
             if (reason := function(target, names, architecture)) is not None:

@@ -1,4 +1,4 @@
-"""What was loaded, and from where."""
+"""The report of what was loaded."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from keras_attn.weights.shown import plain
 
 @dataclass(frozen=True)
 class Entry:
-    """One array that was loaded: from where, to where and how laid out."""
+    """One loaded array: its source, target, shapes and layout."""
 
     source: str
     target: str
@@ -19,19 +19,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Report:
-    """What `load_torch` did; `str(report)` is a table.
+    """The result of `load_torch`; `str(report)` is a table.
 
     Args:
-        entries: Tuple of `Entry`, one for each array that was loaded.
-        ignored: Names that the target has no use for: counters such as
-            `num_batches_tracked`, a classifier where the target has none, and
-            what is not under the prefix that was taken.
+        entries: Tuple of `Entry`, one per loaded array.
+        ignored: Names that the target does not use: counters such as
+            `num_batches_tracked`, a classifier if the target has none, and
+            names without the removed prefix.
         missing: Names that the source does not have.
         unexpected: Names that the target does not have.
-        taken: Keys and prefixes that led to the weights, such as
+        taken: Keys and prefixes around the weights that were removed, such as
             `"state_dict.module"`; `""` if there were none.
-        others: What would have led to weights that fit as well; `key=` of
-            `load_torch` chooses.
+        others: Alternative keys and prefixes that fit equally well. The
+            argument `key` of `load_torch` selects one of them.
     """
 
     entries: tuple[Entry, ...]

@@ -1,11 +1,11 @@
-"""Text from a file or from another package, as a message may show it."""
+"""Makes text from files and other packages safe to show in messages."""
 
 import re
 
-# Enough to recognise a name; a file may hold one of a megabyte.
+# Enough to recognise a name; a file may hold names of a megabyte.
 _NAME = 100
 _REASON = 400
-# Where sentences end. Advice to read a file less safely is no advice of ours.
+# Ends of sentences. Advice to read a file less safely is not passed on.
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|[\r\n]+")
 _UNSAFE = re.compile(
     r"weights_only|allow_pickle|safe_mode|unsafe_deser|safe_globals|\btrust",
@@ -14,21 +14,21 @@ _UNSAFE = re.compile(
 
 
 def quoted(value: object) -> str:
-    """Returns the `repr` of a value, and of a long one both ends."""
+    """Returns the `repr` of a value, shortened in the middle if long."""
     return _shortened(repr(value), _NAME)
 
 
 def plain(name: str) -> str:
-    """Returns a name as it is, unless it is long or cannot be printed."""
+    """Returns a name, shortened if long and escaped if not printable."""
     return _shortened(name if name.isprintable() else repr(name), _NAME)
 
 
 def reason(error: BaseException) -> str:
-    """Returns the class and the text of an error of another package.
+    """Returns the class and the text of another package's error.
 
-    Left out are sentences that advise to read a file less safely.
+    Sentences with advice to read a file less safely are left out.
     """
-    # A bound before the search too: the text may repeat what is in a file.
+    # Shorten before the search too, since the text may quote a file.
     text = _shortened(str(error), 10 * _REASON)
     kept = [s for s in _SENTENCES.split(text) if not _UNSAFE.search(s)]
     text = _shortened(" ".join(" ".join(kept).split()), _REASON)
@@ -36,7 +36,7 @@ def reason(error: BaseException) -> str:
 
 
 def is_unsafe_advice(error: BaseException) -> bool:
-    """Whether `reason` leaves something out, which a traceback would show."""
+    """Returns whether an error advises to read a file less safely."""
     return _UNSAFE.search(str(error)) is not None
 
 

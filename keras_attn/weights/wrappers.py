@@ -1,4 +1,4 @@
-"""Finds the weights of a network in a checkpoint that holds more."""
+"""Finds the weights of a network inside a checkpoint."""
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -7,9 +7,9 @@ from typing import Any
 
 from keras_attn.weights.shown import quoted
 
-# Keys of dictionaries around the weights, and what stands before their names:
-# of trainers, `DataParallel`, `torch.compile`, MoCo, DINO and averages. What
-# comes first is taken where several fit equally well.
+# Keys of dictionaries around the weights, and prefixes of their names, as
+# written by trainers, `DataParallel`, `torch.compile`, MoCo, DINO and weight
+# averaging. If several fit equally well, the first one is used.
 WRAPPERS = (
     "state_dict",
     "model",
@@ -24,8 +24,7 @@ WRAPPERS = (
     "model_ema",
     "state_dict_ema",
 )
-# No checkpoint has more around its weights, nor as many that could be meant;
-# a crafted one may.
+# Limits against crafted checkpoints; real ones are below them.
 _DEPTH = 5
 _CANDIDATES = 50
 _SHOWN = 8
@@ -36,10 +35,10 @@ class Found:
     """Weights in a checkpoint.
 
     Args:
-        weights: Mapping of their names, without what stood before them.
-        where: Keys and prefixes that led there.
-        beside: Names in the same dictionary that are not under the prefix.
-        others: What would have led to weights that fit as well.
+        weights: Mapping from names, without prefixes, to arrays.
+        where: Keys and prefixes that lead to the weights.
+        beside: Names in the same dictionary without the prefix.
+        others: Alternative keys and prefixes that fit equally well.
     """
 
     weights: Mapping[str, Any]
@@ -56,10 +55,9 @@ def find_weights(
     """Returns the weights whose names fit a network best.
 
     Args:
-        checkpoint: What a file holds.
+        checkpoint: The contents of a file.
         fit: Takes names and returns how many of them the network has.
-        key: Key or prefix under which to look, or `None` for all that are
-            known.
+        key: Key or prefix to look under, or `None` for all known ones.
 
     Raises:
         ValueError: If nothing is under the key, or if there are no names.
@@ -78,8 +76,8 @@ def find_weights(
                 f"{_keys(checkpoint)}"
             )
         raise ValueError(
-            "`key` must be a key of the checkpoint, or stand with a dot "
-            f"before its names. Received: key={key!r}; the checkpoint has "
+            "`key` must be a key of the checkpoint, or a prefix of its names "
+            f"before a dot. Received: key={key!r}. The checkpoint has "
             f"{_keys(checkpoint)}"
         )
     shared = [fit(each.weights.keys()) for each in found]
@@ -96,7 +94,7 @@ def find_weights(
 def _candidates(
     held: Mapping[Any, Any], words: tuple[str, ...], where: tuple[str, ...]
 ) -> Iterator[Found]:
-    """Yields all that could be weights, what has least around it first."""
+    """Yields all candidates for the weights, the least nested first."""
     if all(isinstance(name, str) for name in held):
         yield Found(held, where)
     if len(where) == _DEPTH:
@@ -118,18 +116,18 @@ def _candidates(
                 str(name) for name in held if not str(name).startswith(start)
             )
             for each in _candidates(under, words, path):
-                # Those of a dictionary within have nothing to do with it.
+                # Names beside a dictionary, such as `epoch`, are not reported.
                 yield Found(each.weights, each.where, each.beside + beside)
 
 
 def _size(found: Found) -> tuple[int, int]:
-    """Orders what fits no name: by arrays, then by how much is taken off."""
+    """Sort key if no names fit: number of arrays, then depth."""
     arrays = sum(hasattr(v, "shape") for v in found.weights.values())
     return arrays, len(found.where)
 
 
 def _keys(checkpoint: Mapping[Any, Any]) -> str:
-    """Returns the first words of all names, not too many of them."""
+    """Returns the first words of some names, for error messages."""
     words = dict.fromkeys(
         name.split(".")[0] if isinstance(name, str) else name
         for name in checkpoint

@@ -96,19 +96,19 @@ def a_group(group, name, folder):
 
 
 HDF5 = {
-    "a_link_to_another_file": (external_link, "is an ExternalLink"),
-    "a_link_to_a_pipe": (link_to_a_pipe, "is an ExternalLink"),
-    "a_link_to_a_name": (soft_link, "is an SoftLink"),
-    "stored_in_another_file": (stored_elsewhere, "outside of the file"),
-    "a_view_of_another_file": (virtual, "outside of the file"),
+    "a_link_to_another_file": (external_link, "of type ExternalLink"),
+    "a_link_to_a_pipe": (link_to_a_pipe, "of type ExternalLink"),
+    "a_link_to_a_name": (soft_link, "of type SoftLink"),
+    "stored_in_another_file": (stored_elsewhere, "outside the file"),
+    "a_view_of_another_file": (virtual, "outside the file"),
     "shape_bomb": (shape_bomb, "100 times its size"),
     "type_bomb": (type_bomb, "100 times its size"),
     "packed_bomb": (packed_bomb, "100 times its size"),
     "texts": (texts, "holds object, not numbers"),
     "references": (references, "holds object, not numbers"),
-    "no_shape": (empty, "is no array"),
-    "a_type": (type_only, "is no array"),
-    "hangs_twice": (hangs_twice, "hangs in two places"),
-    "a_circle": (circle, "hangs in two places"),
+    "no_shape": (empty, "is not an array"),
+    "a_type": (type_only, "is not an array"),
+    "hangs_twice": (hangs_twice, "is in two places"),
+    "a_circle": (circle, "is in two places"),
     "a_group": (a_group, "Error"),
 }

@@ -133,13 +133,13 @@ class TestFiles:
     class TestOfEachKind:
         def test_must_exist(self, tmp_path, suffix):
             path = tmp_path / f"absent{suffix}"
-            with pytest.raises(ValueError, match="exists. Received.*absent"):
+            with pytest.raises(ValueError, match="existing file.*absent"):
                 read(path)
 
         def test_must_be_a_file(self, tmp_path, suffix):
             path = tmp_path / f"folder{suffix}"
             path.mkdir()
-            with pytest.raises(ValueError, match="exists. Received.*folder"):
+            with pytest.raises(ValueError, match="existing file.*folder"):
                 read(path)
 
         @pytest.mark.parametrize("start", [b"", b"PK", b"PK\x03\x04", b"\x80"])
@@ -152,7 +152,7 @@ class TestFiles:
             path = tmp_path / f"noise{suffix}"
             noise = np.random.default_rng(7).bytes(500)
             path.write_bytes(start + noise)
-            with pytest.raises(ValueError, match="be whole.*noise") as caught:
+            with pytest.raises(ValueError, match="complete.*noise") as caught:
                 read(path)
             shown = "".join(traceback.format_exception(caught.value))
             assert len(shown) < 20_000 and "Re-running" not in shown
@@ -160,14 +160,14 @@ class TestFiles:
         def test_must_not_be_empty(self, tmp_path, suffix):
             path = tmp_path / f"empty{suffix}"
             path.write_bytes(b"")
-            with pytest.raises(ValueError, match="be whole.*empty"):
+            with pytest.raises(ValueError, match="be complete.*empty"):
                 read(path)
 
         def test_must_be_whole(self, tmp_path, suffix):
             path = tmp_path / f"short{suffix}"
             write(path, {"a": np.ones(100, "float32")})
             path.write_bytes(path.read_bytes()[:-9])
-            with pytest.raises(ValueError, match="be whole.*short") as caught:
+            with pytest.raises(ValueError, match="complete.*short") as caught:
                 read(path)
             assert caught.value.__cause__ is not None
 

@@ -86,13 +86,13 @@ class TestEachKind:
         data = path.read_bytes()
         for length in (0, 1, len(data) // 2, len(data) - 9):
             path.write_bytes(data[:length])
-            refuse(model, path, "must be whole")
+            refuse(model, path, "must be complete")
 
     def test_must_not_be_noise(self, model, suffix, tmp_path):
         path = tmp_path / f"crafted{suffix}"
         for start in (b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"):
             path.write_bytes(start + np.random.default_rng(0).bytes(3000))
-            refuse(model, path, "must be whole")
+            refuse(model, path, "must be complete")
 
     def test_must_fit(self, saved, suffix):
         other = keras.Sequential(
@@ -150,7 +150,7 @@ def test_an_older_file_names_no_array_many_times(saved, model, tmp_path):
         group = file["model_weights/dense"]
         names = list(group.attrs["weight_names"])
         group.attrs["weight_names"] = names[:1] * 1000
-    refuse(model, path, "names an array twice")
+    refuse(model, path, "lists an array twice")
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
@@ -177,7 +177,7 @@ def test_a_long_name_is_not_printed(saved, model, tmp_path, suffix):
     path = copied(saved, suffix, tmp_path)
     with h5py.File(path, "a") as file:
         file["n" * 60_000] = h5py.SoftLink("/a")
-    refuse(model, path, "'nnn.* is an SoftLink")
+    refuse(model, path, "'nnn.* of type SoftLink")
 
 
 class TestKerasArchives:

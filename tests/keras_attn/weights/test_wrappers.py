@@ -118,7 +118,7 @@ def test_a_key_chooses(name, key, where):
 
 
 def test_a_key_must_be_there():
-    with pytest.raises(ValueError, match="key='ema'; .* has 'student', 'tea"):
+    with pytest.raises(ValueError, match="key='ema'. .* has 'student', 'tea"):
         find(CHECKPOINTS["DINO"][0], "ema")
     with pytest.raises(ValueError, match="must be a string or None"):
         find(ARRAYS, 3)

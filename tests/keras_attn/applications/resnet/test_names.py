@@ -119,8 +119,8 @@ class TestFineTuning:
             "'fc.weight': shape (7, 64), expected (10, 64)\n"
             "  'fc.bias': shape (7,), expected (10,)\n"
             "Nothing was loaded. The checkpoint has 7 classes and the model "
-            "10: build the model with `classes=7`, or with "
-            "`include_top=False` and a classifier of your own."
+            "10. Build the model with `classes=7`, or with "
+            "`include_top=False` and your own classifier."
         )
 
     def test_other_widths_are_not_classes(self, arrays):
@@ -135,13 +135,13 @@ class TestFineTuning:
                 load_torch(model, arrays)
             return str(caught.value).split("Nothing was loaded.")[1]
 
-        lenient = "and 26 more as drawn, pass `strict=False`."
+        lenient = "and 26 more, pass `strict=False`."
         assert advice(arrays, attention="cbam").endswith(lenient)
         headless = {k: a for k, a in arrays.items() if k[:3] != "fc."}
         assert advice(headless) == (
-            " The checkpoint has no classifier: build the model with "
-            "`include_top=False`. To leave 'fc.weight', and 1 more as drawn, "
-            "pass `strict=False`."
+            " The checkpoint has no classifier. Build the model with "
+            "`include_top=False`. To keep the initial values of 'fc.weight', "
+            "and 1 more, pass `strict=False`."
         )
         # Another network would come of these.
         assert advice({**arrays, "layer1.0.se.fc1.weight": np.ones(1)}) == ""
@@ -160,7 +160,7 @@ class TestFineTuning:
         with pytest.raises(ValueError) as caught:
             ResNetCIFAR(**kwargs, attention="se")
         assert str(caught.value).endswith(
-            "more as drawn, build the model with `weights=None` and call "
+            "more, build the model with `weights=None` and call "
             "`keras_attn.weights.load_torch(model, path, strict=False)`."
         )
         path.write_bytes(b"PK")
@@ -186,7 +186,7 @@ class TestFineTuning:
         assert report.taken == "state_dict.module.encoder_q"
         assert "queue" in report.ignored
         assert str(report).endswith("taken: state_dict.module.encoder_q")
-        with pytest.raises(ValueError, match="key='model_ema'; .*'state_dict'"):
+        with pytest.raises(ValueError, match="key='model_ema'. .*'state_dict'"):
             load_torch(model, path, key="model_ema")
 
 

@@ -147,7 +147,7 @@ class TestRegisterNames:
     def test_must_not_lay_out_what_is_not_there(self):
         register_names(lambda m: [("a", m.layers[0], {"wight": "conv"})])
         with refused(
-            r"`conv`.*only: \['bias', 'weight'\]. Received: \['wight'\]"
+            r"`conv`.*names \['bias', 'weight'\]. Received: \['wight'\]"
         ):
             to_torch(tiny())
 

@@ -11,7 +11,7 @@ from tests.keras_attn.weights.crafted import import_torch
 WEIGHT = np.arange(6, dtype="float32").reshape(2, 3)
 BIAS = np.array([0.5, -0.5], "float32")
 ARRAYS = {"weight": WEIGHT, "bias": BIAS}
-BROKEN = "be whole, and hold arrays and nothing else"
+BROKEN = "be complete and contain only arrays"
 LONG = "n" * 60_000 + "\x1b[31m"
 
 

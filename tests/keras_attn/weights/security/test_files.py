@@ -94,12 +94,12 @@ class TestPaths:
     def test_must_be_a_file(self, layer, tmp_path, suffix, make):
         path = tmp_path / f"a{suffix}"
         make(path)
-        refuse(layer, path, "be the path of a file that exists")
+        refuse(layer, path, "be the path of an existing file")
 
     @pytest.mark.parametrize("name", ["a\0", "a" * 300, "a/" * 3000 + "a"])
     def test_must_have_a_name(self, layer, tmp_path, suffix, name):
         path = os.path.join(tmp_path, name + suffix)
-        refuse(layer, path, "be the path of a file that exists")
+        refuse(layer, path, "be the path of an existing file")
 
     def test_must_not_be_empty(self, layer, tmp_path, suffix):
         if suffix[:2] == ".p":
