@@ -1,4 +1,4 @@
-"""Architectures: functions that return a `keras.Model`."""
+"""Model architectures: functions that return a `keras.Model`."""
 
 from keras_attn.applications import deeplab as deeplab
 from keras_attn.applications import fernet as fernet

@@ -1,1 +1,1 @@
-"""What models of all families share; not public."""
+"""Private code that all model families share."""

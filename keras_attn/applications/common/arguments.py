@@ -1,4 +1,4 @@
-"""The eight arguments that every model takes, checked in one place."""
+"""Checks of the eight arguments that every model takes."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ from keras_attn.weights.convert import load
 from keras_attn.weights.files import SUFFIXES
 from keras_attn.weights.keras_files import load_keras
 
-# The types of three of them.
+# Types of three of these arguments.
 Weights = str | os.PathLike[str] | None
 InputShape = Sequence[int | None] | None
 Activation = str | Callable[[Any], Any] | None
@@ -24,7 +24,7 @@ _KERAS_FILES = (".weights.h5", ".h5", ".keras")
 
 @dataclasses.dataclass
 class Top:
-    """What a model ends in: four of the arguments, checked."""
+    """The top of a model: four of the arguments, checked."""
 
     include_top: bool
     pooling: str | None
@@ -35,13 +35,13 @@ class Top:
         checks.one_of("pooling", self.pooling, (None, "avg", "max"))
         if self.include_top and self.pooling is not None:
             raise ValueError(
-                "`pooling` takes the place of the classifier: pass "
-                "`include_top=False` with it. Received: "
-                f"pooling={self.pooling!r}, include_top={self.include_top}"
+                "`pooling` must be None for a model with a classifier. "
+                f"Received: pooling={self.pooling!r}, "
+                f"include_top={self.include_top}. Pass `include_top=False`"
             )
         if self.include_top:
             self.classes = checks.positive("classes", self.classes)
-        # Raises for names that Keras does not know.
+        # Raises an error for names that Keras does not know.
         keras.activations.get(self.classifier_activation)
 
 
@@ -51,15 +51,15 @@ def image_input(
     default_shape: tuple[int, int, int],
     multiple: int | None = None,
 ) -> Any:
-    """Returns the tensor that a model starts from.
+    """Returns the input tensor of a model.
 
     Args:
-        input_tensor: A Keras tensor, also the output of other layers, or
+        input_tensor: A Keras tensor, possibly the output of other layers, or
             `None`.
         input_shape: Shape without the batch, or `None` for the default.
-        default_shape: `(height, width, channels)` of the model.
-        multiple: Integer that height and width must be multiples of, or
-            `None` if they may be any, and unknown.
+        default_shape: Default shape `(height, width, channels)`.
+        multiple: Integer of which height and width must be multiples, or
+            `None` if they may have any value and may be unknown.
     """
     first = channel_axis() == 1
     if input_tensor is not None:
@@ -72,7 +72,7 @@ def image_input(
         shape = tuple(input_tensor.shape[1:])
         if input_shape is not None and tuple(input_shape) != shape:
             raise ValueError(
-                "`input_shape` must be that of `input_tensor`, or None. "
+                "`input_shape` must be the shape of `input_tensor`, or None. "
                 f"Received: input_shape={tuple(input_shape)}, "
                 f"input_tensor.shape={tuple(input_tensor.shape)}"
             )
@@ -85,7 +85,7 @@ def image_input(
     )
     if len(shape) != 3:
         raise ValueError(
-            f"`input_shape` must be {names}, without the batch. "
+            f"`input_shape` must be {names}, without the batch axis. "
             f"Received: input_shape={shape}"
         )
     sides = shape[1:] if first else shape[:2]
@@ -97,22 +97,22 @@ def image_input(
         wrong = any(not _counts(side) or side % multiple for side in sides)
     if wrong:
         raise ValueError(
-            f"Height and width must be {rule}: "
-            f"`input_shape` is {names}, as `keras.config.image_data_format()` "
-            f"is {keras.config.image_data_format()!r}. "
+            f"Height and width must be {rule}. "
+            f"`input_shape` is {names}, since `keras.config."
+            f"image_data_format()` is {keras.config.image_data_format()!r}. "
             f"Received: input_shape={shape}"
         )
     channels = shape[0] if first else shape[2]
     if not _counts(channels):
         raise ValueError(
-            "The number of channels must be a positive integer; "
+            "The number of channels must be a positive integer. "
             f"`input_shape` is {names}. Received: input_shape={shape}"
         )
     return keras.Input(shape) if input_tensor is None else input_tensor
 
 
 def _counts(value: Any) -> TypeGuard[int]:
-    """Whether a value is a number of pixels or channels."""
+    """Returns whether a value is a valid number of pixels or channels."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     return is_integer and int(value) >= 1
 
@@ -133,7 +133,7 @@ def finish(
     return model
 
 
-# A function that makes a model takes no `strict`.
+# Functions that create models have no argument `strict`.
 _LENIENT = (
     "build the model with `weights=None` and call "
     "`keras_attn.weights.load_torch(model, path, strict=False)`"
@@ -150,13 +150,13 @@ def check_weights(weights: Weights) -> None:
     elif not os.fsdecode(weights).endswith(_KERAS_FILES) and not (
         os.fsdecode(weights).lower().endswith(SUFFIXES)
     ):
-        problem = "is no such file name"
+        problem = "has another suffix"
     elif not os.path.isfile(weights):
         problem = "does not exist"
     else:
         return
     raise ValueError(
         "`weights` must be None (random weights) or the path of a file that "
-        f"ends in one of {', '.join(kinds)}; no weights are published with "
-        f"this model. Received: weights={weights!r}, which {problem}"
+        f"ends in one of {', '.join(kinds)}. There are no pretrained weights "
+        f"for this model. Received: weights={weights!r}, which {problem}"
     )

@@ -1,4 +1,4 @@
-"""Pieces that models share, from a tensor to a tensor."""
+"""Functions from tensor to tensor that models share."""
 
 import itertools
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ def dense(x: Any, units: int, name: str) -> Any:
 
 
 def batch_norm(x: Any, name: str) -> Any:
-    """Normalises vectors over the batch, with PyTorch's momentum, epsilon."""
+    """Applies batch normalisation with PyTorch's momentum and epsilon."""
     return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 def pool_features(x: Any, pooling: str | None, suffix: str = "") -> Any:
-    """Pools a feature map to a vector; `None` leaves it a map."""
+    """Pools a feature map to a vector, or returns it if `pooling` is `None`."""
     if pooling == "avg":
         return keras.layers.GlobalAveragePooling2D(name=f"avg_pool{suffix}")(x)
     if pooling == "max":
@@ -37,9 +37,10 @@ def pool_features(x: Any, pooling: str | None, suffix: str = "") -> Any:
 
 
 def activate(x: Any, activation: Activation, name: str = "predictions") -> Any:
-    """Applies the activation at the end of a model, over the classes.
+    """Applies the final activation of a model over the classes.
 
-    In float32, so that probabilities sum to 1 in mixed precision.
+    It is computed in float32, so that probabilities sum to 1 in mixed
+    precision.
     """
     if activation == "softmax" and len(x.shape) == 4:
         axis = 1 if channel_axis() == 1 else -1
@@ -48,5 +49,5 @@ def activate(x: Any, activation: Activation, name: str = "predictions") -> Any:
 
 
 def seeds_from(seed: int | None) -> Iterator[int | None]:
-    """Returns a seed for each dropout, or all would drop the same units."""
+    """Returns different seeds for the dropout layers, or `None` for each."""
     return itertools.repeat(None) if seed is None else itertools.count(seed)

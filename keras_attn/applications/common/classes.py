@@ -1,4 +1,4 @@
-"""Names for what a classifier says."""
+"""Names for the predictions of a classifier."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ import numpy as np
 
 from keras_attn import checks
 
-# Of each image, the best classes: id or index, name and score.
+# For each image, the best classes: id or index, name and score.
 Predictions = list[list[tuple[str | int, str, float]]]
 
-# As many names as an error message shows of a long list.
+# Number of names that an error message shows of a long list.
 _SHOWN = 7
 
 
@@ -23,8 +23,8 @@ def most_probable(
     Args:
         preds: Array or tensor `(batch, classes)` of probabilities or logits.
         names: Sequence of names in the order of the classes.
-        top: How many classes to return.
-        ids: What identifies each class, or `None` for its index.
+        top: Number of classes to return.
+        ids: Identifiers of the classes, or `None` for their indices.
     """
     top = checks.positive("top", top)
     known = range(len(names)) if ids is None else ids
@@ -32,8 +32,8 @@ def most_probable(
     if preds.ndim != 2 or preds.shape[1] != len(names):
         shown = list(names[:_SHOWN]) + ["..."] * (len(names) > _SHOWN)
         raise ValueError(
-            f"`preds` must have the shape (batch, {len(names)}), one column "
-            f"for each of the class names {shown}. "
+            f"`preds` must have the shape (batch, {len(names)}), with one "
+            f"column for each of the class names {shown}. "
             f"Received: preds.shape={preds.shape}. Pass `class_names` for "
             "other classes"
         )

@@ -1,4 +1,4 @@
-"""What models of ImageNet's thousand classes share, before and after."""
+"""Preprocessing and class names of ImageNet models."""
 
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -7,16 +7,16 @@ from typing import Any
 from keras_attn.applications.common.classes import Predictions, most_probable
 from keras_attn.applications.common.images import normalized
 
-# Mean and standard deviation of ImageNet's colours, for images in [0, 1].
+# Mean and standard deviation of ImageNet's colours, in [0, 1].
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Normalises colours from [0, 255] as torchvision's and timm's models do.
+    """Normalises images in [0, 255] as for models of torchvision and timm.
 
-    `y = (x / 255 - mean) / std` with the `mean` (0.485, 0.456, 0.406) and
-    `std` (0.229, 0.224, 0.225) of ImageNet's red, green and blue.
+    `y = (x / 255 - mean) / std`, with the `mean` (0.485, 0.456, 0.406) and
+    `std` (0.229, 0.224, 0.225) of red, green and blue in ImageNet.
 
     Args:
         x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
@@ -27,7 +27,7 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         The normalised images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -46,18 +46,20 @@ def decode_predictions(
 
     Args:
         preds: Array `(batch, classes)` of probabilities or logits.
-        top: How many classes to return. Defaults to `5`.
+        top: Number of classes to return. Defaults to `5`.
         class_names: Names in the order of the classes. Defaults to the
             thousand classes of ImageNet, in the order of torchvision, timm
             and `keras.applications`.
 
     Returns:
-        A list per image of tuples `(class id, name, score)`, best first. The
-        id is that of WordNet, such as `"n02123045"`, and tells the two cranes
-        and the two maillots apart; with `class_names` it is the index.
+        For each image, a list of tuples `(class id, name, score)`, best
+        first. The id is a WordNet id, such as `"n02123045"`, which
+        distinguishes the two cranes and the two maillots. With `class_names`,
+        it is the class index.
 
     Raises:
-        ValueError: If `preds` is not `(batch, len(class_names))`.
+        ValueError: If the shape of `preds` is not
+            `(batch, len(class_names))`.
 
     Example:
 
@@ -73,7 +75,7 @@ def decode_predictions(
 
 
 def _classes() -> Iterator[tuple[str, ...]]:
-    """Returns WordNet's ids and first names of the classes, in their order."""
+    """Returns the WordNet ids and first names of the classes, in order."""
     folder = resources.files("keras_attn.applications.common")
     lines = (folder / "imagenet_classes.txt").read_text("utf-8").splitlines()
     return zip(*(line.split(" ", 1) for line in lines), strict=True)

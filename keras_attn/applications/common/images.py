@@ -1,4 +1,4 @@
-"""Where images have their channels, and what is done to them at first."""
+"""Data formats and normalisation of images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from keras_attn import checks
 
 
 def channel_axis(data_format: str | None = None) -> int:
-    """Returns the axis of a batch's channels, by default of Keras' setting."""
+    """Returns the channel axis of a batch, for the Keras setting by default."""
     data_format = data_format or keras.config.image_data_format()
     formats = ("channels_last", "channels_first")
     checks.one_of("data_format", data_format, formats)
@@ -18,7 +18,7 @@ def channel_axis(data_format: str | None = None) -> int:
 
 
 def size_of(images: Any) -> tuple[Any, Any]:
-    """Returns height and width of a batch, of which some may be `None`."""
+    """Returns the height and width of a batch, which may be `None`."""
     first = channel_axis() == 1
     return tuple(images.shape[2:] if first else images.shape[1:3])
 
@@ -33,11 +33,11 @@ def normalized(
     """Returns `(x / scale - mean) / std`, in float32.
 
     Args:
-        x: NumPy array or tensor, one image or a batch of them.
+        x: NumPy array or tensor, one image or a batch of images.
         data_format: `"channels_last"`, `"channels_first"` or `None`.
         scale: Number.
-        mean: Number for all channels, or three for those of RGB images.
-        std: The same.
+        mean: One number for all channels, or three for RGB images.
+        std: One number for all channels, or three for RGB images.
     """
     axis = channel_axis(data_format) - 4
     is_rgb = np.ndim(mean) == 1
@@ -45,8 +45,8 @@ def normalized(
     if len(shape) not in (3, 4) or (is_rgb and shape[axis] != 3):
         channels = f", with three channels at axis {axis}" if is_rgb else ""
         raise ValueError(
-            "`x` must be an image, of three axes, or a batch of images, of "
-            f"four{channels}. Received: x.shape={shape}"
+            "`x` must be an image with three axes, or a batch of images with "
+            f"four axes{channels}. Received: x.shape={shape}"
         )
     shape = (-1, 1, 1) if axis == -3 else (-1,)
     mean, std = (

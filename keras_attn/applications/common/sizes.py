@@ -1,4 +1,4 @@
-"""How the sizes of a model, which are one function, get their names."""
+"""Names and docstrings for the sizes of a model."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,9 +12,9 @@ def sized(
     """Returns a decorator that gives a function its name and docstring.
 
     Args:
-        name: Of the function.
+        name: Name of the function.
         text: Docstring of all sizes, with `{function}` for the name.
-        **facts: What else stands in braces there.
+        **facts: Values for the other fields in braces.
     """
 
     def decorate(function: Function) -> Function:

@@ -1,4 +1,4 @@
-"""DeepLab-LargeFOV, and attention to scale on top of it."""
+"""DeepLab-LargeFOV, and DeepLab with attention to scale."""
 
 from keras_attn.applications.deeplab.asc import DeepLabASC as DeepLabASC
 from keras_attn.applications.deeplab.images import CLASS_NAMES as CLASS_NAMES

@@ -36,35 +36,38 @@ def DeepLabASC(
 ) -> keras.Model:
     """DeepLab with attention to scale.
 
-    The image is resized to each scale, `(n - 1) s + 1` of `n` pixels, and one
-    `DeepLabLargeFOV` scores the classes at each. An `AttentionToScale` layer,
-    named `attention`, weighs the scores of the scales at each position, by the
-    features `fc7` of all of them, and the sum is the output. Of the layers
-    that all scales share, the feature maps of each scale are named
-    `stage5_scale_1` and so on. What the attention weighs with is
-    `keras_attn.explain.attention_maps(model, images)["attention"]`.
+    The image is resized to each scale `s`, from `n` to `(n - 1) s + 1`
+    pixels, and one `DeepLabLargeFOV` computes class scores for each. An
+    `AttentionToScale` layer named `attention` weights the scores of the scales
+    at each position, using the features `fc7` of all scales. The output is
+    the weighted sum.
+
+    All scales share their layers. The feature maps of each scale are named
+    `stage5_scale_1` and so on. Use
+    `keras_attn.explain.attention_maps(model, images)["attention"]` to obtain
+    the attention weights.
 
     Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
-    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). As there, all
-    scales share all weights, and merge at the size of the finest one's
-    scores, an eighth of the image's. `form="reference"` is a known PyTorch
-    implementation instead: no ReLU after `fc7`; for each scale its own
-    classifier, by 3x3 and with ReLU; sizes `floor(n s)`. With
-    `attention_resolution="input"` besides it merges as that does, at the size
-    of the image, for 61 times the arithmetic of the attention.
+    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). As in the
+    paper, all scales share all weights, and are merged at the size of the
+    finest scores, an eighth of the image size. `form="reference"` follows a
+    known PyTorch implementation instead: no ReLU after `fc7`, a separate 3x3
+    classifier with ReLU for each scale, and sizes `floor(n s)`. Like that
+    implementation, `attention_resolution="input"` merges at the image size,
+    which takes 61 times as many operations for the attention.
 
     Args:
-        include_top: Whether to end in the merged scores. Without, there is a
-            dict of the features of each scale. Defaults to `True`.
+        include_top: Whether to output the merged scores. Otherwise the output
+            is a dict of the features of each scale. Defaults to `True`.
         weights: See `DeepLabLargeFOV`.
-        input_tensor: Keras tensor to start from, such as the output of
+        input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`; any height and width, also
-            `None` but for the form `"reference"`. Defaults to
-            `(321, 321, 3)`. See `preprocess_input` for its values.
-        pooling: Without top: `None` for feature maps, `"avg"` or `"max"` for
-            vectors.
+            `keras.config.image_data_format()`, with any height and width.
+            They may be `None`, except for the form `"reference"`. Defaults to
+            `(321, 321, 3)`. See `preprocess_input` for the range of values.
+        pooling: Without the top, `None` for feature maps, or `"avg"` or
+            `"max"` for vectors.
         classes: Number of classes. Defaults to `21`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
@@ -73,35 +76,36 @@ def DeepLabASC(
             smallest. Defaults to `(1, 0.75, 0.5)`.
         merge: How scores are merged: `"attention"`, `"average"` or
             `"maximum"`. Defaults to `"attention"`.
-        extra_supervision: Whether the model has the scores of each scale as
-            further outputs, so that each is trained. The output is then a
-            dict of `"merged"` and one name for each scale, as `"scale_0_5"`.
+        extra_supervision: Whether to add the scores of each scale as further
+            outputs, so that each scale is trained. The output is then a dict
+            with `"merged"` and one name per scale, such as `"scale_0_5"`.
             Defaults to `False`.
-        attention_resolution: Where attention and merging happen:
-            `"feature"`, or `"input"` for the size of the image. Defaults to
+        attention_resolution: Resolution of attention and merging:
+            `"feature"`, or `"input"` for the image size. Defaults to
             `"feature"`.
-        attention_filters: Number of channels inside of the attention.
-            Defaults to `512`.
+        attention_filters: Number of channels inside the attention. Defaults
+            to `512`.
         filters: Number of channels of `fc6` and `fc7`. Defaults to `1024`.
-        dropout: Share of outputs that training sets to 0, after `fc6`, `fc7`
-            and inside of the attention. Defaults to `0.5`.
+        dropout: Dropout rate after `fc6` and `fc7` and inside the attention.
+            Defaults to `0.5`.
         average_pooling: Whether a 3x3 average pooling follows `stage5`.
             Defaults to `False`.
-        skips: What joins `fc7`, see `DeepLabLargeFOV`. Defaults to `()`.
-        output_resolution: `"feature"`, or `"input"`: merged scores are brought
-            to the size of the image before the activation. Defaults to
-            `"feature"`.
+        skips: Sources of skip connections to `fc7`, see `DeepLabLargeFOV`.
+            Defaults to `()`.
+        output_resolution: `"feature"`, or `"input"` to resize merged scores
+            to the image size before the activation. Defaults to `"feature"`.
         form: `"paper"` or `"reference"`. Defaults to `"paper"`.
-        seed: Integer from 0 for the dropout, or `None`, see `DeepLabLargeFOV`.
-            Defaults to `None`.
+        seed: Non-negative integer that seeds the dropout, or `None`, see
+            `DeepLabLargeFOV`. Defaults to `None`.
 
     Returns:
-        A functional `keras.Model`: class probabilities
-        `(batch, height, width, classes)`, the channels second if they are
-        first, or a dict of these.
+        A functional `keras.Model`. It outputs class probabilities
+        `(batch, height, width, classes)`, or
+        `(batch, classes, height, width)` if channels are first, or a dict of
+        such outputs.
 
     Raises:
-        ValueError: For any argument outside of the above.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -166,7 +170,7 @@ def DeepLabASC(
 def _merge(
     layer: AttentionToScale, scores: list[Any], features: list[Any], like: Any
 ) -> Any:
-    """Merges scores at their own size, or at that of an image."""
+    """Merges scores at their own size, or at the size of `like`."""
     if like is not None:
         resizing = BilinearResizing(name="resized_to_input")
         scores = [resizing(x, like=like) for x in scores]

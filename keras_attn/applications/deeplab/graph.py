@@ -1,4 +1,4 @@
-"""The parts that networks of the DeepLab family are built of."""
+"""Building blocks of the DeepLab family."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,17 +14,17 @@ from keras_attn.layers.parts.initializers import FanOutNormal, Normal
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 
 Layers = list[keras.layers.Layer]
-# Channels and number of the convolutions of VGG16's stages.
+# Channels and number of convolutions in each stage of VGG16.
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 STAGE_NAMES = tuple(f"stage{i}" for i in range(1, 6))
-# What may join `fc7`, and how many of its pixels there are for one of `fc7`.
+# Sources of skip connections to `fc7`, and their strides to its resolution.
 SKIPS = {"image": 8, "stage1": 4, "stage2": 2, "stage3": 1, "stage4": 1}
 SKIP_FILTERS = 128
 SIZES = ("feature", "input")
 
 
 def scale_names(scales: Sequence[float]) -> list[str]:
-    """Returns what the outputs of the scales are called, and checks them."""
+    """Checks the scales, and returns the names of their outputs."""
     try:
         values = [
             checks.number("scales", scale, above=0, most=1) for scale in scales
@@ -36,7 +36,7 @@ def scale_names(scales: Sequence[float]) -> list[str]:
             "`scales` must be two or more numbers in (0, 1], from the largest "
             f"to the smallest. Received: scales={scales!r}"
         )
-    # Without the dot, which PyTorch has a use of its own for.
+    # Without the dot, which has a special meaning in PyTorch names.
     return [f"scale_{scale:g}".replace(".", "_") for scale in values]
 
 
@@ -45,9 +45,9 @@ class Backbone:
 
     Args:
         filters: Number of channels of `fc6` and `fc7`.
-        dropout: Share of their outputs that training sets to 0.
+        dropout: Dropout rate after `fc6` and `fc7`.
         average_pooling: Whether an average pooling follows `stage5`.
-        skips: Names out of `SKIPS`, of what joins `fc7`.
+        skips: Sources of skip connections, a subset of `SKIPS`.
         form: `"paper"` or `"reference"`.
         seed: Integer, or `None`.
     """
@@ -66,7 +66,7 @@ class Backbone:
         _check_skips(skips)
         checks.one_of("form", form, ("paper", "reference"))
         seed = checks.integer("seed", seed, 0, optional=True)
-        # The first is that of the attention.
+        # The attention uses the seed itself.
         seeds = blocks.seeds_from(None if seed is None else seed + 1)
 
         def drop(name: str) -> keras.layers.Layer:
@@ -93,8 +93,9 @@ class Backbone:
     def __call__(self, image: Any, scale: str | None = None) -> Any:
         """Returns the features of an image.
 
-        A shared layer has an output for each scale: with `scale`, its name,
-        the ends of the stages are `stage1_<scale>` and so on.
+        Shared layers have one output per scale. If `scale`, the name of a
+        scale, is given, the ends of its stages are named `stage1_<scale>` and
+        so on.
         """
         joined = []
         for source, layers in zip(
@@ -118,20 +119,20 @@ def run(layers: Layers, x: Any) -> Any:
 
 
 def _check_skips(skips: Sequence[str]) -> None:
-    """Checks what is to join `fc7`."""
+    """Checks the sources of skip connections."""
     if (
         not isinstance(skips, (list, tuple))
         or len(set(skips)) < len(skips)
         or not set(skips) <= set(SKIPS)
     ):
         raise ValueError(
-            f"`skips` must be some of {tuple(SKIPS)}, each once. "
+            f"`skips` must be some of {tuple(SKIPS)}, each at most once. "
             f"Received: skips={skips!r}"
         )
 
 
 def classifier(classes: int, form: str, name: str = "classifier") -> Conv2D:
-    """Returns the layer that scores classes."""
+    """Returns the layer that computes class scores."""
     is_paper = form == "paper"
     return Conv2D(
         classes,
@@ -148,8 +149,8 @@ def scores(
 ) -> list[Any]:
     """Returns the score maps of the scales.
 
-    By one classifier, before any resizing: with 1x1 weights that is the same
-    as after it, of fewer pixels.
+    In the paper's form, one classifier is applied before any resizing. A 1x1
+    convolution gives the same result after resizing, but for more pixels.
     """
     if form == "paper":
         shared = classifier(classes, form)
@@ -170,15 +171,15 @@ def resized(image: Any, scale: float, name: str, form: str) -> Any:
     sides = size_of(image)
     if None in sides:
         raise ValueError(
-            "`form='reference'` needs a known height and width; with "
-            "`form='paper'` they may be None. "
-            f"Received: input_shape={tuple(image.shape[1:])}"
+            "Height and width must be known for `form='reference'`. "
+            f"Received: input_shape={tuple(image.shape[1:])}. With "
+            "`form='paper'` they may be None"
         )
     return BilinearResizing(*(int(n * scale) for n in sides), name=name)(image)
 
 
 def _stage(number: int, filters: int, count: int) -> Layers:
-    """Returns convolutions and the pooling at their end."""
+    """Returns the convolutions of a stage, and its pooling."""
     rate = 2 if number == 5 else 1
     convolutions = [
         _convolution(filters, 3, f"stage{number}_conv{i}", rate=rate)
@@ -190,7 +191,7 @@ def _stage(number: int, filters: int, count: int) -> Layers:
 
 
 def _average_pooling() -> Layers:
-    # Not padding="same", which would leave the zeros out of the average.
+    # Unlike padding="same", this counts the zeros in the average.
     return [
         keras.layers.ZeroPadding2D(1, name="average_padding"),
         keras.layers.AveragePooling2D(3, 1, name="average_pool"),
@@ -198,7 +199,7 @@ def _average_pooling() -> Layers:
 
 
 def _skip(source: str, drop: Callable[[str], keras.layers.Layer]) -> Layers:
-    """Returns the two layers on what joins `fc7`, and their dropout."""
+    """Returns the two layers of a skip connection, and their dropout."""
     filters, strides = SKIP_FILTERS, SKIPS[source]
     return [
         _convolution(filters, 3, f"skip_{source}_conv1", strides=strides),

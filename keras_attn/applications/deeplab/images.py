@@ -1,4 +1,4 @@
-"""What DeepLab reads and says: values of images, names of labels."""
+"""Preprocessing and class names of DeepLab."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras_attn import checks
 from keras_attn.applications.common import imagenet
 from keras_attn.applications.common.images import channel_axis, normalized
 
-# Of Caffe's VGG16, for red, green and blue in [0, 255].
+# The means of Caffe's VGG16 for red, green and blue in [0, 255].
 _MEAN = (123.68, 116.779, 103.939)
 # The order of the labels 0 to 20 in PASCAL VOC.
 CLASS_NAMES = tuple(
@@ -22,11 +22,12 @@ CLASS_NAMES = tuple(
 def preprocess_input(
     x: Any, data_format: str | None = None, mode: str = "caffe"
 ) -> Any:
-    """Brings images from [0, 255] to what the weights of a VGG16 expect.
+    """Preprocesses images in [0, 255] for the weights of a VGG16.
 
-    `"caffe"`: blue, green and red minus ImageNet's means (103.939, 116.779,
-    123.68), in this order, as VGG16 and DeepLab were trained. `"torch"`:
-    `(x / 255 - mean) / std` of red, green and blue, for torchvision's VGG16.
+    The mode `"caffe"` returns blue, green and red in this order, minus
+    ImageNet's means (103.939, 116.779, 123.68). VGG16 and DeepLab were trained
+    with it. The mode `"torch"` returns `(x / 255 - mean) / std` for red, green
+    and blue, for torchvision's VGG16.
 
     Args:
         x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
@@ -35,10 +36,10 @@ def preprocess_input(
         mode: `"caffe"` or `"torch"`. Defaults to `"caffe"`.
 
     Returns:
-        The images; a new float32 array for NumPy input.
+        The preprocessed images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError: If an argument is invalid.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""DeepLab-LargeFOV, of one scale."""
+"""DeepLab-LargeFOV, with a single scale."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,72 +29,72 @@ def DeepLabLargeFOV(
     form: str = "paper",
     seed: int | None = None,
 ) -> keras.Model:
-    """DeepLab-LargeFOV: VGG16 that scores the classes of each place.
+    """DeepLab-LargeFOV: a VGG16 that scores the classes at each position.
 
-    Five stages of 2, 2, 3, 3 and 3 convolutions by 3x3, named `stage1` to
-    `stage5` by the 3x3 max poolings at their ends, of which the first three
-    have a stride of 2; those of the fifth see every second pixel (dilation
-    2). Then `fc6`, 3x3 with dilation 12, and `fc7`, 1x1, with dropout, and
-    the linear `classifier`. An image of 321 x 321 gives scores of 41 x 41.
-    20,483,904 parameters to `fc7`. No weights come with it: `weights` takes
-    a VGG16, see below.
+    Five stages have 2, 2, 3, 3 and 3 convolutions of 3x3. They end in 3x3 max
+    poolings named `stage1` to `stage5`, of which the first three have a
+    stride of 2. The convolutions of the fifth stage have dilation 2. `fc6`
+    (3x3, dilation 12) and `fc7` (1x1) follow, each with dropout, and then the
+    linear `classifier`. A 321 x 321 image results in 41 x 41 scores.
+
+    The model has 20,483,904 parameters up to `fc7`. There are no pretrained
+    weights, but `weights` accepts a VGG16, see below.
 
     Reference: Chen et al., "Semantic Image Segmentation with Deep
     Convolutional Nets and Fully Connected CRFs", ICLR 2015
     (https://arxiv.org/abs/1412.7062), the network DeepLab-LargeFOV without
-    the random field. Poolings pad a pixel on each side, as in Caffe. The
-    convolutions start as He et al. draw them, the classifier from a normal
-    distribution of deviation 0.01.
+    the random field. As in Caffe, poolings pad one pixel on each side.
+    Convolutions have He initialisation, and the classifier a normal
+    initialisation with standard deviation 0.01.
 
     Args:
-        include_top: Whether to end in the classifier. Defaults to `True`.
-        weights: `None` for random weights, or the path of a file: Keras'
-            (`.weights.h5`, `.h5`, `.keras`) or a PyTorch checkpoint
+        include_top: Whether to include the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file in Keras'
+            format (`.weights.h5`, `.h5`, `.keras`) or of a PyTorch checkpoint
             (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`, `.bin`,
-            `.npz`) that has all weights.
+            `.npz`) with all weights.
             `keras_attn.weights.load_torch(model, file, strict=False)` also
-            loads a VGG16, with torchvision's names or Caffe's: of its linear
-            layers every fourth unit and every third pixel, as DeepLab has it.
-        input_tensor: Keras tensor to start from, such as the output of
+            loads a VGG16 with the names of torchvision or Caffe. As in
+            DeepLab, it keeps every fourth unit and every third pixel of the
+            linear layers.
+        input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`; any height and width, also
-            `None`. Defaults to `(321, 321, 3)`. See `preprocess_input` for
-            its values.
-        pooling: Without top: `None` for the last feature map, `"avg"` or
-            `"max"` for a vector.
+            `keras.config.image_data_format()`, with any height and width,
+            which may be `None`. Defaults to `(321, 321, 3)`. See
+            `preprocess_input` for the range of values.
+        pooling: Without the top, `None` for the last feature map, or `"avg"`
+            or `"max"` for a vector.
         classes: Number of classes. Defaults to `21`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"deeplab_largefov"`.
         filters: Number of channels of `fc6` and `fc7`. Defaults to `1024`.
-        dropout: Share of their outputs that training sets to 0. Defaults to
-            `0.5`.
+        dropout: Dropout rate after `fc6` and `fc7`. Defaults to `0.5`.
         average_pooling: Whether a 3x3 average pooling follows `stage5`.
             Defaults to `True`.
-        skips: What joins `fc7`, some of `"image"`, `"stage1"`, .. `"stage4"`:
-            each by a 3x3 and a 1x1 convolution of 128 channels, as in the
-            paper's DeepLab-MSc; the first has the stride that leads to the
-            size of `fc7`. Colours and fine textures reach the classifier so.
-            Defaults to `()`.
-        output_resolution: `"feature"`, an eighth of the image's, or
-            `"input"`: scores are resized to the size of the image, bilinearly
-            with aligned corners, before the activation. Defaults to
-            `"feature"`.
-        form: `"paper"`, or `"reference"` for a known PyTorch implementation,
-            which has no ReLU after `fc7`, and a classifier by 3x3 with ReLU.
-            Defaults to `"paper"`.
-        seed: Integer from 0 for the dropout, or `None` to follow
-            `keras.utils.set_random_seed`. A saved model draws on where it was
-            with an integer only. Defaults to `None`.
+        skips: Sources of skip connections to `fc7`, some of `"image"`,
+            `"stage1"`, .. `"stage4"`. Each goes through a 3x3 and a 1x1
+            convolution of 128 channels, as in the paper's DeepLab-MSc. The
+            3x3 convolution is strided to the resolution of `fc7`. Skips pass
+            colours and fine textures to the classifier. Defaults to `()`.
+        output_resolution: `"feature"` for an eighth of the image size, or
+            `"input"` to resize scores to the image size before the activation
+            (bilinear, with aligned corners). Defaults to `"feature"`.
+        form: `"paper"`, or `"reference"` for a known PyTorch implementation
+            with no ReLU after `fc7` and a 3x3 classifier with ReLU. Defaults
+            to `"paper"`.
+        seed: Non-negative integer that seeds the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. Only with an integer does a saved
+            model continue its random sequence. Defaults to `None`.
 
     Returns:
-        A functional `keras.Model`: class probabilities
-        `(batch, height, width, classes)`, the channels second if they are
-        first, or features.
+        A functional `keras.Model`. It outputs class probabilities
+        `(batch, height, width, classes)`, or
+        `(batch, classes, height, width)` if channels are first, or features.
 
     Raises:
-        ValueError: For any argument outside of the above.
+        ValueError: If an argument is invalid.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""An optimizer that has some layers learn faster than others."""
+"""An optimizer with learning rate multipliers for some layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,32 +10,31 @@ from keras_attn import checks
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class SGD(keras.optimizers.SGD):
-    """Stochastic gradient descent, with a multiple of the rate for some layers.
+    """Stochastic gradient descent with learning rate multipliers.
 
     `m = momentum * m - learning_rate * multiplier * gradient`, `w = w + m`.
-    New layers on top of a trained network learn faster than it by this, ten
-    times in DeepLab. The multiplier enters by the gradient, which is the same
-    here, so that training steps are Keras' own on each backend.
+    With multipliers, new layers on top of a trained network learn faster than
+    the rest, ten times in DeepLab. The multiplier is applied to the gradient,
+    which is equivalent and keeps Keras' own training steps on each backend.
 
     Reference: Chen et al., "Semantic Image Segmentation with Deep
     Convolutional Nets and Fully Connected CRFs", ICLR 2015
     (https://arxiv.org/abs/1412.7062). Keras' weight decay is decoupled from
-    gradient and momentum, and does not know the multipliers.
+    gradient and momentum, and does not use the multipliers.
 
     Args:
         learning_rate: Number, schedule or callable. Defaults to `0.001`.
         momentum: Number in [0, 1]. Defaults to `0.9`.
-        weight_decay: Number, or `None` for none. Defaults to `0.0005`.
-        multipliers: Dict of names of layers to non-negative numbers, by which
-            the rate of their weights is multiplied. A name stands for names
-            that go on with `_` too, as those of a classifier for each scale
-            do. Defaults to `{"classifier": 10}`; names that a model does not
-            have are left.
-        **kwargs: Arguments of `keras.optimizers.SGD`. `clipnorm` and the like
-            clip gradients that are multiplied already.
+        weight_decay: Number, or `None` for no decay. Defaults to `0.0005`.
+        multipliers: Dict from layer names to non-negative factors of the
+            learning rate. A name also applies to names that continue with
+            `_`, such as those of one classifier per scale. Names that a model
+            does not have are ignored. Defaults to `{"classifier": 10}`.
+        **kwargs: Arguments of `keras.optimizers.SGD`. Clipping, such as with
+            `clipnorm`, is applied after the multipliers.
 
     Raises:
-        ValueError: If `multipliers` are not such a dict.
+        ValueError: If `multipliers` is not such a dict.
 
     Example:
 
@@ -71,8 +70,8 @@ class SGD(keras.optimizers.SGD):
             isinstance(name, str) for name in multipliers
         ):
             raise ValueError(
-                "`multipliers` must be a dict of names of layers to "
-                f"non-negative numbers. Received: multipliers={multipliers!r}"
+                "`multipliers` must be a dict from layer names to non-negative "
+                f"numbers. Received: multipliers={multipliers!r}"
             )
         self.multipliers = {
             name: checks.number(f"multipliers[{name!r}]", value, least=0)
@@ -102,7 +101,7 @@ class SGD(keras.optimizers.SGD):
         return super().apply(grads, trainable_variables)
 
     def _factor(self, variable: keras.Variable) -> float:
-        """Returns the product of the multipliers of the layers it is in."""
+        """Returns the product of the multipliers of a variable's layers."""
         factor = 1
         for part in variable.path.split("/"):
             for name, value in self.multipliers.items():

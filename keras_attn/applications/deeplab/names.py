@@ -1,4 +1,4 @@
-"""What the weights of DeepLab and VGG16 are called in PyTorch."""
+"""PyTorch names of the weights of DeepLab and VGG16."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from keras_attn.weights.layouts import subsampled, subsampled_units
 
 Layers = dict[str, keras.layers.Layer]
 
-# Of VGG16's linear layers.
+# The units of VGG16's linear layers.
 _UNITS = 4096
 
 
 @register_names
 def torch_names(model: keras.Model) -> list[Any] | None:
-    """Returns the names, if the model is a DeepLab."""
+    """Returns the naming schemes of a DeepLab, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
     if "stage5_conv3" not in layers or "fc7" not in layers:
         return None
@@ -26,8 +26,8 @@ def torch_names(model: keras.Model) -> list[Any] | None:
     elif "attention" in layers:
         backbones = [["backbone."]]
     else:
-        # Features, of several scales too: of a network of one scale, or of
-        # one that has the same weights in each of its lists.
+        # Features of one or several scales. The checkpoint is of a network of
+        # one scale, or of one that lists the same weights for each scale.
         backbones = [[""], _lists(len(model.outputs))]
     return [
         *(_reference(layers, heads, prefixes) for prefixes in backbones),
@@ -37,7 +37,7 @@ def torch_names(model: keras.Model) -> list[Any] | None:
 
 
 def _lists(count: int) -> list[str]:
-    """Returns what stands before the names of each scale."""
+    """Returns the name prefix of each scale."""
     return [f"backbones.{i}." for i in range(count)]
 
 
@@ -54,9 +54,9 @@ def _reference(
 ) -> list[tuple]:
     """Returns the names of the reference code.
 
-    Its lists, of the backbone for each scale, which is one, and of the
-    classifiers, are not registered there: this is what they are called when
-    they are.
+    The reference does not register its lists of classifiers and of backbones
+    (one shared backbone for all scales). These are the names that registered
+    lists would have.
     """
     names = []
     for backbone in backbones:
@@ -76,7 +76,7 @@ def _reference(
 
 
 def _skips(layers: Layers, prefix: str = "") -> list[tuple]:
-    """Returns names of what joins fc7, which is in neither's code."""
+    """Returns names of skip connections, which neither code contains."""
     return [
         (f"{prefix}skip_{source}.{i}", layers[f"skip_{source}_conv{i + 1}"])
         for source in SKIPS
@@ -99,7 +99,7 @@ def _torchvision(layers: Layers) -> list[tuple]:
     names, index = [], 0
     for stage, i in _convolutions():
         names.append((f"features.{index}", layers[f"stage{stage}_conv{i}"]))
-        # Then comes a ReLU and, at the end of a stage, the pooling.
+        # A ReLU follows and, at the end of a stage, the pooling.
         index += 3 if i == STAGES[stage - 1][1] else 2
     return [
         *names,
@@ -108,7 +108,7 @@ def _torchvision(layers: Layers) -> list[tuple]:
 
 
 def _linear(layers: Layers, fc6: str, fc7: str, fc8: str) -> list[tuple]:
-    """Returns the names of what has linear layers as its source."""
+    """Returns the names of layers that VGG16 has as linear layers."""
     bias = {"bias": subsampled_units(_UNITS)}
     channels = STAGES[-1][0]
     names: list[tuple] = [
@@ -122,7 +122,7 @@ def _linear(layers: Layers, fc6: str, fc7: str, fc8: str) -> list[tuple]:
             layers["fc7"],
             {"weight": subsampled(1, 1, _UNITS, _UNITS), **bias},
         ),
-        # ImageNet's classes, which are others.
+        # The classifier for ImageNet's classes is not used.
         (fc8, None),
         *_skips(layers),
     ]

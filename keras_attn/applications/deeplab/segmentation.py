@@ -1,4 +1,4 @@
-"""Loss and metric of networks that label pixels."""
+"""Loss and metric for semantic segmentation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,38 +15,39 @@ class SegmentationCrossentropy(keras.losses.Loss):
     """Cross-entropy of labelled pixels, at the resolution of the scores.
 
     `sum_i w_c(i) (-log p_i,c(i)) / sum_i w_c(i)`, over the pixels `i` of the
-    batch that have a label `c(i)`. Labels of another size than the scores are
-    resized to theirs, each pixel by its nearest label with aligned corners:
-    each eighth one, of 321 pixels and scores of 41. One loss trains all
-    outputs of a model with extra supervision:
-    `model.compile(loss=SegmentationCrossentropy())`, with the labels
+    batch that have a label `c(i)`. Labels are resized to the size of the
+    scores by nearest neighbours with aligned corners. For 321 x 321 labels
+    and 41 x 41 scores, this selects every eighth label.
+
+    One loss can train all outputs of a model with extra supervision. Use
+    `model.compile(loss=SegmentationCrossentropy())` with the labels
     `dict.fromkeys(model.output, masks)`.
 
     Reference: Chen et al., "Attention to Scale: Scale-Aware Semantic Image
-    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). Normalised
-    as PyTorch's `CrossEntropyLoss` is.
+    Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). The loss is
+    normalised as in PyTorch's `CrossEntropyLoss`.
 
     Args:
         from_logits: Whether the scores are logits. Defaults to `False`.
-        ignore_label: Integer, the label of pixels that do not count. Defaults
-            to `255`.
+        ignore_label: Integer, the label of pixels to ignore. Defaults to
+            `255`.
         class_weights: Sequence of the weight `w` of each class, or `None` for
             ones. Defaults to `None`.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
         name: Name of the loss. Defaults to `"segmentation_crossentropy"`.
-        **kwargs: Arguments of `keras.losses.Loss`; `reduction` stays what it
-            is, since only a mean is normalised so.
+        **kwargs: Arguments of `keras.losses.Loss`, except for another
+            `reduction`, since only the mean has this normalisation.
 
     Raises:
-        ValueError: If another `reduction` is asked for.
+        ValueError: If another `reduction` is requested.
 
     Call arguments:
-        y_true: Labels `(batch, height, width)`, or with an axis for one
-            channel. A label that is neither a class nor `ignore_label` makes
-            the loss NaN.
+        y_true: Labels `(batch, height, width)`, or with an additional channel
+            axis of size 1. A label that is neither a class nor `ignore_label`
+            makes the loss NaN.
         y_pred: Scores `(batch, height, width, classes)`, or
-            `(batch, classes, height, width)` if channels first.
+            `(batch, classes, height, width)` if channels are first.
 
     Example:
 
@@ -68,8 +69,8 @@ class SegmentationCrossentropy(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         if self.reduction != "sum_over_batch_size":
             raise ValueError(
-                "`reduction` must be 'sum_over_batch_size', the mean over the "
-                f"pixels that count. Received: reduction={self.reduction!r}"
+                "`reduction` must be 'sum_over_batch_size', the mean over "
+                f"labelled pixels. Received: reduction={self.reduction!r}"
             )
         self.from_logits = from_logits
         self.ignore_label = ignore_label
@@ -102,7 +103,7 @@ class SegmentationCrossentropy(keras.losses.Loss):
             weights = weights * ops.sum(chosen * own, axis=3)
         wrong = ops.logical_and(counts, ops.logical_not(known))
         losses = ops.where(wrong, float("nan"), losses) * weights
-        # Keras averages over all pixels: the sum over these that count, then.
+        # Keras averages over all pixels. This makes it a weighted mean.
         pixels = ops.cast(ops.size(weights), "float32")
         total = ops.sum(weights)
         return losses * (pixels / ops.where(total > 0, total, 1.0))
@@ -121,26 +122,28 @@ class SegmentationCrossentropy(keras.losses.Loss):
 class MeanIoU(keras.metrics.MeanIoU):
     """Mean intersection over union, at the resolution of the scores.
 
-    `mean_c TP_c / (TP_c + FP_c + FN_c)` of all pixels seen so far, over the
-    classes that occur among labels or predictions: `keras.metrics.MeanIoU`,
-    for labels that may be larger than the scores, which are sampled as
-    `SegmentationCrossentropy` does it. To measure at the size of the labels,
-    as benchmarks do, give it a model with `output_resolution="input"`.
+    Computes `mean_c TP_c / (TP_c + FP_c + FN_c)` of all pixels seen so far,
+    over the classes that occur among labels or predictions. Unlike
+    `keras.metrics.MeanIoU`, it accepts labels that are larger than the
+    scores, and samples them as `SegmentationCrossentropy` does. To measure at
+    the size of the labels, as benchmarks do, use a model with
+    `output_resolution="input"`.
 
     Args:
-        num_classes: Positive integer.
-        ignore_label: Integer, the label of pixels that do not count. Defaults
-            to `255`.
+        num_classes: Positive integer, the number of classes.
+        ignore_label: Integer, the label of pixels to ignore. Defaults to
+            `255`.
         data_format: `"channels_last"` or `"channels_first"`. Defaults to the
             Keras setting.
         name: Name of the metric. Defaults to `"mean_iou"`.
-        dtype: Type of its results, or `None` for Keras' setting.
+        dtype: Dtype of the result, or `None` for the Keras setting. Defaults
+            to `None`.
 
     Call arguments:
-        y_true: Labels `(batch, height, width)`, or with an axis for one
-            channel.
+        y_true: Labels `(batch, height, width)`, or with an additional channel
+            axis of size 1.
         y_pred: Scores `(batch, height, width, classes)`, or
-            `(batch, classes, height, width)` if channels first.
+            `(batch, classes, height, width)` if channels are first.
 
     Example:
 
@@ -184,7 +187,7 @@ class MeanIoU(keras.metrics.MeanIoU):
             missing = 3 - len(sample_weight.shape)
             axes = tuple(range(-missing, 0))
             weights = weights * ops.expand_dims(sample_weight, axes)
-        # Keras' own counting asks JAX for 64 bits, which warns each user.
+        # Keras' own counting requests 64 bits, for which JAX prints a warning.
         classes = self.num_classes
         true = ops.one_hot(ops.reshape(labels, (-1,)), classes)
         predicted = ops.reshape(ops.argmax(y_pred, axis=3), (-1,))
@@ -206,14 +209,15 @@ class MeanIoU(keras.metrics.MeanIoU):
 def _weights(class_weights: Sequence[float], classes: int) -> Any:
     if len(class_weights) != classes:
         raise ValueError(
-            f"`class_weights` must have one for each of {classes} classes. "
+            f"`class_weights` must hold one weight for each of {classes} "
+            "classes. "
             f"Received: class_weights={class_weights}"
         )
     return ops.convert_to_tensor(class_weights, "float32")
 
 
 def _labels_like(labels: Any, scores: Any, data_format: str) -> Any:
-    """Returns labels `(batch, height, width)` of the size of the scores."""
+    """Resizes labels to `(batch, height, width)` of the scores."""
     labels = ops.cast(labels, "int32")
     if len(labels.shape) == 4:
         labels = ops.squeeze(
@@ -221,8 +225,8 @@ def _labels_like(labels: Any, scores: Any, data_format: str) -> Any:
         )
     if len(labels.shape) != 3 or len(scores.shape) != 4:
         raise ValueError(
-            "Labels must be (batch, height, width), and scores have an axis "
-            f"more. Received: y_true of shape {tuple(labels.shape)}, y_pred "
-            f"of shape {tuple(scores.shape)}"
+            "Labels must have the shape (batch, height, width), and scores "
+            f"one more axis. Received: y_true of shape {tuple(labels.shape)}, "
+            f"y_pred of shape {tuple(scores.shape)}"
         )
     return nearest(labels, ops.shape(scores)[1:3])

@@ -1,4 +1,4 @@
-"""FERNet: facial expressions, by convolutions and FeatureAct blocks."""
+"""FERNet: facial expression recognition with FeatureAct blocks."""
 
 from keras_attn.applications.fernet.model import CLASS_NAMES as CLASS_NAMES
 from keras_attn.applications.fernet.model import STAGES as STAGES

@@ -1,4 +1,4 @@
-"""FERNet: facial expressions, by convolutions and FeatureAct blocks."""
+"""FERNet: facial expression recognition with FeatureAct blocks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from keras_attn.layers import FeatureAct
 from keras_attn.layers.parts.conv2d_norm_activation import Conv2DNormActivation
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 
-# The order of the labels 0 to 6 in the FER2013 data set.
+# The order of the labels 0 to 6 in the FER2013 dataset.
 CLASS_NAMES = (
     "angry",
     "disgust",
@@ -42,49 +42,54 @@ def FERNet(
 ) -> keras.Model:
     """Facial expression network with FeatureAct blocks.
 
-    Four stages of 32, 64, 128 and 256 channels, each
-    `2 x [Conv 3x3 -> BatchNorm -> ReLU] -> MaxPool 2x2 -> FeatureAct`, named
-    `stage1` to `stage4` by their ends; then linear layers of 256, 128 and
-    `classes` units, each followed by batch normalisation, the last one's being
-    the logits. It has 2,240,795 parameters as called here, besides the moving
-    statistics. There are no published weights: it starts untrained.
+    Four stages have 32, 64, 128 and 256 channels. Each one is
+    `2 x [Conv 3x3 -> BatchNorm -> ReLU] -> MaxPool 2x2 -> FeatureAct`, and
+    their last layers are named `stage1` to `stage4`. Linear layers of 256,
+    128 and `classes` units follow, each with batch normalisation. The last
+    normalisation outputs the logits.
 
-    Reference: the network "BaselineFeatureAct", published as code only and
-    without a measured accuracy. As there, batch normalisation is applied to
-    the logits, has momentum 0.9 and epsilon 1e-5, and all weights start
-    uniform within `+-1 / sqrt(fan_in)`. The softmax at the end is added here.
+    With default arguments, the model has 2,240,795 parameters, not counting
+    the moving statistics. There are no pretrained weights.
+
+    Reference: the network "BaselineFeatureAct", published only as code and
+    without a reported accuracy. As in that code, the logits are batch
+    normalised, batch normalisation has momentum 0.9 and epsilon 1e-5, and all
+    weights are initialised uniformly within `+-1 / sqrt(fan_in)`. The final
+    softmax is an addition.
 
     Args:
-        include_top: Whether to end in the classifier. Defaults to `True`.
-        weights: `None` for random weights, or the path of a file: Keras'
-            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the reference
-            network (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
-            `.bin`, `.npz`).
-        input_tensor: Keras tensor to start from, such as the output of
+        include_top: Whether to include the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file in Keras'
+            format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of the
+            reference network (`.safetensors`, `.pt`, `.pth`, `.pth.tar`,
+            `.ckpt`, `.bin`, `.npz`).
+        input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`; height and width are multiples
-            of 16, any number of channels. Defaults to `(48, 48, 1)`. Images
-            are expected in [0, 1]; see `preprocess_input`.
-        pooling: Without top: `None` for the last feature map, `"avg"` or
-            `"max"` for a vector.
+            `keras.config.image_data_format()`. Height and width must be
+            multiples of 16; any number of channels is possible. Defaults to
+            `(48, 48, 1)`. Values are expected in [0, 1], see
+            `preprocess_input`.
+        pooling: Without the top, `None` for the last feature map, or `"avg"`
+            or `"max"` for a vector.
         classes: Number of classes. Defaults to `7`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"fernet"`.
-        embeddings: Whether to end at the normalised vector of 128 values
+        embeddings: Whether to output the normalised vector of 128 values
             below the classifier. Defaults to `False`.
-        ratio: Reduction of channels in FeatureAct. Defaults to `4`.
-        attention_activation: Activation on FeatureAct's correlation, such as
+        ratio: Channel reduction in FeatureAct. Defaults to `4`.
+        attention_activation: Activation of FeatureAct's correlation, such as
             `"sigmoid"`. Defaults to `None`.
 
     Returns:
-        A functional `keras.Model`: class probabilities `(batch, classes)`, an
-        embedding `(batch, 128)`, or features. The batch must be 2 or larger
-        in training, because batch normalisation meets vectors.
+        A functional `keras.Model`. It outputs class probabilities
+        `(batch, classes)`, embeddings `(batch, 128)`, or features. Batches for
+        training must have at least 2 images, because batch normalisation is
+        applied to vectors.
 
     Raises:
-        ValueError: For any argument outside of the above.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -99,8 +104,9 @@ def FERNet(
     ratio = checks.positive("ratio", ratio)
     if embeddings and not include_top:
         raise ValueError(
-            "`embeddings` are taken inside the top: pass `include_top=True`. "
-            f"Received: embeddings={embeddings}, include_top={include_top}"
+            "`embeddings` cannot be combined with `include_top=False`, since "
+            "they are inside the top. Received: "
+            f"embeddings={embeddings}, include_top={include_top}"
         )
     input_tensor = arguments.image_input(
         input_tensor, input_shape, (48, 48, 1), multiple=16
@@ -122,7 +128,7 @@ def _stage(
     ratio: int,
     activation: arguments.Activation,
 ) -> Any:
-    """Two convolutions, a pooling and a FeatureAct block."""
+    """Applies two convolutions, a pooling and a FeatureAct block."""
     for i in (1, 2):
         x = Conv2DNormActivation(filters, 3, name=f"{name}_conv{i}")(x)
     x = MaxPooling2D(2, name=f"{name}_pool")(x)
@@ -130,7 +136,7 @@ def _stage(
 
 
 def _top(x: Any, top: arguments.Top, embeddings: bool) -> Any:
-    """Linear layers with batch normalisation, on the logits too."""
+    """Applies linear layers with batch normalisation, including the logits."""
     x = keras.layers.Flatten(name="flatten")(x)
     for units, name in ((256, "hidden"), (128, "embedding")):
         x = blocks.dense(x, units, name)
@@ -144,22 +150,22 @@ def _top(x: Any, top: arguments.Top, embeddings: bool) -> Any:
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Scales images from [0, 255] to the [0, 1] that `FERNet` expects.
+    """Scales images from [0, 255] to [0, 1], as `FERNet` expects.
 
-    `y = x / 255`. The reference publishes no preprocessing; this is the usual
-    one of grey images in PyTorch.
+    `y = x / 255`. The reference code contains no preprocessing. This is the
+    usual preprocessing of grey images in PyTorch.
 
     Args:
-        x: NumPy array or tensor: an image or a batch, of any number of
-            channels, in [0, 255].
-        data_format: `"channels_last"` or `"channels_first"`. Has no effect,
-            as all channels are scaled alike.
+        x: NumPy array or tensor: an image or a batch in [0, 255], with any
+            number of channels.
+        data_format: `"channels_last"` or `"channels_first"`. It has no
+            effect, since all channels are scaled in the same way.
 
     Returns:
         The scaled images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -177,15 +183,17 @@ def decode_predictions(
 
     Args:
         preds: Array `(batch, classes)` of probabilities or logits.
-        top: How many classes to return. Defaults to `5`.
+        top: Number of classes to return. Defaults to `5`.
         class_names: Names in the order of the classes. Defaults to the seven
             expressions of FER2013 (`CLASS_NAMES`).
 
     Returns:
-        A list per image of tuples `(class index, name, score)`, best first.
+        For each image, a list of tuples `(class index, name, score)`, best
+        first.
 
     Raises:
-        ValueError: If `preds` is not `(batch, len(class_names))`.
+        ValueError: If the shape of `preds` is not
+            `(batch, len(class_names))`.
 
     Example:
 

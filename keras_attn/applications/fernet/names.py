@@ -1,4 +1,4 @@
-"""What the weights of FERNet are called in PyTorch."""
+"""PyTorch names of the weights of FERNet."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras_attn.weights.layouts import flattened
 
 @register_names
 def torch_names(model: keras.Model) -> list[Any] | None:
-    """Returns the reference network's names, if the model is a FERNet."""
+    """Returns the reference names of a FERNet, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
     last = layers.get(f"stage{len(STAGES)}")
     if not isinstance(last, FeatureAct):
@@ -29,7 +29,7 @@ def torch_names(model: keras.Model) -> list[Any] | None:
         names.append(("classifier.1", layers["hidden"], {"weight": rows}))
     else:
         names.append(("classifier.1", None))
-    # Between these, the reference counts its activations.
+    # The gaps are the reference's activations.
     top = {2: "hidden_bn", 4: "embedding", 5: "embedding_bn"}
     for index, name in {**top, 7: "classifier", 8: "logits"}.items():
         names.append((f"classifier.{index}", layers.get(name)))

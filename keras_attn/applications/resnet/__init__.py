@@ -1,4 +1,4 @@
-"""ResNets with a slot for attention, in torchvision's form."""
+"""ResNets with slots for attention blocks, in torchvision's form."""
 
 from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,

@@ -1,4 +1,4 @@
-"""The graph that all ResNets are, of stages of residual blocks."""
+"""The graph of all ResNets, made of stages of residual blocks."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,14 +19,15 @@ from keras_attn.layers.parts.residual_add import ResidualAdd
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """What a ResNet is made of.
+    """The architecture of a ResNet.
 
     Attributes:
-        side: Height and width of an image, unless they are given.
-        kernel_size: Of the first convolution; a pooling follows one of 7.
-        filters: Of the 3x3 convolutions of each stage.
-        blocks: How many each stage has.
-        bottleneck: Whether these are 1x1, 3x3 and 1x1.
+        side: Default height and width of an image.
+        kernel_size: Kernel size of the first convolution. If it is 7, a
+            pooling follows.
+        filters: Filters of the 3x3 convolutions in each stage.
+        blocks: Number of blocks in each stage.
+        bottleneck: Whether blocks have 1x1, 3x3 and 1x1 convolutions.
         head: `"average"` or `"covariance"`.
     """
 
@@ -50,7 +51,7 @@ def build(
     name: str,
     weights: arguments.Weights,
 ) -> keras.Model:
-    """Returns a model, after all arguments were checked."""
+    """Builds the model from checked arguments."""
     arguments.check_weights(weights)
     side, size = architecture.side, architecture.kernel_size
     input_tensor = arguments.image_input(
@@ -82,7 +83,7 @@ def _convolution(
     name: str,
     activation: str | None = "relu",
 ) -> Any:
-    """Convolution without bias, batch normalisation and activation."""
+    """Applies a convolution without bias, batch norm and an activation."""
     return Conv2DNormActivation(
         filters,
         size,
@@ -98,7 +99,7 @@ def _convolution(
 def _stage(
     x: Any, filters: int, count: int, stage: int, bottleneck: bool, slots: Slots
 ) -> Any:
-    """Blocks of one size, the first of which halves it but in stage 1."""
+    """Applies the blocks of a stage, halving the size except in stage 1."""
     slots.start_stage(stage)
     for i in range(1, count + 1):
         name = f"stage{stage}_block{i}"
@@ -124,7 +125,7 @@ def _stage(
 
 
 def _top(x: Any, head: str, top: arguments.Top) -> Any:
-    """Pools, and classifies."""
+    """Applies the pooling and the classifier."""
     if head == "covariance":
         x = _convolution(x, 256, 1, 1, "head_conv")
         x = CovariancePooling(name="head")(x)

@@ -1,4 +1,4 @@
-"""What the weights of a ResNet are called in PyTorch."""
+"""PyTorch names of the weights of a ResNet."""
 
 import re
 from collections.abc import Collection
@@ -12,13 +12,13 @@ from keras_attn.weights.shown import quoted
 
 Layers = dict[str, keras.layers.Layer]
 
-# timm's names of networks with `aa_layer`, which has no weights.
+# timm's names for networks with an `aa_layer`, which has no weights.
 _BLURRED = re.compile(r"resne[tx]t?(aa|blur)")
 
-# What the attribute of the attention is called, and what stands between a
-# stage and the index of a block: timm's way first, which is the one that is
-# written; then that of the official code of ECA, CBAM, SRM and FcaNet, and of
-# DIANet, whose stages hold their blocks in a list, beside the cell.
+# Attribute name of the attention, and the name part between a stage and the
+# index of a block. The first spelling, timm's, is used for writing. The others
+# are those of the official codes of ECA, CBAM, SRM, FcaNet and DIANet. A stage
+# of DIANet holds its blocks in a list beside the cell.
 _SPELLINGS = (
     ("se", ""),
     ("eca", ""),
@@ -32,7 +32,7 @@ _SPELLINGS = (
 
 @register_names
 def torch_names(model: keras.Model) -> list[Any] | None:
-    """Returns torchvision's and timm's names, if the model is a ResNet."""
+    """Returns the naming schemes of a ResNet, or `None` for other models."""
     layers = _layers(model)
     if layers is None:
         return None
@@ -43,35 +43,35 @@ def torch_names(model: keras.Model) -> list[Any] | None:
 def refusal(
     model: keras.Model, names: Collection[str], architecture: str
 ) -> str | None:
-    """Returns why a checkpoint that fits is of another network."""
+    """Returns why a fitting checkpoint is of another network, or `None`."""
     if _layers(model) is None:
         return None
     if _BLURRED.search(architecture):
         return (
             f"architecture={quoted(architecture)}, which blurs or averages "
-            "where it reduces the size. This model has no such layer, and the "
-            "same weights compute something else."
+            "when it reduces the size. This model has no such layer, so the "
+            "same weights would compute something else."
         )
     if "layer_reduce.weight" not in names:
         return None
     return (
-        "`layer_reduce`, which stands in the checkpoints of fast-MPN-COV and "
-        "GSoP-Net2. Their `layer4` has a stride of 1 and that of this model 2, "
-        "so that the same weights compute something else. If your network has "
-        "a stride of 2, rename `layer_reduce` to `head_conv` and "
-        "`layer_reduce_bn` to `head_bn`."
+        "`layer_reduce`, a name in the checkpoints of fast-MPN-COV and "
+        "GSoP-Net2. Their `layer4` has a stride of 1 and that of this model a "
+        "stride of 2, so the same weights would compute something else. If "
+        "your network has a stride of 2, rename `layer_reduce` to `head_conv` "
+        "and `layer_reduce_bn` to `head_bn`."
     )
 
 
 def _layers(model: keras.Model) -> Layers | None:
-    """Returns the layers of a ResNet by name, or `None` if it is none."""
+    """Returns the layers of a ResNet by name, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
     is_one = "stem" in layers and "stage1_block1_conv1" in layers
     return layers if is_one else None
 
 
 def _names(layers: Layers, attribute: str, blocks: str) -> list[tuple]:
-    """Returns the names in one spelling."""
+    """Returns the names in a given spelling."""
     stem = layers.get("stem_conv", layers["stem"])
     names = _of_convolution(stem, "conv1", "bn1")
     if "stem_attention" in layers:

@@ -1,4 +1,4 @@
-"""Where attention goes in a network of stages, and which."""
+"""Slots for attention blocks in a network of stages."""
 
 from typing import Any
 
@@ -14,26 +14,26 @@ from keras_attn.layers.registry import (
 
 
 class Slots:
-    """Where attention goes in a network, and which.
+    """Inserts attention blocks into a network.
 
     Args:
-        attention: What `keras_attn.layers.get` takes, a list of these by
-            stage, or `None`.
-        placement: One of `PLACEMENTS`, or `None` for the paper's.
-        stages: Integer, how many stages there are.
+        attention: Anything that `keras_attn.layers.get` accepts, a list with
+            one entry per stage, or `None`.
+        placement: One of `PLACEMENTS`, or `None` for that of the paper.
+        stages: Integer, the number of stages.
     """
 
     def __init__(self, attention: Any, placement: str | None, stages: int):
         checks.one_of("placement", placement, (None, *PLACEMENTS))
         if placement is not None and attention is None:
             raise ValueError(
-                "`placement` says where `attention` goes: pass this too. "
+                "`placement` must be combined with `attention`. "
                 f"Received: placement={placement!r}, attention=None"
             )
         if isinstance(attention, (list, tuple)) and len(attention) != stages:
             raise ValueError(
-                f"A list of `attention` has one entry for each of the {stages} "
-                f"stages. Received: attention={attention!r}"
+                f"A list of `attention` must have one entry for each of the "
+                f"{stages} stages. Received: attention={attention!r}"
             )
         self.attention = attention
         self.placement = placement
@@ -48,8 +48,8 @@ class Slots:
         layer = self._make(1, "example")
         if not hasattr(layer, "return_state"):
             raise ValueError(
-                "`placement='shared'` is for layers with a state, which take "
-                "`return_state` and `initial_state` as `DIA` does. "
+                "`placement='shared'` requires a layer with a state, which "
+                "takes `return_state` and `initial_state` as `DIA` does. "
                 f"Received: attention={self.attention!r}"
             )
 
@@ -62,20 +62,20 @@ class Slots:
         return get(attention, name=name, **kwargs)
 
     def before_convolution(self, x: Any, stage: int, name: str) -> Any:
-        """Returns the input of a convolution, attended to if that is wanted."""
+        """Applies attention before a convolution, if it is placed there."""
         if self.placement != "convolution":
             return x
         return self._make(stage, f"{name}_attention")(x)
 
     def start_stage(self, stage: int) -> None:
-        """Makes the layer that a stage shares, without a state yet."""
+        """Creates the shared layer of a stage, still without a state."""
         if self.placement == "shared":
             name = f"stage{stage}_attention"
             self._shared = self._make(stage, name, return_state=True)
         self._state = None
 
     def end_branch(self, x: Any, stage: int, name: str, last: bool) -> Any:
-        """Returns the end of a branch, attended to if that is wanted."""
+        """Applies attention at the end of a branch, if it is placed there."""
         if self.placement == "shared":
             x, *self._state = self._shared(x, initial_state=self._state)
         elif self.placement == "block" or (self.placement == "last" and last):

@@ -1,4 +1,4 @@
-"""Vision Transformers, in the form of Google and timm, or of lucidrains."""
+"""Vision Transformers, in the form of Google and timm or of lucidrains."""
 
 from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,

@@ -1,4 +1,4 @@
-"""The graph of a Vision Transformer, in both of its forms."""
+"""The graph of a Vision Transformer, in both forms."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +28,7 @@ def build(
     name: str,
     weights: arguments.Weights,
 ) -> keras.Model:
-    """Returns the model, after all arguments were checked."""
+    """Builds the model from checked arguments."""
     arguments.check_weights(weights)
     input_tensor = arguments.image_input(
         input_tensor, input_shape, (224, 224, 3)
@@ -58,13 +58,13 @@ def build(
 
 
 def _grid(image: Any, patch: tuple[int, int]) -> tuple[int, int]:
-    """Returns rows and columns of the patches."""
+    """Returns the number of rows and columns of patches."""
     size = size_of(image)
     if None in size or any(
         side % each for side, each in zip(size, patch, strict=True)
     ):
         raise ValueError(
-            f"Height and width must be multiples of the patches' {patch}. "
+            f"Height and width must be multiples of the patch size {patch}. "
             f"Received: {size}"
         )
     return tuple(side // each for side, each in zip(size, patch, strict=True))
@@ -73,7 +73,7 @@ def _grid(image: Any, patch: tuple[int, int]) -> tuple[int, int]:
 def _embed(
     image: Any, grid: tuple[int, int], options: Options, seeds: Seeds
 ) -> Any:
-    """Returns the tokens of the patches, and of the class."""
+    """Returns the tokens of the patches and the class token, if any."""
     axis = channel_axis()
     inputs = image.shape[axis] * options.patch_size[0] * options.patch_size[1]
     x = Conv2D(
@@ -102,7 +102,7 @@ def _embed(
 
 
 def _block(x: Any, name: str, options: Options, seeds: Seeds) -> Any:
-    """Returns `x + mlp(norm(x))` of `x + attention(norm(x))`."""
+    """Computes `y = x + attention(norm(x))`, then `y + mlp(norm(y))`."""
     size = options.head_dim or options.hidden_dim // options.num_heads
     inner = options.num_heads * size
     y = _norm(x, f"{name}_norm1", options)
@@ -139,7 +139,7 @@ def _block(x: Any, name: str, options: Options, seeds: Seeds) -> Any:
 
 def _pool(x: Any, options: Options) -> Any:
     if options.token_pooling == "cls":
-        # Not an index: not all exporters know it, nor does it save as it is.
+        # Indexing is not supported by all exporters, and cannot be saved.
         rest = x.shape[1] - 1
         x = keras.layers.Cropping1D((0, rest), name="pool")(x)
         return keras.layers.Reshape((options.hidden_dim,), name="pooled")(x)
@@ -147,7 +147,7 @@ def _pool(x: Any, options: Options) -> Any:
 
 
 def _mean(x: Any, name: str) -> Any:
-    # Tokens have their numbers last, wherever images have their channels.
+    # Tokens have their channels last in both data formats.
     return keras.layers.GlobalAveragePooling1D("channels_last", name=name)(x)
 
 
@@ -164,7 +164,7 @@ def _drop(x: Any, rate: float | None, name: str, seeds: Seeds) -> Any:
 def _initializers(
     inputs: int, options: Options, mlp: bool = False, head: bool = False
 ) -> dict[str, Any]:
-    """Returns what the kernel and the bias of a linear layer start from."""
+    """Returns the initializers of a linear layer."""
     if not options.by_google:
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
         return {

@@ -1,9 +1,9 @@
-"""How the weights of a Vision Transformer are shared among devices."""
+"""Distribution of a Vision Transformer's weights over devices."""
 
 import keras
 
-# By columns into the heads and the inner numbers, and by rows out of them: so
-# only the sums after `projection` and `mlp2` go from device to device.
+# Split by columns into heads and hidden units, and by rows out of them. Only
+# the sums after `projection` and `mlp2` are communicated between devices.
 _COLUMNS = ("attention/qkv", "mlp1")
 _ROWS = ("attention/projection", "mlp2")
 
@@ -11,11 +11,12 @@ _ROWS = ("attention/projection", "mlp2")
 def layout_map(
     device_mesh: keras.distribution.DeviceMesh, axis: str = "model"
 ) -> keras.distribution.LayoutMap:
-    """Returns the layout by which a ViT's blocks are shared among devices.
+    """Returns a layout that distributes the blocks of a ViT over devices.
 
-    The linear layers of each block are divided: `qkv` and `mlp1` by their
-    outputs, `projection` and `mlp2` by their inputs. All other weights are on
-    each device whole. On JAX, as Keras' `ModelParallel` is.
+    The linear layers of each block are split: `qkv` and `mlp1` by their
+    outputs, `projection` and `mlp2` by their inputs. All other weights are
+    replicated on each device. Like Keras' `ModelParallel`, this works only
+    with JAX.
 
     Reference: Shoeybi et al., "Megatron-LM: Training Multi-Billion Parameter
     Language Models Using Model Parallelism",
@@ -23,17 +24,17 @@ def layout_map(
 
     Args:
         device_mesh: A `keras.distribution.DeviceMesh`. The size of its axis
-            `axis` should divide the number of heads, or scores are sent
-            around, and must divide `mlp_dim` and three times the numbers of
-            all heads.
-        axis: Name of the axis of the mesh among which weights are divided.
-            Defaults to `"model"`.
+            `axis` must divide `mlp_dim` and three times the total size of all
+            heads. It should also divide the number of heads; otherwise
+            attention scores are sent between devices.
+        axis: Name of the mesh axis over which weights are split. Defaults to
+            `"model"`.
 
     Returns:
         A `keras.distribution.LayoutMap`.
 
     Raises:
-        ValueError: If the mesh has no such axis.
+        ValueError: If the mesh does not have this axis.
 
     Example:
 
@@ -44,7 +45,7 @@ def layout_map(
     >>> layout["block12_mlp1/kernel"].axes
     (None, 'model')
 
-    Set before the model is made, it shares the model, and images too:
+    Set it before the model is created to distribute the model and the images:
 
     ```python
     mesh = keras.distribution.DeviceMesh(
@@ -61,7 +62,7 @@ def layout_map(
     """
     if axis not in device_mesh.axis_names:
         raise ValueError(
-            "`axis` must be one of the mesh's. "
+            "`axis` must be an axis of the mesh. "
             f"Received: axis={axis!r}, axis_names={device_mesh.axis_names}"
         )
     layout = keras.distribution.LayoutMap(device_mesh)

@@ -1,4 +1,4 @@
-"""Vision Transformers, in the form of Google and timm, or of lucidrains."""
+"""Vision Transformers, in the form of Google and timm or of lucidrains."""
 
 from typing import Any
 
@@ -40,81 +40,87 @@ def ViT(
 ) -> keras.Model:
     """Vision Transformer of any size.
 
-    The image is cut into patches, each of which a linear layer makes a token
-    of; a trained class token comes before them, and a trained embedding of its
-    place is added to each. Then `num_layers` blocks, named `block1` and so on
-    by their ends, `z = x + attention(norm(x))`, `y = z + mlp(norm(z))` with
-    `mlp(x) = W2 gelu(W1 x + b1) + b2`, and a linear layer of the class token,
-    or of the mean of all tokens. The attention layers are called
-    `block1_attention` and so on; `keras_attn.explain.attention_maps` returns
-    the scores of all, `keras_attn.explain.AttentionRollout` what they come to.
+    The image is split into patches, which a linear layer maps to tokens. A
+    learned class token is prepended, and a learned position embedding is
+    added to each token. `num_layers` blocks follow, whose last layers are
+    named `block1` and so on. Each block computes
+    `z = x + attention(norm(x))` and `y = z + mlp(norm(z))`, with
+    `mlp(x) = W2 gelu(W1 x + b1) + b2`. The classifier is a linear layer on
+    the class token, or on the mean of all tokens.
+
+    The attention layers are named `block1_attention` and so on.
+    `keras_attn.explain.attention_maps` returns their scores, and
+    `keras_attn.explain.AttentionRollout` combines them into one map.
 
     Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
-    (https://arxiv.org/abs/2010.11929). Two forms are in use, and `form` stands
-    for their differences. `"google"` is that of the paper's code, as timm and
-    torchvision have it: biases of queries, keys and values, an epsilon of
-    1e-6, a normalisation before the pooling, and a classifier that starts at
-    zero. `"lucidrains"` is an older one of the package vit-pytorch: no such
-    biases, 1e-5, the normalisation after the pooling, always a class token,
-    and PyTorch's initial weights. GELU is exact in both, as in timm and
-    torchvision; the paper's own code approximates it.
+    (https://arxiv.org/abs/2010.11929). `form` selects one of two common
+    variants. `"google"` is the variant of the paper's code, timm and
+    torchvision: queries, keys and values have biases, epsilon is 1e-6,
+    normalisation precedes the pooling, and the classifier is initialised with
+    zeros. `"lucidrains"` is an older variant of the package vit-pytorch: no
+    such biases, epsilon 1e-5, normalisation after the pooling, always a class
+    token, and PyTorch's initial weights. Both use the exact GELU, as timm and
+    torchvision do; the paper's code approximates it.
 
     Args:
-        include_top: Whether to end in the classifier. Defaults to `True`.
-        weights: `None` for random weights, or the path of a file: Keras'
-            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of timm,
-            torchvision or lucidrains (`.safetensors`, `.pt`, `.pth`,
-            `.pth.tar`, `.ckpt`, `.bin`, `.npz`), which does not tell the
-            number of heads, the kind of GELU or the pooling. Position
-            embeddings of another resolution are interpolated; of a
-            PyTorch checkpoint, whose patches must form a square.
-        input_tensor: Keras tensor to start from, such as the output of
+        include_top: Whether to include the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file in Keras'
+            format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of
+            timm, torchvision or lucidrains (`.safetensors`, `.pt`, `.pth`,
+            `.pth.tar`, `.ckpt`, `.bin`, `.npz`). A checkpoint does not reveal
+            the number of heads, the variant of GELU or the pooling. Position
+            embeddings of another resolution are interpolated. The patches of
+            a PyTorch checkpoint must then form a square.
+        input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`, multiples of the patches high
-            and wide, of any number of channels. Defaults to `(224, 224, 3)`.
-            See `preprocess_input` for its values.
-        pooling: Without top: `None` for all tokens, `(batch, tokens,
-            hidden_dim)`; `"avg"` or `"max"` over them for a vector.
+            `keras.config.image_data_format()`. Height and width must be
+            multiples of the patch size; any number of channels is possible.
+            Defaults to `(224, 224, 3)`. See `preprocess_input` for the range
+            of values.
+        pooling: Without the top, `None` for all tokens
+            `(batch, tokens, hidden_dim)`, or `"avg"` or `"max"` over the
+            tokens for a vector.
         classes: Number of classes. Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"vit"`.
-        patch_size: Pixels of a side of a patch, or height and width. Defaults
+        patch_size: Side of a patch in pixels, or height and width. Defaults
             to `16`.
-        hidden_dim: Numbers of a token. Defaults to `768`.
-        num_layers: Blocks. Defaults to `12`.
-        num_heads: Heads of each attention. Defaults to `12`.
-        mlp_dim: Numbers between the linear layers of a block. Defaults to
-            `3072`.
-        head_dim: Numbers of a head; `None` for `hidden_dim / num_heads`.
-        token_pooling: What the classifier sees: `"cls"`, the class token, or
-            `"mean"`, that of all tokens, the class token too if there is one.
-            Defaults to `"cls"`.
-        form: `"google"` or `"lucidrains"`: what stands for the `None` of the
-            next four. Defaults to `"google"`.
-        class_token: Whether there is one. Google's form has none with
-            `"mean"`.
+        hidden_dim: Size of a token. Defaults to `768`.
+        num_layers: Number of blocks. Defaults to `12`.
+        num_heads: Number of attention heads. Defaults to `12`.
+        mlp_dim: Size of the hidden layer in each MLP. Defaults to `3072`.
+        head_dim: Size of a head, or `None` for `hidden_dim / num_heads`.
+            Defaults to `None`.
+        token_pooling: The input of the classifier: `"cls"` for the class
+            token, or `"mean"` for the mean of all tokens, including the class
+            token if there is one. Defaults to `"cls"`.
+        form: `"google"` or `"lucidrains"`. It determines the next four
+            arguments where they are `None`. Defaults to `"google"`.
+        class_token: Whether to add a class token. With `"mean"`, the default
+            of Google's form is to have none.
         qkv_bias: Whether queries, keys and values have a bias.
-        epsilon: Of the normalisations.
-        norm_after_pooling: Whether the last normalisation comes after the
-            pooling, and then only with the top.
-        approximate_gelu: Whether GELU is computed by a tanh. Defaults to
-            `False`.
-        dropout: Share of what attention and linear layers put out that is set
-            to 0 in training. Defaults to `0.0`.
-        embedding_dropout: The same of the tokens before the first block;
-            `None` for `dropout`.
-        attention_dropout: The same of the scores. Defaults to `0.0`.
-        seed: Integer from 0, of dropout; `None` to follow
-            `keras.utils.set_random_seed`.
+        epsilon: Epsilon of the normalisations.
+        norm_after_pooling: Whether the last normalisation follows the
+            pooling, in which case only models with the top have it.
+        approximate_gelu: Whether to use the tanh approximation of GELU.
+            Defaults to `False`.
+        dropout: Dropout rate after attention and linear layers. Defaults to
+            `0.0`.
+        embedding_dropout: Dropout rate of the tokens before the first block,
+            or `None` for the value of `dropout`. Defaults to `None`.
+        attention_dropout: Dropout rate of the attention scores. Defaults to
+            `0.0`.
+        seed: Non-negative integer that seeds the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. Defaults to `None`.
 
     Returns:
-        A functional `keras.Model`: class probabilities `(batch, classes)`, or
-        features.
+        A functional `keras.Model`. It outputs class probabilities
+        `(batch, classes)`, or features.
 
     Raises:
-        ValueError: For any argument outside of the above.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -157,9 +163,9 @@ def ViT(
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Brings colours from [0, 255] to [-1, 1], as Google's weights want them.
+    """Scales images from [0, 255] to [-1, 1], as Google's weights expect.
 
-    `y = x / 127.5 - 1`. Checkpoints of torchvision want those of
+    `y = x / 127.5 - 1`. For checkpoints of torchvision, use
     `keras_attn.applications.resnet.preprocess_input`.
 
     Args:
@@ -171,7 +177,7 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
         The images in [-1, 1]; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError: If an argument is invalid.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What the weights of a Vision Transformer are called in PyTorch."""
+"""PyTorch names of the weights of a Vision Transformer."""
 
 import dataclasses
 import itertools
@@ -19,14 +19,14 @@ from keras_attn.weights.shown import quoted
 
 Layers = dict[str, keras.layers.Layer]
 
-# timm's names of networks with `act_layer="gelu_tanh"`.
+# timm's names for networks with `act_layer="gelu_tanh"`.
 _TANH = re.compile(
     r"(base_patch32|giantopt_patch16|so400m_patch16)_siglip"
     r"|large_patch16_siglip(_gap)?_512"
 )
 
-# A linear layer of the pixels of a patch, `(out, rows * columns * channels)`,
-# to the convolution that does the same.
+# From a linear layer on the pixels of a patch,
+# `(out, rows * columns * channels)`, to the equivalent convolution.
 _PATCHES = Layout(
     "patches",
     lambda array, shape: array.T.reshape(shape),
@@ -35,9 +35,9 @@ _PATCHES = Layout(
 
 
 class _Positions(Layout):
-    """The layout of a position embedding, which may be of another grid.
+    """The layout of a position embedding, possibly for another grid.
 
-    Checkpoints do not say of which; it is taken to be a square.
+    Checkpoints do not state their grid, so it is assumed to be a square.
     """
 
     before: int
@@ -64,16 +64,17 @@ class _Positions(Layout):
 
 @dataclasses.dataclass(frozen=True)
 class _Scheme:
-    """How a package calls the layers: what stands before the last part.
+    """The naming scheme of a package: prefixes before the last name part.
 
     Attributes:
-        patches: Of the patches, and whether they are a linear layer there.
-        places: Of the position embedding, and the last part.
-        block: Of a block, by its index from 0.
-        parts: Of the normalisations and linear layers in it, in their order.
-        queries: Of the weights of queries, keys and values.
-        end: Of the last normalisation, before and after the pooling, and of
-            the classifier.
+        patches: Prefix of the patch embedding, and whether it is a linear
+            layer.
+        places: Prefix and last part of the position embedding.
+        block: Prefix of a block, with a field for its index from 0.
+        parts: Prefixes of the layers in a block, in the order of `_PARTS`.
+        queries: Last part of the weights of queries, keys and values.
+        end: Prefixes of the last normalisation before and after the pooling,
+            and of the classifier.
     """
 
     patches: tuple[str, bool]
@@ -84,7 +85,7 @@ class _Scheme:
     end: tuple[str, str, str]
 
     def names(self, layers: Layers) -> list[tuple]:
-        """Returns the names of a model's layers, as `register_names` does."""
+        """Returns the names of a model's layers, for `register_names`."""
         prefix, is_linear = self.patches
         layouts = {"weight": _PATCHES} if is_linear else {}
         found: list[tuple] = [(prefix, layers["patch_embedding"], layouts)]
@@ -112,12 +113,12 @@ class _Scheme:
 
 
 def _pooled(layers: Layers) -> bool:
-    """Whether the last normalisation comes after the pooling."""
+    """Returns whether the last normalisation follows the pooling."""
     return "norm" in layers and len(layers["norm"].output.shape) == 2
 
 
 def _counts_class_token(layers: Layers) -> bool:
-    """Whether the classifier sees a mean that has the class token in it."""
+    """Returns whether the classifier's mean includes the class token."""
     return "class_token" in layers and isinstance(
         layers.get("pool"), keras.layers.GlobalAveragePooling1D
     )
@@ -157,12 +158,12 @@ _SCHEMES = (
 
 @register_names
 def torch_names(model: keras.Model) -> list[Any] | None:
-    """Returns timm's, lucidrains' and torchvision's names, if it is a ViT."""
+    """Returns the naming schemes of a ViT, or `None` for other models."""
     layers = _layers(model)
     if layers is None:
         return None
-    # In timm's names, `fc_norm` and a class token stand for a mean without
-    # it, and in torchvision's there is no mean.
+    # In timm's names, `fc_norm` with a class token means that the mean excludes
+    # this token. torchvision has no mean.
     timm, lucidrains, torchvision = _SCHEMES
     schemes = [lucidrains]
     if not _counts_class_token(layers):
@@ -176,18 +177,18 @@ def torch_names(model: keras.Model) -> list[Any] | None:
 def refusal(
     model: keras.Model, names: Collection[str], architecture: str
 ) -> str | None:
-    """Returns why a checkpoint that fits is of another network."""
+    """Returns why a fitting checkpoint is of another network, or `None`."""
     layers = _layers(model)
     if layers is None:
         return None
     stated = f"architecture={quoted(architecture)}"
     if "quickgelu" in architecture:
-        return f"{stated}, of quick-GELU, which no form of `ViT` has."
+        return f"{stated}, which uses quick-GELU. `ViT` does not support it."
     exact = layers["block1_mlp1"].activation is not gelu_tanh
     if exact and _TANH.search(architecture):
         return (
-            f"{stated}, whose GELU is computed by a tanh. Build the model "
-            "with `approximate_gelu=True`."
+            f"{stated}, which uses the tanh approximation of GELU. Build the "
+            "model with `approximate_gelu=True`."
         )
     if not {"patch_embed.proj.weight", "conv_proj.weight"} & (set(names)):
         return None
@@ -195,31 +196,30 @@ def refusal(
     if "fc_norm.weight" in names:
         if has_token and "norm" in layers:
             return (
-                "`fc_norm` and `cls_token`, which timm's `global_pool='avg'` "
-                "has: the mean of all tokens but the class token, and then a "
-                "normalisation. No form of `ViT` computes this. The tokens "
-                "before it are those of `ViT(include_top=False, "
-                "norm_after_pooling=True)`."
+                "`fc_norm` and `cls_token`, as for timm's `global_pool='avg'`. "
+                "This normalises the mean of all tokens but the class token, "
+                "which `ViT` does not support. To obtain the tokens before the "
+                "mean, use `ViT(include_top=False, norm_after_pooling=True)`."
             )
         if "norm" in layers and not _pooled(layers):
             return (
-                "`fc_norm`, the normalisation after the pooling of timm's "
+                "`fc_norm`, the normalisation after the pooling for timm's "
                 "`global_pool='avg'`. Build the model with "
                 "`token_pooling='mean', class_token=False, "
                 "norm_after_pooling=True`."
             )
     if has_token and _counts_class_token(layers):
         return (
-            "a class token with the names of timm or torchvision, whose "
-            "networks classify by that token, or by a mean without it; the "
-            "mean of this model counts it in. Build the model with "
-            "`token_pooling='cls'` if the network has that."
+            "a class token with the names of timm or torchvision. Their "
+            "networks classify that token, or a mean without it, whereas the "
+            "mean of this model includes it. Build the model with "
+            "`token_pooling='cls'` if the network classifies the token."
         )
     return None
 
 
 def _layers(model: keras.Model) -> Layers | None:
-    """Returns the layers of a ViT by name, or `None` if it is none."""
+    """Returns the layers of a ViT by name, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
     is_one = {"patch_embedding", "position_embedding"} <= layers.keys()
     return layers if is_one else None

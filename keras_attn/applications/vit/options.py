@@ -1,11 +1,11 @@
-"""What a Vision Transformer is made of."""
+"""Options of a Vision Transformer."""
 
 import dataclasses
 from typing import Any
 
 from keras_attn import checks
 
-# What a form stands for, where an argument is `None`.
+# The values of a form for arguments that are `None`.
 _FORMS = {
     "google": {
         "qkv_bias": True,
@@ -22,9 +22,9 @@ _FORMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """All that a Vision Transformer is made of; see `ViT`."""
+    """All options of a Vision Transformer; see `ViT`."""
 
-    # `Any`: of another type when given than after the checks.
+    # `Any` if the type before the checks differs from the type after them.
     patch_size: Any
     hidden_dim: int
     num_layers: int
@@ -52,7 +52,7 @@ class Options:
         if self.head_dim is None and self.hidden_dim % self.num_heads:
             raise ValueError(
                 "`hidden_dim` must be a multiple of `num_heads`, or `head_dim` "
-                f"be given. Received: hidden_dim={self.hidden_dim}, "
+                f"must be given. Received: hidden_dim={self.hidden_dim}, "
                 f"num_heads={self.num_heads}"
             )
         self._set("patch_size", checks.pair("patch_size", self.patch_size))
@@ -71,7 +71,7 @@ class Options:
             self._set("class_token", needed)
         if self.token_pooling == "cls" and not self.class_token:
             raise ValueError(
-                "`token_pooling='cls'` needs the class token. "
+                "`token_pooling='cls'` requires a class token. "
                 "Received: class_token=False"
             )
 
@@ -80,11 +80,14 @@ class Options:
 
     @property
     def by_google(self) -> bool:
-        """Whether weights start as in Google's code, else as in PyTorch."""
+        """Whether to initialise as in Google's code instead of PyTorch."""
         return self.form == "google"
 
     @property
     def projects(self) -> bool:
-        """Whether the heads are mixed; lucidrains leaves out the identity."""
+        """Whether attention has an output projection.
+
+        lucidrains omits it for a single head of the size of a token.
+        """
         same = self.num_heads == 1 and self.head_dim in (None, self.hidden_dim)
         return self.by_google or not same

@@ -1,4 +1,4 @@
-"""The sizes of Vision Transformers that have names."""
+"""Vision Transformers of named sizes."""
 
 from typing import Any
 
@@ -10,39 +10,42 @@ from keras_attn.applications.vit.model import ViT
 
 _DOCUMENTATION = """Vision Transformer {title}/{patch}.
 
-    {layers} blocks of {heads} heads, tokens of {patch} x {patch} pixels and
-    {hidden} numbers, {mlp} inside of a block; {parameters:,} parameters as
-    called here. No weights come with it: `weights` takes a checkpoint of timm
-    or torchvision.
+    The model has {layers} blocks with {heads} heads, patches of
+    {patch} x {patch} pixels, tokens of size {hidden} and an MLP size of
+    {mlp}. With default arguments, it has {parameters:,} parameters. There are
+    no pretrained weights, but `weights` accepts a checkpoint of timm or
+    torchvision.
 
     Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
-    (https://arxiv.org/abs/2010.11929), table 1, and for the smaller ones
+    (https://arxiv.org/abs/2010.11929), table 1, and for the smaller sizes
     Steiner et al., "How to train your ViT?" (https://arxiv.org/abs/2106.10270),
-    table 2. In the form that `ViT` calls `"google"`.
+    table 2. The form is `"google"`, see `ViT`.
 
     Args:
-        include_top: As of `ViT`, like all arguments.
-        weights: `None` or the path of a file.
-        input_tensor: Keras tensor to start from, or `None`.
-        input_shape: Shape of an image, multiples of {patch} high and wide.
-            Defaults to `(224, 224, 3)`. See `preprocess_input` for its values.
-        pooling: Without top: `None` for all tokens, or `"avg"` or `"max"`.
+        include_top: As for `ViT`. Defaults to `True`.
+        weights: `None` or the path of a file, as for `ViT`.
+        input_tensor: Keras tensor to use as input, or `None`.
+        input_shape: Shape of an image, with height and width multiples of
+            {patch}. Defaults to `(224, 224, 3)`. See `preprocess_input` for
+            the range of values.
+        pooling: Without the top, `None` for all tokens, or `"avg"` or
+            `"max"`.
         classes: Number of classes. Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"{name}"`.
         token_pooling: `"cls"` or `"mean"`. Defaults to `"cls"`.
-        dropout: As of `ViT`. Defaults to `0.0`.
-        attention_dropout: As of `ViT`. Defaults to `0.0`.
-        seed: Integer from 0, of dropout; `None` to follow
-            `keras.utils.set_random_seed`.
+        dropout: As for `ViT`. Defaults to `0.0`.
+        attention_dropout: As for `ViT`. Defaults to `0.0`.
+        seed: Non-negative integer that seeds the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. Defaults to `None`.
 
     Returns:
-        A functional `keras.Model`: class probabilities `(batch, classes)`, or
-        features.
+        A functional `keras.Model`. It outputs class probabilities
+        `(batch, classes)`, or features.
 
     Raises:
-        ValueError: For any argument outside of the above.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -63,7 +66,7 @@ def _vit(
     num_layers: int = 12,
     parameters: int,
 ):
-    """Returns the function that makes one size."""
+    """Returns the function that creates a ViT of one size."""
     mlp_dim = 4 * hidden_dim
     function_name = f"ViT{title}{patch}"
     model_name = f"vit_{title.lower()}{patch}"

@@ -1,4 +1,4 @@
-"""ZF-Net: the network that DeconvNet was made to look into."""
+"""ZF-Net: the network that DeconvNet was designed to visualise."""
 
 from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,

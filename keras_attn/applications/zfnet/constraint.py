@@ -1,4 +1,4 @@
-"""A constraint that keeps a few filters from dominating."""
+"""A constraint that prevents a few filters from dominating."""
 
 from typing import Any
 
@@ -7,33 +7,36 @@ from keras import ops
 
 from keras_attn import checks
 
-# Zeros are divided by it, and stay zeros.
+# Avoids division by zero for filters that are zero.
 _TINY = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class FilterRMSConstraint(keras.constraints.Constraint):
-    """Keeps the root mean square of each filter at a limit or below it.
+    """Limits the root mean square of each filter.
 
     `w * min(1, limit / max(rms, tiny))`, with `rms = sqrt(mean(w**2))` over
-    all axes of a kernel but the last one, for each filter by itself. Filters
-    below the limit are not touched. For the kernels of `Conv2D`,
-    `(height, width, channels, filters)`, and `Dense`, `(inputs, units)`, as
-    `kernel_constraint`; those of transposed and depthwise convolutions have
-    their filters elsewhere. Computed in float32 at least.
+    all axes of a kernel but the last one, separately for each filter. Filters
+    below the limit do not change.
+
+    Use it as the `kernel_constraint` of `Conv2D`, whose kernel is
+    `(height, width, channels, filters)`, or of `Dense`, whose kernel is
+    `(inputs, units)`. Kernels of transposed and depthwise convolutions have
+    their filters on other axes, and are not supported. The computation uses
+    float32 or wider.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
-    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 3: it keeps
-    a few filters of the first layer from dominating, where images are roughly
-    in [-128, 128].
+    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 3. There it
+    prevents a few filters of the first layer from dominating, with images
+    roughly in [-128, 128].
 
     Args:
-        limit: Positive number, in units of the weights. Defaults to `0.1`,
-            the paper's.
+        limit: Positive number, in units of the weights. Defaults to `0.1`, as
+            in the paper.
 
     Raises:
         ValueError: If `limit` is not a positive number, or if the weights have
-            less than two axes.
+            fewer than two axes.
 
     Example:
 
@@ -51,10 +54,11 @@ class FilterRMSConstraint(keras.constraints.Constraint):
         axes = tuple(range(len(w.shape) - 1))
         if not axes:
             raise ValueError(
-                "`FilterRMSConstraint` needs a kernel, with its filters at the "
-                f"last of two axes or more. Received: shape {tuple(w.shape)}"
+                "The weights of `FilterRMSConstraint` must be a kernel with at "
+                "least two axes, of which the last one is for the filters. "
+                f"Received: shape {tuple(w.shape)}"
             )
-        # float16 squares neither 300 nor 1e-4.
+        # In float16, the square of 300 overflows and that of 1e-4 underflows.
         x = ops.cast(w, keras.backend.result_type(w.dtype, "float32"))
         rms = ops.sqrt(ops.mean(ops.square(x), axis=axes, keepdims=True))
         factor = ops.minimum(1.0, self.limit / ops.maximum(rms, _TINY))

@@ -1,4 +1,4 @@
-"""ZF-Net: the network that DeconvNet was made to look into."""
+"""ZF-Net: the network that DeconvNet was designed to visualise."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from keras_attn.layers.parts.initializers import Normal
 from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
 
 FILTERS = (96, 256, 384, 384, 256)
-# Kernel, stride and padding of the first two convolutions, and the least
+# Kernel, stride and padding of the first two convolutions, and the minimum
 # height and width, by `small_images`.
 _STEMS = {
     False: (((7, 2, 1), (5, 2, 0)), 53),
@@ -43,66 +43,70 @@ def ZFNet(
     kernel_constraint: Any = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Zeiler and Fergus' network, winner of ImageNet's 2013 challenge.
+    """ZF-Net of Zeiler and Fergus, winner of the 2013 ImageNet challenge.
 
-    Five convolutions with ReLU. A max pooling of 3 x 3 pixels with stride 2
-    follows the first, the second and the fifth, and a normalisation across
-    channels the first two of these; then two linear layers of 4096 units with
-    dropout, and the classifier. Maps are 224 -> 110 -> 55 -> 26 -> 13 -> 6
-    pixels wide. 62,357,608 parameters as called here. The stages end in layers
-    named `stage1` to `stage5`, the linear layers are `fc6` and `fc7`. There
-    are no published weights: it starts untrained.
+    The network has five convolutions with ReLU. A 3 x 3 max pooling with
+    stride 2 follows the first, second and fifth convolution. A normalisation
+    across channels follows the first two poolings. Two linear layers of 4096
+    units with dropout and the classifier come last. The width of the maps is
+    224 -> 110 -> 55 -> 26 -> 13 -> 6 pixels.
+
+    The last layers of the stages are named `stage1` to `stage5`, and the
+    linear layers `fc6` and `fc7`. With default arguments, the model has
+    62,357,608 parameters. There are no pretrained weights.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
     Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), figure 3. The paper
-    has "all weights initialized to 1e-2", taken literally by a known PyTorch
-    code: then all filters of a layer are the same for ever. Here they are
-    drawn from a normal distribution of deviation 0.01, as in the network that
-    the paper starts from, and biases are 0. Padding is that of the known code,
-    as the paper tells the sizes only. The constants of the normalisation are
-    Krizhevsky's, as the paper gives none.
+    has "all weights initialized to 1e-2". A known PyTorch implementation takes
+    this literally, which keeps all filters of a layer identical. Here weights
+    are drawn from a normal distribution with standard deviation 0.01, as in
+    the network on which the paper builds, and biases are 0. The padding
+    follows the known implementation, since the paper states only sizes. The
+    constants of the normalisation are Krizhevsky's, since the paper states
+    none.
 
     Args:
-        include_top: Whether to end in the classifier. Defaults to `True`.
-        weights: `None` for random weights, or the path of a file: Keras'
-            (`.weights.h5`, `.h5`, `.keras`) or a checkpoint of the known
-            PyTorch code (`.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt`,
-            `.bin`, `.npz`).
-        input_tensor: Keras tensor to start from, or `None`.
+        include_top: Whether to include the classifier. Defaults to `True`.
+        weights: `None` for random weights, or the path of a file in Keras'
+            format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of the
+            known PyTorch implementation (`.safetensors`, `.pt`, `.pth`,
+            `.pth.tar`, `.ckpt`, `.bin`, `.npz`).
+        input_tensor: Keras tensor to use as input, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`, at least 53 pixels on each
-            side, 9 with `small_images`. Height and width may be `None`
-            without top. Defaults to `(224, 224, 3)`; with `small_images`, to
-            `(28, 28, 1)`. Images are expected around 0, within some 128; see
-            `preprocess_input`.
-        pooling: Without top: `None` for the last feature map, `"avg"` or
-            `"max"` for a vector.
+            `keras.config.image_data_format()`, with at least 53 pixels on
+            each side, or 9 with `small_images`. Height and width may be
+            `None` without the top. Defaults to `(224, 224, 3)`, or to
+            `(28, 28, 1)` with `small_images`. Values are expected in about
+            [-128, 128], see `preprocess_input`.
+        pooling: Without the top, `None` for the last feature map, or `"avg"`
+            or `"max"` for a vector.
         classes: Number of classes. Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"zfnet"`.
         small_images: Whether the first two convolutions are 5 x 5 with stride
-            1 and keep the size, for images of some 30 pixels: 28 -> 14 -> 7
-            -> 3. Not in the paper. Defaults to `False`.
+            1 and keep the size, for images of about 30 pixels: 28 -> 14 -> 7
+            -> 3. This is not in the paper. Defaults to `False`.
         filters: Five positive integers, the channels of the convolutions.
-        units: Positive integer, those of each linear layer. Defaults to 4096.
-        dropout: Share of the units of a linear layer that are set to 0 in
-            training. Defaults to `0.5`.
+            Defaults to `(96, 256, 384, 384, 256)`.
+        units: Positive integer, the units of each linear layer. Defaults to
+            `4096`.
+        dropout: Dropout rate after each linear layer. Defaults to `0.5`.
         normalization: `"paper"` for the defaults of
-            `keras_attn.layers.LocalResponseNormalization`; `"reference"` for
-            those of the known code, PyTorch's with as many channels as there
-            are; or a mapping of that layer's arguments.
-        kernel_constraint: Of the convolutions' kernels, such as
-            `FilterRMSConstraint(0.1)`, the paper's. Defaults to `None`.
-        seed: Integer from 0, of dropout; `None` to follow
-            `keras.utils.set_random_seed`.
+            `keras_attn.layers.LocalResponseNormalization`, `"reference"` for
+            the known implementation (PyTorch's defaults, over all channels),
+            or a mapping of that layer's arguments. Defaults to `"paper"`.
+        kernel_constraint: Constraint of the convolution kernels, such as
+            `FilterRMSConstraint(0.1)` as in the paper. Defaults to `None`.
+        seed: Non-negative integer that seeds the dropout, or `None` to follow
+            `keras.utils.set_random_seed`. Defaults to `None`.
 
     Returns:
-        A functional `keras.Model`: class probabilities `(batch, classes)`, or
-        features.
+        A functional `keras.Model`. It outputs class probabilities
+        `(batch, classes)`, or features.
 
     Raises:
-        ValueError: For any argument outside of the above.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -175,7 +179,7 @@ def _normalize(
 def _top(
     x: Any, top: arguments.Top, units: int, dropout: float, seed: int | None
 ) -> Any:
-    """Two linear layers with dropout, and the classifier."""
+    """Applies two linear layers with dropout, and the classifier."""
     seeds = blocks.seeds_from(seed)
     x = keras.layers.Flatten(name="flatten")(x)
     for name in ("fc6", "fc7"):
@@ -222,23 +226,24 @@ def _check_size(image: Any, include_top: bool, least: int) -> None:
     size = size_of(image)
     if include_top and None in size:
         raise ValueError(
-            "Height and width must be known where linear layers follow: pass "
-            f"`include_top=False`, or a size. Received: {size}"
+            "Height and width must be known for a model with linear layers. "
+            f"Received: {size}. Pass `include_top=False`, or a fixed size"
         )
     if any(side is not None and side < least for side in size):
         raise ValueError(
-            f"Height and width must be at least {least}, or nothing is left "
-            "of them in the end; 9 will do with `small_images=True`. "
-            f"Received: {size}"
+            f"Height and width must be at least {least}, since the network "
+            f"reduces them. Received: {size}. With `small_images=True`, 9 "
+            "pixels are enough"
         )
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Subtracts ImageNet's mean colour from images in [0, 255].
 
-    `y = x - (123.675, 116.28, 103.53)` of red, green and blue, which leaves
-    them within some 128 of 0. The paper subtracts a mean for each pixel, which
-    `keras_attn.layers.MeanImage` finds in a data set; it is about the same.
+    `y = x - (123.675, 116.28, 103.53)` for red, green and blue, which results
+    in values of about [-128, 128]. The paper subtracts a separate mean for
+    each pixel, with about the same result. `keras_attn.layers.MeanImage`
+    computes this mean from a dataset.
 
     Args:
         x: NumPy array or tensor: an RGB image or a batch, in [0, 255].
@@ -246,10 +251,10 @@ def preprocess_input(x: Any, data_format: str | None = None) -> Any:
             Keras setting.
 
     Returns:
-        The images around 0; a new float32 array for NumPy input.
+        The centred images; a new float32 array for NumPy input.
 
     Raises:
-        ValueError: If an argument is none of these.
+        ValueError: If an argument is invalid.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What the weights of ZF-Net are called in PyTorch."""
+"""PyTorch names of the weights of ZF-Net."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_attn.weights.layouts import flattened
 
 @register_names
 def torch_names(model: keras.Model) -> list[Any] | None:
-    """Returns the known PyTorch code's names, if the model is a ZFNet."""
+    """Returns the PyTorch names of a ZF-Net, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
     if "stage5_conv" not in layers or "stage3" not in layers:
         return None

@@ -1,4 +1,4 @@
-"""Predictions for ten crops of each image."""
+"""Predictions averaged over ten crops of each image."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,39 +18,41 @@ def predict_ten_crops(
     batch_size: int = 32,
     verbose: int = 0,
 ) -> Any:
-    """Returns the mean of what a model predicts for ten crops of each image.
+    """Averages the predictions of a model over ten crops of each image.
 
     `y[n] = mean_k f(crop_k(x[n]))`, over the corners, the centre and their
-    mirror images, see `keras_attn.layers.TenCrop`. The model runs on as many
-    crops each time, so that it is compiled once; it stays as it is.
+    mirror images, see `keras_attn.layers.TenCrop`. All batches have the same
+    number of crops, so the model is compiled only once. The model is not
+    changed.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
-    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 3, where
-    the crops are of 224 x 224 pixels out of 256 x 256.
+    Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 3, which
+    takes crops of 224 x 224 pixels from 256 x 256.
 
     Args:
-        model: A Keras model of one batch of images, with one output or a nest
-            of them.
+        model: A Keras model that takes one batch of images, with one output
+            or a nest of outputs.
         images: NumPy array `(n, height, width, channels)`, or
-            `(n, channels, height, width)` if channels first, as the first
-            layer of the model that has a `data_format` says, or else the Keras
-            setting. In the range that the model takes.
-        size: Positive integer or a pair, height and width of a crop in pixels.
-            Defaults to those of the model's input.
-        batch_size: Positive integer, how many crops the model is run on at
-            once at most; the ten of one image are not divided. Defaults to
-            32.
-        verbose: 0 for nothing, 1 for a progress bar of images, 2 for a line.
-            Defaults to 0.
+            `(n, channels, height, width)` if channels are first, in the range
+            that the model expects. The data format is that of the model's
+            first layer with a `data_format`, or otherwise the Keras setting.
+        size: Positive integer or a pair, the height and width of a crop in
+            pixels. Defaults to the size of the model's input.
+        batch_size: Positive integer, the maximum number of crops to run the
+            model on at once. The ten crops of an image always stay together.
+            Defaults to 32.
+        verbose: 0 for no output, 1 for a progress bar over the images, or 2
+            for a single line. Defaults to 0.
 
     Returns:
-        A float32 array `(n, ...)`, or a nest of them as the model's outputs.
+        A float32 array `(n, ...)`, or a nest of arrays like the model's
+        outputs.
 
     Raises:
-        ValueError: If `images` are not at least one, with four axes and of the
-            crop's size or larger, if the model has several inputs, if `size`
-            is not given and the model's is unknown, or if an argument is none
-            of these.
+        ValueError: If `images` is empty, does not have four axes or is smaller
+            than the crops, if the model has several inputs, if `size` is not
+            given and the input size of the model is unknown, or if another
+            argument is invalid.
 
     Example:
 
@@ -69,19 +71,19 @@ def predict_ten_crops(
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise ValueError(
-            "`images` must be at least one image, in an array with four axes. "
-            f"Received: shape {images.shape}"
+            "`images` must hold at least one image, in an array with four "
+            f"axes. Received: shape {images.shape}"
         )
     inputs = keras.tree.flatten(getattr(model, "inputs", None) or [])
     if len(inputs) > 1:
         raise ValueError(
-            "`model` must have one input, the images. Received: inputs "
+            "`model` must have a single input, the images. Received: inputs "
             f"{[tensor.name for tensor in inputs]}"
         )
     data_format = _data_format(model) or keras.config.image_data_format()
     if size is None:
         size = _input_size(inputs, data_format)
-    # In float32, since the policy is the model's to apply.
+    # In float32, since the model applies its own dtype policy.
     crop = TenCrop(*checks.pair("size", size), data_format, dtype="float32")
     crop.build(images.shape)
     parts = []
@@ -99,7 +101,7 @@ def predict_ten_crops(
 
 
 def _data_format(model: keras.Model) -> str | None:
-    """Returns that of the first layer which has one, or `None`."""
+    """Returns the format of the first layer that has one, or `None`."""
     for layer in model.layers:
         own = getattr(layer, "data_format", None)
         if own is None and isinstance(layer, keras.Model):
@@ -110,7 +112,7 @@ def _data_format(model: keras.Model) -> str | None:
 
 
 def _input_size(inputs: list[Any], data_format: str) -> tuple[Any, ...]:
-    """Returns height and width that a model declares."""
+    """Returns the height and width that a model declares."""
     shape = tuple(inputs[0].shape) if inputs else None
     first = data_format == "channels_first"
     size = (shape[2:] if first else shape[1:3]) if shape else ()
@@ -123,10 +125,10 @@ def _input_size(inputs: list[Any], data_format: str) -> tuple[Any, ...]:
 
 
 def _groups(count: int, most: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Yields indices, as many each time, and how many of them count.
+    """Yields batches of indices of one size, and how many of them are real.
 
-    The last ones are filled up with the first index, as another number would
-    be compiled for once more.
+    The last batch is padded with index 0, since another size would need
+    another compilation.
     """
     side = -(-count // -(-count // most))
     for start in range(0, count, side):
@@ -135,7 +137,7 @@ def _groups(count: int, most: int) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _average(outputs: Any) -> np.ndarray:
-    """Returns the mean of each ten rows; bfloat16 is no number of NumPy's."""
+    """Averages each ten rows in float32, since NumPy lacks bfloat16."""
     outputs = np.asarray(outputs).astype("float32")
     outputs = outputs.reshape(-1, 10, *outputs.shape[1:])
     return outputs.mean(axis=1)

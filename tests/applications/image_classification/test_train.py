@@ -201,7 +201,7 @@ class TestFrozen:
         (("--arguments", "deep=1"), "--arguments: ResNetCIFAR has no"),
         (("--attention", "sea"), "--attention must be none or one of"),
         (("--weights", "nowhere.npz"), "--weights must be a file"),
-        (("--network", "ViT", "--size", "13"), "multiples of the patches"),
+        (("--network", "ViT", "--size", "13"), "multiples of the patch size"),
     ],
 )
 def test_refuses(fashion, tmp_path, options, message, capsys):

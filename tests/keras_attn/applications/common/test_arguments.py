@@ -73,7 +73,7 @@ class TestErrors:
         ("kwargs", "message"),
         [
             ({"pooling": "sum"}, "None, 'avg', 'max'. Received: pooling='sum'"),
-            ({"pooling": "avg"}, "pass `include_top=False` with it"),
+            ({"pooling": "avg"}, "Pass `include_top=False`"),
             ({"classes": 0}, "positive integer. Received: classes=0"),
             ({"classes": 2.5}, "positive integer. Received: classes=2.5"),
             ({"classifier_activation": "softest"}, "softest"),
@@ -98,7 +98,7 @@ class TestErrors:
             FERNet(**kwargs)
 
     def test_two_input_shapes(self):
-        with pytest.raises(ValueError, match="that of `input_tensor`"):
+        with pytest.raises(ValueError, match="shape of `input_tensor`"):
             FERNet(
                 input_tensor=keras.Input((48, 48, 1)), input_shape=(48, 48, 3)
             )

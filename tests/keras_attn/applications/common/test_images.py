@@ -30,7 +30,7 @@ class TestPreprocessInput:
 
     @pytest.mark.parametrize("shape", [(3,), (4, 3), (1, 2, 4, 4, 3)])
     def test_refuses_other_numbers_of_axes(self, preprocess, shape):
-        with pytest.raises(ValueError, match="of three axes, or a batch.* of"):
+        with pytest.raises(ValueError, match="with three axes, or a batch"):
             preprocess(np.zeros(shape), "channels_last")
 
     def test_refuses_a_format_that_does_not_exist(self, preprocess):

@@ -252,7 +252,7 @@ class TestMerge:
         ({"scales": (2, 1)}, r"numbers in \(0, 1\]"),
         ({"skips": "image"}, "`skips` must be some of"),
         ({"skips": ("stage5",)}, "`skips` must be some of"),
-        ({"skips": ("image", "image")}, "each once"),
+        ({"skips": ("image", "image")}, "each at most once"),
         ({"merge": "sum"}, "`merge` must be one of"),
         ({"form": "caffe"}, "`form` must be one of"),
         ({"attention_resolution": 8}, "`attention_resolution` must be one of"),

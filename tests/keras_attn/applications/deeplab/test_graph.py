@@ -81,7 +81,7 @@ class TestSizes:
 
     @pytest.mark.once
     def test_the_reference_form_needs_a_known_size(self):
-        with pytest.raises(ValueError, match="needs a known height and width"):
+        with pytest.raises(ValueError, match="must be known for .form="):
             narrow(DeepLabASC)(input_shape=(None, None, 3), form="reference")
 
 

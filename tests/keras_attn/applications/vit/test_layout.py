@@ -93,7 +93,7 @@ def test_the_axis_may_have_another_name():
 
 
 def test_an_axis_that_the_mesh_has_not_is_refused():
-    with pytest.raises(ValueError, match="`axis` must be one of the mesh's"):
+    with pytest.raises(ValueError, match="`axis` must be an axis of the mesh"):
         vit.layout_map(mesh(), "columns")
 
 

@@ -78,10 +78,10 @@ class TestOtherNetworks:
     @pytest.mark.parametrize(
         ("kwargs", "theirs", "message"),
         [
-            (MEAN, {}, "mean without it; the mean of this model counts it in"),
+            (MEAN, {}, "the mean of this model includes it"),
             ({**MEAN, **AFTER}, {"fc_norm": True}, "all tokens but the class"),
-            ({}, {"fc_norm": True}, "timm's `global_pool='avg'` has: the mean"),
-            (AFTER, {"fc_norm": True}, "No form of `ViT` computes this"),
+            ({}, {"fc_norm": True}, "for timm's `global_pool='avg'`. This"),
+            (AFTER, {"fc_norm": True}, "`ViT` does not support"),
             (
                 {"token_pooling": "mean"},
                 {"fc_norm": True, "class_token": False},
@@ -132,7 +132,7 @@ class TestOtherNetworks:
 
     def test_torchvision_has_no_mean(self):
         arrays = dict.fromkeys(("conv_proj.weight", "class_token"), [1.0])
-        with pytest.raises(ValueError, match="counts it in"):
+        with pytest.raises(ValueError, match="includes it"):
             load_torch(tiny(**MEAN), arrays)
 
     @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_preprocessing_subtracts_the_mean_colour(data_format):
         ({"units": 0}, "`units` must be a positive integer"),
         ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\)"),
         ({"normalization": "caffe"}, "`normalization` must be one of"),
-        ({"pooling": "avg"}, "takes the place of the classifier"),
+        ({"pooling": "avg"}, "must be None for a model with"),
         ({"weights": "imagenet"}, "`weights` must be None"),
     ],
 )

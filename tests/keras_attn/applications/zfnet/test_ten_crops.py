@@ -214,6 +214,6 @@ class TestPredictTenCrops:
     def test_refuses_two_inputs(self):
         inputs = [keras.Input((2, 2, 1)), keras.Input((1,))]
         model = keras.Model(inputs, inputs[1])
-        message = "`model` must have one input, the images. Received: inputs"
+        message = "`model` must have a single input, the images. Received:"
         with pytest.raises(ValueError, match=message):
             predict_ten_crops(model, random(1, 3, 3, 1))
