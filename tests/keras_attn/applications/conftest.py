@@ -6,7 +6,7 @@ from tests.contracts.devices import FORMATS, format_error
 
 @pytest.fixture(params=FORMATS)
 def data_format(request):
-    """A data format that the backend computes in on this machine."""
+    """A data format that the backend supports on this machine."""
     if reason := format_error(request.param):
         pytest.skip(reason)
     return request.param

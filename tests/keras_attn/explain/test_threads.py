@@ -1,4 +1,4 @@
-"""Nobody else sees an explanation while it runs."""
+"""Explanations are invisible to other threads while they run."""
 
 import contextlib
 import pathlib
@@ -17,7 +17,7 @@ BACKEND = keras.backend.backend()
 
 @keras.saving.register_keras_serializable("tests")
 class Visited(layers.Layer):
-    """Calls a function each time that Python runs it."""
+    """Calls a function whenever Python runs the layer."""
 
     visitor = None
 
@@ -46,7 +46,7 @@ def some(count=4):
 
 
 def state(model):
-    """Returns what layers hold, but for what Keras writes in each call."""
+    """Returns the state of layers, except for what each Keras call changes."""
     parts = [model, *model.layers]
     held = [
         {k: v for k, v in vars(each).items() if k not in TRAINER}
@@ -55,7 +55,7 @@ def state(model):
     return held, [ops.convert_to_numpy(v).copy() for v in model.variables]
 
 
-# Of what Keras itself does beside its `predict`, which empties the model.
+# Errors of Keras itself beside its `predict`, which empties the model.
 BY_KERAS = (TypeError, ValueError, RuntimeError) if BACKEND == "jax" else ()
 TRAINER = (
     "_called",
@@ -75,7 +75,7 @@ def assert_same(before, after):
 
 
 def run_all(*functions):
-    """Runs functions in threads, and raises what one of them raised."""
+    """Runs functions in threads, and raises the first error."""
     errors = []
 
     def guarded(function):
@@ -93,7 +93,7 @@ def run_all(*functions):
         raise error
 
 
-def test_one_explanation_ends_inside_of_another_one():
+def test_explanations_can_be_nested():
     model, images = network(), some()
     expected = explain.GradCAM(model)(images)
     before, scores = state(model), ops.convert_to_numpy(model(images))
@@ -109,7 +109,7 @@ def test_one_explanation_ends_inside_of_another_one():
     def one():
         nonlocal first
         first = threading.get_ident()
-        # Scores of their own, since what has been compiled runs no Python.
+        # Separate scores, since compiled functions run no Python code.
         found["first"] = explain.GradCAM(model)(images, lambda y: ops.max(y, 1))
 
     def other():
@@ -129,7 +129,7 @@ def test_one_explanation_ends_inside_of_another_one():
 
 
 def stress(rounds, folder):
-    """Explains in four threads, beside what else is done with a model."""
+    """Explains in four threads while other threads use the model."""
     model, images = network(), some()
     shared = explain.GradCAM(model)
     inside = explain.Network(model)
@@ -182,17 +182,17 @@ def stress(rounds, folder):
     assert_same(before, state(model))
 
 
-def test_threads_do_not_meet(tmp_path):
+def test_threads_do_not_interfere(tmp_path):
     stress(3, tmp_path)
 
 
 @pytest.mark.slow
-def test_threads_do_not_meet_for_long(tmp_path):
+def test_threads_do_not_interfere_under_stress(tmp_path):
     stress(300, tmp_path)
 
 
 class Waiting(keras.utils.PyDataset):
-    """Gives a second batch only when it may."""
+    """Returns a second batch only when allowed to."""
 
     def __init__(self):
         super().__init__()
@@ -232,14 +232,14 @@ def test_beside_training(monkeypatch):
     finally:
         data.goes_on.set()
         thread.join()
-    # An error only where Keras takes the weights away.
+    # Only where Keras removes the weights is there an error.
     assert all("while another thread runs its `fit`" in x for x in errors)
     assert not errors or BACKEND == "jax"
     assert np.isfinite(cam(images)).all()
 
 
-def test_weights_of_the_middle_of_a_run_do_not_count():
-    """What PyTorch's optimizers write is seen from the next run on."""
+def test_weights_that_change_during_a_run_do_not_count():
+    """Updates by PyTorch's optimizers are visible from the next run on."""
     model, images = network(), some()
     dense = model.get_layer("scores")
     kernel, bias = dense.get_weights()

@@ -1,4 +1,4 @@
-"""What the tests of weights start from."""
+"""Fixtures for the tests of weights."""
 
 import pytest
 
@@ -13,5 +13,5 @@ def layer():
 
 @pytest.fixture
 def no_other_models(monkeypatch):
-    """Takes the names of all models away, for a test to register its own."""
+    """Removes the names of all models, so that a test can register its own."""
     monkeypatch.setattr(names, "_functions", [])

@@ -1,4 +1,4 @@
-"""Files that nobody would write who means well, and how they are made."""
+"""Creates malicious files."""
 
 import io
 import json
@@ -23,7 +23,7 @@ CODES = {
     "int64": "I64",
     "uint8": "U8",
 }
-# More than any reader needs for files of this size, in bytes.
+# More bytes than any reader needs for files of this size.
 LITTLE = 16 * 2**20
 
 
@@ -42,7 +42,7 @@ class Trap:
 
 
 class Peak:
-    """The most memory that Python and NumPy took within it, in bytes."""
+    """Measures the peak memory of Python and NumPy, in bytes."""
 
     def __enter__(self):
         tracemalloc.start()
@@ -54,7 +54,7 @@ class Peak:
 
 
 def refuse(load, layer, path, words):
-    """Asserts that a file changes nothing, in little memory.
+    """Asserts that a file is rejected in little memory and changes nothing.
 
     Returns the error.
     """
@@ -67,7 +67,7 @@ def refuse(load, layer, path, words):
 
 
 def write(path, arrays, zipped=True):
-    """Writes arrays in the format that a path ends in."""
+    """Writes arrays in the format of a path's suffix."""
     if path.suffix == ".npz":
         np.savez(path, **arrays)
     elif path.suffix == ".safetensors":
@@ -83,7 +83,7 @@ def write(path, arrays, zipped=True):
 
 
 def write_safetensors(path, arrays):
-    """Writes the format by its description, with no help of the library."""
+    """Writes the format as specified, without the library."""
     header, data = {}, b""
     for name, array in arrays.items():
         start, data = len(data), data + array.tobytes()
@@ -96,7 +96,7 @@ def write_safetensors(path, arrays):
 
 
 def read_safetensors(data):
-    """Reads the format by its description, with no help of the library."""
+    """Reads the format as specified, without the library."""
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
     arrays = {}
@@ -112,7 +112,7 @@ def read_safetensors(data):
 
 
 def write_header(path, header, data=b"", length=None):
-    """Writes a `.safetensors` file of any header, true or not."""
+    """Writes a `.safetensors` file with any header, true or not."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     length = len(text) if length is None else length
     path.write_bytes(struct.pack("<Q", length) + text + data)
@@ -126,13 +126,13 @@ def write_zip(path, entries, method=zipfile.ZIP_STORED):
 
 
 def entries_of(path):
-    """Returns what `write_zip` takes."""
+    """Returns the entries of an archive, as `write_zip` takes them."""
     with zipfile.ZipFile(path) as archive:
         return [(e.filename, archive.read(e)) for e in archive.infolist()]
 
 
 def write_overlapping(path, name, data):
-    """Writes one entry, and a table of contents that has it twice."""
+    """Writes one entry, and a table of contents that lists it twice."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(name, data)
         twin = zipfile.ZipInfo(f"{name}2")
@@ -180,7 +180,7 @@ def write_pickled(path, arrays, old, new):
 
 
 def write_pickle(path, pickled):
-    """Writes a `.pt` file of a pickle, and without a tensor."""
+    """Writes a `.pt` file with a pickle but no tensor."""
     import_torch().save({}, path)
     write_zip(
         path,
@@ -202,7 +202,7 @@ def write_tar(path, pickled):
 
 
 def nested_lists(depth):
-    """Returns a list of ten times the same list, and so on."""
+    """Returns a list that holds the same list ten times, and so on."""
     found = [0.0]
     for _ in range(depth):
         found = [found] * 10

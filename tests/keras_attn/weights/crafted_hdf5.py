@@ -1,4 +1,4 @@
-"""What a Keras file may hold instead of an array."""
+"""Malicious contents for Keras files instead of arrays."""
 
 import os
 
@@ -18,7 +18,7 @@ def replaced(make):
 
 
 def secret(folder):
-    """Returns a file that the process may read and a model must not."""
+    """Returns a file that the process may read but a model must not."""
     path = folder / "secret.weights.h5"
     with h5py.File(path, "w") as file:
         file["a"] = np.ones((3, 4), "float32")

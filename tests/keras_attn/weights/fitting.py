@@ -1,4 +1,4 @@
-"""Layers, arrays that fit them, and what they hold."""
+"""Layers, arrays that fit them, and their states."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def state_of(layer):
 
 
 def assert_state(layer, expected):
-    """Asserts that a layer holds what `state_of` returned, to the bit."""
+    """Asserts that the state of a layer is exactly as expected."""
     for new, old in zip(state_of(layer), expected, strict=True):
         assert new.dtype == old.dtype
         assert new.tobytes() == old.tobytes()

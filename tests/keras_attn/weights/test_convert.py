@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_other_models")
 
 
 def torch_network(seed):
-    """Returns a network with all kinds of layers and no weight at its start."""
+    """Returns a network of all kinds of layers, with no initial values."""
     torch = import_torch()
     nn = torch.nn
     network = nn.Sequential(
@@ -236,7 +236,7 @@ class TestTiedWeights:
 
 
 class TestNotStrict:
-    def test_loads_what_has_its_place(self):
+    def test_loads_arrays_that_fit(self):
         layer = dense(bias_initializer="ones")
         report = load_torch(
             layer, {"weight": FITTING["weight"], "odd": "?"}, strict=False

@@ -23,7 +23,7 @@ BF16 = np.array([1.0, -2.5, 3.0625], "bfloat16")
 
 
 def read(source):
-    """Reads arrays of names that nobody knows."""
+    """Reads arrays with unknown names."""
     found = find_weights(files.read(source), lambda names: 0).weights
     return {n: files.to_array(n, array, False) for n, array in found.items()}
 
@@ -59,7 +59,7 @@ class TestMapping:
         assert found["b"].tolist() == found["c"].tolist() == [1.5, -2.0]
 
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-    def test_does_not_write_out_what_strides_pretend(self, dtype):
+    def test_does_not_expand_strides_of_zero(self, dtype):
         torch = import_torch()
         one = torch.ones((1, 1), dtype=getattr(torch, dtype))
         found = read({"a": one.expand(10**7, 10**7)})["a"]
@@ -234,7 +234,7 @@ class TestLimits:
         monkeypatch.setattr(archives, "MAX_BYTES", 5000)
         assert_same(read(path), arrays)
 
-    def test_takes_what_compresses_well_while_it_is_small(self, tmp_path):
+    def test_accepts_small_archives_that_compress_well(self, tmp_path):
         path = tmp_path / "zeros.npz"
         zeros = np.zeros(10**6, "float32")
         np.savez_compressed(path, a=zeros)

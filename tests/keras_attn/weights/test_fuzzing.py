@@ -1,4 +1,4 @@
-"""Damaged files by the hundred: what was saved, or a `ValueError`."""
+"""Hundreds of damaged files load as saved, or raise a `ValueError`."""
 
 import keras
 import numpy as np
@@ -10,10 +10,10 @@ from keras_attn.weights import load_torch, register_names
 from keras_attn.weights.files import to_numpy
 from tests.keras_attn.weights.crafted import CODES, read_safetensors, write
 
-# Reading is NumPy's.
+# Reading uses only NumPy.
 pytestmark = pytest.mark.once
 
-# Names and shapes as PyTorch has them.
+# Names and shapes in PyTorch.
 SHAPES = {
     "0.weight": (4, 3),
     "0.bias": (4,),
@@ -28,14 +28,14 @@ ARRAYS = {
     name: rng.uniform(0.5, 2, shape).astype("float32")
     for name, shape in SHAPES.items()
 }
-# The slow ones go on where the quick ones end.
+# The slow searches continue where the quick ones end.
 examples_of = pytest.mark.parametrize(
     "examples", [100, pytest.param(1000, marks=pytest.mark.slow)]
 )
 
 
 def search(examples, *strategies):
-    """Returns a decorator that runs a function on so many examples."""
+    """Returns a decorator that runs a function on many examples."""
 
     def run(function):
         settings(
@@ -82,7 +82,7 @@ def assert_equal(state, expected):
 
 
 def loads(model, source):
-    """Loads, and tells whether that succeeded; then nothing has changed."""
+    """Returns whether loading succeeds; if not, nothing has changed."""
     before = state_of(model)
     try:
         load_torch(model, source)
@@ -99,10 +99,10 @@ def as_keras(arrays):
 
 
 def changes_of(data):
-    """Returns a strategy of bytes that are nearly those given."""
+    """Returns a strategy of bytes that are close to given ones."""
     found = [data.find(array.tobytes()) for array in ARRAYS.values()]
     place = st.integers(0, len(data) - 1)
-    # Weights are a small part of a file, and the one that matters.
+    # Weights are a small but important part of a file.
     if max(found) >= 0:
         place |= st.sampled_from([i for i in found if i >= 0])
     change = st.one_of(
@@ -159,7 +159,7 @@ def test_a_damaged_archive_is_refused_or_does_not_matter(
 def test_a_damaged_safetensors_is_refused_or_read_as_it_is(
     model, tmp_path, examples
 ):
-    """It has no checksum: other numbers are other weights."""
+    """It has no checksum, so other numbers are valid weights."""
     path = tmp_path / "a.safetensors"
     write(path, ARRAYS)
     outcomes = set()
@@ -180,7 +180,7 @@ def test_a_damaged_safetensors_is_refused_or_read_as_it_is(
 def test_a_damaged_older_torch_file_is_refused_or_finite(
     model, tmp_path, examples
 ):
-    """It has no checksum, and nobody else reads it."""
+    """It has no checksum, and no other reader."""
     path = tmp_path / "a.pt"
     write(path, ARRAYS, zipped=False)
     outcomes = set()
@@ -200,7 +200,7 @@ shape = st.sampled_from(
     [(4, 3), (3, 4), (12,), (4, 3, 1, 1), (4, 3, 1), (1, 4, 3), (4,), (1, 4)]
     + [(2, 2), (4, 1), (), (0,), (0, 4), (4, 0, 3)]
 )
-# NumPy's files and PyTorch take bfloat16 for something else.
+# NumPy's files and PyTorch do not preserve bfloat16.
 DTYPES = st.sampled_from(sorted(CODES.keys() - {"bfloat16"}))
 value = st.sampled_from([np.nan, np.inf, -np.inf, 1e300, -1e39, 1e30, 0.1])
 edit = st.one_of(
@@ -240,13 +240,13 @@ def edited(edits):
 
 
 def expected_of(arrays):
-    """Returns what must be loaded, or `None` if that must be refused."""
+    """Returns the arrays to load, or `None` if they must be rejected."""
     if arrays.keys() - {COUNTER} != SHAPES.keys():
         return None
     found = {}
     for name, expected in SHAPES.items():
         array = arrays[name]
-        # A linear layer may be a convolution by one pixel.
+        # A linear layer may be a 1x1 convolution.
         ones = len(expected) == 2 and set(array.shape[2:]) <= {1}
         if array.shape != expected and not (
             ones and array.shape[:2] == expected

@@ -46,7 +46,7 @@ def save(model, path):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """The same weights, none as they are at first, in each kind of file."""
+    """The same weights, none with initial values, in each kind of file."""
     model = make_model(1)
     rng = np.random.default_rng(2)
     for variable in model.variables:
@@ -114,7 +114,7 @@ class TestEachKind:
         monkeypatch.setattr(archives, "MAX_BYTES", path.stat().st_size - 1)
         refuse(model, path, "is more than ")
 
-    def test_keras_may_be_stopped(self, saved, model, suffix, monkeypatch):
+    def test_an_interrupt_restores_the_weights(self, saved, model, suffix, monkeypatch):
         def stopped(self, path):
             self.layers[0].bias.assign(np.ones(4))
             raise KeyboardInterrupt
@@ -156,7 +156,7 @@ def test_an_older_file_names_no_array_many_times(saved, model, tmp_path):
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"XX"])
 def test_something_may_stand_before_hdf5(saved, model, tmp_path, suffix, start):
-    """HDF5 leaves room for it, and its reader finds what follows."""
+    """HDF5 allows it, and its reader finds the data that follows."""
     path = tmp_path / f"crafted{suffix}"
     with h5py.File(path, "w", userblock_size=512) as file:
         with h5py.File(saved[0][suffix], "r") as source:
@@ -196,7 +196,7 @@ class TestKerasArchives:
 
     @pytest.fixture
     def inflated(self, saved, tmp_path, monkeypatch):
-        """Returns a function that puts 16 MiB of zeros into an archive."""
+        """Returns a function that adds 16 MiB of zeros to an archive."""
         monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
         return lambda name: self.changed(
             saved, tmp_path, {name: bytes(2**24)}, zipfile.ZIP_DEFLATED
@@ -241,12 +241,12 @@ class TestKerasArchives:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 class TestModels:
-    """The same through the argument `weights` of a model of ours."""
+    """The same through the argument `weights` of a model."""
 
     OPTIONS = {"include_top": False, "input_shape": (16, 16, 3)}
 
-    def test_lend_their_layers_and_get_them_back(self, saved, suffix, tmp_path):
-        """A file for another model could change what comes before."""
+    def test_do_not_change_earlier_layers(self, saved, suffix, tmp_path):
+        """A file for another model could change earlier layers."""
         image = keras.Input((16, 16, 3), name="image")
         before = keras.layers.Dense(3, name="dense", use_bias=False)
         x = before(image)
@@ -267,7 +267,7 @@ class TestModels:
         with pytest.raises(ValueError, match="fit `fernet`"):
             applications.FERNet(**self.OPTIONS, weights=saved[0][suffix])
 
-    def test_refuse_what_is_no_file(self, suffix, tmp_path):
+    def test_reject_things_that_are_not_files(self, suffix, tmp_path):
         path = tmp_path / f"a{suffix}"
         os.mkfifo(path)
         names = [path, tmp_path / f"absent{suffix}", f"a\0{suffix}"]

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.once
 
 size = st.integers(1, 4)
 
-# Shapes in PyTorch and Keras from the same sizes, written out by hand; and the
-# place in PyTorch of what is at `k` in Keras.
+# Shapes in PyTorch and Keras for the same sizes, written out by hand, and the
+# index in PyTorch of the element at `k` in Keras.
 EXPECTED = {
     "same": (lambda a, b, c, d: ((a, b), (a, b)), lambda k, s: k),
     "linear": (lambda a, b, c, d: ((a, b), (b, a)), lambda k, s: (k[1], k[0])),
@@ -125,7 +125,7 @@ def test_says_which_layouts_there_are():
         ((3, 5, 1, 1), (5, 3), False),
         ((5, 3, 1, 2), (5, 3), False),
         ((5, 3), (5, 3, 2, 1), False),
-        # A convolution to one channel is no depthwise convolution.
+        # A convolution to one channel is not a depthwise convolution.
         ((1, 5, 1, 1), (5, 1, 1, 1), False),
         ((5,), (5, 1), False),
         ((5, 1), (5,), False),

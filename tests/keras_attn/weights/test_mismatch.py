@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("no_other_models")
 
 
 class TestErrors:
-    """Each leaves the target as it was."""
+    """Errors do not change the target."""
 
     @pytest.fixture
     def layer(self):

@@ -24,7 +24,7 @@ class TestReport:
             "norm/moving_variance",
         ]
 
-    def test_says_what_went_nowhere(self, report):
+    def test_lists_unused_names(self, report):
         assert report.ignored == ("num_batches_tracked",)
         assert report.missing == ("bias",)
         assert report.unexpected == ("odd",)
@@ -40,7 +40,7 @@ class TestReport:
             "unexpected: odd",
         ]
 
-    def test_says_none_where_there_is_none(self):
+    def test_says_none_if_there_are_none(self):
         lines = str(load_torch(dense(), FITTING)).splitlines()
         assert lines[1].split("  ")[-1] == "linear"
         assert lines[-3:] == [

@@ -1,4 +1,4 @@
-"""What stands around the weights in the checkpoints of trainers."""
+"""Wrappers around the weights in checkpoints of trainers."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def find(checkpoint, key=None):
 
 @pytest.mark.parametrize("word", WRAPPERS)
 @pytest.mark.parametrize("wrap", [lambda w, a: {w: a, "epoch": 3}, under])
-def test_a_wrapper_is_taken_off(word, wrap):
+def test_a_wrapper_is_removed(word, wrap):
     found, taken = find(wrap(word, ARRAYS))
     assert (dict(found.weights), taken) == (ARRAYS, word)
 
@@ -90,7 +90,7 @@ def test_checkpoints_of_trainers(checkpoint, where):
         np.testing.assert_array_equal(found.weights[name], array)
 
 
-def test_says_what_is_beside_the_prefix_and_what_fits_as_well():
+def test_reports_names_beside_the_prefix_and_alternatives():
     found, _ = find(CHECKPOINTS["AveragedModel"][0])
     assert found.beside == ("n_averaged",) and found.others == ()
     found, _ = find(CHECKPOINTS["DINO"][0])
@@ -129,7 +129,7 @@ def test_names_must_be_names():
         find({1: np.ones(1), "a": 2})
 
 
-def test_does_not_go_on_for_ever():
+def test_terminates():
     calls = []
     circle = {}
     circle.update(dict.fromkeys(WRAPPERS, circle))

@@ -11,13 +11,13 @@ CONSTRUCTORS = [
     function
     for _, function in inspect.getmembers(applications, inspect.isfunction)
 ]
-# Numbers that are `None` by default.
+# Numeric arguments that are `None` by default.
 OPTIONAL = {"epsilon", "embedding_dropout", "head_dim", "seed"}
 NO_NUMBERS = (True, float("nan"), float("inf"), -1, "1", [1])
 
 
 def numbers():
-    """Yields each argument that is a number, of each function."""
+    """Yields each numeric argument of each function."""
     for function in CONSTRUCTORS:
         for name, parameter in inspect.signature(function).parameters.items():
             if type(parameter.default) in (int, float) or name in OPTIONAL:
@@ -26,7 +26,7 @@ def numbers():
 
 @pytest.mark.once
 class TestNumbers:
-    """Before anything is built, so that it does not take long either."""
+    """Numbers are checked before anything is built."""
 
     @pytest.fixture(autouse=True)
     def nothing_is_built(self, monkeypatch):

@@ -19,7 +19,7 @@ class TestPreprocessInput:
         first = ops.convert_to_numpy(first).transpose(0, 2, 3, 1)
         np.testing.assert_allclose(first, expected, rtol=1e-4, atol=1e-5)
 
-    def test_refuses_what_is_not_rgb(self):
+    def test_rejects_images_that_are_not_rgb(self):
         with pytest.raises(ValueError, match="three channels at axis -1"):
             resnet.preprocess_input(np.zeros((1, 4, 4, 1)), "channels_last")
 
@@ -44,7 +44,7 @@ class TestDecodePredictions:
         assert len(ids) == len(names) == 1000
         assert list(ids) == sorted(set(ids))
         assert all(i[0] == "n" and len(i) == 9 for i in ids)
-        # Two kinds of each: bird and machine, swimsuit and its kind.
+        # Names of two classes each: bird and machine, and two swimsuits.
         twice = {name for name in names if names.count(name) == 2}
         assert twice == {"crane", "maillot"}
         assert len(set(names)) == 998
@@ -55,7 +55,7 @@ class TestDecodePredictions:
         best = resnet.decode_predictions(preds)
         assert [len(image) for image in best] == [5, 5]
         assert [score for _, _, score in best[0]] == [0.7, 0.2, 0.1, 0.0, 0.0]
-        # Of equals the first.
+        # Ties go to the first class.
         assert best[1][0][:2] == ("n01440764", "tench")
 
     @pytest.mark.parametrize("top", [0, -1, True, 2.0, None])

@@ -25,7 +25,7 @@ from tests.goldens import (
     load_golden,
 )
 
-# `TestReference` does what one of the checks is for, at full size.
+# `TestReference` replaces one of the checks, at full size.
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 SIZE = (33, 41)
 
@@ -59,7 +59,7 @@ def check_close(actual, expected, data_format, tolerance=1e-4):
 
 @pytest.mark.once
 class TestReference:
-    """Plain PyTorch with the same random weights."""
+    """Comparison with plain PyTorch and the same random weights."""
 
     def reference(self, **kwargs):
         model = DeepLabASC(
@@ -100,7 +100,7 @@ class TestReference:
         check_close(features[..., ::64], golden()["features"], "channels_last")
 
     def test_the_published_state_dict_has_the_attention_only(self):
-        """Its lists are not registered, so that the rest is missing."""
+        """Its lists are not registered, so the rest is missing."""
         model = self.reference(attention_resolution="input")
         found = {
             name: array
@@ -116,7 +116,7 @@ class TestReference:
 
 @pytest.mark.once
 class TestPaper:
-    """The paper's form, against plain PyTorch of our own."""
+    """Comparison of the paper's form with our own plain PyTorch code."""
 
     def model(self, **kwargs):
         model = DeepLabASC(
@@ -161,13 +161,13 @@ class TestPaper:
             np.linalg.norm(array.reshape(len(array), -1), axis=1)
             for array in (gradient - expected, expected)
         )
-        # In float32 a ReLU of one image may flip, of 7 million.
+        # In float32, one of 7 million ReLUs may flip for one image.
         assert (away / norm).min() < 1e-5
         assert (away / norm).max() < 5e-2
 
 
 def _paper_names():
-    """Names the layers of a list as ours are named."""
+    """Renames the layers of a list to our names."""
     own = {
         "classifier": "fc8",
         "hidden": "score_map2.0.0",
@@ -214,7 +214,7 @@ class TestExtraSupervision:
 
 @pytest.mark.once
 class TestMerge:
-    def test_attention_can_be_seen(self):
+    def test_attention_can_be_explained(self):
         options = {"classifier_activation": None, "extra_supervision": True}
         model = drawn(DeepLabASC, attention_filters=4, **options)
         x = noise(17, 25)

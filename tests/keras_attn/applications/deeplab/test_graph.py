@@ -32,8 +32,8 @@ def test_average_pooling_counts_the_border():
 
 @pytest.mark.once
 @pytest.mark.parametrize("function", [DeepLabLargeFOV, DeepLabASC])
-def test_fc6_sees_twelve_places_far(function):
-    """The recorded images are too small to tell."""
+def test_fc6_has_dilation_12(function):
+    """The recorded images are too small to show this."""
     layer = narrow(function)(input_shape=(None, None, 3)).get_layer("fc6")
     layer.set_weights([np.ones(w.shape) for w in layer.get_weights()])
     point = np.zeros((1, 25, 25, 6), "float32")
@@ -45,7 +45,7 @@ def test_fc6_sees_twelve_places_far(function):
 
 
 class TestSizes:
-    """Height and width may be known at run time only."""
+    """Height and width may be unknown until run time."""
 
     @pytest.mark.parametrize(
         ("function", "resolution"),
@@ -86,7 +86,7 @@ class TestSizes:
 
 
 @pytest.mark.once
-def test_a_seed_is_that_of_all_dropout():
+def test_a_seed_seeds_all_dropout():
     kwargs = {"input_shape": (17, 17, 3), "skips": ("image",), "seed": 3}
     merging = narrow(DeepLabASC)(**kwargs)
     assert merging.get_layer("attention").seed == 3
@@ -100,7 +100,7 @@ def test_a_seed_is_that_of_all_dropout():
     assert len(set(seeds)) == len(seeds) == 4
     again = narrow(DeepLabLargeFOV)(**kwargs)
     again.set_weights(model.get_weights())
-    # Whatever was drawn before.
+    # Independently of earlier random numbers.
     keras.utils.set_random_seed(7)
     x = noise(17, 17)
     first = [ops.convert_to_numpy(model(x, training=True)) for _ in range(2)]
@@ -130,7 +130,7 @@ class TestSkips:
         np.testing.assert_allclose(
             y[..., :8], plain.predict(x, verbose=0), rtol=0, atol=1e-6
         )
-        # Each eighth pixel of the image, with the eight around it.
+        # Every eighth pixel of the image, with its eight neighbours.
         first, second = (
             model.get_layer(f"skip_image_conv{i}").get_weights() for i in (1, 2)
         )
@@ -156,7 +156,7 @@ class TestSkips:
         kernel = model.get_layer("attention").hidden.kernel
         assert kernel.shape[2] == 3 * (8 + 2 * 128)
 
-    def test_have_names_in_pytorch(self):
+    def test_have_pytorch_names(self):
         model = DeepLabASC(filters=8, attention_filters=4, skips=("stage2",))
         names = to_torch(model)
         assert names["backbone.skip_stage2.0.weight"].shape == (128, 128, 3, 3)

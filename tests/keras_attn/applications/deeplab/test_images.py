@@ -26,7 +26,7 @@ class TestPreprocessInput:
         np.testing.assert_allclose(y[0, 1, 1], expected, rtol=1e-5)
 
     @pytest.mark.parametrize("mode", ["caffe", "torch"])
-    def test_leaves_what_it_is_given(self, mode):
+    def test_does_not_change_its_input(self, mode):
         x = np.full((1, 2, 2, 3), 7, "float32")
         deeplab.preprocess_input(x, "channels_last", mode)
         np.testing.assert_array_equal(x, 7)

@@ -35,7 +35,7 @@ def fitted(optimizer, steps=3, **options):
 
 
 def in_numpy(steps, rates, momentum, decay, nesterov=False):
-    """The same steps by hand, in float64."""
+    """The same steps in NumPy, in float64."""
     random = np.random.default_rng(1)
     x = random.normal(size=(8, 4)).astype("float32").astype("float64")
     y = random.normal(size=(8, 1)).astype("float32").astype("float64")
@@ -116,7 +116,7 @@ def test_frozen_layers_do_not_matter():
 
 
 @pytest.mark.once
-def test_a_model_is_saved_with_it_and_goes_on(tmp_path):
+def test_a_model_is_saved_with_it_and_training_resumes(tmp_path):
     x, y = np.ones((2, 4), "float32"), np.ones((2, 1), "float32")
     model = model_of()
     model.compile(SGD(1e-2, multipliers={"classifier": 3}), "mse")
@@ -145,7 +145,7 @@ def test_refuses(value):
     ("name", "rate"),
     [("classifier_scale_1", 1.0), ("classifiers", 0.1), ("my_classifier", 0.1)],
 )
-def test_a_name_stands_for_those_that_go_on_with_it(name, rate):
+def test_a_name_also_applies_to_names_that_continue_it(name, rate):
     layer = keras.layers.Dense(1, kernel_initializer="zeros", name=name)
     layer.build((None, 1))
     optimizer = SGD(0.1, momentum=0.0, weight_decay=None)

@@ -27,7 +27,7 @@ class TestVGG16:
     def checkpoint(self):
         random = np.random.default_rng(0)
         arrays = vgg16(random)
-        # Numbers that tell where they come from, in a matrix of 400 MB.
+        # Numbers that identify their position, in a matrix of 400 MB.
         fc6 = np.arange(4096, dtype="float32")[:, None] + np.arange(
             25088, dtype="float32"
         ) / np.float32(65536)
@@ -51,7 +51,7 @@ class TestVGG16:
         ]
         fc6, fc7 = model.get_layer("fc6"), model.get_layer("fc7")
         kernel = ops.convert_to_numpy(fc6.kernel)
-        # Of 4096 units each 64th here; pixel (row, column) of 7 x 7.
+        # Every 64th of 4096 units, and pixel (row, column) of 7 x 7.
         for row, column, channel, unit in ((0, 0, 0, 0), (2, 1, 5, 3)):
             source = channel * 49 + 3 * row * 7 + 3 * column
             expected = 64 * unit + source / 65536
@@ -99,7 +99,7 @@ class TestVGG16:
         ):
             np.testing.assert_array_equal(one, other)
 
-    def test_the_classifier_is_missing_and_said_so(self, checkpoint):
+    def test_a_missing_classifier_is_reported(self, checkpoint):
         model = DeepLabLargeFOV(filters=64, classes=5)
         before = model.get_weights()
         with pytest.raises(ValueError, match="missing: 'fc8_voc12.weight'"):
@@ -122,7 +122,7 @@ class TestVGG16:
         assert report.ignored
         assert {name.split(".")[0] for name in report.ignored} <= heads
 
-    def test_what_has_been_left_out_before(self):
+    def test_weights_that_are_already_subsampled(self):
         model = DeepLabLargeFOV(include_top=False, filters=8)
         caffe = {}
         for stage, count in enumerate((2, 2, 3, 3, 3), start=1):

@@ -13,8 +13,7 @@ from tests.cases.models import narrow, noise
 from tests.contracts.devices import FORMATS, to_format
 from tests.marks import once_but_first
 
-# Two images of 3 x 4 pixels; a label at the end and one of the others do not
-# count.
+# Two images of 3 x 4 pixels. The last label and one other label are ignored.
 LABELS = np.array(
     [
         [[0, 1, 2, 1], [2, 2, 0, 0], [1, 0, 2, 255]],
@@ -99,13 +98,13 @@ class TestCrossentropy:
         expected = by_hand(labels[:, ::8, ::8], scores)
         np.testing.assert_allclose(float(value), expected, rtol=1e-5)
 
-    def test_nothing_that_counts_is_no_loss(self):
+    def test_no_labelled_pixels_is_no_loss(self):
         loss = SegmentationCrossentropy(True)
         value = loss(np.full_like(LABELS, 255), logits())
         assert float(value) == 0.0
 
     @pytest.mark.parametrize("label", [3, -1, 254])
-    def test_an_unknown_label_is_seen(self, label):
+    def test_an_unknown_label_makes_the_loss_nan(self, label):
         labels = LABELS.copy()
         labels[0, 0, 0] = label
         assert np.isnan(float(SegmentationCrossentropy(True)(labels, logits())))

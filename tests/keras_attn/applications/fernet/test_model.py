@@ -20,7 +20,7 @@ from tests.goldens import (
 )
 from tests.marks import thorough
 
-# `TestReference` does what one of the checks is for, at full size.
+# `TestReference` replaces one of the checks, at full size.
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 
 
@@ -45,7 +45,7 @@ def golden_images():
 
 
 def forward(model, training=False):
-    """Returns the outputs; on JAX compiled, which is faster than one by one."""
+    """Returns the outputs, compiled on JAX for speed."""
     function = functools.partial(model, training=training)
     if keras.backend.backend() == "jax":
         import jax
@@ -84,13 +84,13 @@ def float64():
 
 
 def close(actual, expected, tolerance=1e-4):
-    """Relative to the largest: values near zero are differences of others."""
+    """Compares relative to the largest, since small values are differences."""
     atol = tolerance * np.abs(expected).max()
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=atol)
 
 
 def distances(actual, expected):
-    """Returns how far each image is away, relative to its norm, sorted."""
+    """Returns the sorted distances of the images, relative to their norms."""
     away, norm = (
         np.linalg.norm(array.reshape(len(array), -1), axis=1)
         for array in (actual - expected, expected)
@@ -100,7 +100,7 @@ def distances(actual, expected):
 
 @pytest.mark.once
 class TestReference:
-    """The reference network with the same random weights, in PyTorch."""
+    """Comparison with the reference network and the same random weights."""
 
     @pytest.mark.parametrize("mode", ["inference", "training"])
     def test_logits(self, mode, keras_format):
@@ -110,20 +110,20 @@ class TestReference:
     def test_input_gradients_in_inference(self, keras_format):
         expected = load_golden("fernet")["inference_gradient"]
         gradient = input_gradient(trained(), training=False)
-        # A ReLU that rounding flips moves the gradient of its image only. In
-        # TensorFlow with oneDNN that is two images of six, by 4e-3 and 2e-2.
+        # A ReLU that rounding flips changes the gradient of its image only. In
+        # TensorFlow with oneDNN, two of six images change, by 4e-3 and 2e-2.
         moved = 2 if keras.backend.backend() == "tensorflow" else 1
         away = distances(gradient, expected)
         assert away[-1 - moved] < 1e-5
         assert away[-1] < 5e-2
 
     def test_input_gradients_in_training(self, keras_format):
-        """To what float32 can say.
+        """Gradients are equal up to the precision of float32.
 
-        Of two million ReLUs a few are so close to 0 that rounding flips them,
-        which moves the gradient of that image by up to 2e-2 of its norm (seen
-        by nudging the images by 1e-6), and that of others by 5e-4. Which ones
-        do is a matter of the order of sums; two images at least are spared.
+        Of two million ReLUs, rounding flips a few near 0, depending on the
+        order of sums. This changes the gradient of an image by up to 2e-2 of
+        its norm (measured by changing images by 1e-6), and that of others by
+        5e-4. At least two images are not affected.
         """
         expected = load_golden("fernet")["training_gradient"]
         away = distances(input_gradient(trained(), training=True), expected)
@@ -198,7 +198,7 @@ class TestFERNet:
             ({"include_top": False, "pooling": "max"}, (None, 256)),
         ],
     )
-    def test_ends_where_it_is_asked_to(self, kwargs, shape):
+    def test_ends_where_requested(self, kwargs, shape):
         model = FERNet(input_shape=(32, 16, 4), **kwargs)
         assert model.output_shape == shape
         y = model.predict(np.zeros((2, 32, 16, 4)), verbose=0)
@@ -225,7 +225,7 @@ class TestFERNet:
         x = keras.layers.Rescaling(1 / 255)(inputs)
         model = FERNet(input_tensor=x, classes=2)
         assert model.inputs[0] is inputs
-        # And its checkpoints are known all the same.
+        # Its checkpoints can still be loaded.
         load_torch(model, to_torch(FERNet(input_shape=(32, 32, 3), classes=2)))
 
     @pytest.mark.parametrize(

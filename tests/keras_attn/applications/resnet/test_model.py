@@ -19,7 +19,7 @@ from tests.goldens import (
 )
 from tests.marks import once_but_first, thorough
 
-# The numbers are torchvision's and timm's, below.
+# The reference outputs are those of torchvision and timm below.
 CHECKS = [c for c in MODEL_CHECKS if c.__name__ != "check_matches_reference"]
 
 
@@ -39,15 +39,15 @@ def trainable(model):
         ("basic", False, None),
         ("bottleneck", True, None),
         ("timm_se", True, functools.partial(SE, divisor=8)),
-        # timm's rule for the kernel is ours.
+        # timm has the same rule for the kernel size.
         ("timm_eca", False, "eca"),
     ],
 )
 class TestReference:
-    """The networks of torchvision and timm, with the same random weights."""
+    """Comparison with torchvision and timm and the same random weights."""
 
     def model(self, name, bottleneck, attention):
-        """Returns few blocks a stage, with the golden's weights."""
+        """Returns a model of few blocks per stage with the golden's weights."""
         blocks = (2 if "timm" in name else 1, 1, 1, 1)
         model = resnet.model._resnet(
             0, bottleneck=bottleneck, blocks=blocks, parameters=0
@@ -83,15 +83,16 @@ class TestReference:
         _, gradient = backend.value_and_gradient(function, images)
         gradient = ops.convert_to_numpy(gradient)[:, ::3, ::3]
         away = np.linalg.norm(gradient - golden["gradient"])
-        # A ReLU that rounding flips moves it by a hundredth.
+        # A ReLU that rounding flips changes it by one percent.
         assert away < 2e-2 * np.linalg.norm(golden["gradient"])
 
 
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("attention", "more"),
-    # 25,557,032 is torchvision's; more by the blocks' own formulas, of which
-    # the papers print 28.09 M for SE, 80 for ECA and 60,416 for SRM.
+    # torchvision has 25,557,032. The differences follow from the formulas of
+    # the blocks; the papers print 28.09 M for SE, 80 for ECA and 60,416 for
+    # SRM.
     [
         (None, 0),
         ("se", 2_530_992),
@@ -101,7 +102,7 @@ class TestReference:
         thorough("srm", 60_416),
         thorough("fca", 2_514_944),
         thorough("cbam", 2_530_992 + 16 * 100),
-        # The sum over the last blocks of the four stages.
+        # The sum for the last blocks of the four stages.
         ("gsop", 230_784 + 394_880 + 723_072 + 1_379_456),
     ],
     ids=str,
@@ -116,7 +117,7 @@ def test_parameters_of_resnet18():
     assert trainable(ResNet18()) == 11_689_512
 
 
-# Each layer has this by itself; here, what the network does to it.
+# Each layer is tested by itself; this tests them in a network.
 @pytest.mark.parametrize(
     "name",
     [
@@ -190,7 +191,7 @@ def test_features_instead_of_classes():
     ],
 )
 def test_depth(kwargs, convolutions):
-    # All but the classifier, and a shortcut wherever channels change.
+    # Without the classifier, and with a shortcut where channels change.
     model = ResNetCIFAR(**kwargs)
     found = [la for la in model.layers if hasattr(la, "convolution")]
     assert len(found) == convolutions

@@ -57,7 +57,7 @@ def test_says_which_names_of_a_checkpoint_do_not_fit():
 @pytest.mark.parametrize("strict", [True, False])
 def test_refuses_mpn_cov_whose_stride_is_another(kwargs, strict):
     arrays = to_torch(ResNetCIFAR(depth=8, head="covariance"))
-    # Ours come back, and have a head that others do not need.
+    # Our own names load again, with a head that other models ignore.
     load_torch(ResNetCIFAR(depth=8, head="covariance"), arrays)
     load_torch(ResNetCIFAR(depth=8, include_top=False), arrays)
     theirs = {
@@ -102,13 +102,13 @@ def arrays():
 
 @pytest.mark.once
 class TestFineTuning:
-    """What a checkpoint of other classes or another head says."""
+    """Messages for checkpoints with other classes or another head."""
 
     def test_a_classifier_that_is_not_needed_is_ignored(self, arrays):
         body = ResNetCIFAR(depth=8, include_top=False)
         report = load_torch(body, arrays)
         assert report.ignored[-2:] == ("fc.weight", "fc.bias")
-        # It is not written either: nobody knows its size.
+        # It is not written either, since its size is unknown.
         assert "fc.weight" not in to_torch(body)
 
     @pytest.mark.parametrize("strict", [True, False])
@@ -128,7 +128,7 @@ class TestFineTuning:
             load_torch(ResNet18(classes=7), arrays)
         assert str(caught.value).endswith("Nothing was loaded.")
 
-    def test_advises_to_be_lenient_where_that_is_right(self, arrays, tmp_path):
+    def test_advises_strict_false_only_where_it_is_right(self, arrays, tmp_path):
         def advice(arrays, **kwargs):
             model = ResNetCIFAR(depth=8, classes=7, **kwargs)
             with pytest.raises(ValueError) as caught:
@@ -143,7 +143,7 @@ class TestFineTuning:
             "`include_top=False`. To keep the initial values of 'fc.weight', "
             "and 1 more, pass `strict=False`."
         )
-        # Another network would come of these.
+        # These would result in another network.
         assert advice({**arrays, "layer1.0.se.fc1.weight": np.ones(1)}) == ""
         assert advice({**headless, "last_linear.bias": np.ones(7)}) == ""
         longer = ResNetCIFAR(depth=14, classes=7)
@@ -192,7 +192,7 @@ class TestFineTuning:
 
 @pytest.mark.once
 def test_refuses_timms_form_d_in_a_few_lines():
-    """Three 3x3 convolutions at first, a pooling in the shortcut: as timm."""
+    """As in timm: three 3x3 convolutions first, pooling in the shortcut."""
     model = ResNet18(attention="eca")
     arrays = to_torch(model)
     for stage in (2, 3, 4):

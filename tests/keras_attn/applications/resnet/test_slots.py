@@ -61,11 +61,11 @@ def test_loads_with_each_attention(name, tmp_path):
 
 
 @pytest.mark.once
-def test_dia_is_one_cell_a_stage():
+def test_dia_is_one_cell_per_stage():
     model = ResNetCIFAR(depth=14, attention="dia")
     found = [layer for layer in model.layers if isinstance(layer, DIA)]
     assert len(found) == 3
-    # One a block would be twice as many.
+    # One layer per block would be twice as many.
     alone = ResNetCIFAR(depth=14, attention="dia", placement="block")
     assert sum(isinstance(layer, DIA) for layer in alone.layers) == 6
 

@@ -15,7 +15,7 @@ TINY = {
     "num_heads": 4,
     "mlp_dim": 32,
 }
-# What is divided, and by which of its axes.
+# The weights that are split, and their axes.
 DIVIDED = {
     "attention/qkv/kernel": (None, "model"),
     "attention/qkv/bias": ("model",),
@@ -92,7 +92,7 @@ def test_the_axis_may_have_another_name():
     assert layout["block1_mlp2/kernel"].axes == ("heads", None)
 
 
-def test_an_axis_that_the_mesh_has_not_is_refused():
+def test_an_unknown_mesh_axis_is_rejected():
     with pytest.raises(ValueError, match="`axis` must be an axis of the mesh"):
         vit.layout_map(mesh(), "columns")
 
@@ -114,7 +114,7 @@ def test_four_devices_learn_as_one():
             for side, axis in zip(shape, axes, strict=True)
         ]
         assert parts[path] == expected, path
-    # What the optimizer keeps of a weight lies where that does.
+    # The optimizer's state of a weight is on the same device.
     (momentum,) = (
         p for p in parts if p.endswith("block1_mlp1_kernel_momentum")
     )

@@ -19,7 +19,7 @@ from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
 from tests.contracts.devices import to_format
 from tests.goldens import load_golden
 
-# `TestReference` does what one of the checks is for.
+# `TestReference` replaces one of the checks.
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 
 
@@ -84,7 +84,7 @@ class TestSizes:
 @pytest.mark.once
 class TestArguments:
     def test_forms_are_their_arguments(self):
-        """A form stands for arguments, each of which can be given alone."""
+        """A form sets arguments that can also be given separately."""
         lucidrains = ViT(
             input_shape=(16, 16, 3),
             **SMALL,
@@ -199,7 +199,7 @@ class TestLooks:
         golden, model = loaded("timm_vit")
         found = GradCAM(model)(images(golden))
         assert found.shape == (2, 32, 32)
-        # Of the last map that a score of the class token depends on.
+        # The last map on which the score of the class token depends.
         expected = GradCAM(model, "block2_norm1")(images(golden))
         np.testing.assert_allclose(found, expected, atol=1e-6)
         assert found.max() > 0.9

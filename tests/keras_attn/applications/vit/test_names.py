@@ -49,7 +49,7 @@ class TestTorchvision:
 
 
 def tiny(**kwargs):
-    """Returns a model, of random weights unless some are given."""
+    """Returns a model with random weights, unless some are given."""
     return ViT(input_shape=(16, 16, 3), mlp_dim=8, **{**SMALL, **kwargs})
 
 
@@ -60,7 +60,7 @@ AFTER = {"norm_after_pooling": True}
 
 
 def of_timm(**kwargs):
-    """Returns the weights of a network of timm's, by its options."""
+    """Returns the weights of a timm network with some options."""
     arrays = to_torch(tiny())
     if kwargs.get("fc_norm"):
         for kind in ("weight", "bias"):
@@ -73,7 +73,7 @@ def of_timm(**kwargs):
 
 @pytest.mark.once
 class TestOtherNetworks:
-    """Names and shapes fit, and what is computed is something else."""
+    """Names and shapes fit, but the network computes something else."""
 
     @pytest.mark.parametrize(
         ("kwargs", "theirs", "message"),
@@ -156,7 +156,7 @@ class TestOtherNetworks:
         assert len(report.ignored) == ignored and "head.bias" in report.ignored
 
     @pytest.mark.parametrize("kwargs", [MEAN, {**MEAN, **AFTER}, AFTER])
-    def test_ours_come_back(self, kwargs):
+    def test_our_names_load_again(self, kwargs):
         model = tiny(**kwargs, classifier_activation="softmax")
         other = tiny(**kwargs)
         load_torch(other, to_torch(model))
@@ -168,10 +168,10 @@ class TestOtherNetworks:
 
 @pytest.mark.once
 class TestResolution:
-    """Position embeddings of another grid."""
+    """Position embeddings for another grid."""
 
     def expected(self, embedding, grid):
-        """Returns what Google's code makes of it, by SciPy's zoom."""
+        """Resizes an embedding as in Google's code, with SciPy's zoom."""
         maps = embedding[0, 1:].reshape(4, 4, -1).astype("float64")
         zoom = (grid[0] / 4, grid[1] / 4, 1)
         places = ndimage.zoom(maps, zoom, order=1).reshape(

@@ -18,7 +18,7 @@ def constrained(kernel, limit=0.1):
 
 
 class TestFilterRMSConstraint:
-    """What the constraint does to a kernel."""
+    """The effect of the constraint on a kernel."""
 
     def test_numbers_by_hand(self):
         # Filters with a root mean square of 5, 0.5 and 1.
@@ -35,7 +35,7 @@ class TestFilterRMSConstraint:
         y = constrained(kernel)
         np.testing.assert_allclose(rms_of(y)[2:], 0.1, rtol=1e-6)
         np.testing.assert_array_equal(y[..., :2], kernel[..., :2])
-        # Their direction stays.
+        # Their direction does not change.
         np.testing.assert_allclose(
             y[..., 2:],
             kernel[..., 2:] * (0.1 / rms_of(kernel)[2:]),
@@ -91,7 +91,7 @@ class TestFilterRMSConstraint:
             kernels = [ops.convert_to_numpy(w.kernel) for w in (conv, dense)]
             assert rms_of(kernels[0]).max() <= 0.1 * (1 + 1e-6)
             assert rms_of(kernels[1]).max() <= 0.05 * (1 + 1e-6)
-        # It had something to do.
+        # The constraint was active.
         np.testing.assert_allclose(rms_of(kernels[1]).max(), 0.05, rtol=1e-5)
 
     def test_a_step_leaves_small_filters_bit_for_bit(self):
@@ -107,7 +107,7 @@ class TestFilterRMSConstraint:
         )
         model = keras.Sequential([keras.Input((5, 5, 2)), layer])
         layer.kernel.assign(kernel)
-        # Images of zeros have no gradient: only the constraint acts.
+        # Images of zeros have no gradient, so only the constraint acts.
         model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile="auto")
         model.fit(np.zeros((2, 5, 5, 2)), np.zeros((2, 3, 3, 4)), verbose=0)
         found = ops.convert_to_numpy(layer.kernel)
@@ -143,7 +143,7 @@ class TestFilterRMSConstraint:
         with pytest.raises(ValueError, match=message):
             FilterRMSConstraint()(np.ones(3, "float32"))
 
-    def test_a_config_of_where_it_was_is_read(self):
+    def test_a_config_with_the_old_module_is_read(self):
         config = keras.saving.serialize_keras_object(FilterRMSConstraint(0.2))
         config["module"] = "keras_attn.applications._zfnet_recipe"
         again = keras.saving.deserialize_keras_object(config)

@@ -20,7 +20,7 @@ from tests.contracts.devices import (
 )
 from tests.goldens import load_golden, random_weights, zfnet_images
 
-# `TestReference` does what one of the checks is for, at full size.
+# `TestReference` replaces one of the checks, at full size.
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 
 
@@ -35,7 +35,7 @@ def golden():
 
 
 def loaded(data_format="channels_last", **kwargs):
-    """Returns a network with the recorded weights, as far as it goes."""
+    """Returns a network with the recorded weights that it has."""
     shapes = {k: tuple(v) for k, v in golden()["meta"]["shapes"].items()}
     arrays = random_weights(shapes)
     with keras_setting("image_data_format", data_format):
@@ -46,7 +46,7 @@ def loaded(data_format="channels_last", **kwargs):
 
 @pytest.mark.once
 class TestReference:
-    """The published network with random weights."""
+    """Comparison with the published network and random weights."""
 
     def test_logits(self):
         model = loaded(normalization="reference")
@@ -54,7 +54,7 @@ class TestReference:
         expected = golden()["logits"]
         limit = 1e-4 * np.abs(expected).max()
         np.testing.assert_allclose(y, expected, rtol=0, atol=limit)
-        # And back again: PyTorch flattens channels first.
+        # And back, where PyTorch flattens channels first.
         again = to_torch(model)
         name = "layer6.weight"
         shape = golden()["meta"]["shapes"][name]
@@ -91,12 +91,12 @@ class TestReference:
             _, indices = pooling(y)
             indices = from_format(ops.convert_to_numpy(indices), data_format)
             same = indices[..., ::step] == golden()[f"switches{stage}"]
-            # Where two are equal but for rounding, either may be first.
+            # If two are equal up to rounding, either may be first.
             assert same.mean() > 0.999
 
     @pytest.mark.parametrize("strongest", [None, 1])
     def test_deconvnet(self, strongest, data_format):
-        """Against switches and transposed convolutions, in PyTorch."""
+        """Comparison with switches and transposed convolutions in PyTorch."""
         model = loaded(data_format, include_top=False)
         images = to_format(zfnet_images(), data_format)
         found = DeconvNet(model)(images, "stage5", 3, strongest)
@@ -162,7 +162,7 @@ def test_starts_from_a_normal_distribution():
 @pytest.mark.once
 @pytest.mark.parametrize("constant", [True, False])
 def test_from_a_constant_all_filters_stay_the_same(constant):
-    """What a known code does with "all weights initialized to 1e-2"."""
+    """A known implementation has "all weights initialized to 1e-2"."""
     keras.utils.set_random_seed(0)
     model = small(dropout=0.0, input_shape=(9, 9, 3))
     if constant:

@@ -28,7 +28,7 @@ def random(*shape):
 
 
 class Spy(keras.Model):
-    """Remembers the shapes it was asked to predict, in its class."""
+    """Records the input shapes of `predict` in its class."""
 
     shapes = []
 
@@ -54,7 +54,7 @@ def network(data_format="channels_last", size=(4, 3), cls=keras.Model):
 
 @pytest.fixture(autouse=True)
 def nothing_seen():
-    """Forgets what models were asked in other tests."""
+    """Clears the records of other tests."""
     Spy.shapes.clear()
 
 
@@ -95,7 +95,7 @@ class TestPredictTenCrops:
         assert Spy.shapes == [(crops, 4, 3, 2) for crops in shapes]
         np.testing.assert_allclose(y, expected_mean(x), rtol=1e-4, atol=1e-5)
 
-    def test_a_size_for_a_model_that_has_none(self):
+    def test_a_size_for_a_model_without_one(self):
         x = random(2, 7, 6, 2)
         model = network(size=(None, None))
         y = predict_ten_crops(model, x, size=(4, 3))
@@ -133,7 +133,7 @@ class TestPredictTenCrops:
 
     def test_the_format_is_the_models_or_that_of_keras(self):
         x = random(1, 2, 5, 4)
-        # A model inside of a model has a layer with a format.
+        # A nested model has a layer with a data format.
         pooling = keras.layers.GlobalMaxPooling2D("channels_first")
         inner = keras.Sequential([keras.Input((2, 3, 3)), pooling])
         image = keras.Input((2, 3, 3))
@@ -151,7 +151,7 @@ class TestPredictTenCrops:
         y = predict_ten_crops(network(), x)
         np.testing.assert_allclose(y, expected_mean(x), rtol=1e-4, atol=1e-3)
 
-    def test_half_precision_is_the_models_matter(self):
+    def test_the_model_applies_its_own_half_precision(self):
         x, model = random(2, 7, 6, 2), network()
         y = predict_ten_crops(model, x)
         keras.config.set_dtype_policy("mixed_bfloat16")

@@ -15,7 +15,7 @@ HEATMAP = np.array([[0.0, 1.0]])
 class TestOverlay:
     def test_mixes_by_its_formula(self):
         image = np.array([[[100, 200, 0], [0, 50, 255]]], "uint8")
-        # 0.75 * 100 + 0.25 * 6 = 76.5 goes to the even number.
+        # 0.75 * 100 + 0.25 * 6 = 76.5 is rounded to the even number.
         expected = [[[76, 152, 16], [64, 76, 222]]]
         found = overlay(image, HEATMAP, alpha=0.25)
         assert found.tolist() == expected and found.dtype == "uint8"
@@ -45,7 +45,7 @@ class TestOverlay:
         with pytest.raises(ValueError, match=f"alpha.*Received: alpha={alpha}"):
             overlay(np.zeros((1, 2)), HEATMAP, alpha)
 
-    def test_refuses_what_is_no_heat_map(self):
+    def test_rejects_an_invalid_heat_map(self):
         with pytest.raises(ValueError, match="without NaN. Received: values"):
             overlay(np.zeros((1, 2)), HEATMAP * np.nan)
         with pytest.raises(ValueError, match=r"single map.*shape=\(1, 1, 2\)"):
@@ -114,10 +114,10 @@ class TestResized:
 
     def test_interpolates_linearly_between_the_centers(self):
         found = resized(HEATMAP, (2, 4))
-        # The centres of the new pixels, in old ones: -0.25, 0.25, 0.75, 1.25.
+        # Centres of the new pixels in old pixels: -0.25, 0.25, 0.75, 1.25.
         np.testing.assert_allclose(found, [[0, 0.25, 0.75, 1]] * 2, atol=1e-6)
 
-    def test_stays_in_its_range(self):
+    def test_stays_in_range(self):
         heatmap = np.random.default_rng(0).integers(0, 2, (7, 7))
         found = resized(heatmap, (224, 200))
         assert found.shape == (224, 200)

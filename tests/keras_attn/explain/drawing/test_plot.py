@@ -17,7 +17,7 @@ HEATMAPS = np.stack([np.zeros((8, 12)), np.ones((8, 12))])
 
 
 def panels(figure):
-    """Returns what is drawn, by rows."""
+    """Returns the drawn panels by row."""
     drawn = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
     columns = len({axes.get_position(True).x0 for axes in figure.axes})
     return [drawn[i : i + columns] for i in range(0, len(drawn), columns)]
@@ -28,7 +28,7 @@ def texts(figure):
 
 
 def boxes(figure):
-    """Returns where all panels and texts are, in pixels."""
+    """Returns the boxes of all panels and texts, in pixels."""
     figure.draw_without_rendering()
     return [each.get_window_extent() for each in figure.axes + figure.texts]
 
@@ -107,7 +107,7 @@ class TestFile:
             return pixels[len(pixels) - int(y), int(x)].tolist()
 
         found = [center(axes) for axes in figure.axes]
-        # The half of 200 and of the colours at 0 and 1, rounded to even.
+        # The mean of 200 and the colours at 0 and 1, rounded to even.
         assert found[0] == found[3] == [200, 200, 200]
         assert found[1:3] == [[6, 10, 66], [103, 105, 133]]
         assert found[4:] == [[255, 155, 125], [228, 178, 162]]
@@ -191,7 +191,7 @@ class TestErrors:
 
 
 def test_does_not_import_pyplot(tmp_path, monkeypatch):
-    # Keras imports it where it can.
+    # Keras imports it if it is installed.
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     for suffix in ("png", "svg", "pdf"):
         path = tmp_path / f"a.{suffix}"

@@ -31,7 +31,7 @@ def test_draws_mosaics_beside_each_other():
     assert shapes == [(19, 25, 3)] * 2 + [(14, 14, 3)] * 2
     right = np.asarray(found[1])
     assert (right[:5, :7] == 0).all() and (right[:5, 7:9] == 255).all()
-    # The second is smaller: its field has a border below.
+    # The second picture is smaller, so its cell has a border below.
     assert (right[:4, 9:16] == 10).all() and (right[4, 9:16] == 255).all()
     assert (right[14:, 18:] == 80).all()
     texts = [text.get_text() for text in figure.texts]

@@ -12,7 +12,7 @@ from tests.contracts.devices import FORMATS, format_error, to_format
 
 pytestmark = pytest.mark.once
 
-# Of four pixels in each image: +, 0 or -.
+# Signs of four pixels in each image.
 SIGNS = [[1, 0, -1, 1], [1, 1, -1, 0], [1, -1, 0, 0]]
 
 
@@ -24,7 +24,7 @@ def of_pixels(shape=(1, 4, 1)):
 
 
 def pictures(differences):
-    """Returns images, and the same less some differences."""
+    """Returns images, and the same images minus some differences."""
     differences = np.array(differences, "float32")[:, None, :, None]
     images = np.arange(differences.size, dtype="float32")
     images = images.reshape(differences.shape)
@@ -32,7 +32,7 @@ def pictures(differences):
 
 
 def by_hand(before, after):
-    """Compares each two images, entry by entry."""
+    """Compares each pair of images, entry by entry."""
     change = np.asarray(before, "float64") - np.asarray(after, "float64")
     signs = np.sign(change).reshape(len(change), -1)
     shares = [
@@ -43,7 +43,7 @@ def by_hand(before, after):
 
 
 def some(count=5, size=(6, 5)):
-    """Returns small whole numbers, of which features are exact."""
+    """Returns small integers, for which features are exact."""
     generator = np.random.default_rng(0)
     images = generator.integers(-2, 3, (count, *size, 2)).astype("float32")
     occluded = images.copy()
@@ -77,7 +77,7 @@ def features_of(images):
 
 class TestMeasure:
     def test_is_the_share_of_signs_that_differ(self):
-        # Pairs that differ, of 3: none; all; 2; 2.
+        # Of 3 pairs, the number that differs per pixel is 0, 3, 2 and 2.
         found = correspondence(of_pixels(), *pictures(SIGNS), "pixels")
         assert isinstance(found, float)
         np.testing.assert_allclose(found, (0 + 3 + 2 + 2) / 12, rtol=1e-12)
@@ -145,7 +145,7 @@ class TestMeasure:
     def test_is_of_the_last_call_of_a_layer(self):
         inputs = keras.Input((1, 4, 1))
         relu = keras.layers.ReLU(name="shared")
-        # What was positive is 0 behind the second.
+        # Positive values are 0 after the second ReLU.
         x = relu(keras.layers.Rescaling(-1.0)(relu(inputs)))
         model = keras.Model(inputs, keras.layers.Flatten()(x))
         signs = np.array([[1, 1, 1, 1], [0, 1, 0, 1]], "float32")
@@ -194,12 +194,12 @@ class TestRuns:
         model = keras.Model(inputs, x)
         given = pictures(SIGNS)
         Telling.told.clear()
-        # The second batch is filled up.
+        # The second batch is padded.
         correspondence(model, *given, "pixels", 2)
         eager = keras.backend.backend() == "torch"
         assert len(Telling.told) == (4 if eager else 1)
 
-    def test_leave_everything_as_it_was(self):
+    def test_do_not_change_anything(self):
         model, given = convolving(), some()
         before = snapshot(model)
         correspondence(model, *given, "conv")
@@ -209,7 +209,7 @@ class TestRuns:
 
 
 class Merging(keras.layers.Layer):
-    """Makes images of the rows of images."""
+    """Turns each row of an image into an image."""
 
     def call(self, x):
         return ops.reshape(x, (-1, x.shape[2], x.shape[3]))

@@ -90,7 +90,7 @@ def test_without_a_channel_the_strongest_of_each_image():
     images[:, 5, 6] = [[9, 0], [0, 9], [-9, 9]]
     maps = in_numpy.Steps(network(), images).maps["conv1"]
     best = maps.max(axis=(1, 2)).argmax(axis=1)
-    # The sum is largest elsewhere.
+    # The channel with the largest sum is another one.
     assert np.any(best != maps.sum(axis=(1, 2)).argmax(axis=1))
     found = deconvnet()(images, "conv1")
     assert found.channels.tolist() == best.tolist()
@@ -99,7 +99,7 @@ def test_without_a_channel_the_strongest_of_each_image():
 
 
 @pytest.mark.once
-def test_what_is_below_zero_does_not_count():
+def test_negative_activations_do_not_count():
     maps = steps().maps["conv2"]
     (mixed,) = np.nonzero((maps.min((0, 1, 2)) < 0) & (maps.max((0, 1, 2)) > 0))
     channel = int(mixed[-1])
@@ -146,14 +146,14 @@ def test_half_precision(dtype):
     found = DeconvNet(half)(in_numpy.images(), "conv3", 1)
     seeds = kept(steps().maps["conv3"], 1)
     expected = steps().back("conv3", seeds)
-    # A maximum may be another pixel, so not each number is near.
+    # A maximum may be at another pixel, so not all numbers are close.
     assert np.isfinite(found.pixels).all()
     distance = np.linalg.norm(found.pixels - expected)
     limit = 0.02 if dtype == "mixed_float16" else 0.3
     assert distance < limit * np.linalg.norm(expected)
 
 
-def test_leaves_the_model_as_it_was_and_compiles_once(monkeypatch):
+def test_does_not_change_the_model_and_compiles_once(monkeypatch):
     model = in_numpy.model()
     images = in_numpy.images()
     before = model.predict(images, verbose=0)
@@ -170,7 +170,7 @@ def test_leaves_the_model_as_it_was_and_compiles_once(monkeypatch):
     for channel in range(3):
         first = found(images, "conv3", channel, 1)
         again = found(images[::-1], "conv3", channel, 1)
-        # No switches of another call are in it.
+        # It contains no switches of another call.
         np.testing.assert_allclose(first.pixels, again.pixels[::-1], atol=1e-6)
     assert len(calls) == 1
     for layer, then in zip(model.layers, attributes, strict=True):
@@ -191,7 +191,7 @@ def functional_with_operations():
 
 
 def nested():
-    """The same, with layers in a model in the model."""
+    """The same, with the layers in a nested model."""
     flat = functional_with_operations()
     inner = keras.Sequential(
         [
@@ -227,13 +227,13 @@ def test_any_form_of_a_model(make):
 
 @pytest.mark.once
 @pytest.mark.parametrize("kind", ["layer", "operation"])
-def test_a_relu_with_an_upper_end_keeps_it(kind):
+def test_a_capped_relu_keeps_its_cap(kind):
     image = keras.Input((4, 4, 1))
     if kind == "layer":
         x = layers.ReLU(max_value=6.0, name="relu")(image)
     else:
         x = ops.relu6(image)
-    # A product by 1, to see what comes out of the ReLU.
+    # Multiplies by 1, to reveal the output of the ReLU.
     one = keras.initializers.Ones()
     x = layers.Conv2D(1, 1, kernel_initializer=one, name="last")(x)
     images = np.arange(-4.0, 12.0).reshape(1, 4, 4, 1)

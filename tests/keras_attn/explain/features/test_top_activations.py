@@ -13,7 +13,7 @@ COUNT = 23
 
 
 def everything(layer, k):
-    """Returns values and indices, of all images at once."""
+    """Returns values and indices, computed for all images at once."""
     steps = in_numpy.Steps(in_numpy.model(), in_numpy.images(COUNT))
     maps = steps.maps[layer]
     best = maps.max(axis=(1, 2)).T

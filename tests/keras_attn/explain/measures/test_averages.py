@@ -31,7 +31,7 @@ def linear(activation="softmax", classes=CLASSES, first=False):
 
 @functools.cache
 def network():
-    """Returns the network of one such model, to be compiled once."""
+    """Returns one network for all tests, to compile it once."""
     return Network(linear())
 
 
@@ -42,7 +42,7 @@ def some(count=7):
 
 
 def by_hand(model, images, heatmaps, classes=None):
-    """Returns drop and increase, in float64, one image after another."""
+    """Returns drop and increase in float64, image by image."""
     before = probabilities(model.model, images)
     after = probabilities(model.model, images * heatmaps[..., None])
     if classes is None:
@@ -102,8 +102,8 @@ class TestDropAndIncrease:
         found = average_drop(model, images, heatmaps, 2)
         assert found == pytest.approx(drop, rel=1e-5)
 
-    def test_follow_the_class_of_the_image_itself(self):
-        # Behind the map, the other class is ahead.
+    def test_follow_the_class_of_the_original_image(self):
+        # On the masked image, the other class is ahead.
         model = mean_model([[4.0, 0.0], [0.0, 2.0]], "softmax")
         images = np.ones((1, 2, 2, 2), "float32")
         images[0, 0, 0, 0] = 0.0
@@ -114,7 +114,7 @@ class TestDropAndIncrease:
         assert found == pytest.approx(100 * (before - after) / before, rel=1e-5)
 
     def test_follow_the_highest_score_where_probabilities_are_rounded(self):
-        # Of both classes the probability is 1 in float32.
+        # In float32, both probabilities are 1.
         model = mean_model([[50.0, 0.0], [0.0, 60.0]])
         images = np.ones((1, 2, 2, 2), "float32")
         images[0, ..., 0] = [[4.0, 0.0], [0.0, 0.0]]
@@ -142,7 +142,7 @@ class TestDropAndIncrease:
             for x in (images, masked)
         )
         if sigmoid:
-            # A unit of which a sigmoid is taken decides between two classes.
+            # A single sigmoid unit decides between two classes.
             is_second = before > 0.5
             after = np.where(is_second, after, 1 - after)
             before = np.where(is_second, before, 1 - before)
@@ -171,7 +171,7 @@ class TestDropAndIncrease:
         found = average_drop(model, images, heatmaps, lambda y: y[:, 0])
         assert found == 25
 
-    def test_take_a_callable_in_the_place_of_the_probability(self):
+    def test_take_a_callable_instead_of_the_probability(self):
         model, (images, heatmaps) = network(), some()
         before = probabilities(model.model, images)[:, :2].sum(axis=1)
         masked = images * heatmaps[..., None]
@@ -256,7 +256,7 @@ class TestDropAndIncrease:
         assert found == expected > 0
 
     @MEASURES
-    def test_leave_everything_as_it_was(self, measure):
+    def test_do_not_change_anything(self, measure):
         model, (images, heatmaps) = linear(), some()
         before = explained.snapshot(model)
         copies = images.copy(), heatmaps.copy()
@@ -265,7 +265,7 @@ class TestDropAndIncrease:
         explained.assert_same(before, explained.snapshot(model))
 
     @MEASURES
-    def test_refuse_what_the_model_or_its_targets_are_not(self, measure):
+    def test_reject_invalid_models_and_targets(self, measure):
         model, (images, heatmaps) = linear(), some()
         with pytest.raises(ValueError, match="`model` must be a keras.Model"):
             measure("model", images, heatmaps)

@@ -19,7 +19,7 @@ def inputs(first=False):
 
 
 def blur_by_hand(image, sigma=5.0, reach=5):
-    """Takes the mean around each pixel, by weights that add up to 1."""
+    """Averages around each pixel, with weights that sum to 1."""
     steps = np.arange(-reach, reach + 1)
     weights = np.exp(-0.5 * (steps[:, None] ** 2 + steps**2) / sigma**2)
     weights /= weights.sum()
@@ -60,7 +60,7 @@ def test_a_tensor_is_taken():
         (np.full(2, np.inf), r"an array of \(2,\)"),
     ],
 )
-def test_what_is_none_is_refused(baseline, message):
+def test_other_values_are_rejected(baseline, message):
     message = rf"`baseline` must.*shape \(3, 3, 4, 2\). Received: {message}"
     with pytest.raises(ValueError, match=message):
         baselines(baseline, inputs())

@@ -25,7 +25,7 @@ def linear(first=False):
 
 @functools.cache
 def network():
-    """Returns the network of one such model, to be compiled once."""
+    """Returns one network for all tests, to compile it once."""
     return Network(linear())
 
 
@@ -37,7 +37,7 @@ def some(count=3):
 
 
 def by_hand(model, image, heatmap, steps, baseline, index, inserted=False):
-    """Returns area and curve, replacing pixels one after another."""
+    """Returns area and curve, replacing pixels one by one."""
     height, width = heatmap.shape
     places = [(i, j) for i in range(height) for j in range(width)]
     # Python sorts stably.
@@ -60,11 +60,11 @@ def by_hand(model, image, heatmap, steps, baseline, index, inserted=False):
 
 
 def check(function, steps=4, baseline=0.0, classes=None, **kwargs):
-    """Compares areas and curves with those by hand."""
+    """Compares areas and curves with those of `by_hand`."""
     model, (images, heatmaps) = network().model, some()
     if classes is None:
         classes = probabilities(model, images).argmax(axis=1)
-        # Not all the same, or nothing would be tested.
+        # Different classes, or nothing would be tested.
         assert len(set(classes)) > 1
     else:
         kwargs["targets"] = classes
@@ -81,7 +81,7 @@ def check(function, steps=4, baseline=0.0, classes=None, **kwargs):
 
 @BOTH
 class TestAreas:
-    # 12 pixels: by 12, 6 or 3; by unequal numbers; by 0 or 1.
+    # 12 pixels in equal steps, in unequal steps, and in steps of 0 or 1.
     @pytest.mark.parametrize("steps", [1, 5, 12, 30])
     def test_are_those_by_hand(self, function, steps):
         check(function, steps)
@@ -171,7 +171,7 @@ class TestAreas:
         expected = 1 / (1 + np.exp(-factors * seen))
         np.testing.assert_allclose(curves, expected, rtol=1e-5)
 
-    def test_take_a_callable_in_the_place_of_the_probability(self, function):
+    def test_take_a_callable_instead_of_the_probability(self, function):
         model, given = network(), some()
         first, second = (function(model, *given, index) for index in (0, 1))
         found = function(model, *given, lambda y: ops.sum(y[:, :2], axis=1), 7)
@@ -182,7 +182,7 @@ class TestAreas:
         layer = keras.layers.Conv2D(CLASSES, 1, activation="softmax")
         model, (images, _) = keras.Model(inputs, layer(inputs)), some()
         masks = np.random.default_rng(1).random((3, *SIZE)) > 0.5
-        # Where the region is, comes last: half of the pixels at a time.
+        # The region comes last; half of the pixels change at a time.
         heatmaps = (~masks).astype("float32")
         whole, blank = (
             [x[mask].mean() for x, mask in zip(y[..., 1], masks, strict=True)]
@@ -217,7 +217,7 @@ class TestAreas:
         found = function(Network(model), *given)
         np.testing.assert_array_equal(found, function(model, *given))
 
-    def test_leave_everything_as_it_was(self, function):
+    def test_do_not_change_anything(self, function):
         model, (images, heatmaps) = linear(), some()
         before, copies = snapshot(model), (images.copy(), heatmaps.copy())
         function(model, images, heatmaps)
@@ -225,12 +225,12 @@ class TestAreas:
         assert_same(before, snapshot(model))
 
     @pytest.mark.parametrize("steps", [0, -1, 2.0, None])
-    def test_refuse_what_is_no_number_of_steps(self, function, steps):
+    def test_reject_invalid_steps(self, function, steps):
         message = f"`steps` must be a positive integer. Received: steps={steps}"
         with pytest.raises(ValueError, match=message):
             function(network(), *some(), steps=steps)
 
-    def test_refuse_what_the_model_or_its_targets_are_not(self, function):
+    def test_reject_invalid_models_and_targets(self, function):
         model, (images, heatmaps) = linear(), some()
         with pytest.raises(ValueError, match="`model` must be a keras.Model"):
             function("model", images, heatmaps)
@@ -245,7 +245,7 @@ class TestAreas:
 
 
 def bright():
-    """Makes a model of the mean, an image bright in a corner, a map of it."""
+    """Returns a model of the mean, an image with a bright corner, and a map."""
     inputs = keras.Input((6, 6, 1))
     x = keras.layers.GlobalAveragePooling2D()(inputs)
     image, heatmap = np.zeros((1, 6, 6, 1)), np.zeros((1, 6, 6))

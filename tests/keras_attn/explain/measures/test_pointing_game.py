@@ -30,7 +30,7 @@ class TestPointingGame:
             ((30, 15), False),
             ((12, 35), True),
             ((12, 36), False),
-            # 9 and 12 pixels from the corner are 15, the other way round too.
+            # 9 and 12 pixels from the corner are a distance of 15.
             ((23, 32), True),
             ((26, 29), True),
             ((24, 32), False),
@@ -87,12 +87,12 @@ class TestPointingGame:
             pointing_game(peaks((0, 0), (0, 0), (0, 0)), masks)
 
     @pytest.mark.parametrize("tolerance", [-1, float("nan"), "15", None])
-    def test_refuses_what_is_no_tolerance(self, tolerance):
+    def test_rejects_an_invalid_tolerance(self, tolerance):
         with pytest.raises(
             ValueError, match=r"in \[0, inf\). Received: tolerance="
         ):
             pointing_game(peaks((0, 0)), objects(1), tolerance)
 
-    def test_refuses_what_are_no_heat_maps(self):
+    def test_rejects_invalid_heat_maps(self):
         with pytest.raises(ValueError, match="from nan to nan"):
             pointing_game(peaks((0, 0)) * np.nan, objects(1))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.once
 
 
 class Given(ClassActivationMap):
-    """Returns maps that are given, one call after another."""
+    """Returns given maps, one per call."""
 
     def __init__(self, model, *maps):
         super().__init__(model)
@@ -28,7 +28,7 @@ class Given(ClassActivationMap):
 
 
 def state(model):
-    """Returns all that a model holds by name, and copies of its numbers."""
+    """Returns the attributes of a model, and copies of its weights."""
     parts = [model, *model.layers]
     numbers = [keras.ops.convert_to_numpy(v).copy() for v in model.variables]
     return [dict(vars(part)) for part in parts], numbers
@@ -43,18 +43,18 @@ def assert_same(before, after):
 
 
 class TestCheck:
-    def test_tells_a_method_that_looks_behind_its_layer(self):
+    def test_a_method_that_uses_later_layers_changes(self):
         found = randomisation_check(GradCAM(filled(plain()), "relu2"), some())
         assert max(found.values()) < 0.8
 
-    def test_tells_a_method_that_does_not(self):
+    def test_a_method_that_ignores_later_layers_stays_at_1(self):
         found = randomisation_check(EigenCAM(filled(plain()), "relu2"), some())
         for name in ORDER[:3]:
             assert found[name] == pytest.approx(1.0, abs=1e-9)
         assert found["conv2"] < 0.8 and found["conv1"] < 0.8
 
     @pytest.mark.parametrize("relu", [False, True])
-    def test_takes_the_weights_of_cam_as_they_stand(self, relu):
+    def test_takes_the_current_weights_of_cam(self, relu):
         cam = CAM(filled(plain()), relu=relu)
         found = randomisation_check(cam, some())
         assert list(found) == ORDER
@@ -71,7 +71,7 @@ class TestCheck:
             x = layers.BatchNormalization(name=f"norm{i}")(x)
         x = layers.GlobalAveragePooling2D()(x)
         model = keras.Model(inputs, layers.Dense(4, name="head")(x))
-        # Channels differ, as those of trained models do.
+        # The scales of channels differ, as in trained models.
         scales = np.array([1.0, 1e3, 1e3, 1e3])
         generator = np.random.default_rng(1)
         for weight in model.weights:
@@ -123,7 +123,7 @@ class TestCheck:
 
     def test_keeps_warnings_about_shuffled_weights_to_itself(self):
         model = filled(plain())
-        # Shuffled, a channel that is on for all becomes one that is off.
+        # Shuffling turns a channel that is always active off.
         norm = model.get_layer("norm3")
         norm.gamma.assign([1e-9] * 8)
         norm.beta.assign([1.0] + [-1.0] * 7)
@@ -134,7 +134,7 @@ class TestCheck:
         cam(some())
         randomisation_check(cam, some())
 
-    def test_leaves_the_model_as_it_was(self):
+    def test_does_not_change_the_model(self):
         model, images = filled(plain(1)), some()
         cam = GradCAM(model)
         maps, before = cam(images), state(model)
@@ -142,7 +142,7 @@ class TestCheck:
         assert_same(before, state(model))
         np.testing.assert_array_equal(cam(images), maps)
 
-    def test_leaves_the_model_as_it_was_after_an_error(self):
+    def test_does_not_change_the_model_after_an_error(self):
         class Failing(Spy):
             def __call__(self, *args, **kwargs):
                 maps = super().__call__(*args, **kwargs)
@@ -160,13 +160,13 @@ class TestCheck:
         np.testing.assert_array_equal(cam(images), maps)
 
     @pytest.mark.parametrize("cam", [None, "GradCAM", GradCAM])
-    def test_refuses_what_is_no_map(self, cam):
+    def test_rejects_an_invalid_map(self, cam):
         message = "`cam` must be a ClassActivationMap.*Received: cam="
         with pytest.raises(ValueError, match=message):
             randomisation_check(cam, some())
 
     @pytest.mark.parametrize("seed", [-1, 0.5, None])
-    def test_refuses_what_is_no_seed(self, seed):
+    def test_rejects_an_invalid_seed(self, seed):
         with pytest.raises(ValueError, match="`seed` must.*Received: seed="):
             randomisation_check(GradCAM(plain()), some(), seed=seed)
 

@@ -96,7 +96,7 @@ class TestStages:
         found = randomisation_check(cam, some())
         expected = ["head", "shared", "block", "block/conv", "inner/first"]
         assert list(found) == expected
-        # With what is in a layer, but never called.
+        # Including a sublayer that is never called.
         changed = [
             (a != b).any()
             for a, b in zip(cam.stages[2], cam.stages[3], strict=True)

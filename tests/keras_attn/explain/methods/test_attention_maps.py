@@ -14,7 +14,7 @@ def images(channels=8):
 
 
 def model():
-    """Returns a model whose attention layers lie at several depths."""
+    """Returns a model with attention layers at several depths."""
     inner = keras.Sequential(
         [keras.Input((8, 8, 8)), layers.CBAM(name="cbam")], name="inner"
     )
@@ -63,7 +63,7 @@ def test_of_a_shared_layer_are_numbered():
     stages = {path.split("#")[0] for path in found}
     assert len(stages) == 3 and len(found) == 6
     for stage in stages:
-        # The cell goes on from where it was.
+        # The cell continues from its state.
         assert not np.allclose(found[stage], found[f"{stage}#1"])
 
 
@@ -76,7 +76,7 @@ def test_run_the_model_once():
     assert len(Telling.told) == 1
 
 
-def test_leave_the_model_as_it_was():
+def test_do_not_change_the_model():
     network = model()
     before = snapshot(network)
     explain.attention_maps(network, images())

@@ -28,7 +28,7 @@ def images(count=3):
 
 
 def drawn(**kwargs):
-    """Returns a model whose tokens look at some more than at others."""
+    """Returns a model whose tokens attend to some tokens more than others."""
     model = ViT(**{**SMALL, **kwargs})
     random = np.random.default_rng(1)
     model.set_weights(
@@ -39,12 +39,12 @@ def drawn(**kwargs):
 
 @functools.cache
 def kept():
-    """Returns one for all tests that only look at it."""
+    """Returns one model for all tests that do not change it."""
     return drawn()
 
 
 def rollout_in_numpy(maps, fusion, ratio):
-    """Multiplies whole matrices, in float64, one image after the other."""
+    """Multiplies whole matrices in float64, image by image."""
     results = []
     for image in range(len(maps[0])):
         result = np.eye(maps[0].shape[-1])
@@ -130,7 +130,7 @@ def test_does_not_depend_on_the_batch_size():
 
 
 @pytest.mark.once
-def test_leaves_the_model_as_it_was():
+def test_does_not_change_the_model():
     model = drawn()
     before = snapshot(model)
     AttentionRollout(model)(images())
@@ -139,7 +139,7 @@ def test_leaves_the_model_as_it_was():
 
 @pytest.mark.once
 def test_finds_a_token_that_all_others_look_at():
-    """All keys are 0 but that of one bright patch."""
+    """All keys are 0, except for one bright patch."""
     model = ViT(**{**SMALL, "num_heads": 1, "num_layers": 1})
     weights = {w.path: np.zeros(w.shape) for w in model.weights}
     for path, value in weights.items():
@@ -174,7 +174,7 @@ def test_of_keras_own_attention():
     found = AttentionRollout(theirs)
     tokens = found.tokens(images())
     assert found(images()).shape == (3, 24, 32)
-    # By Keras' own way to the scores.
+    # Scores as returned by Keras itself.
     y = keras.Model(image, theirs.get_layer("tokens").output)(images())
     maps = []
     for attention in attentions:

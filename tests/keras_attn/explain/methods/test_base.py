@@ -1,4 +1,4 @@
-"""Every method on every form of model, against recorded maps."""
+"""Compares every method on every form of model with recorded maps."""
 
 import functools
 
@@ -18,8 +18,8 @@ from tests.cases.explained import (
 )
 from tests.marks import once_but_first
 
-# With the sign of the principal component that is the same everywhere: the
-# recorded one is that of an SVD.
+# Methods whose principal component has the same sign everywhere. The recorded
+# sign is that of an SVD.
 OWN_SIGN = ("EigenCAM", "EigenGradCAM")
 METHODS = {
     "GradCAM": {},
@@ -38,20 +38,19 @@ OF_SCORES = ("ScoreCAM", "CAM")
 
 @functools.cache
 def expected(method):
-    """Returns the recorded maps, or those of the form that was checked."""
+    """Returns the recorded maps, or those of an already verified form."""
     if method == "CAM":
-        # The same but for the scale.
+        # The same up to the scale.
         return golden()["y_GradCAM"]
     if method in ("ConceptorCAM", *OWN_SIGN):
-        # Theirs are checked in NumPy, in the tests of these methods.
+        # Their own tests verify these maps in NumPy.
         cam = getattr(explain, method)(explained.functional())
         return cam(explained.images(), TARGETS)
     return golden()[f"y_{method}"]
 
 
-# One by gradients and one by masked images: what a form changes is how a model
-# is run, which they share with the others; and by gradients it is run with
-# more around it.
+# One method with gradients and one with masked images. A form changes only how
+# the model is run, which all other methods share with these two.
 KINDS = {
     "all": (METHODS, pytest.mark.thorough),
     "gradients": (("GradCAM",), ()),
@@ -105,7 +104,7 @@ def test_the_public_methods_are_all_in_the_table():
 
 @pytest.mark.once
 class TestOrder:
-    """What happens to the maps of layers, written anew in NumPy."""
+    """The processing of the layers' maps, reimplemented in NumPy."""
 
     def test_layers_are_averaged_after_resizing_and_scaled_again(self):
         model = explained.functional()
@@ -116,8 +115,8 @@ class TestOrder:
         for name in layers_:
             one = explained.layer_maps(model, name)
             total = total + explained.resized(explained.scaled(one))
-        # Not the mean of what each of the layers alone would give, as these
-        # are scaled once more after resizing.
+        # Not the mean of the maps of single layers, which are scaled again
+        # after resizing.
         np.testing.assert_allclose(maps, explained.scaled(total / 2), atol=1e-4)
 
     def test_a_map_without_contrast_is_zero(self):
@@ -132,15 +131,15 @@ class TestOrder:
 
 @pytest.mark.once
 class TestSmoothing:
-    def test_keeps_to_the_class_of_the_image_itself(self):
-        """Also where a brighter image is of another class."""
+    def test_keeps_the_class_of_the_original_image(self):
+        """Even if a brighter image has another class."""
         model = explained.functional()
         image = explained.images()[:1]
         scores, brighter = (
             ops.convert_to_numpy(model(factor * image))[0]
             for factor in (np.float32(1.0), np.float32(1.1))
         )
-        # The one that falls behind, by just so much before.
+        # The class that falls behind leads by a small margin before.
         gain = brighter - scores
         first, second = int(gain.argmin()), int(gain.argmax())
         fc = model.get_layer("fc")
@@ -162,7 +161,7 @@ class TestSmoothing:
 
 @keras.saving.register_keras_serializable("tests")
 class Overwriting(layers.Layer):
-    """Convolves, and may overwrite the result by its ReLU."""
+    """Applies a convolution, and may overwrite the result with its ReLU."""
 
     def __init__(self, relu, **kwargs):
         super().__init__(**kwargs)
@@ -201,7 +200,7 @@ class TestCalls:
         assert sorted(right) == [False, True]
 
     @pytest.mark.parametrize("index", [2, -3])
-    def test_that_never_were_are_refused(self, index):
+    def test_calls_that_do_not_exist_are_rejected(self, index):
         model, pair = explained.siamese()
         with pytest.raises(ValueError, match="one of the 2 calls"):
             explain.GradCAM(model, "body/relu2", call_index=index)(pair)

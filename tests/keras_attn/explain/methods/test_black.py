@@ -18,7 +18,7 @@ def some(count=3):
 
 
 def network(*last, kernel=((1.0,), (-1.0,))):
-    """Returns a model of the means of two channels, and given weights."""
+    """Returns a model of the means of two channels, with given weights."""
     inputs = keras.Input((6, 6, 2))
     x = layers.Activation("linear", name="map")(inputs)
     kernel = np.array(kernel, "float32")
@@ -42,7 +42,7 @@ def unit():
 
 
 class TestOneUnit:
-    """Of a sigmoid, as of a softmax over the negated score and the score."""
+    """A sigmoid is like a softmax over the negated score and the score."""
 
     @pytest.mark.parametrize("method", ["HiResCAM", "CAM", "ScoreCAM"])
     @pytest.mark.parametrize("targets", [0, 1, [1, 0, 1], None])
@@ -109,7 +109,7 @@ class TestOneUnit:
 
 @keras.saving.register_keras_serializable("tests")
 class Ensemble(layers.Layer):
-    """Averages what its `activation` makes, with another one if asked to."""
+    """Averages its outputs after `activation`, or after another one."""
 
     def __init__(self, count, **kwargs):
         super().__init__(**kwargs)
@@ -136,7 +136,7 @@ class HiddenSigmoid(keras.Model):
 
 
 class TestHidden:
-    """Probabilities that nobody can see through are explained as they are."""
+    """Probabilities whose scores are unknown are explained directly."""
 
     match = "looks like probabilities"
     three = [[1.0, -1.0, 0.5], [-1.0, 2.0, 0.5]]
@@ -160,13 +160,13 @@ class TestHidden:
         model = self.ensemble(kind)
         with pytest.warns(UserWarning, match=self.match):
             maps = quiet_but(explain.HiResCAM(model, "map"), some(), 0)
-        # As a score of its own is, which nobody takes anything from.
+        # Like a callable score, which is not changed.
         expected = quiet(
             explain.HiResCAM(model, "map"), some(), lambda y: y[:, 0]
         )
         np.testing.assert_allclose(maps, expected, atol=1e-6)
 
-    def test_are_seen_through_where_a_layer_ends_in_its_activation(self):
+    def test_are_undone_if_a_layer_ends_in_its_activation(self):
         model = network(Ensemble(1), kernel=self.three)
         maps = quiet(explain.HiResCAM(model, "map"), some(), 0)
         (part,) = model.layers[-1].parts
@@ -175,7 +175,7 @@ class TestHidden:
         expected = quiet(explain.HiResCAM(plain, "map"), some(), 0)
         np.testing.assert_allclose(maps, expected, atol=1e-5)
 
-    def test_of_a_single_unit_are_told(self):
+    def test_of_a_single_unit_raise_a_warning(self):
         model = HiddenSigmoid()
         model(some())
         with pytest.warns(UserWarning, match=self.match):
@@ -183,7 +183,7 @@ class TestHidden:
 
 
 def quiet_but(cam, *arguments):
-    """Lets through what is not about black maps."""
+    """Ignores warnings about black maps."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Some maps")
         warnings.filterwarnings("always", "The output")
@@ -199,7 +199,7 @@ class TestWhy:
         assert len(told) == 1 and match in str(told[0].message)
         return maps
 
-    def test_nothing_speaks_for_the_class(self):
+    def test_nothing_supports_the_class(self):
         images = np.abs(some())
         images[1] = -images[1]
         maps = self.check(
@@ -208,7 +208,7 @@ class TestWhy:
             0,
             "For the images 0, 2, nothing in the map supports",
         )
-        # By the negative gradients, negative features do.
+        # With negative gradients, negative features support the class.
         assert maps[1].max() > 0.99 and not maps[[0, 2]].any()
 
     def test_a_probability_that_only_falls_depends_on_the_map(self):

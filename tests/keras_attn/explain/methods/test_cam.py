@@ -20,7 +20,7 @@ def sums():
 
 
 def ending_in(*head):
-    """Returns the recorded features, and the weights that fit, with a head."""
+    """Returns a model with the recorded features and weights, and a head."""
     inputs = keras.Input(explained.SIZE)
     outputs = explained.chain(inputs, [*explained.steps(), *head])
     model = keras.Model(inputs, outputs)
@@ -36,12 +36,12 @@ class TestEquation:
         expected = golden()["y_GradCAM"]
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4)
 
-    def test_without_relu_is_the_sum_from_its_minimum_on(self):
+    def test_without_relu_is_the_sum_minus_its_minimum(self):
         expected = normalize(resize(normalize(sums()), explained.SIZE[:2]))
         for options in ({}, {"relu": False}):
             maps = recorded().maps("CAM", **options)
             np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4)
-        # Else there is no difference.
+        # Otherwise ReLU makes no difference.
         assert (sums().min((1, 2)) < 0).all()
 
     def test_without_targets_is_that_of_the_highest_score(self):
@@ -85,7 +85,7 @@ class TestHead:
     @pytest.mark.parametrize(
         "head",
         [
-            # As many numbers in the first kernel as in one that would do.
+            # The first kernel has the right number of weights.
             lambda: [
                 layers.GlobalAveragePooling2D(),
                 layers.Dense(5, activation="relu"),
@@ -115,7 +115,7 @@ class TestHead:
         assert "'relu2'" in str(error.value)
         assert "GradCAM" in str(error.value)
 
-    # With another number of channels, with the same one, and before ReLU.
+    # With another number of channels, with the same number, and before ReLU.
     @pytest.mark.parametrize("layer", ["pool", "relu1", "conv2"])
     def test_a_layer_before_the_last_is_refused(self, layer):
         cam = explain.CAM(recorded().network, layer)

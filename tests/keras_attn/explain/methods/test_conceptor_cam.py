@@ -18,15 +18,15 @@ WEIGHTS = {
 
 @functools.cache
 def expected(name, base, aperture=1.0):
-    """Returns the maps, by conceptors and their inverses."""
+    """Returns the maps, computed with inverses of conceptors."""
     case = CASES[name]()
     weighted = WEIGHTS[base](case.gradients) * case.features
     maps = []
     for each in weighted:
         columns = each.reshape(-1, each.shape[-1]).T
         columns = columns / np.sqrt((columns**2).mean())
-        # Correlations have no inverse as they are: channels are for the class
-        # or against it, and may be more than the positions.
+        # Correlations are singular: a channel is for the class or against it,
+        # and there may be more channels than positions.
         epsilon = 1e-9 / aperture**2
         pair = relu(columns), relu(-columns)
         found = in_numpy.filter_evidence(*pair, aperture, epsilon)
@@ -49,7 +49,7 @@ def test_of_another_aperture(name, aperture):
     maps = CASES[name]().maps("ConceptorCAM", aperture=aperture)
     wanted = expected(name, "GradCAM", aperture)
     np.testing.assert_allclose(maps, wanted, rtol=0, atol=5e-4)
-    # It matters.
+    # The base makes a difference.
     assert np.abs(wanted - expected(name, "GradCAM")).max() > 0.01
 
 

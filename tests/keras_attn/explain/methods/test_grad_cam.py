@@ -8,7 +8,7 @@ from tests.cases.explained_in_numpy import (
     recorded,
 )
 
-# `test_base.py` compares it with what was recorded on each backend.
+# `test_base.py` compares it with recorded maps on each backend.
 pytestmark = pytest.mark.once
 
 

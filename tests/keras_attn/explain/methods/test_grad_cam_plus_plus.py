@@ -13,18 +13,17 @@ CIRCLE = np.exp(2j * np.pi * np.arange(64) / 64)
 
 
 def derivatives(function, scores, slopes):
-    """Returns the first three along each coordinate of the features.
+    """Returns the first three derivatives along each feature coordinate.
 
-    By Cauchy's formula, from the values of the function on a circle around
-    where it is: `f^(n) = n! mean_z f(r z) / (r z)^n`. No derivative is needed
-    for it.
+    They are computed without differentiation, from values on a circle around
+    the point, with Cauchy's formula `f^(n) = n! mean_z f(r z) / (r z)^n`.
 
     Args:
-        function: Of scores, along the first axis.
-        scores: Of one image, `(classes,)`.
-        slopes: Their gradients, `(classes, ...)`.
+        function: Function of scores along the first axis.
+        scores: Scores of one image, `(classes,)`.
+        slopes: Gradients of the scores, `(classes, ...)`.
     """
-    # So that the probabilities are finite everywhere within.
+    # Small enough for finite probabilities inside the circle.
     radius = 0.5 / np.abs(slopes).max(axis=0)
     shape = (-1,) + (1,) * slopes.ndim
     moved = scores.reshape(shape) + (slopes * radius)[..., None] * CIRCLE
@@ -44,7 +43,7 @@ def equation_10(case, functions):
         total = features.sum((0, 1))
         parts = 2.0 * second, total * third
         share = second / sum(parts)
-        # Close to a pole, the equation says nothing about float32.
+        # Close to a pole, float32 cannot be compared.
         clear = np.abs(sum(parts)) > 0.03 * sum(np.abs(x) for x in parts)
         assert clear[first > 0].all()
         weights = (share * relu(first)).sum((0, 1))
@@ -66,7 +65,7 @@ def closed_form(features, gradients):
 
 
 def weights(function, features, *gradients):
-    """Returns weights of a row of pixels, each of one channel or several."""
+    """Returns weights for a row of pixels with one or several channels."""
 
     def row(array):
         array = np.reshape(array, (1, 1, len(features), -1))
@@ -92,7 +91,7 @@ class TestClosedForm:
     def test_features_alone_are_summed(self):
         # Not features times gradients: 1 / (2 + 1 + 2 x 8) + ... .
         found = weights(closed_form, [1.0, 0.0, 0.0], [1.0, 2.0, 1.0])
-        # Each is g^3 / (2 g^2 + g^3) = g / (2 + g).
+        # Each term is g^3 / (2 g^2 + g^3) = g / (2 + g).
         np.testing.assert_allclose(found, [1 / 3 + 1 / 2 + 1 / 3], rtol=1e-5)
 
     def test_channels_by_themselves(self):
@@ -117,7 +116,7 @@ class TestClosedForm:
         np.testing.assert_allclose(found, [1e-9], rtol=1e-3)
 
     def test_is_equation_10_of_an_exponential(self):
-        """Where gradients are so large that the constant does not count."""
+        """If gradients are so large that the constant is negligible."""
         case = uneven(5)
         expected = equation_10(
             case, [lambda scores, c=c: np.exp(scores[c]) for c in TARGETS]
@@ -157,7 +156,7 @@ class TestExact:
         targets = TARGETS if classes > 1 else [0, 0, 0]
         functions = [functools.partial(sigmoid_of, c) for c in targets]
         if activation and classes == 1:
-            # The class 0 of a sigmoid unit is the other one.
+            # Class 0 of a sigmoid unit is the complement.
             targets = [1, 1, 1]
         maps = case.maps("GradCAMPlusPlus", targets, mode="exact")
         expected = equation_10(case, functions)

@@ -4,7 +4,7 @@ import pytest
 from tests.cases.explained import TARGETS, golden
 from tests.cases.explained_in_numpy import CASES, recorded
 
-# `test_base.py` compares it with what was recorded on each backend.
+# `test_base.py` compares it with recorded maps on each backend.
 pytestmark = pytest.mark.once
 
 
@@ -22,7 +22,7 @@ class TestEquation:
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4)
 
     def test_adds_up_to_a_score_that_is_linear(self, name):
-        """But for its bias."""
+        """Except for its bias."""
         case = CASES[name]()
         total = case.sums("HiResCAM").sum((1, 2))
         expected = case.scores[range(3), TARGETS] - case.bias[TARGETS]

@@ -4,7 +4,7 @@ import pytest
 from tests.cases.explained import TARGETS, golden
 from tests.cases.explained_in_numpy import CASES, recorded, relu
 
-# `test_base.py` compares it with what was recorded on each backend.
+# `test_base.py` compares it with recorded maps on each backend.
 pytestmark = pytest.mark.once
 
 

@@ -25,13 +25,13 @@ def linear(data_format="channels_last"):
 
 @functools.cache
 def network():
-    """Returns the network of one such model, to be compiled once."""
+    """Returns one network for all tests, to compile it once."""
     return Network(linear())
 
 
 def some(count=3):
     generator = np.random.default_rng(0)
-    # Not around 0, so that it matters what fills the squares.
+    # Not around 0, so that the fill value matters.
     images = generator.normal(0.5, 1.0, (count, *SIZE, CHANNELS))
     return images.astype("float32")
 
@@ -41,12 +41,12 @@ def probabilities(image):
 
 
 def starts(length, side, step):
-    """Returns those of all squares that fit, and of the last one."""
+    """Returns the starts of all squares that fit, and of the last one."""
     return sorted({*range(0, length - side + 1, step), length - side})
 
 
 def by_hand(image, index, size, stride, color, score=probabilities):
-    """Returns the map of one image, and the classes behind the squares."""
+    """Returns the map of one image, and the classes of occluded images."""
     lost, classes = {}, set()
     for top in starts(SIZE[0], size[0], stride[0]):
         for left in starts(SIZE[1], size[1], stride[1]):
@@ -105,7 +105,7 @@ class TestMaps:
             by_hand(x, 0, (4, 4), (1, 1), -0.5)[1] - {index}
             for x, index in zip(images, best, strict=True)
         ]
-        # Squares change the best class, or nothing would be tested.
+        # Squares must change the best class, or nothing would be tested.
         assert any(behind)
         found = occlusion_sensitivity(
             network(), images, size=4, stride=1, value=-0.5
@@ -175,7 +175,7 @@ class TestMaps:
             np.testing.assert_allclose(found[index], expected, atol=1e-5)
 
     def test_are_of_the_format_that_is_given(self):
-        # Nothing in this model has a format.
+        # No layer of this model has a data format.
         inputs = keras.Input((1, 4, 6))
         outputs = keras.layers.Dense(2)(keras.layers.Reshape((24,))(inputs))
         model, images = keras.Model(inputs, outputs), np.ones((2, 1, 4, 6))
@@ -200,13 +200,13 @@ class TestMaps:
         inputs = keras.Input((4, 4, 1))
         outputs = keras.layers.GlobalAveragePooling2D()(inputs)
         image = np.zeros((1, 4, 4, 1))
-        # All that the mean is made of.
+        # The only pixel that contributes to the mean.
         image[0, 1, 1] = 16.0
         model, kwargs = keras.Model(inputs, outputs), {"size": 2, "stride": 1}
         found = occlusion_sensitivity(
             model, image, lambda y: y[:, 0], value=0.0, **kwargs
         )
-        # Of the squares over each row, those that cover the second one too.
+        # The fraction of squares over each row that also cover the second row.
         shares = np.array([1.0, 1.0, 0.5, 0.0])
         np.testing.assert_allclose(
             found[0], shares[:, None] * shares, atol=1e-6
@@ -221,7 +221,7 @@ class TestMaps:
         found = occlusion_sensitivity(
             model, images, MaskedMean(1, masks), size=1
         )
-        # Each pixel is classified by itself.
+        # Each pixel is classified separately.
         np.testing.assert_array_equal(np.abs(found) > 1e-5, masks)
 
     def test_leave_other_inputs_as_they_are(self):
@@ -260,7 +260,7 @@ class TestRuns:
         assert set(seen) == {batch_size}
         assert len(seen) == (1 if COMPILES else -(-21 // batch_size))
 
-    def test_leave_everything_as_it_was(self):
+    def test_do_not_change_anything(self):
         model, images = linear(), some()
         before = snapshot(model)
         occlusion_sensitivity(model, images, size=3)
@@ -291,7 +291,7 @@ class TestErrors:
                 occlusion_sensitivity(network(), some(), **kwargs)
             assert str(error.value).endswith(repr(value))
 
-    def test_refuse_what_the_model_or_its_targets_are_not(self):
+    def test_reject_invalid_models_and_targets(self):
         with pytest.raises(ValueError, match="`model` must be a keras.Model"):
             occlusion_sensitivity("model", some(), size=2)
         with pytest.raises(ValueError, match="`images` must be a batch"):

@@ -12,9 +12,9 @@ from tests.cases.explained_in_numpy import recorded
 
 MODES = ["paper", "official", "pytorch_grad_cam"]
 every_mode = pytest.mark.parametrize("mode", MODES)
-# Before ReLU, sums may be negative, and then what is constant matters.
+# Before ReLU, sums may be negative, and constant channels matter.
 every_layer = pytest.mark.parametrize("layer", ["relu2", "conv2"])
-# Biases of channels without contrast: one is dead, one positive everywhere.
+# Biases of channels without contrast: one dead, one positive everywhere.
 CONSTANT = {3: -1.0, 5: 0.7}
 
 
@@ -25,7 +25,7 @@ def altered(activation=None, channels=tuple(CONSTANT)):
     for k in channels:
         weights["conv2.weight"][k] = 0.0
         weights["conv2.bias"][k] = CONSTANT.get(k, 0.3)
-    # What a constant channel says should be seen.
+    # Makes the effect of a constant channel visible.
     weights["fc.weight"][:, 5] = 2.0
     model = explained.functional(activation)
     for name in ("conv2", "fc"):
@@ -63,13 +63,13 @@ def expected(mode, images, weights, layer="relu2", top_k=None):
         sums.append((shares[:, None, None] * maps).sum(0))
     sums = np.stack(sums)
     if mode == "official":
-        # Resized before, so that no more than ReLU and scaling are left.
+        # Resized first, so that only ReLU and scaling remain.
         return in_numpy.normalize(in_numpy.relu(sums))
     return in_numpy.finish(sums, size=size)
 
 
 def count_runs(cam, monkeypatch):
-    """Returns a list of the images that the model will be run on."""
+    """Returns a list that records the images of each run."""
     runs = []
     forward = cam.network.forward
 
@@ -122,7 +122,7 @@ class TestEquation:
         with pytest.warns(UserWarning, match="are 0 everywhere"):
             maps = cam(explained.images(), TARGETS)
         np.testing.assert_array_equal(maps, 0.0)
-        # For the features, and at most for a blank image.
+        # One run for the features, and at most one for a blank image.
         assert len(runs) == (2 if mode == "pytorch_grad_cam" else 1)
 
 
@@ -147,13 +147,13 @@ class TestRuns:
         varying = (features.max((1, 2)) > features.min((1, 2))).sum(axis=1)
         assert (varying <= 14).all() and (varying > 5).all()
         cam(images, TARGETS[:2], batch_size=1)
-        # For the features, for each channel, and for a blank image.
+        # Runs for the features, for each channel, and for a blank image.
         blank = mode == "pytorch_grad_cam"
         assert len(runs) == (varying + 1 + blank).sum()
         assert all(len(each) == 1 for each in runs)
         assert sum(not each.any() for each in runs) == 2 * blank
 
-    def test_are_filled_across_images(self, mode, monkeypatch):
+    def test_batches_span_images(self, mode, monkeypatch):
         network, weights = altered()
         cam = explain.ScoreCAM(network, "relu2", mode=mode)
         runs = count_runs(cam, monkeypatch)

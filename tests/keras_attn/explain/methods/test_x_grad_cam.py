@@ -5,7 +5,7 @@ from keras import ops
 from tests.cases.explained import TARGETS, golden
 from tests.cases.explained_in_numpy import CASES, recorded
 
-# `test_base.py` compares it with what was recorded on each backend.
+# `test_base.py` compares it with recorded maps on each backend.
 pytestmark = pytest.mark.once
 
 
@@ -16,7 +16,7 @@ def test_is_what_was_recorded():
 
 @pytest.mark.parametrize("name", CASES)
 class TestEquation:
-    def test_weighs_by_the_share_of_the_features(self, name):
+    def test_weights_gradients_by_the_features(self, name):
         case = CASES[name]()
         shares = case.features / (
             case.features.sum((1, 2), keepdims=True) + 1e-7
@@ -27,7 +27,7 @@ class TestEquation:
         np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4)
 
     def test_adds_up_to_a_score_that_is_linear(self, name):
-        """But for its bias."""
+        """Except for its bias."""
         case = CASES[name]()
         total = case.sums("XGradCAM").sum((1, 2))
         expected = case.scores[range(3), TARGETS] - case.bias[TARGETS]

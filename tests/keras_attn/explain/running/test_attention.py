@@ -1,4 +1,4 @@
-"""What is inside of an attention is no map of its own."""
+"""Tensors inside attention blocks do not count as feature maps."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 
 @keras.saving.register_keras_serializable("tests")
 class OwnAttention(layers.Layer):
-    """Attention as users write it: projections, products, a projection."""
+    """Custom attention: projections, products, and a projection."""
 
     def __init__(self, fused, **kwargs):
         super().__init__(**kwargs)
@@ -43,7 +43,7 @@ class OwnAttention(layers.Layer):
 
 
 def flat_attention(x, fused, name):
-    """The same as a part of the graph, without a layer around it."""
+    """The same in the graph of the model, without a layer around it."""
     if fused:
         x = layers.Dense(48, name=f"{name}_qkv")(x)
         q, k, v = ops.split(x, 3, axis=-1)

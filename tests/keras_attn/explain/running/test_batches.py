@@ -10,7 +10,7 @@ from tests.cases import explained
 class TestBatches:
     @pytest.mark.parametrize("count", range(1, 9))
     @pytest.mark.parametrize("size", [1, 2, 3, 8, 20])
-    def test_hold_each_once_and_are_of_one_size(self, count, size):
+    def test_hold_each_index_once_and_have_one_size(self, count, size):
         found = list(batches(count, size))
         held = [i for indices, real in found for i in indices[:real]]
         assert held == list(range(count))
@@ -25,7 +25,7 @@ class TestBatches:
             assert real == count <= len(indices) <= 1.5 * count
 
 
-def test_results_are_joined_without_what_was_filled_up():
+def test_results_are_joined_without_the_padding():
     numbers = np.arange(7)
 
     def function(indices):
@@ -38,7 +38,7 @@ def test_results_are_joined_without_what_was_filled_up():
 
 
 class TestSize:
-    def test_and_filling_do_not_matter(self):
+    def test_and_padding_do_not_matter(self):
         cam = explain.GradCAM(explained.functional())
         images = np.concatenate([explained.images()] * 2)[:5]
         whole = cam(images, batch_size=32)

@@ -1,4 +1,4 @@
-"""What is compiled anew, what is not, and what is forgotten."""
+"""Which changes lead to a new compilation, and what the cache drops."""
 
 import functools
 import gc
@@ -52,7 +52,7 @@ INDEX = 0
 
 @pytest.mark.filterwarnings("ignore:Some maps")
 class TestAnswers:
-    """After a change, they are what they would be from the beginning."""
+    """After a change, results are those of a fresh computation."""
 
     def test_of_a_score_whose_attribute_changed(self):
         cam = explain.HiResCAM(network())
@@ -76,7 +76,7 @@ class TestAnswers:
         expected = cam(some(), lambda y: y[:, 1] - y[:, 0])
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
-    def test_of_a_score_that_reads_a_global(self, monkeypatch):
+    def test_of_a_score_that_uses_a_global(self, monkeypatch):
         cam = explain.HiResCAM(network())
 
         def score(outputs):
@@ -87,7 +87,7 @@ class TestAnswers:
         expected = cam(some(), lambda y: y[:, 1] - y[:, 2])
         np.testing.assert_allclose(cam(some(), score), expected, atol=1e-6)
 
-    def test_of_a_score_with_weights_of_its_own(self):
+    def test_of_a_score_with_its_own_weights(self):
         cam = explain.HiResCAM(network())
         probe = layers.Dense(1, use_bias=False)
         probe.build((None, 3))
@@ -101,7 +101,7 @@ class TestAnswers:
         expected = cam(some(), lambda y: y[:, 1] - y[:, 0])
         np.testing.assert_allclose(cam(some(), score), expected, atol=1e-6)
 
-    def test_of_a_layer_whose_activation_was_replaced(self):
+    def test_of_a_layer_with_a_replaced_activation(self):
         model = network()
         cam = explain.HiResCAM(model, "conv")
         first = cam(some(), 0)
@@ -113,13 +113,13 @@ class TestAnswers:
         np.testing.assert_allclose(found, expected(some(), 0), atol=1e-6)
         assert np.abs(first - found).max() > 1e-3
 
-    def test_of_a_model_that_ends_in_a_softmax_now(self):
+    def test_of_a_model_to_which_a_softmax_was_added(self):
         model = network()
         cam = explain.CAM(model)
         expected = cam(some(), [0, 1, 2, 0])
         model.get_layer("scores").activation = keras.activations.softmax
         found = cam(some(), [0, 1, 2, 0])
-        # Scores before a softmax: what they were all the time.
+        # Scores before a softmax, as they always were.
         np.testing.assert_allclose(found, expected, atol=1e-6)
         scores = explain.Network(model).trace(cam.network.check(some()))
         assert scores.final.operation is model.get_layer("scores")
@@ -155,7 +155,7 @@ class TestCompiled:
             cam(some(), lambda y, index=index: y[:, index])
         assert len(Telling.told) == 2
 
-    def test_once_for_numbers_of_images_that_are_near(self):
+    def test_once_for_similar_numbers_of_images(self):
         cam = explain.GradCAM(network())
         whole = cam(some(8), 0)
         Telling.told.clear()
@@ -165,7 +165,7 @@ class TestCompiled:
             )
         assert not Telling.told
 
-    def test_once_though_a_score_notes_what_it_sees(self):
+    def test_once_for_a_score_with_state(self):
         seen = []
 
         def score(outputs):
@@ -237,7 +237,7 @@ class TestFingerprint:
         score.weights.append(score)
         assert fingerprint.of(score) == fingerprint.of(score)
 
-    def test_of_what_cannot_be_looked_into_is_its_identity(self):
+    def test_of_opaque_objects_is_their_identity(self):
         one, other = object(), object()
         assert fingerprint.of(one) == fingerprint.of(one)
         assert fingerprint.of(one) != fingerprint.of(other)

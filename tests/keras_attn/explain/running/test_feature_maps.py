@@ -19,7 +19,7 @@ class ClassToken(layers.Layer):
 
 
 def vision_transformer(pool, size=(32, 24), patches="convolution"):
-    """Returns a small one, with blocks that are read by name."""
+    """Returns a small ViT with named blocks."""
     inputs = keras.Input((*size, 3))
     if patches == "convolution":
         x = layers.Conv2D(16, 8, 8, name="patches")(inputs)
@@ -72,7 +72,7 @@ class TestTokens:
         np.testing.assert_array_equal(read, tokens[:, 1:].reshape(2, 4, 3, 16))
 
     def test_the_last_map_is_the_one_before_the_last_attention(self):
-        # After it, a score that reads the class token reads nothing else.
+        # After it, the score depends only on the class token.
         cam = explain.GradCAM(vision_transformer("class"))
         assert place(cam, images()).path == "norm1"
         assert cam(images()).max() > 0.9
@@ -81,12 +81,12 @@ class TestTokens:
         cam = explain.GradCAM(vision_transformer("mean"))
         assert place(cam, images()).path == "norm"
 
-    def test_a_map_that_nobody_reads_is_told(self):
+    def test_a_map_that_is_not_used_raises_a_warning(self):
         cam = explain.GradCAM(vision_transformer("class"), "block1")
         with pytest.warns(UserWarning, match="'block1'.*does not depend"):
             assert cam(images()).max() == 0.0
 
-    def test_no_grid_is_an_error(self):
+    def test_tokens_without_a_grid_are_rejected(self):
         inputs = keras.Input((32, 24, 3))
         x = layers.Reshape((64, 36), name="odd")(inputs)
         x = layers.Dense(4, name="dense")(x)
@@ -98,7 +98,7 @@ class TestTokens:
         )
         assert cam(images()).shape == (2, 32, 24)
 
-    def test_a_reshape_needs_to_know_of_what(self):
+    def test_a_reshape_requires_a_layer(self):
         with pytest.raises(ValueError, match="`reshape` must be combined with"):
             explain.GradCAM(vision_transformer("mean"), reshape=lambda x: x)
 
@@ -122,11 +122,11 @@ class TestTokens:
         for i in (0, 1, 0):
             target = Target(OwnScore(lambda outputs, i=i: outputs[i][:, 0]))
             paths += [each.path for each in cam.places(given, target)[1]]
-        # A normalised class token reads no other; a mean reads them all.
+        # A normalised class token uses no other token; a mean uses all.
         assert paths[0] == paths[2] != paths[1]
         assert paths[0].endswith("/norm1")
 
-    def test_a_reshape_to_something_else_is_an_error(self):
+    def test_a_reshape_to_another_rank_is_rejected(self):
         model = vision_transformer("mean")
         cam = explain.GradCAM(model, "block1", reshape=lambda x: x[:, 1:])
         with pytest.raises(ValueError, match="`reshape` must return.*Received"):
@@ -135,12 +135,12 @@ class TestTokens:
 
 class TestMaps:
     @pytest.mark.parametrize("layer", ["gap", "fc"])
-    def test_a_layer_without_one_is_an_error(self, layer):
+    def test_a_layer_without_a_map_is_rejected(self, layer):
         model = explained.functional()
         with pytest.raises(ValueError, match="output a map.*relu2.*conv2"):
             explain.GradCAM(model, layer)(explained.images())
 
-    def test_one_pixel_is_none(self):
+    def test_one_pixel_is_not_a_map(self):
         inputs = keras.Input((32, 24, 3))
         x = layers.Conv2D(4, 3, name="conv")(inputs)
         x = layers.GlobalMaxPooling2D(keepdims=True, name="one")(x)
@@ -148,13 +148,13 @@ class TestMaps:
         with pytest.raises(ValueError, match="Received: 'one'"):
             explain.GradCAM(model, "one")(images())
 
-    def test_a_model_without_any_is_an_error(self):
+    def test_a_model_without_any_map_is_rejected(self):
         inputs = keras.Input((32, 24, 3))
         x = layers.Dense(4)(layers.Flatten()(inputs))
         with pytest.raises(ValueError, match="no layer of the model"):
             explain.GradCAM(keras.Model(inputs, x))(images())
 
-    def test_the_last_of_a_segmentation_is_what_scores_are_made_of(self):
+    def test_the_last_map_of_a_segmentation_precedes_the_scores(self):
         cam = explain.GradCAM(explained.segmentation())
         assert place(cam, explained.images()).path == "relu2"
 

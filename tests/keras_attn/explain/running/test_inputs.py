@@ -13,7 +13,7 @@ def refuse(images, match, model=None):
 
 
 class TestCheck:
-    def test_a_single_image_is_told_how_to_be_a_batch(self):
+    def test_a_single_image_is_rejected_with_advice(self):
         refuse(explained.images()[0], r"Received: shape .*`images\[None\]`")
 
     def test_another_shape_is_refused(self):
@@ -26,12 +26,12 @@ class TestCheck:
         refuse(explained.images().transpose(0, 3, 1, 2), "images as .batch, h")
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_what_is_not_finite_is_refused(self, value):
+    def test_numbers_that_are_not_finite_are_rejected(self, value):
         images = explained.images().copy()
         images[1, 2, 3, 0] = value
         refuse(images, r"finite.*in the images \[1\]")
 
-    def test_none_at_all_is_refused(self):
+    def test_an_empty_batch_is_rejected(self):
         refuse(explained.images()[:0], "at least one")
 
     def test_inputs_of_different_numbers_are_refused(self):

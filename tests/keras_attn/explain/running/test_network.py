@@ -28,13 +28,13 @@ class TestCompiling:
         Telling.told.clear()
         second = cam(images[::-1].copy(), [0, 1, 2])
         again = cam(images * 0.5, [2, 2, 0])
-        # PyTorch runs Python each time; the others compiled one function for
+        # PyTorch runs Python each time. The others compile one function for
         # given classes, and none for other numbers.
         expected = {"torch": 2, "jax": 1, "tensorflow": 1}
         assert len(Telling.told) == expected[keras.backend.backend()]
         assert first.shape == second.shape == again.shape
 
-    def test_the_same_number_a_batch(self):
+    def test_all_batches_have_the_same_size(self):
         cam = explain.GradCAM(telling())
         images = np.concatenate([explained.images()] * 3)[:7]
         cam(images, 0, batch_size=4)
@@ -105,7 +105,7 @@ class TestNoTrace:
 
 @keras.saving.register_keras_serializable("tests")
 class Hidden(keras.Model):
-    """Makes probabilities where nobody can see it."""
+    """Computes probabilities in a way that cannot be detected."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -116,14 +116,14 @@ class Hidden(keras.Model):
 
 
 class TestProbabilities:
-    def test_of_an_unknown_source_are_told(self):
+    def test_of_an_unknown_source_raise_a_warning(self):
         model = Hidden()
         model(explained.images())
         with pytest.warns(UserWarning, match="looks like probabilities"):
             explain.GradCAM(model, "relu2")(explained.images())
 
     def test_are_not_what_is_explained(self):
-        # A class that is all but certain has no gradient after softmax.
+        # A class that is almost certain has no gradient after softmax.
         model = explained.functional("softmax")
         fc = model.get_layer("fc")
         kernel, bias = fc.get_weights()

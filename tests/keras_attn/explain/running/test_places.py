@@ -1,4 +1,4 @@
-"""Which map is looked at where a model has several kinds of them."""
+"""The choice of a map in models with several kinds of maps."""
 
 import warnings
 
@@ -12,8 +12,8 @@ from keras_attn.explain.running.targets import Target, best_class
 
 SIZE = (32, 24, 3)
 
-# Of symbols and layers, which are Keras'; the forms of `test_base.py` have
-# such places on each backend.
+# These concern Keras' symbols and layers. The forms in `test_base.py` cover
+# them on each backend.
 pytestmark = pytest.mark.once
 
 
@@ -47,7 +47,7 @@ def branches():
 
 
 class Around(keras.Model):
-    """Hides where the outputs come from, by operations that are no layers."""
+    """Hides the origin of the outputs behind operations that are not layers."""
 
     def __init__(self, inner, **kwargs):
         super().__init__(**kwargs)
@@ -80,7 +80,7 @@ class TestOutputs:
             np.testing.assert_array_equal(found, named)
             assert found.max() > 0.99
 
-    def test_of_another_branch_are_black_and_say_so(self):
+    def test_of_another_branch_are_black_with_a_warning(self):
         cam = explain.GradCAM(branches(), "first_conv", output="second")
         with pytest.warns(UserWarning, match="0, 1, the score does not depend"):
             maps = cam(some())
@@ -88,7 +88,7 @@ class TestOutputs:
 
 
 def two_images():
-    """Returns a model of a large image and of a small one."""
+    """Returns a model of a large and a small image."""
     left = keras.Input(SIZE, name="left")
     right = keras.Input((16, 12, 3), name="right")
     parts = [
@@ -106,7 +106,7 @@ class TestImages:
         cam = explain.GradCAM(model, "on_right", image=image)
         maps = cam(images, 0)
         assert maps.shape == (2, 16, 12)
-        # As the other image did not matter.
+        # The other image does not matter.
         kernel = model.get_layer("on_right").kernel
         alone = keras.Input((16, 12, 3))
         body = conv("on_right")
@@ -137,7 +137,7 @@ class TestImages:
             explain.HiResCAM(model, "body", call_index=i)(images, 0)
             for i in (0, 1)
         ]
-        # Which branch runs first is Keras' choice.
+        # Keras decides which branch runs first.
         if not np.array_equal(found[0], calls[0]):
             calls = calls[::-1]
         np.testing.assert_array_equal(found, calls)
@@ -161,7 +161,7 @@ class TestImages:
                 model, images, score, size=6, value=0.0, **options
             )
             seen.append((maps, smooth, hidden))
-        # What the left one adds to the scores is the same all the time.
+        # The left image always adds the same to the scores.
         for first, second in zip(*seen, strict=True):
             assert first.shape == (2, 16, 12)
             np.testing.assert_allclose(first, second, atol=1e-4)
@@ -184,7 +184,7 @@ class TestImages:
             cam(images)
 
     @pytest.mark.parametrize("image", [2, "middle", -1, 0.5])
-    def test_that_are_none_are_refused(self, image):
+    def test_unknown_images_are_rejected(self, image):
         model, images = two_images()
         with pytest.raises(ValueError, match=r"names \['left', 'right'\]"):
             explain.GradCAM(model, "on_right", image=image)(images)
@@ -192,7 +192,7 @@ class TestImages:
 
 @keras.saving.register_keras_serializable("tests")
 class Queries(layers.Layer):
-    """Asks tokens by learned queries, as a detector does."""
+    """Attends to tokens with learned queries, as a detector does."""
 
     def __init__(self, count, **kwargs):
         super().__init__(**kwargs)
@@ -223,7 +223,7 @@ class TestQueries:
         inputs = keras.Input((32, 32, 3))
         x = layers.Conv2D(16, 8, 8, name="backbone")(inputs)
         x = layers.Reshape((16, 16), name="tokens")(x)
-        # 9 of them, which would fit on a square of 3 x 3.
+        # 9 queries, which would fit a grid of 3 x 3.
         x = Queries(9, name="decoder")(x)
         return keras.Model(inputs, layers.GlobalAveragePooling1D()(x))
 
@@ -251,7 +251,7 @@ class TestSmall:
         with pytest.warns(UserWarning, match="'one' on.*'large' is used"):
             assert paths(cam, some(16, 16, 3)) == ["large"]
 
-    def test_gates_of_one_pixel_are_no_reason_to_warn(self):
+    def test_gates_of_one_pixel_do_not_raise_a_warning(self):
         inputs = keras.Input((16, 16, 3))
         x = conv("map")(inputs)
         x = layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -269,7 +269,7 @@ class TestSmall:
         images = some(*size, 3)
         assert paths(explain.GradCAM(model), images) == ["line"]
         maps = explain.HiResCAM(model, "line")(images, [0, 1])
-        # The same all across it, and of some contrast along it.
+        # Constant across the line, with some contrast along it.
         assert np.ptp(maps, axis=1 + size.index(4)).max() < 1e-6
         assert maps.max() > 0.99
 

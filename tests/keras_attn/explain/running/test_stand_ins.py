@@ -72,7 +72,7 @@ def test_nothing_is_left_after_an_exception(layer):
     assert layer(X).shape == (1, 2)
 
 
-def test_a_run_inside_of_another_one_is_by_itself(layer):
+def test_nested_runs_are_independent(layer):
     def add(number):
         return {layer: [stand_ins.around(lambda call, x: call(x) + number)]}
 
@@ -88,7 +88,7 @@ def test_a_run_inside_of_another_one_is_by_itself(layer):
         np.testing.assert_allclose(each, plain + number, rtol=1e-5)
 
 
-def test_each_call_is_told_once_with_what_was_given():
+def test_each_call_is_reported_once_with_its_inputs():
     layer = keras.layers.Dense(2, dtype="bfloat16")
     layer.build((None, 3))
     x = ops.convert_to_tensor(X)
@@ -99,11 +99,11 @@ def test_each_call_is_told_once_with_what_was_given():
 
     found = stand_ins.run(lambda: layer(x), {}, watch)
     ((operation, (given,), outputs),) = told
-    # Not what it was cast to.
+    # The original input, not the cast one.
     assert operation is layer and given is x and outputs is found
 
 
-def test_a_layer_is_listened_to():
+def test_records_the_calls_of_a_layer():
     layer = keras.layers.Rescaling(2.0)
     heard = []
 
@@ -120,7 +120,7 @@ def test_a_layer_is_listened_to():
     assert float(layer(ops.ones((1,)))[0]) == 2.0
 
 
-def test_a_quantized_layer_is_heard(layer):
+def test_records_the_calls_of_a_quantized_layer(layer):
     layer.quantize("int8")
     found = []
     stand_ins.run(lambda: layer(X), {layer: [taps.keeping(0, found)]})

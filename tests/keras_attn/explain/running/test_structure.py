@@ -33,17 +33,17 @@ class TestOperations:
         for _, operation in operations(model):
             assert not isinstance(operation, layers.InputLayer)
 
-    def test_include_what_is_no_layer(self):
+    def test_include_operations_that_are_not_layers(self):
         model = explained.ending_in(keras.ops.softmax)
         assert paths(model)[-1].startswith("softmax")
 
-    def test_end_where_a_layer_holds_the_one_above(self):
+    def test_end_where_a_layer_holds_its_parent(self):
         class Parent(layers.Layer):
             pass
 
         above, below = Parent(name="above"), Parent(name="below")
         above.child = below
-        # Not tracked: Keras itself would not end.
+        # Untracked, since Keras itself would recurse endlessly.
         below.__dict__["parent"] = above
         inputs = keras.Input((2,))
         model = keras.Model(inputs, layers.Dense(1, name="fc")(inputs))
@@ -59,11 +59,11 @@ class TestFind:
         assert find(model, "inner/relu2") is layer
         assert find(model, layer) is layer
 
-    def test_near_names_are_in_the_message(self):
+    def test_similar_names_are_in_the_message(self):
         with pytest.raises(ValueError, match="Received: layer='relu_2'.*relu2"):
             find(explained.functional(), "relu_2")
 
-    def test_some_names_are_in_the_message_if_none_is_near(self):
+    def test_some_names_are_in_the_message_if_none_is_similar(self):
         with pytest.raises(ValueError, match="'fc'"):
             find(explained.functional(), "zzzzzzzzzzzzzz")
 
@@ -71,7 +71,7 @@ class TestFind:
         with pytest.raises(ValueError, match="not in the model"):
             find(explained.functional(), layers.ReLU())
 
-    def test_a_name_of_several_is_refused(self):
+    def test_an_ambiguous_name_is_rejected(self):
         inputs = keras.Input((4, 4, 1))
         one, two = (
             keras.Sequential(

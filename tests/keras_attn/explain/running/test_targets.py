@@ -63,7 +63,7 @@ class TestCallables:
         )
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
-    def test_must_return_one_score_an_image(self):
+    def test_must_return_one_score_per_image(self):
         with pytest.raises(ValueError, match=r"Received: shape \(3, 5\)"):
             maps(lambda outputs: outputs)
 
@@ -137,8 +137,8 @@ class TestMaskedMean:
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
     def test_is_turned_with_the_image(self):
-        # Of an image that is its own mirror image, so is the smoothed map,
-        # if and only if the mask is turned with it.
+        # The smoothed map of a symmetric image is symmetric if and only if
+        # the mask is mirrored with the image.
         model = explained.segmentation()
         images = explained.images() + explained.images()[:, :, ::-1]
         left = np.zeros((16, 12), "bool")

@@ -1,4 +1,4 @@
-"""Names of the weights of a layer, by its class or by itself."""
+"""Names of the weights of a layer, from its class or its `torch_names`."""
 
 import keras
 import numpy as np
@@ -16,15 +16,15 @@ pytestmark = [
 
 
 class Conv(keras.layers.Conv2D):
-    """A subclass, as there are in `keras_attn.layers`."""
+    """A subclass like those in `keras_attn.layers`."""
 
 
 class Norm(keras.layers.BatchNormalization):
-    """A subclass too."""
+    """A subclass like those in `keras_attn.layers`."""
 
 
 class Gate(keras.layers.Layer):
-    """A layer with two naming schemes, and with all that a scheme may hold."""
+    """A layer with two naming schemes and all features of a scheme."""
 
     torch_names = (
         {
@@ -181,7 +181,7 @@ class TestTorchNames:
         values = [float(np.ravel(w)[0]) for w in map(to_numpy, model.weights)]
         assert values == [1.0, 2.0, 3.0, 4.0]
 
-    def test_has_no_name_for_a_weight_that_is_not_there(self):
+    def test_has_no_name_for_a_missing_weight(self):
         layer = built(Gate(use_bias=False, use_norm=False), 4)
         assert shapes(to_torch(layer)) == {
             "fc.0.weight": (2, 4),

@@ -1,4 +1,4 @@
-"""Names of the weights of a model, as registered."""
+"""Registered names of the weights of a model."""
 
 import keras
 import numpy as np
@@ -104,7 +104,7 @@ class TestRegisterNames:
             report = load_torch(model, arrays)
             assert [e.source for e in report.entries] == list(arrays)
 
-    def test_prefers_of_equals_the_scheme_that_misses_less(self):
+    def test_ties_go_to_the_scheme_that_misses_less(self):
         other = built(keras.layers.Dense(2), 20)
 
         @register_names
@@ -121,7 +121,7 @@ class TestRegisterNames:
                 {"x.weight": np.ones((5, 3, 3, 3)), "x.bias": np.ones(5)},
             )
 
-    def test_prefers_to_that_the_scheme_that_shares_more(self):
+    def test_the_scheme_that_shares_more_is_preferred(self):
         @register_names
         def function(model):
             conv, head = model.layers[::2]
@@ -144,7 +144,7 @@ class TestRegisterNames:
         with refused(r"Received: \['a.weight'\] for `h"):
             to_torch(tiny())
 
-    def test_must_not_lay_out_what_is_not_there(self):
+    def test_must_not_set_layouts_of_unknown_names(self):
         register_names(lambda m: [("a", m.layers[0], {"wight": "conv"})])
         with refused(
             r"`conv`.*names \['bias', 'weight'\]. Received: \['wight'\]"

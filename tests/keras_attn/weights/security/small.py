@@ -1,4 +1,4 @@
-"""Two small arrays, and the files that do not get into a layer for them."""
+"""Two small arrays, and assertions about files that are rejected."""
 
 import traceback
 
@@ -21,18 +21,18 @@ def tensors():
 
 
 def refuse(layer, path, words):
-    """Asserts what is true of each file here."""
+    """Asserts that a file is rejected, with a safe message."""
     error = crafted.refuse(load_torch, layer, path, words)
     assert "Received" in str(error)
     assert len(str(error)) < 1500 + len(str(path))
-    # No reader speaks through it.
+    # No advice of a reader is shown.
     shown = "".join(traceback.format_exception(error))
     for advice in ("to `False`", "allow_pickle", "add_safe_globals"):
         assert advice not in shown
 
 
 def damaged(path):
-    """Writes a file of PyTorch's with a wrong checksum."""
+    """Writes a PyTorch file with a wrong checksum."""
     import_torch().save(tensors(), path)
     data = path.read_bytes()
     assert data.count(WEIGHT.tobytes()) == 1

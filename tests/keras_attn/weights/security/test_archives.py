@@ -1,4 +1,4 @@
-"""Crafted archives: each is refused, in little memory, and changes nothing."""
+"""Crafted archives are rejected in little memory and change nothing."""
 
 import pickle
 import zipfile
@@ -29,12 +29,12 @@ from tests.keras_attn.weights.security.small import (
     refuse,
 )
 
-# Reading is NumPy's.
+# Reading uses only NumPy.
 pytestmark = pytest.mark.once
 
 
 def write_npz(path, *entries, **kwargs):
-    """Writes a bias that is fine, and before it what is given."""
+    """Writes the given entries and then a valid bias."""
     write_zip(path, [*entries, ("bias.npy", npy_of(BIAS))], **kwargs)
 
 
@@ -158,7 +158,7 @@ AROUND = {
     "another_archive_before": lambda p: prepend(p, p.read_bytes()),
     "something_after": lambda p: append(p, b"XX"),
     "a_comment": write_comment,
-    # To the readers, this is the end of an archive without entries.
+    # Readers take this for the end of an archive without entries.
     "an_end_in_a_comment": lambda p: write_comment(
         p, b"PK\x05\x06" + bytes(40)
     ),
@@ -167,9 +167,9 @@ AROUND = {
 
 @pytest.mark.parametrize("change", AROUND.values(), ids=AROUND)
 class TestAroundAnArchive:
-    """Limits are those of what is read, wherever in the file that begins."""
+    """Limits apply to the archive that is read, wherever it begins."""
 
-    def test_a_bomb_is_a_bomb(self, layer, tmp_path, change, monkeypatch):
+    def test_a_bomb_is_rejected(self, layer, tmp_path, change, monkeypatch):
         path = tmp_path / "bomb.npz"
         np.savez_compressed(path, weight=np.zeros(2**23, "float32"), bias=BIAS)
         monkeypatch.setattr(archives, "MAX_BYTES_AT_ANY_RATIO", 2**20)
@@ -191,7 +191,7 @@ class TestAroundAnArchive:
 
     def test_pytorch_and_the_checks_see_one_archive(self, tmp_path, change):
         path = tmp_path / "a.pt"
-        # What comes first has a wrong checksum, which PyTorch does not see.
+        # The first archive has a wrong checksum, which PyTorch ignores.
         damaged(path)
         first = path.read_bytes()
         write(path, ARRAYS)
@@ -247,7 +247,7 @@ def test_a_long_name_or_shape_in_a_broken_entry(layer, tmp_path, entry, words):
     refuse(layer, tmp_path / "a.npz", words)
 
 
-def test_names_are_names_and_no_places(layer, tmp_path):
+def test_names_are_not_paths(layer, tmp_path):
     folder = tmp_path / "in" / "side"
     folder.mkdir(parents=True)
     write_npz(folder / "a.npz", ("weight.npy", WHOLE), ("../../out.npy", WHOLE))

@@ -1,4 +1,4 @@
-"""Crafted `.safetensors`, and files of any kind that are none."""
+"""Crafted `.safetensors` files, and other things that are not files."""
 
 import os
 
@@ -17,12 +17,12 @@ from tests.keras_attn.weights.security.small import (
     refuse,
 )
 
-# Reading is NumPy's.
+# Reading uses only NumPy.
 pytestmark = pytest.mark.once
 
 
 def with_header(**changes):
-    """Returns a writer of a file whose weight is described as given."""
+    """Returns a writer of a file with changes to the weight's header."""
 
     def write(path):
         weight = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}

@@ -1,4 +1,4 @@
-"""Crafted files of PyTorch's: none of them runs code."""
+"""Crafted PyTorch files do not run code."""
 
 import pickle
 import struct
@@ -23,12 +23,12 @@ from tests.keras_attn.weights.security.small import (
     tensors,
 )
 
-# Reading is NumPy's.
+# Reading uses only NumPy.
 pytestmark = pytest.mark.once
 
 
 class Own:
-    """A class that no reader of weights has a use for."""
+    """A class that no reader of weights needs."""
 
 
 def trapped(path, zipped=True):
@@ -115,6 +115,6 @@ def test_refuses_a_crafted_torch_file(layer, tmp_path, write, words):
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_trap_is_armed(tmp_path):
+def test_the_trap_works(tmp_path):
     pickle.loads(pickle.dumps(Trap(tmp_path / "ran")))
     assert (tmp_path / "ran").exists()
