@@ -114,7 +114,9 @@ class TestEachKind:
         monkeypatch.setattr(archives, "MAX_BYTES", path.stat().st_size - 1)
         refuse(model, path, "is more than ")
 
-    def test_an_interrupt_restores_the_weights(self, saved, model, suffix, monkeypatch):
+    def test_an_interrupt_restores_the_weights(
+        self, saved, model, suffix, monkeypatch
+    ):
         def stopped(self, path):
             self.layers[0].bias.assign(np.ones(4))
             raise KeyboardInterrupt

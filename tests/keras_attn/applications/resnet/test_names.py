@@ -128,7 +128,7 @@ class TestFineTuning:
             load_torch(ResNet18(classes=7), arrays)
         assert str(caught.value).endswith("Nothing was loaded.")
 
-    def test_advises_strict_false_only_where_it_is_right(self, arrays, tmp_path):
+    def test_advises_strict_false_where_right(self, arrays, tmp_path):
         def advice(arrays, **kwargs):
             model = ResNetCIFAR(depth=8, classes=7, **kwargs)
             with pytest.raises(ValueError) as caught:
