@@ -42,11 +42,11 @@ def FERNet(
 ) -> keras.Model:
     """Facial expression network with FeatureAct blocks.
 
-    Four stages have 32, 64, 128 and 256 channels. Each one is
-    `2 x [Conv 3x3 -> BatchNorm -> ReLU] -> MaxPool 2x2 -> FeatureAct`, and
-    their last layers are named `stage1` to `stage4`. Linear layers of 256,
-    128 and `classes` units follow, each with batch normalisation. The last
-    normalisation outputs the logits.
+    Four stages have 32, 64, 128 and 256 channels. Each stage is
+    `2 x [Conv 3x3 -> BatchNorm -> ReLU] -> MaxPool 2x2 -> FeatureAct`. The
+    last layers of the stages are named `stage1` to `stage4`. Linear layers of
+    256, 128 and `classes` units follow, each with batch normalisation. The
+    last normalisation outputs the logits.
 
     With default arguments, the model has 2,240,795 parameters, not counting
     the moving statistics. There are no pretrained weights.

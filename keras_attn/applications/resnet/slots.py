@@ -32,8 +32,9 @@ class Slots:
             )
         if isinstance(attention, (list, tuple)) and len(attention) != stages:
             raise ValueError(
-                f"A list of `attention` must have one entry for each of the "
-                f"{stages} stages. Received: attention={attention!r}"
+                "`attention` must be a single block, or a list with one entry "
+                f"for each of the {stages} stages. "
+                f"Received: attention={attention!r}"
             )
         self.attention = attention
         self.placement = placement

@@ -98,7 +98,7 @@ def checked_path(path: str | os.PathLike[str] | None) -> pathlib.Path | None:
     path = None if path is None else pathlib.Path(path)
     if path and not (path.suffix.lower() in SUFFIXES and path.parent.is_dir()):
         raise ValueError(
-            f"`path` must end in one of {SUFFIXES}, in a folder that exists. "
+            f"`path` must end in one of {SUFFIXES}, and its folder must exist. "
             f"Received: path='{path}'. Create the folder first."
         )
     return path
@@ -121,7 +121,7 @@ def drawn(rows: list, names: list[str], titles: Sequence[str]) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            f"`plot` needs matplotlib: {how_to_install('images')}"
+            f"`plot` requires matplotlib. Run {how_to_install('images')}"
         ) from error
     width = GAP + len(names) * (SIDE + GAP)
     heads = [_lines(name, SIDE) for name in names]
