@@ -100,7 +100,7 @@ def test_an_unknown_mesh_axis_is_rejected():
 @pytest.mark.slow
 def test_four_devices_learn_as_one():
     if keras.backend.backend() != "jax":
-        pytest.skip("ModelParallel is of Keras on JAX")
+        pytest.skip("Keras supports ModelParallel only on JAX")
     done = run_python("-c", TRAIN)
     assert done.returncode == 0, done.stderr[-2000:]
     losses, outputs, parts, shapes = json.loads(done.stdout.splitlines()[-1])

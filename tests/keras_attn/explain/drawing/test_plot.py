@@ -10,7 +10,7 @@ from keras_attn.explain.drawing.plot import plot
 
 pytestmark = pytest.mark.once
 
-pytest.importorskip("matplotlib", reason="draws")
+pytest.importorskip("matplotlib", reason="draws figures")
 
 IMAGES = np.full((2, 8, 12, 3), 200, "uint8")
 HEATMAPS = np.stack([np.zeros((8, 12)), np.ones((8, 12))])

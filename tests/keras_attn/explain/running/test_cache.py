@@ -14,7 +14,7 @@ from keras_attn.explain.running import cache, fingerprint
 from tests.cases.explained import Telling
 
 compiled = pytest.mark.skipif(
-    not backend.COMPILES, reason="PyTorch compiles nothing"
+    not backend.COMPILES, reason="PyTorch does not compile"
 )
 
 

@@ -75,7 +75,7 @@ def test_refuses_numbers_that_are_not_finite(layer, tmp_path, suffix, value):
     refuse(layer, path, "'bias': not finite as float32: 1 of 2 values")
 
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="has no such files")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 PATHS = {
     "a_folder": lambda path: path.mkdir(),
     "absent": lambda path: None,
@@ -111,7 +111,7 @@ class TestPaths:
         if suffix[:2] == ".p":
             import_torch()
         if not os.path.isfile("/proc/self/maps"):
-            pytest.skip("there is no file of the kernel's")
+            pytest.skip("there is no such kernel file")
         (tmp_path / f"a{suffix}").symlink_to("/proc/self/maps")
         refuse(layer, tmp_path / f"a{suffix}", "the file is empty")
 
