@@ -51,10 +51,10 @@ def DeepLabASC(
     Segmentation", CVPR 2016 (https://arxiv.org/abs/1511.03339). As in the
     paper, all scales share all weights, and are merged at the size of the
     finest scores, an eighth of the image size. `form="reference"` follows a
-    known PyTorch implementation instead: no ReLU after `fc7`, a separate 3x3
-    classifier with ReLU for each scale, and sizes `floor(n s)`. Like that
-    implementation, `attention_resolution="input"` merges at the image size,
-    which takes 61 times as many operations for the attention.
+    known PyTorch implementation instead, which has no ReLU after `fc7`, a
+    separate 3x3 classifier with ReLU for each scale, and sizes `floor(n s)`.
+    Like that implementation, `attention_resolution="input"` merges at the
+    image size. The attention then takes 61 times as many operations.
 
     Args:
         include_top: Whether to output the merged scores. Otherwise the output

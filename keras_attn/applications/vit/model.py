@@ -54,13 +54,13 @@ def ViT(
 
     Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
     (https://arxiv.org/abs/2010.11929). `form` selects one of two common
-    variants. `"google"` is the variant of the paper's code, timm and
-    torchvision: queries, keys and values have biases, epsilon is 1e-6,
-    normalisation precedes the pooling, and the classifier is initialised with
-    zeros. `"lucidrains"` is an older variant of the package vit-pytorch: no
-    such biases, epsilon 1e-5, normalisation after the pooling, always a class
-    token, and PyTorch's initial weights. Both use the exact GELU, as timm and
-    torchvision do; the paper's code approximates it.
+    variants. `"google"` follows the paper's code, timm and torchvision. Its
+    queries, keys and values have biases, epsilon is 1e-6, normalisation
+    precedes the pooling, and the classifier is initialised with zeros.
+    `"lucidrains"` is an older variant of the package vit-pytorch. It has no
+    such biases, an epsilon of 1e-5, normalisation after the pooling, always a
+    class token, and PyTorch's initial weights. Both use the exact GELU, as
+    timm and torchvision do; the paper's code approximates it.
 
     Args:
         include_top: Whether to include the classifier. Defaults to `True`.
