@@ -42,8 +42,8 @@ def DeepLabASC(
     at each position, using the features `fc7` of all scales. The output is
     the weighted sum.
 
-    All scales share their layers. The feature maps of each scale are named
-    `stage5_scale_1` and so on. Use
+    All scales share the layers of the backbone. The feature maps of each
+    scale are named `stage5_scale_1` and so on. Use
     `keras_attn.explain.attention_maps(model, images)["attention"]` to obtain
     the attention weights.
 

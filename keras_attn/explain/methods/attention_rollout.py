@@ -38,9 +38,9 @@ class AttentionRollout:
 
     Reference: Abnar and Zuidema, "Quantifying Attention Flow in Transformers",
         ACL 2020, section 3, [arXiv:2005.00928](https://arxiv.org/abs/2005.00928).
-        Maximum, minimum and discarding follow a well-known PyTorch
-        implementation for images. That one discards only in the first image
-        of a batch, and normalises columns instead of rows.
+        Maximum, minimum and discarding follow a known PyTorch implementation
+        for images. Unlike this class, it discards only in the first image of
+        a batch, and normalises columns instead of rows.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`. It
