@@ -37,14 +37,15 @@ def correspondence(
     Reference: Zeiler & Fergus, "Visualizing and Understanding Convolutional
         Networks", ECCV 2014,
         [arXiv:1311.2901](https://arxiv.org/abs/1311.2901), section 4.3,
-        which writes a sum over the pairs where it means their mean. For layer
-        5 and five dogs, the paper reports 0.067 and 0.069 for the eyes, 0.079
-        for the nose and 0.107 for random parts.
+        which denotes the mean over the pairs by a sum. For layer 5 and five
+        dogs, the paper reports 0.067 and 0.069 for the eyes, 0.079 for the
+        nose and 0.107 for random parts.
 
     Args:
         model: A built `keras.Model`, or a `keras_attn.explain.Network`.
-        images: At least two images, in the range that the model expects. For
-            several inputs, the first one with four axes is the images.
+        images: At least two images, in the range that the model expects, or
+            several inputs, of which the first one with four axes holds the
+            images.
         occluded: The same images with a part hidden, in the same shape.
         layer: Name, path into nested models (`"inner/conv5"`) or layer
             object. Its first output is used, vectors or maps. If the layer is
