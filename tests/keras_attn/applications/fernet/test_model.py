@@ -118,13 +118,9 @@ class TestReference:
         assert away[-1] < 5e-2
 
     def test_input_gradients_in_training(self, keras_format):
-        """Gradients are equal up to the precision of float32.
-
-        Of two million ReLUs, rounding flips a few near 0, depending on the
-        order of sums. This changes the gradient of an image by up to 2e-2 of
-        its norm (measured by changing images by 1e-6), and that of others by
-        5e-4. At least two images are not affected.
-        """
+        """Equal but for a few of two million ReLUs that rounding flips."""
+        # The gradient of their image changes by up to 2e-2 of its norm (seen by
+        # changing images by 1e-6), of others by 5e-4, of two images not at all.
         expected = load_golden("fernet")["training_gradient"]
         away = distances(input_gradient(trained(), training=True), expected)
         assert away[1] < 1e-3
@@ -145,7 +141,7 @@ class TestReference:
 @pytest.mark.parametrize("mode", ["training", thorough("inference")])
 @pytest.mark.skipif(
     keras.backend.result_type("float64") != "float64",
-    reason="Keras computes in 32 bits at most on this backend",
+    reason="Keras is limited to 32 bits on this backend",
 )
 def test_in_double_precision(mode, float64):
     golden, training = load_golden("fernet"), mode == "training"
