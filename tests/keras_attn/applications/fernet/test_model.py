@@ -118,9 +118,9 @@ class TestReference:
         assert away[-1] < 5e-2
 
     def test_input_gradients_in_training(self, keras_format):
-        """Equal but for a few of two million ReLUs that rounding flips."""
-        # The gradient of their image changes by up to 2e-2 of its norm (seen by
-        # changing images by 1e-6), of others by 5e-4, of two images not at all.
+        """Equal except for a few of two million ReLUs that rounding flips."""
+        # They change the gradient of an image by up to 2e-2 of its norm (found
+        # by shifting images by 1e-6). At least two images keep theirs to 5e-4.
         expected = load_golden("fernet")["training_gradient"]
         away = distances(input_gradient(trained(), training=True), expected)
         assert away[1] < 1e-3
