@@ -90,7 +90,7 @@ def row(case, times, memory):
         plain, ours = times[f"plain {what}"], times[f"ours {what}"]
         found[f"{what}, plain ms"] = plain
         found[f"{what}, ours ms"] = ours
-        found[f"{what}, of plain"] = ours / plain
+        found[f"{what}, ours / plain"] = ours / plain
     return found
 
 
