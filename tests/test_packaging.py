@@ -153,6 +153,20 @@ def test_the_version_is_that_of_the_package(metadata):
     assert metadata["Version"] == VERSION
 
 
+def test_the_urls_belong_to_one_repository(metadata):
+    urls = dict(
+        line.split(", ", 1) for line in metadata.get_all("Project-URL")
+    )
+    assert set(urls) == {"Source", "Documentation", "Changelog", "Issues"}
+    assert re.fullmatch(r"https://github\.com/\w+/keras_attn", urls["Source"])
+    for url in urls.values():
+        assert url.startswith(urls["Source"])
+    # These two are paths of this repository.
+    for name in ("Documentation", "Changelog"):
+        path = urls[name].partition("/main/")[2]
+        assert (ROOT / path).exists()
+
+
 def requirements(metadata, extra=None):
     """Returns the names of what is required, by default or by an extra."""
     found = set()
