@@ -1,4 +1,4 @@
-"""The sections of `docs/benchmarks.md`: what was compared, and how to read it."""
+"""The sections of `docs/benchmarks.md`: what was compared, and how."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -40,17 +40,17 @@ SUMMARY = (
 )
 ALT = "Ratios of our time to plain PyTorch's, by block and by network"
 CAPTION = (
-    "*A marker is the median on one backend, a line the range over all of them. "
-    "In the shaded part, ours is slower.*"
+    "*A marker is the median on one backend, a line the range over all of "
+    "them. In the shaded part, ours is slower.*"
 )
 METHOD = """## How it was measured
 
 The subjects of a row run in turns in one process after a warm-up. There are 15
 rounds, or as many as fit into 16 seconds, but at least three. In a round, each
-subject waits until the threads of the previous one have fallen asleep, runs once
-to wake its own, and then runs for 20 ms, of which the mean counts. A subject
-that takes half a second or longer runs once. The tables show medians. MiB is the
-growth of a fresh process over three runs.
+subject waits until the threads of the previous one have fallen asleep, runs
+once to wake its own, and then runs for 20 ms, of which the mean counts. A
+subject that takes half a second or longer runs once. The tables show medians.
+MiB is the growth of a fresh process over three runs.
 
 Milliseconds are specific to this machine and noisy; ratios carry over better.
 *Ours / plain* is our time divided by that of plain PyTorch. On JAX and

@@ -1,7 +1,7 @@
 """Plain-text formulas of docstrings as LaTeX: `y = x * sigmoid(W1 z + b1)`.
 
-A formula that does not follow the grammar stays code, so that a docstring needs
-no markup and a mistake here shows no wrong formula.
+Docstrings need no markup for it. Text that the parser does not understand stays
+code, so that no wrong formula is shown.
 """
 
 import re
@@ -24,7 +24,10 @@ COMMANDS = {"sum": r"\sum", "exp": r"\exp", "cos": r"\cos", "tanh": r"\tanh"}
 RENAMED = {
     "batch_norm": r"\operatorname{batchnorm}",
     "log2": r"\log_{2}",
-    **{f"conv{k}x{k}": rf"\operatorname{{conv}}_{{{k} \times {k}}}" for k in (1, 3)},
+    **{
+        f"conv{k}x{k}": rf"\operatorname{{conv}}_{{{k} \times {k}}}"
+        for k in (1, 3)
+    },
 }
 # Functions that may stand without parentheses.
 PREFIXES = ("sum", "mean", "max", "min")
@@ -76,7 +79,12 @@ class Formula:
                 return " ".join(found)
             if kind is None:
                 raise NotAFormula(f"{closing} is missing")
-            found.append(self._piece())
+            piece = self._piece()
+            if piece.startswith("^"):
+                if not found:
+                    raise NotAFormula("an exponent has no base")
+                piece = found.pop() + piece
+            found.append(piece)
 
     def _piece(self):
         kind, text, _ = self._peek()

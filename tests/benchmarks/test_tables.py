@@ -9,8 +9,8 @@ ROWS = [
     {"block": "GCT", "plain ms": 0.04, "ours / plain": "", "MiB": 7},
 ]
 WRITTEN = [
-    {"block": "SE", "plain ms": "1234.6", "ours / plain": "0.50", "MiB": "1,234"},
-    {"block": "GCT", "plain ms": "0.0", "ours / plain": "", "MiB": "7"},
+    dict(zip(ROWS[0], ("SE", "1234.6", "0.50", "1,234"), strict=True)),
+    dict(zip(ROWS[0], ("GCT", "0.0", "", "7"), strict=True)),
 ]
 
 
@@ -24,7 +24,7 @@ def test_tables_of_a_section_are_joined():
     assert text.count("| block |") == 2
     before, rows = tables.read(f"\n\nBefore.\n\n{text}\n\n")
     assert before == "Before."
-    assert rows == [{**row} for row in WRITTEN]
+    assert rows == WRITTEN
 
 
 def test_tables_of_different_length_are_an_error():

@@ -2,11 +2,11 @@
 
     python -m tests.docs.browse build/docs --shots build/shots
 
-Pages come from a local server, and are opened at the width of a desktop and of a
-phone, light and dark. A page must load without messages on the console and
-without requests to other servers. Its links and images must exist. It must not be
-wider than the screen, no table or picture may be cut off, and its text must have
-enough contrast. The search must find pages that exist.
+Pages come from a local server, and are opened at the width of a desktop and of
+a phone, light and dark. A page must load without messages on the console and
+without requests to other servers. Its links and images must exist. It must not
+be wider than the screen, no table or picture may be cut off, and its text must
+have enough contrast. The search must find pages that exist.
 """
 
 import argparse
@@ -34,11 +34,12 @@ WIDE = """() => {
 }"""
 BROKEN_IMAGES = """() => [...document.images]
   .filter((i) => !(i.complete && i.naturalWidth)).map((i) => i.src)"""
-# Tables and pictures that leave the text column. One that is wider may scroll in
-# a box of its own, but not on a desktop, and only if a shadow shows it.
+# Tables and pictures that leave the text column. On a phone they may scroll in a
+# box, if it has a shadow where they continue.
 CUT_OFF = """(desktop) => {
   const found = [];
-  const scrolls = (e) => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+  const scrolls = (e) =>
+    ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
   const kinds = "article table, article img, article .block-diagram svg";
   for (const e of document.querySelectorAll(kinds)) {
     const article = e.closest("article");
@@ -96,7 +97,7 @@ def main():
     """Prints all faults, and returns whether there are any."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("site", type=pathlib.Path)
-    parser.add_argument("--shots", type=pathlib.Path, help="save screenshots here")
+    parser.add_argument("--shots", type=pathlib.Path, help="for screenshots")
     parser.add_argument("--chromium", default=CHROMIUM)
     arguments = parser.parse_args()
     with served(arguments.site) as address:

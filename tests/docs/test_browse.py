@@ -1,4 +1,4 @@
-"""The check of the site in a browser finds faults that are planted in a page."""
+"""The check of the site in a browser finds planted faults."""
 
 import pathlib
 

@@ -60,7 +60,7 @@ def test_equations_are_mathematics(text):
     assert r":math:`y = x \cdot s`, as" in text
     assert (
         ".. math::\n\n   \\begin{split}\n   z &= W_{1} x \\\\\n"
-        "   s &= \\operatorname{sigmoid}(z)\n   \\end{split}\n"
+        "   s &= \\operatorname{sigmoid} (z)\n   \\end{split}\n"
     ) in text
 
 

@@ -13,14 +13,14 @@ EQUATIONS = {
         r"s_{c} = \sum_{j} w_{j} \cdot z_{c + j - \lfloor k / 2 \rfloor}"
     ),
     "S = sum_p (x_p - m) (x_p - m)^T / n": (
-        r"S = \sum_{p} (x_{p} - m) (x_{p} - m) ^{\top} / n"
+        r"S = \sum_{p} (x_{p} - m) (x_{p} - m)^{\top} / n"
     ),
-    "C = R (R + a^-2 I)^-1": r"C = R (R + a ^{-2} I) ^{-1}",
+    "C = R (R + a^-2 I)^-1": r"C = R (R + a^{-2} I)^{-1}",
     "n = sqrt(sum_hw(x**2) + epsilon)": (
-        r"n = \sqrt{\sum_{hw} (x ^{2}) + \epsilon}"
+        r"n = \sqrt{\sum_{hw} (x^{2}) + \epsilon}"
     ),
     "w_k = mean_ij dy / dA_ij^k": (
-        r"w_{k} = \operatorname{mean}_{ij} d y / d A_{ij} ^{k}"
+        r"w_{k} = \operatorname{mean}_{ij} d y / d A_{ij}^{k}"
     ),
     "A' = A'_L ... A'_1": r"A' = A'_{L} \ldots A'_{1}",
     "m = x / (s + 1e-7)": r"m = x / (s + 10^{-7})",
