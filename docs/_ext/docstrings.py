@@ -122,8 +122,8 @@ def _description(text, arguments):
         found = formulas.equation(code)
         if not found:
             part = formulas.parsed(code)
-            known = part and part.symbols and part.symbols <= symbols - arguments
-            found = part if known and not part.words else None
+            known = part and not part.words and part.symbols
+            found = part if known and known <= symbols - arguments else None
         return f":math:`{found.latex}`" if found else _code(code)
 
     paragraphs = []

@@ -1,7 +1,7 @@
 """Links to the documentation of Keras and NumPy, without their inventories.
 
-Names are looked up in the packages themselves, so the build needs no network, and
-fails for a name that does not exist.
+Names are looked up in the packages themselves, so the build needs no network,
+and fails for a name that does not exist.
 """
 
 import importlib

@@ -34,8 +34,8 @@ WIDE = """() => {
 }"""
 BROKEN_IMAGES = """() => [...document.images]
   .filter((i) => !(i.complete && i.naturalWidth)).map((i) => i.src)"""
-# Tables and pictures that leave the text column. On a phone they may scroll in a
-# box, if it has a shadow where they continue.
+# Tables and pictures that leave the text column. On a phone they may scroll in
+# a box, if it has a shadow where they continue.
 CUT_OFF = """(desktop) => {
   const found = [];
   const scrolls = (e) =>
@@ -97,7 +97,7 @@ def main():
     """Prints all faults, and returns whether there are any."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("site", type=pathlib.Path)
-    parser.add_argument("--shots", type=pathlib.Path, help="for screenshots")
+    parser.add_argument("--shots", type=pathlib.Path, help="folder for screenshots")
     parser.add_argument("--chromium", default=CHROMIUM)
     arguments = parser.parse_args()
     with served(arguments.site) as address:
