@@ -96,9 +96,10 @@ LEAST_CONTRAST = """() => {
 def main():
     """Prints all faults, and returns whether there are any."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("site", type=pathlib.Path)
-    parser.add_argument("--shots", type=pathlib.Path, help="folder for screenshots")
-    parser.add_argument("--chromium", default=CHROMIUM)
+    add = parser.add_argument
+    add("site", type=pathlib.Path, help="folder of the built site")
+    add("--shots", type=pathlib.Path, help="folder for screenshots")
+    add("--chromium", default=CHROMIUM, help="path of the browser")
     arguments = parser.parse_args()
     with served(arguments.site) as address:
         found = faults(
