@@ -157,11 +157,11 @@ def test_the_urls_belong_to_one_repository(metadata):
     urls = dict(
         line.split(", ", 1) for line in metadata.get_all("Project-URL")
     )
-    assert set(urls) == {"Source", "Documentation", "Changelog", "Issues"}
-    assert re.fullmatch(r"https://github\.com/\w+/keras_attn", urls["Source"])
+    names = {"Repository", "Documentation", "Changelog", "Issues"}
+    assert set(urls) == names
     for url in urls.values():
-        assert url.startswith(urls["Source"])
-    # These two are paths of this repository.
+        assert url.startswith(urls["Repository"])
+    # Paths in the repository.
     for name in ("Documentation", "Changelog"):
         path = urls[name].partition("/main/")[2]
         assert (ROOT / path).exists()
