@@ -32,8 +32,15 @@ def draw(parts, path):
         squeeze=False,
         height_ratios=[len(rows) for rows in parts.values()],
     )[:, 0]
+    ratios = [
+        ratio
+        for rows in parts.values()
+        for by_backend in rows.values()
+        for ratio in pooled(by_backend)
+    ]
+    limits = min(ratios) / 1.3, max(ratios) * 1.3
     for axes, (title, rows) in zip(panels, parts.items(), strict=True):
-        _draw_panel(axes, title, rows)
+        _draw_panel(axes, title, rows, limits)
     panels[-1].set_xlabel("our time / time of plain PyTorch", fontsize=15)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(
@@ -48,7 +55,7 @@ def draw(parts, path):
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
-def _draw_panel(axes, title, rows):
+def _draw_panel(axes, title, rows, limits):
     order = sorted(rows, key=lambda label: median(pooled(rows[label])))
     for y, label in enumerate(order):
         ratios = pooled(rows[label])
@@ -70,7 +77,6 @@ def _draw_panel(axes, title, rows):
     axes.set_yticks(range(len(order)), order, fontsize=15)
     axes.set_ylim(len(order) - 0.5, -0.5)
     axes.axvline(1, color="black", lw=1)
-    low, high = axes.get_xlim()
-    axes.axvspan(1, high, color="#b3261e", alpha=0.08, lw=0)
-    axes.set_xlim(low, high)
+    axes.axvspan(1, limits[1], color="#b3261e", alpha=0.08, lw=0)
+    axes.set_xlim(limits)
     axes.set_title(title, fontsize=15, loc="left")
