@@ -24,6 +24,12 @@ ARGUMENT = re.compile(r"(?m)^    (\w+):")
 LINK = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
 CODE = re.compile(r"(?<![`:\w])`([^`]+)`(?!`)")
 FENCE = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
+# Several equations at the end of a clause: `a = b`, `c = d` and `e = f`.
+RUN = re.compile(
+    r"(?<![`:\w])`[^`]+`(?:(?:,? and|,)\s+`[^`]+`)+(?:[.,:;]\s*|\s*\Z)"
+)
+# Lines of a list, or of a block.
+LIST = re.compile(r"(?m)^(?:[-*] |\s)")
 # A paragraph of nothing but code and the punctuation between.
 CODE_ONLY = re.compile(r"(?:`[^`]+`[,.;:]?\s*)+")
 NAME = re.compile(r"(keras|keras_attn|np|numpy)(\.\w+)+$")
@@ -133,25 +139,26 @@ def _description(text, arguments):
             paragraphs.append(FENCE.sub(_block, part))
             continue
         for paragraph in part.split("\n\n"):
-            equations = _equations(paragraph)
-            if equations:
-                shown = textwrap.indent(formulas.display(equations), "   ")
-                paragraphs.append(f".. math::\n\n{shown}\n")
-            else:
-                paragraph = CODE.sub(inline, paragraph)
-                paragraphs.append(LINK.sub(r"`\1 <\2>`__", paragraph))
+            if CODE_ONLY.fullmatch(paragraph.strip()):
+                paragraph = _displayed(paragraph)
+            elif not LIST.search(paragraph):
+                paragraph = RUN.sub(
+                    lambda match: _displayed(match[0]), paragraph
+                )
+            paragraph = CODE.sub(inline, paragraph)
+            paragraphs.append(LINK.sub(r"`\1 <\2>`__", paragraph))
     return "\n\n".join(paragraphs)
 
 
-def _equations(paragraph):
-    """Returns the equations of a paragraph, if there is nothing else in it."""
-    if not CODE_ONLY.fullmatch(paragraph.strip()):
-        return []
+def _displayed(text):
+    """Returns equations as a block, or the text if it has other code."""
     found = [
-        formulas.equation(_joined(match[1]))
-        for match in CODE.finditer(paragraph)
+        formulas.equation(_joined(match[1])) for match in CODE.finditer(text)
     ]
-    return found if all(found) else []
+    if not all(found):
+        return text
+    shown = textwrap.indent(formulas.display(found), "   ")
+    return f"\n\n.. math::\n\n{shown}\n\n"
 
 
 def _joined(text):

@@ -11,9 +11,15 @@ TEXT = """Gates `x`.
 
 `y = x *
 s`, as `keras.layers.Dense` and [a paper](https://a.org/b) have it, with `s` of
-the `ratio` and `n` of them.
+the `ratio` and `q` of them.
 
-`z = W1 x`, `s = sigmoid(z)`.
+`z = W1 x`.
+
+Computes `z = W1 x`,
+`s = sigmoid(z)` and `y = x *
+s`, where `x` is the input. Both `n = 1`, `ratio` and `z = n` are inline.
+
+- In a list, `x = y` and `y = z`.
 
 ```python
 layer = `x`
@@ -58,15 +64,20 @@ def test_rewrites_code_links_and_sections(text):
 
 def test_equations_are_mathematics(text):
     assert r":math:`y = x \cdot s`, as" in text
+    assert "\n\n.. math::\n\n   z = W_{1} x\n" in text
     assert (
-        ".. math::\n\n   \\begin{split}\n   z &= W_{1} x \\\\\n"
-        "   s &= \\operatorname{sigmoid} (z)\n   \\end{split}\n"
+        "Computes \n\n.. math::\n\n   \\begin{split}\n"
+        "   z &= W_{1} x \\\\\n"
+        "   s &= \\operatorname{sigmoid} (z) \\\\\n"
+        "   y &= x \\cdot s\n"
+        "   \\end{split}\n\nwhere :math:`x` is the input. Both :math:`n = 1`,"
     ) in text
+    assert "- In a list, :math:`x = y` and :math:`y = z`." in text
 
 
 def test_only_symbols_of_an_equation_are_mathematics(text):
     assert "Gates :math:`x`." in text
-    assert "with :math:`s` of\nthe ``ratio`` and ``n`` of them" in text
+    assert "with :math:`s` of\nthe ``ratio`` and ``q`` of them" in text
 
 
 def test_the_reference_comes_last_and_keeps_its_code(text):
