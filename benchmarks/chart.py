@@ -80,3 +80,4 @@ def _draw_panel(axes, title, rows, limits):
     axes.axvspan(1, limits[1], color="#b3261e", alpha=0.08, lw=0)
     axes.set_xlim(limits)
     axes.set_title(title, fontsize=15, loc="left")
+    axes.set_title("slower", fontsize=15, loc="right", color="#b3261e")

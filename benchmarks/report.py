@@ -33,15 +33,16 @@ computation in plain PyTorch. `make bench` measures the figures and writes this
 page.
 """
 SUMMARY = (
-    "{count} comparisons on {conditions}. A ratio is our time divided by "
-    "PyTorch's: below 1, ours is faster. The table shows the median and the "
+    "{count} comparisons. Machine: {conditions}. A ratio is our time divided "
+    "by PyTorch's: below 1, ours is faster. The table shows the median and the "
     "range of each group. The lists show the median of each block over shapes "
     "and backends, and in how many of these cases it is slower."
 )
 ALT = "Ratios of our time to plain PyTorch's, by block and by network"
 CAPTION = (
     "*A marker is the median on one backend, a line the range over all of "
-    "them. In the shaded part, ours is slower.*"
+    "them. In the shaded part, ours is slower. DeepLab's attention to scale is "
+    "left out, because its two sides differ.*"
 )
 METHOD = """## How it was measured
 

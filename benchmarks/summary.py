@@ -13,7 +13,7 @@ GROUPS = {
     "FeatureAct": (["feature_act"], "ours ms", "plain ms"),
     "ResNet-50 without attention": (["models"], "without ms", "plain ms"),
     "Vision Transformers": (["vit"], "ours ms", "plain ms"),
-    "FERNet, ZF-Net, DeepLab-LargeFOV": (
+    "FERNet, ZF-Net, DeepLab": (
         ["fernet", "zfnet", "deeplab"],
         "ours ms",
         "plain ms",
@@ -152,5 +152,3 @@ def count(found):
     both = [each for values in blocks for each in values]
     both += of_groups(found).values()
     return sum(len(pooled(by_backend)) for by_backend in both)
-
-

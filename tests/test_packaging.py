@@ -154,9 +154,7 @@ def test_the_version_is_that_of_the_package(metadata):
 
 
 def test_the_urls_belong_to_one_repository(metadata):
-    urls = dict(
-        line.split(", ", 1) for line in metadata.get_all("Project-URL")
-    )
+    urls = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL"))
     names = {"Repository", "Documentation", "Changelog", "Issues"}
     assert set(urls) == names
     for url in urls.values():
