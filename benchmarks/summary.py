@@ -97,7 +97,7 @@ def _spread(ratios):
     low, high = (f"{edge(ratios):.2f}" for edge in (min, max))
     if low == high:
         return low
-    return f"{median(ratios):.2f} ({low} to {high})"
+    return f"{median(ratios):.2f} ({low}–{high})"
 
 
 def verdicts(found):

@@ -68,7 +68,7 @@ def test_the_summary_follows_the_rows(rewrite, page):
     row = re.search(r"(?m)^\| SRM \| .*$", page)[0]
     slow = re.sub(r"\| \d+\.\d\d \(", "| 9.99 (", row)
     text = rewrite(page.replace(row, slow))
-    for changed in (slow, "0.01 to 9.99"):
+    for changed in (slow, "0.01–9.99"):
         assert changed in text
         assert changed not in page
 
@@ -100,7 +100,7 @@ def test_recorded_rows_replace_those_of_the_page(rewrite, page, monkeypatch):
         "| mode | plain ms | ours ms |\n|---|---|---|\n| training | 2.0 | 7.0 |"
     )
     assert "2030-01-31" in text.partition("\n## Summary\n")[2].partition("|")[0]
-    assert " to 3.50)" in text.partition("\n![")[0]
+    assert "–3.50)" in text.partition("\n![")[0]
 
 
 FOUND = {
@@ -128,7 +128,7 @@ def test_ratios_are_those_of_equal_computations():
     rows = {row.pop(column): row for row in summary.rows_of(FOUND)}
     assert rows == {
         "Blocks, inference": {
-            "on JAX": "3.00 (2.00 to 4.00)",
+            "on JAX": "3.00 (2.00–4.00)",
             "on TensorFlow": "",
             "on PyTorch": "",
         },
