@@ -49,7 +49,7 @@ CUT_OFF = """(desktop) => {
     const outer = box === article ? e : box;
     const wider = box !== article && box.scrollWidth > box.clientWidth + 1;
     const shadow = getComputedStyle(box).backgroundImage !== "none";
-    const words = e.textContent.trim().replace(/\s+/g, " ").slice(0, 60);
+    const words = e.textContent.trim().replace(/\\s+/g, " ").slice(0, 60);
     const name = `${e.tagName} ${e.getAttribute("src") || words}`;
     if (outer.getBoundingClientRect().right > edge || (wider && desktop)) {
       found.push("cut off: " + name);
