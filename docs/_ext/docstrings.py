@@ -12,13 +12,15 @@ import textwrap
 import formulas
 
 HEADINGS = ("Reference", "Input shape", "Output shape")
+OTHERS = ("Args", "Call arguments", "Attributes", "Returns", "Yields", "Raises")
 # Up to an empty line or the next heading.
 SECTION = re.compile(
-    rf"(?m)^({'|'.join(HEADINGS)}): *((?:.+(?:\n(?!\w[\w ]*:).+)*))"
+    rf"(?m)^({'|'.join(HEADINGS)}): *"
+    rf"((?:.+(?:\n(?!(?:{'|'.join(HEADINGS + OTHERS)}):).+)*))"
 )
 # The first section after the description.
 FIRST_SECTION = re.compile(
-    r"(?m)^(?:[A-Z][a-z]+(?: [a-z]+)?:$|\*\*\w+ shape\.)"
+    rf"(?m)^(?:(?:{'|'.join(OTHERS)}):$|\*\*\w+ shape\.)"
 )
 ARGUMENT = re.compile(r"(?m)^    (\w+):")
 LINK = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")

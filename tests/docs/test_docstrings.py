@@ -26,7 +26,8 @@ layer = `x`
 ```
 
 Reference: Somebody, "A
-title" (`y = x`), 2020.
+title" (`y = x`), 2020, with an
+exception: one.
 
 Args:
     ratio: A number.
@@ -84,7 +85,7 @@ def test_the_reference_comes_last_and_keeps_its_code(text):
     parts = ("Args:", "Input shape", "Output shape", "Example", "Reference")
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
-    end = '.. rubric:: Reference\n\nSomebody, "A title" (``y = x``), 2020.\n'
+    end = "(``y = x``), 2020, with an exception: one.\n"
     assert text.endswith(end)
 
 
