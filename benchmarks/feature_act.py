@@ -1,4 +1,4 @@
-"""FeatureAct, forward and backward, at the four shapes inside FERNet."""
+"""FeatureAct, forward and backward, at its four shapes in FERNet."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ BATCH = 32
 def flops(channels, size, factored):
     """Returns the floating point operations of a forward pass of the batch.
 
-    A multiplication and an addition are two; only products are counted.
+    Counts matrix products only; a multiplication and an addition are two.
     """
     n, dim = size * size, channels // 4
     linear = 4 * n * channels * dim
@@ -20,7 +20,7 @@ def flops(channels, size, factored):
 
 
 def is_factored(channels, size):
-    """Returns which form ours takes."""
+    """Returns whether our layer uses the factored form."""
     return size * size <= (channels // 4) ** 2
 
 
@@ -38,7 +38,7 @@ def ours(channels, size):
 
 
 def plain(channels, size, loop=True):
-    """Returns that of plain PyTorch, as it was published."""
+    """Returns the same for the published form in plain PyTorch."""
     import torch
 
     from benchmarks.plain.fernet import FeatureAct
@@ -51,12 +51,12 @@ def plain(channels, size, loop=True):
 
 
 def vectorised(channels, size):
-    """Returns the same without its loop."""
+    """Returns the same without the loop over target channels."""
     return plain(channels, size, loop=False)
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     channels, size = case
     factored = is_factored(channels, size)
     return {
@@ -67,8 +67,8 @@ def row(case, times, memory):
         "plain ms": times["plain"],
         "vectorised ms": times["vectorised"],
         "ours ms": times["ours"],
-        "times as fast": times["plain"] / times["ours"],
-        "than vectorised": times["vectorised"] / times["ours"],
+        "plain / ours": times["plain"] / times["ours"],
+        "vectorised / ours": times["vectorised"] / times["ours"],
         "plain MiB": memory["plain"],
         "ours MiB": memory["ours"],
     }

@@ -1,4 +1,4 @@
-"""FERNet: a training step and inference, batch 32, 48 x 48 grey images."""
+"""FERNet: training and inference steps, 32 grey images of 48 x 48."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def data():
 
 
 def ours(mode):
-    """Returns our training step, or inference."""
+    """Returns our training or inference step."""
     import keras
 
     import keras_attn
@@ -41,7 +41,7 @@ def ours(mode):
 
 
 def plain(mode):
-    """Returns the same of plain PyTorch."""
+    """Returns the same for plain PyTorch."""
     import torch
 
     from benchmarks.plain.fernet import FERNet
@@ -52,9 +52,9 @@ def plain(mode):
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     (mode,) = case
-    # Backward takes two products for each of the forward pass.
+    # The backward pass has two products for each one of the forward pass.
     passes = 3 if mode == "training" else 1
     return {
         "mode": mode,
@@ -62,7 +62,7 @@ def row(case, times, memory):
         "ours GFLOP": passes * flops(True) / 1e9,
         "plain ms": times["plain"],
         "ours ms": times["ours"],
-        "of plain": times["ours"] / times["plain"],
+        "ours / plain": times["ours"] / times["plain"],
         "plain MiB": memory["plain"],
         "ours MiB": memory["ours"],
     }

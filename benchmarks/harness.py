@@ -1,8 +1,8 @@
-"""How all of this is measured.
+"""How time and memory are measured.
 
-Two subjects run in turns in one process, both warmed up, and their medians
-are compared: a shared machine slows both alike. Memory is the growth of a
-fresh process that runs one of them.
+The subjects run in turns in one process after a warm-up, and their medians
+are compared, because other load on the machine slows them all alike. Memory is
+the growth of a fresh process that runs a single subject.
 """
 
 import argparse
@@ -17,32 +17,34 @@ import sys
 import time
 
 RESULTS = pathlib.Path("build/benchmarks")
-# What is measured, and how.
+# A change in these files invalidates recorded rows.
 SOURCES = ("keras_attn", "benchmarks", "tests/blocks")
 THREADS = 2
 PAUSE = 0.02
-# What takes so many seconds needs no waking.
+# A subject that takes this many seconds needs no wake-up run.
 SLOW = 0.5
 
 
 def answer(question, cases, subjects, row, memory_of=()):
-    """Runs a module: measures all cases, or the memory of one subject.
+    """Measures all cases of a module, or the memory of one subject.
 
-    A run that was interrupted goes on where it was, as long as code, versions
-    and machine are the same; `--again` begins anew.
+    An interrupted run resumes where it stopped if the code, the versions and
+    the machine are unchanged. `--again` starts over.
 
     Args:
-        question: Name of what is recorded.
-        cases: Tuples, the arguments that the subjects are made with.
-        subjects: Name to function of a case, which returns what is timed.
-        row: Function of a case, the milliseconds by subject and the MiB by
-            subject; returns what the table shows.
-        memory_of: Names of the subjects whose memory is measured.
+        question: Name under which the rows are recorded.
+        cases: Tuples of arguments for the subjects.
+        subjects: Maps a name to a function that takes a case and returns the
+            function to time.
+        row: Takes a case, the milliseconds by subject and the MiB by subject,
+            and returns a row of the table.
+        memory_of: Names of the subjects whose memory is also measured.
     """
     parser = argparse.ArgumentParser()
-    parser.add_argument("--memory", metavar="SUBJECT")
-    parser.add_argument("--only", metavar="CASE", help="measure, not record")
-    parser.add_argument("--again", action="store_true", help="measure all")
+    add = parser.add_argument
+    add("--memory", metavar="SUBJECT", help="print the memory of a subject")
+    add("--only", metavar="CASE", help="measure matching cases, record nothing")
+    add("--again", action="store_true", help="discard recorded rows")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
     import keras
@@ -65,18 +67,18 @@ def answer(question, cases, subjects, row, memory_of=()):
         memory = {who: _memory_of(who, case) for who in memory_of}
         rows.append(row(case, times, memory))
         print(f"{question} {backend}: {rows[-1]}", flush=True)
-        if not arguments.only:  # At once: an hour's run may be interrupted.
+        if not arguments.only:  # Now: an hour-long run may be interrupted.
             record(question, backend, rows)
 
 
 def medians(functions, rounds=15, seconds=16):
     """Returns the median milliseconds of each function, run in turns.
 
-    After so many `seconds` there are no more rounds, but there are three.
+    No round starts after `seconds` have passed, except for the first three.
     """
     for function in functions.values():
-        # Twice: the first run may compile, and leaves the next one's memory
-        # to be asked for.
+        # Twice: the first run may compile, and the second one may still
+        # allocate memory.
         function()
         function()
     taken = {name: [] for name in functions}
@@ -85,9 +87,9 @@ def medians(functions, rounds=15, seconds=16):
         if done >= 3 and time.perf_counter() - start > seconds:
             break
         for name, function in functions.items():
-            # A thread pool spins for some time after its last task; on few
-            # cores that would be charged to the next subject. Then its own
-            # threads are woken, and its arrays fetched, before it counts.
+            # A thread pool spins for a while after its last task, which on few
+            # cores would be charged to the next subject. The first run wakes
+            # the subject's own threads and loads its arrays into the cache.
             time.sleep(PAUSE)
             once = _seconds_of(function)
             if once < SLOW:
@@ -112,7 +114,7 @@ def _name(case):
 
 
 def _memory_of(subject, case):
-    """Returns the MiB that this module reports in a process of its own."""
+    """Returns the MiB that this module reports in a separate process."""
     module = sys.modules["__main__"].__spec__.name
     command = [sys.executable, "-m", module, "--memory", subject]
     command += ["--only", _name(case)]
@@ -121,9 +123,9 @@ def _memory_of(subject, case):
 
 
 def _print_growth(function):
-    """Prints by how many MiB a function makes this process grow at most."""
+    """Prints the peak growth of this process in MiB during a function."""
     before = _memory("VmRSS")
-    # Linux keeps the highest mark; imports left one above what we look for.
+    # Resets the high-water mark, which the imports have raised.
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     for _ in range(3):
         function()
@@ -134,11 +136,11 @@ def _memory(mark):
     for line in pathlib.Path("/proc/self/status").read_text().splitlines():
         if line.startswith(mark):
             return int(line.split()[1]) / 1024
-    raise OSError(f"no {mark} in /proc/self/status: Linux only")
+    raise OSError(f"{mark} is not in /proc/self/status. Linux is required.")
 
 
 def record(question, backend, rows):
-    """Writes one backend's rows for the report."""
+    """Writes the rows of one backend for the report."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     found = {
         "question": question,
@@ -148,14 +150,14 @@ def record(question, backend, rows):
         "rows": rows,
     }
     path = RESULTS / f"{question}.{backend}.json"
-    # Whole or not at all, as the run may end at any time.
+    # Replaced atomically, because the run may be killed at any time.
     new = path.with_suffix(".new")
     new.write_text(json.dumps(found, indent=1))
     new.replace(path)
 
 
 def recorded(question, backend):
-    """Returns the rows that a run under the same conditions has written."""
+    """Returns the rows of an earlier run under the same conditions."""
     path = RESULTS / f"{question}.{backend}.json"
     if not path.exists():
         return []
@@ -165,7 +167,7 @@ def recorded(question, backend):
 
 
 def conditions(backend):
-    """Returns what a figure depends on, other than chance."""
+    """Returns what a figure depends on, apart from noise."""
     import keras
 
     versions = {"keras": keras.__version__}
@@ -183,7 +185,7 @@ def conditions(backend):
 
 
 def machine():
-    """Returns the processor and the number of cores in words."""
+    """Returns a description of the processor and its cores."""
     name = platform.processor() or platform.machine()
     with open("/proc/cpuinfo") as file:
         for line in file:

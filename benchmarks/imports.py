@@ -1,12 +1,12 @@
-"""What `import keras_attn` adds to `import keras`, in seconds.
+"""Measures the seconds that `import keras_attn` adds to `import keras`.
 
     python -m benchmarks.imports --backends tensorflow torch jax
 
-Each import is of a fresh process, backends in turns, which times the package
-after Keras: the difference of two processes would be that of their noise. The
-first round does not count: it leaves the compiled files that an installed
-package comes with. Processor time is shown beside the clock's, as it tells
-more on a busy machine.
+Each import runs in a fresh process, which imports Keras first and then times
+the package: a difference between two processes would be mostly noise. The
+backends run in turns. The first round does not count, because it writes the
+bytecode that an installed package already has. CPU time is printed beside
+elapsed time, since it is more reliable on a busy machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ print(json.dumps(times))
 
 
 def measure(backend):
-    """Returns seconds and processor seconds, of Keras and of the package."""
+    """Returns elapsed and CPU seconds of Keras, and of the package."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
@@ -51,7 +51,7 @@ def measure(backend):
 
 
 def main():
-    """Measures each backend, and prints the medians."""
+    """Measures the backends in turns and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
     parser.add_argument("--rounds", type=int, default=7)
@@ -69,7 +69,7 @@ def main():
         )
         print(
             f"{backend}: keras {keras[0]:.2f} s, keras_attn adds "
-            f"{added[0]:.3f} s, {added[1]:.3f} s of the processor"
+            f"{added[0]:.3f} s, {added[1]:.3f} s of CPU time"
         )
 
 

@@ -1,4 +1,4 @@
-"""Each block at the shapes of ResNet-50's stages, batch 8, by plain PyTorch."""
+"""Blocks at the shapes of the stages of ResNet-50, against plain PyTorch."""
 
 import copy
 import functools
@@ -14,10 +14,10 @@ BATCH = 8
 
 @functools.lru_cache(maxsize=1)
 def pair(block, channels, size):
-    """Returns plain PyTorch's module, our layer with its weights, and images.
+    """Returns the plain module, our layer with its weights, and images.
 
     Raises:
-        AssertionError: If the two do not agree.
+        AssertionError: If their outputs differ.
     """
     import keras
     import torch
@@ -46,7 +46,7 @@ def pair(block, channels, size):
 
 
 def plain_forward(*case):
-    """Returns inference of plain PyTorch."""
+    """Returns the inference pass of plain PyTorch."""
     import torch
 
     plain, _, images, _, _ = pair(*case)
@@ -54,7 +54,7 @@ def plain_forward(*case):
 
 
 def plain_backward(*case):
-    """Returns its forward and backward pass in training."""
+    """Returns the forward and backward pass of plain PyTorch in training."""
     import torch
 
     plain, _, images, _, y = pair(*case)
@@ -67,7 +67,7 @@ def plain_backward(*case):
 
 
 def ours_forward(*case):
-    """Returns our inference."""
+    """Returns our inference pass."""
     from benchmarks.steps import forward
 
     _, ours, _, x, _ = pair(*case)
@@ -83,14 +83,14 @@ def ours_backward(*case):
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     block, channels, size = case
     found = {"block": block, "shape": f"{size} x {size} x {channels}"}
     for what in ("forward", "backward"):
         plain, ours = times[f"plain {what}"], times[f"ours {what}"]
         found[f"{what}, plain ms"] = plain
         found[f"{what}, ours ms"] = ours
-        found[f"{what}, of plain"] = ours / plain
+        found[f"{what}, ours / plain"] = ours / plain
     return found
 
 

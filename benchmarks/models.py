@@ -1,4 +1,4 @@
-"""ResNet-50 with each block, by itself and by plain PyTorch; 224 x 224."""
+"""ResNet-50 with each block, against ResNet-50 without; 224 x 224."""
 
 import functools
 
@@ -7,13 +7,13 @@ import numpy as np
 from benchmarks import harness, networks
 
 BATCH = 8
-# Two nearly double the network, SOCA takes the root of a covariance of 2048
-# channels, and FeatureAct weighs all pairs of positions.
+# The first two multiply the size of the network, SOCA takes the root of a
+# 2048 x 2048 covariance, and FeatureAct weighs each pair of positions.
 LEFT_OUT = {"bilinear_attention", "context_encoding", "feature_act", "soca"}
 
 
 def measured():
-    """Returns the names of the blocks that are measured."""
+    """Returns the names of the measured blocks."""
     from keras_attn import layers
 
     return [name for name in layers.names() if name not in LEFT_OUT]
@@ -28,7 +28,7 @@ def data():
 
 @functools.cache
 def steps_of_plain():
-    """Returns the steps of plain PyTorch's ResNet-50, without attention."""
+    """Returns the steps of ResNet-50 without attention in plain PyTorch."""
     import torch
 
     from benchmarks.plain.resnet import ResNet50
@@ -52,12 +52,12 @@ def steps_of(attention):
     return networks.ours(model, optimizer, *data())
 
 
-# The same for all blocks, compiled once.
+# Shared by all blocks, so that it compiles once.
 steps_without = functools.cache(functools.partial(steps_of, "none"))
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     attention, mode = case
     return {
         "attention": attention,
@@ -65,8 +65,8 @@ def row(case, times, memory):
         "plain ms": times["plain"],
         "without ms": times["without"],
         "ours ms": times["ours"],
-        "of without": times["ours"] / times["without"],
-        "of plain": times["ours"] / times["plain"],
+        "ours / without": times["ours"] / times["without"],
+        "ours / plain": times["ours"] / times["plain"],
     }
 
 

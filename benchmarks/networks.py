@@ -1,12 +1,12 @@
-"""A training step and inference of a network, ours and plain PyTorch's.
+"""A training step and an inference step of a network, ours and PyTorch's.
 
-Images and labels come from NumPy, and logits go there; in PyTorch's case the
-images are converted once.
+Images and labels start as NumPy arrays, and logits end as such. For PyTorch the
+images are converted once, outside of the timing.
 """
 
 
 def ours(model, optimizer, images, labels):
-    """Returns the two steps of a Keras model that ends in logits."""
+    """Returns the two steps of a Keras model that outputs logits."""
     import keras
 
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

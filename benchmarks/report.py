@@ -1,13 +1,26 @@
-"""Writes `docs/benchmarks.md`, and the costs of blocks in `docs/layers`."""
+"""Writes `docs/benchmarks.md`, and the costs of blocks in `docs/layers`.
 
+    python -m benchmarks.report [docs/benchmarks.md]
+
+Rows recorded on this machine replace those of the page, and all other rows stay
+as they are. Without recorded rows, only the text, the summary and the chart are
+written again.
+"""
+
+import argparse
 import json
 import pathlib
 import re
+import textwrap
 
+from benchmarks import chart, summary
 from benchmarks.harness import RESULTS
+from benchmarks.questions import QUESTIONS
+from benchmarks.tables import formatted, read, table, tables
 
-BACKENDS = ("jax", "tensorflow", "torch")
+BACKENDS = tuple(summary.BACKENDS)
 PAGE = pathlib.Path("docs/benchmarks.md")
+PICTURE = "images/benchmarks.png"
 CATALOGUE = pathlib.Path("docs/layers/index.md")
 MARKS = (
     "<!-- costs: written by `make bench` -->",
@@ -15,232 +28,146 @@ MARKS = (
 )
 HEAD = """# Benchmarks
 
-Written by `make bench`. The subjects of a row run in turns in one process,
-warmed up, in 15 rounds, or as many as go into 16 seconds, at least three: a
-pause for the other's threads to fall asleep, a run to wake one's own, and runs
-for 20 ms, whose mean counts; what takes half a second runs once. The tables
-give medians; MiB is by how much a fresh process grows in three runs.
-Milliseconds are this machine's, and noisy; the ratios are what travels. *Of
-plain* is our time as a fraction of plain PyTorch's: less than 1 is faster. On
-JAX and TensorFlow blocks are compiled by XLA, models run as `fit` and `predict`
-run them. Each table says where and when it was measured; what has no row was
-not.
+How fast the blocks, models and explanations run, compared with the same
+computation in plain PyTorch. `make bench` measures the figures and writes this
+page.
+"""
+SUMMARY = (
+    "{count} comparisons. Machine: {conditions}. A ratio is our time divided "
+    "by PyTorch's: below 1, ours is faster. The table shows the median and the "
+    "range of each group. The lists show the median of each block over shapes "
+    "and backends, and in how many of these cases it is slower."
+)
+ALT = "Ratios of our time to plain PyTorch's, by block and by network"
+CAPTION = (
+    "*A marker is the median on one backend, a line the range over all of "
+    "them. In the shaded part, ours is slower. DeepLab's attention to scale is "
+    "left out, because its two sides differ.*"
+)
+METHOD = """## How it was measured
+
+The subjects of a row run in turns in one process after a warm-up. There are 15
+rounds, or as many as fit into 16 seconds, but at least three. In a round, each
+subject waits until the threads of the previous one have fallen asleep, runs
+once to wake its own, and then runs for 20 ms, of which the mean counts. A
+subject that takes half a second or longer runs once. The tables show medians.
+MiB is the growth of a fresh process over three runs.
+
+Milliseconds are specific to this machine and noisy; ratios carry over better.
+*Ours / plain* is our time divided by that of plain PyTorch. On JAX and
+TensorFlow, XLA compiles the blocks, and models run as in `fit` and `predict`.
+Each table gives its date, machine and versions. A missing row was not measured.
 """
 
 
-def rows_as_they_are(found):
-    """Returns the recorded rows."""
-    return found["rows"]
-
-
-def by_shape(found):
-    """Returns a row for each block, with what each shape took of plain."""
-    rows = {}
-    for row in found["rows"]:
-        block = rows.setdefault(row["block"], {"block": row["block"]})
-        size = row["shape"]
-        for what in ("forward", "backward"):
-            ms, ratio = row[f"{what}, ours ms"], row[f"{what}, of plain"]
-            block[f"{what} {size}"] = f"{ratio:.2f} ({ms:.1f} ms)"
-    names = list(next(iter(rows.values())))
-    names = names[:1] + names[1::2] + names[2::2]
-    return [
-        {name: row.get(name, "") for name in names} for row in rows.values()
-    ]
-
-
-QUESTIONS = {
-    "layers": (
-        "Blocks",
-        "Each block against its published form in plain PyTorch, batch 8, "
-        "at the shapes of the four stages of a ResNet-50, with the same "
-        "weights, and seen to give the same output. *Forward* is inference,"
-        " *backward* a forward and backward pass in training, with "
-        "gradients of the input and of all weights. A cell gives our time "
-        "as a fraction of PyTorch's, and our milliseconds. *FCA* transforms"
-        " at the size of the map, as FcaNet does, *FCA pooled* at 7 x 7. "
-        "The published codes of `Encoding` and `ContextEncoding` hold the "
-        "residuals of all codewords, those with covariances a matrix of all"
-        " positions.",
-        by_shape,
-    ),
-    "models": (
-        "ResNet-50",
-        "Batch 8 of 224 x 224 images from NumPy. *Training* is a step of "
-        "SGD with momentum on the cross-entropy, *inference* gives NumPy "
-        "logits. *Plain* is ResNet-50 without attention in plain PyTorch, "
-        "*without* ours without attention.",
-        rows_as_they_are,
-    ),
-    "feature_act": (
-        "FeatureAct",
-        "Forward and backward, with gradients of the input and of all "
-        "weights, batch 32. *Plain* is the explicit form in PyTorch as it "
-        "was published, one target channel after another; *vectorised* the "
-        "same without the loop. GFLOP are those of the forward pass.",
-        rows_as_they_are,
-    ),
-    "fernet": (
-        "FERNet",
-        "Batch 32 of 48 x 48 grey images. *Training* is a step of Adam on "
-        "the cross-entropy, *inference* gives NumPy logits; the images come"
-        " from NumPy, in PyTorch's case converted once.",
-        rows_as_they_are,
-    ),
-    "grad_cam": (
-        "Grad-CAM",
-        "Maps of four 224 x 224 images by a ResNet-50, for a given class of "
-        "each. *Ours* is a whole call of `GradCAM`, from NumPy images to "
-        "NumPy maps, *forward* `predict_on_batch` of the same model and "
-        "images. *Plain* is done as pytorch-grad-cam does it, in plain "
-        "PyTorch: with hooks, and a backward pass through the whole network "
-        "that computes the gradients of all weights too; *plain forward* is "
-        "that network's inference. Both have the same weights, and were seen "
-        "to give the same maps. *Of forward* is how many passes of our model "
-        "a call of ours takes, *plain of plain forward* the same of "
-        "PyTorch's: less is better, and none goes without one pass.",
-        rows_as_they_are,
-    ),
-    "score_cam": (
-        "Score-CAM",
-        "One 224 x 224 image by a ResNet-50, for a given class. *Ours* is a "
-        "whole call of `ScoreCAM` with `top_k=64` and `batch_size=16`. It "
-        "runs the model 65 times: once for the feature maps, and for 64 "
-        "masked images, 16 at a time. *Passes* is `predict_on_batch` of 64 "
-        "images that are masked already, 16 at a time. *Of passes* is what "
-        "all else costs, such as masking: less is better, and 65 / 64 = 1.02 "
-        "is what the feature maps take.",
-        rows_as_they_are,
-    ),
-    "deeplab": (
-        "DeepLab",
-        "Inference of one 321 x 321 image. *asc* is attention to scale with "
-        "the scales 1 and 0.5; its *plain* side reimplements a known PyTorch "
-        "implementation: features are resized to the size of the "
-        "image before the attention looks at them, and each scale has its own "
-        "classifier. *Ours* merges at an eighth of that size, as the paper "
-        "does, and so computes something else. *largefov* is the network to "
-        "`fc7`, the same on both sides, and was seen to give the same.",
-        rows_as_they_are,
-    ),
-    "zfnet": (
-        "ZF-Net",
-        "Batch 8 of 224 x 224 images from NumPy. *Training* is a step of "
-        "SGD with momentum on the cross-entropy, *inference* gives NumPy "
-        "logits.",
-        rows_as_they_are,
-    ),
-    "deconvnet": (
-        "DeconvNet",
-        "One map of ZF-Net's last pooling, its strongest activation, brought "
-        "back to the pixels of one 224 x 224 image. *Ours* is a whole call of "
-        "`DeconvNet`, from NumPy to NumPy, *forward* `predict_on_batch` of "
-        "the same model, linear layers and all. *Plain* keeps switches and "
-        "transposes convolutions in plain PyTorch, up to the last pooling "
-        "only, and was seen to give the same; *plain forward* is that "
-        "network's inference. *Of forward* is how many passes of our model a "
-        "call takes.",
-        rows_as_they_are,
-    ),
-    "vit": (
-        "Vision Transformers",
-        "Batch 4 from NumPy. *Reference* is the reference code's setting: "
-        "256 x 256 pixels, patches of 32, 6 blocks of 1024 numbers and 16 "
-        "heads, with dropout. *Training* is a step of SGD with momentum on "
-        "the cross-entropy, *Adam* the same with Adam, Keras' and PyTorch's "
-        "own; *inference* gives NumPy logits. *Plain* attends by "
-        "`scaled_dot_product_attention`, and was seen to give the same.",
-        rows_as_they_are,
-    ),
-    "switches": (
-        "Max pooling with indices",
-        "3 x 3 with stride 2 of 8 maps of 110 x 110 x 96. *Forward* is "
-        "inference, *backward* a forward and backward pass. *Plain* is "
-        "PyTorch's pooling, *with indices* the same that returns them; "
-        "*ours without* our pooling that returns maxima only.",
-        rows_as_they_are,
-    ),
-}
-
-
-def table(rows):
-    """Returns a Markdown table of dicts with the same keys."""
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    for row in rows:
-        cells = [
-            value if isinstance(value, str) else _number(name, value)
-            for name, value in row.items()
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _number(name, value):
-    if isinstance(value, int):
-        return f"{value:,}"
-    if name.endswith(("MiB", "MFLOP")):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if name.endswith("ms") else f"{value:.2f}"
-
-
-def found_of(question):
-    """Returns what was recorded, a dict for each backend."""
+def recorded(question):
+    """Returns the recorded results of a question, by backend."""
     paths = sorted(RESULTS.glob(f"{question}.*.json"))
-    return [json.loads(path.read_text()) for path in paths]
+    found = [json.loads(path.read_text()) for path in paths]
+    return {each["backend"]: each for each in found}
 
 
 def origin(found):
-    """Returns when, where and with what something was measured."""
+    """Returns the date, the machine and the versions of a measurement."""
     versions = ", ".join(f"{n} {v}" for n, v in found["versions"].items())
     return f"{found['date']}, {found['machine']}; {versions}"
 
 
 def costs():
-    """Returns the table of what each block costs in a ResNet-50."""
-    found = found_of("models")
-    (counts,) = found_of("counts")
+    """Returns the table of the cost of each block in a ResNet-50."""
+    found = recorded("models")
+    (counts,) = recorded("counts").values()
     rows = {row.pop("attention"): row for row in counts["rows"]}
     columns = {}
-    for measured in found:
+    for backend, measured in found.items():
         for row in measured["rows"]:
-            column = f"{measured['backend']}, {row['mode']}"
-            columns.setdefault(column, {})[row["attention"]] = row["of without"]
+            column = columns.setdefault(f"{backend}, {row['mode']}", {})
+            column[row["attention"]] = row["ours / without"]
     lines = [
         {"block": f"`{name}`", **row}
         | {column: values.get(name, "") for column, values in columns.items()}
         for name, row in rows.items()
     ]
-    where = "\n\n".join(f"{f['backend']}: {origin(f)}." for f in found)
+    where = "\n\n".join(f"{b}: {origin(f)}." for b, f in found.items())
     return f"{table(lines)}\n\n{where}"
 
 
-def kept():
-    """Returns the tables of the page by their headings, as they are now."""
-    sections = re.split(r"^(#{2,3} .*)$", PAGE.read_text(), flags=re.MULTILINE)
-    return dict(zip(sections[1::2], sections[2::2], strict=True))
+def heading(question, backend):
+    """Returns the heading of the tables of a question on a backend."""
+    return f"### {QUESTIONS[question].title} on {backend}"
 
 
-def main():
-    """Writes both; what was not measured on this machine stays as it was."""
-    old = kept()
-    parts = [HEAD]
-    for question, (title, text, rows_of) in QUESTIONS.items():
-        parts.append(f"## {title}\n\n{text}\n")
-        found = {each["backend"]: each for each in found_of(question)}
+def collected(text):
+    """Returns origins and rows, by question and backend.
+
+    Args:
+        text: The page as it is, which has the rows that are not recorded here.
+    """
+    parts = re.split(r"^(#{2,3} .*)$", text, flags=re.MULTILINE)
+    old = dict(zip(parts[1::2], parts[2::2], strict=True))
+    found = {}
+    for question, about in QUESTIONS.items():
+        here = recorded(question)
         for backend in BACKENDS:
-            heading = f"### {title} on {backend}"
-            if backend in found:
-                rows = table(rows_of(found[backend]))
-                body = f"{origin(found[backend])}.\n\n{rows}"
-            elif heading in old:
-                body = old[heading].strip()
-            else:
-                continue
-            parts.append(f"{heading}\n\n{body}\n")
-    PAGE.write_text("\n".join(parts))
-    print(f"wrote {PAGE}")
-    if not (found_of("models") and found_of("counts")):
+            title = heading(question, backend)
+            if backend in here:
+                rows = formatted(about.rows(here[backend]["rows"]))
+                found[question, backend] = f"{origin(here[backend])}.", rows
+            elif title in old:
+                found[question, backend] = read(old[title])
+    return found
+
+
+def summarised(found):
+    """Returns the summary and the picture, in Markdown."""
+    told = SUMMARY.format(
+        count=summary.count(found), conditions=summary.conditions(found)
+    )
+    listed = "\n".join(f"- {each}" for each in summary.verdicts(found))
+    return "\n\n".join(
+        [
+            f"## Summary\n\n{told}",
+            table(summary.rows_of(found)),
+            listed,
+            f"![{ALT}]({PICTURE})",
+            f"{CAPTION}\n",
+        ]
+    )
+
+
+def written(found):
+    """Returns the text of the page."""
+    parts = [HEAD, summarised(found), METHOD]
+    for question, about in QUESTIONS.items():
+        parts.append(f"## {about.title}\n\n{wrapped(about.text)}\n")
+        for backend in BACKENDS:
+            if (question, backend) in found:
+                where, rows = found[question, backend]
+                shown = tables(rows, about.groups(list(rows[0])))
+                title = heading(question, backend)
+                parts.append(f"{title}\n\n{where}\n\n{shown}\n")
+    return "\n".join(parts)
+
+
+def wrapped(text):
+    """Returns a paragraph in lines of Markdown."""
+    return textwrap.fill(
+        text, 88, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def drawn(found, path):
+    """Draws the chart of the summary."""
+    parts = {
+        "Blocks, inference": summary.of_blocks(found, "forward"),
+        "Networks and explanations": summary.of_groups(found),
+    }
+    chart.draw({title: rows for title, rows in parts.items() if rows}, path)
+
+
+def write_costs():
+    """Writes the costs in a ResNet-50 if they were measured here."""
+    if not (recorded("models") and recorded("counts")):
         return
     before, rest = CATALOGUE.read_text().split(MARKS[0])
     _, after = rest.split(MARKS[1])
@@ -248,6 +175,20 @@ def main():
         f"{before}{MARKS[0]}\n\n{costs()}\n\n{MARKS[1]}{after}"
     )
     print(f"wrote {CATALOGUE}")
+
+
+def main(arguments=None):
+    """Writes the page, its chart, and the costs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("page", nargs="?", type=pathlib.Path, default=PAGE)
+    page = parser.parse_args(arguments).page
+    found = collected(page.read_text())
+    picture = page.parent / PICTURE
+    picture.parent.mkdir(exist_ok=True)
+    drawn(found, picture)
+    page.write_text(written(found))
+    print(f"wrote {page} and {picture}")
+    write_costs()
 
 
 if __name__ == "__main__":

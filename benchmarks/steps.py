@@ -1,13 +1,13 @@
-"""Forward and backward passes of a Keras layer, compiled where they can be."""
+"""Forward and backward passes of a Keras layer, compiled by XLA if possible."""
 
 import keras
 from keras import ops
 
 
 def forward(layer, inputs):
-    """Returns a function that applies the layer in inference.
+    """Returns a function that applies the layer in inference mode.
 
-    With JAX and TensorFlow it is compiled by XLA.
+    On JAX and TensorFlow, XLA compiles it.
     """
     inputs = ops.convert_to_tensor(inputs)
     weights = [weight.value for weight in layer.variables]
@@ -38,9 +38,9 @@ def forward(layer, inputs):
 
 
 def gradient(layer, inputs, cotangents):
-    """Returns a function that pulls `cotangents` back to inputs and weights.
+    """Returns a function that computes the gradients of inputs and weights.
 
-    The layer is in training; with JAX and TensorFlow it is compiled by XLA.
+    The layer runs in training mode. On JAX and TensorFlow, XLA compiles it.
     """
     inputs = ops.convert_to_tensor(inputs)
     cotangents = ops.convert_to_tensor(cotangents)
@@ -51,7 +51,7 @@ def gradient(layer, inputs, cotangents):
 
 
 def _scalar(layer, cotangents):
-    """Returns a function to differentiate; it returns moving statistics too."""
+    """Returns the function to differentiate, with moving statistics as aux."""
     variables, moving = layer.trainable_variables, layer.non_trainable_variables
 
     def function(inputs, weights):

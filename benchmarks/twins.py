@@ -1,4 +1,4 @@
-"""Blocks in plain PyTorch, as published: each beside the tests of ours."""
+"""The published blocks in plain PyTorch, from the test files of ours."""
 
 import os
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from unittest import mock
 
 @dataclass(frozen=True)
 class Twin:
-    """What a block is measured against.
+    """A plain PyTorch block that ours is measured against.
 
     Args:
-        make: A function that imports PyTorch and returns a class, which is
-            called with the channels, the side of the map and the arguments.
-        suffix: What is added to the name of the block, if it has several.
-        arguments: A function of the side, to arguments of both.
-        most_channels: How many are not too many to measure, if it matters.
+        make: Function that imports PyTorch and returns a class. The class takes
+            the channels, the side of the map and the arguments.
+        suffix: Appended to the name of the block if it has several twins.
+        arguments: Function of the side that returns arguments for both blocks.
+        most_channels: Largest number of channels to measure.
     """
 
     make: Callable
@@ -25,10 +25,10 @@ class Twin:
 
 
 def twins():
-    """Returns classes of layers and their twins, by what tables call them."""
-    import keras  # noqa: F401 - a backend reads its environment once
+    """Returns pairs of a layer class and its twin, by their name in tables."""
+    import keras  # noqa: F401 - backends read the environment once
 
-    # Not the full precision in which `tests` has a GPU compute.
+    # Importing `tests` would set full precision on a GPU.
     with mock.patch.dict(os.environ):
         from tests.cases.layers import BLOCKS
 

@@ -1,4 +1,4 @@
-"""Vision Transformers: a training step and inference."""
+"""Vision Transformers: training and inference steps."""
 
 import functools
 
@@ -8,8 +8,7 @@ from benchmarks import harness, networks
 
 BATCH = 4
 MODES = ("inference", "training", "Adam")
-# Side of the image and of a patch, numbers of a token, blocks, heads, numbers
-# inside of a block, classes, and dropout.
+# Image size, patch size, width, blocks, heads, hidden width, classes, dropout.
 SIZES = {
     "reference": (256, 32, 1024, 6, 16, 2048, 2, 0.1),
     "ViT-S/16": (224, 16, 384, 12, 6, 1536, 1000, 0.0),
@@ -26,10 +25,10 @@ def data(size):
 
 @functools.cache
 def pair(size):
-    """Returns plain PyTorch's network, and our model with its weights.
+    """Returns the plain PyTorch network, and our model with its weights.
 
     Raises:
-        AssertionError: If they do not compute the same.
+        AssertionError: If their outputs differ.
     """
     import torch
 
@@ -58,7 +57,7 @@ def pair(size):
         form=form,
         dropout=dropout,
     )
-    # In the same order, by other names, but for what is no layer.
+    # Layers have other names but the same order; these two are not layers.
     arrays = {
         name: array
         for name, array in plain.state_dict().items()
@@ -78,7 +77,7 @@ def pair(size):
 
 
 def ours(size, mode):
-    """Returns our training step, or inference."""
+    """Returns our training or inference step."""
     import keras
 
     optimizer = keras.optimizers.SGD(1e-3, momentum=0.9)
@@ -88,7 +87,7 @@ def ours(size, mode):
 
 
 def plain(size, mode):
-    """Returns the same of plain PyTorch."""
+    """Returns the same for plain PyTorch."""
     import torch
 
     network = pair(size)[0]
@@ -100,14 +99,14 @@ def plain(size, mode):
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     size, mode = case
     return {
         "size": size,
         "mode": mode,
         "plain ms": times["plain"],
         "ours ms": times["ours"],
-        "of plain": times["ours"] / times["plain"],
+        "ours / plain": times["ours"] / times["plain"],
     }
 
 

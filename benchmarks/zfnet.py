@@ -1,4 +1,4 @@
-"""ZF-Net: a training step and inference, a DeconvNet, and its pooling."""
+"""ZF-Net: training and inference steps, its DeconvNet, and its pooling."""
 
 import functools
 
@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks import harness, networks
 
 BATCH = 8
-# Of the first pooling.
+# The input of the first pooling.
 MAPS = (8, 110, 110, 96)
 
 
@@ -20,9 +20,9 @@ def data(count=BATCH):
 
 @functools.cache
 def pair(question):
-    """Returns plain PyTorch's network, and our model with its weights.
+    """Returns the plain PyTorch network, and our model with its weights.
 
-    Another pair for each question, as training changes them.
+    One pair per question, because training changes the weights.
     """
     import torch
 
@@ -33,14 +33,14 @@ def pair(question):
     torch.manual_seed(0)
     plain = Plain()
     model = ZFNet(classifier_activation=None)
-    # In the same order, by other names.
+    # Other names, the same order.
     arrays = plain.state_dict().values()
     load_torch(model, dict(zip(to_torch(model), arrays, strict=True)))
     return plain, model
 
 
 def ours(mode):
-    """Returns our training step, or inference."""
+    """Returns our training or inference step."""
     import keras
 
     optimizer = keras.optimizers.SGD(1e-2, momentum=0.9)
@@ -48,7 +48,7 @@ def ours(mode):
 
 
 def plain(mode):
-    """Returns the same of plain PyTorch."""
+    """Returns the same for plain PyTorch."""
     import torch
 
     network = pair("network")[0]
@@ -57,20 +57,20 @@ def plain(mode):
 
 
 def row(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     return {
         "mode": case[0],
         "plain ms": times["plain"],
         "ours ms": times["ours"],
-        "of plain": times["ours"] / times["plain"],
+        "ours / plain": times["ours"] / times["plain"],
     }
 
 
 def ours_deconvnet(layer):
-    """Returns the pictures of one map.
+    """Returns our reconstruction of one activation.
 
     Raises:
-        AssertionError: If they are not those of plain PyTorch.
+        AssertionError: If it differs from that of plain PyTorch.
     """
     from keras_attn.explain import DeconvNet
 
@@ -87,12 +87,12 @@ def ours_deconvnet(layer):
 
 
 def forward(layer):
-    """Returns our model's inference, as Keras has it."""
+    """Returns `predict_on_batch` of our model."""
     return functools.partial(pair("deconvnet")[1].predict_on_batch, data(1)[0])
 
 
 def plain_deconvnet(layer):
-    """Returns the same pictures in plain PyTorch."""
+    """Returns the reconstruction of plain PyTorch."""
     import torch
 
     from benchmarks.plain import zfnet
@@ -111,7 +111,7 @@ def plain_deconvnet(layer):
 
 
 def plain_forward(layer):
-    """Returns plain PyTorch's inference."""
+    """Returns the inference pass of plain PyTorch."""
     import torch
 
     network = pair("deconvnet")[0].eval()
@@ -120,21 +120,21 @@ def plain_forward(layer):
 
 
 def row_of_deconvnet(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     return {
         "layer": case[0],
         "ours ms": times["ours"],
         "forward ms": times["forward"],
         "plain ms": times["plain"],
         "plain forward ms": times["plain forward"],
-        "of forward": times["ours"] / times["forward"],
-        "plain of plain forward": times["plain"] / times["plain forward"],
-        "of plain": times["ours"] / times["plain"],
+        "ours / forward": times["ours"] / times["forward"],
+        "plain / plain forward": times["plain"] / times["plain forward"],
+        "ours / plain": times["ours"] / times["plain"],
     }
 
 
 def pooling(with_indices, mode):
-    """Returns a pooling of maps, in inference or with its gradient."""
+    """Returns our pooling, forward only or with its gradient."""
     from benchmarks import steps
     from keras_attn.layers import MaxPooling2DWithIndices
     from keras_attn.layers.parts.max_pooling2d import MaxPooling2D
@@ -150,7 +150,7 @@ def pooling(with_indices, mode):
 
 
 def maxima_of(layer):
-    """Returns a layer of the maxima, whatever else it puts out."""
+    """Returns a layer that outputs the maxima only."""
     import keras
 
     class Maxima(keras.layers.Layer):
@@ -159,14 +159,15 @@ def maxima_of(layer):
             if not isinstance(outputs, list):
                 return outputs
             maxima, indices = outputs
-            # Or a compiler would leave them out: they are never negative.
+            # Uses the indices, which a compiler would otherwise drop. They are
+            # never negative, so this adds zeros.
             return maxima + keras.ops.cast(indices < 0, maxima.dtype)
 
     return Maxima()
 
 
 def plain_pooling(indices, mode):
-    """Returns PyTorch's pooling."""
+    """Returns the pooling of PyTorch."""
     import torch
     import torch.nn.functional as F
 
@@ -187,16 +188,17 @@ def plain_pooling(indices, mode):
 
 
 def row_of_pooling(case, times, memory):
-    """Returns what the table shows."""
+    """Returns a row of the table."""
     return {
         "pass": case[0],
         "plain ms": times["plain"],
         "plain with indices ms": times["plain with indices"],
         "ours without ms": times["without"],
         "ours ms": times["ours"],
-        "of plain": times["ours"] / times["plain"],
-        "of plain with indices": times["ours"] / times["plain with indices"],
-        "of ours without": times["ours"] / times["without"],
+        "ours / plain": times["ours"] / times["plain"],
+        "ours / plain with indices": times["ours"]
+        / times["plain with indices"],
+        "ours / ours without": times["ours"] / times["without"],
     }
 
 

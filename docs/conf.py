@@ -1,19 +1,19 @@
-"""How Sphinx builds the site: `make docs`."""
+"""Configuration of Sphinx for the site, which `make docs` builds."""
 
 import importlib
 import os
 import pathlib
 import sys
 
-# Examples run in the quickest of the three, and find the checkout as a reader
-# in its folder would.
+# Examples run on the fastest of the three backends.
 os.environ["KERAS_BACKEND"] = "jax"
-# Keras asks TensorFlow for its seed, where that is installed, and it talks.
+# Keras imports TensorFlow, if installed, which logs to the output of examples.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 HERE = pathlib.Path(__file__).parent
+# Kernels of examples import the package from this checkout.
 os.environ["PYTHONPATH"] = str(HERE.parent)
-# So that a figure is drawn wherever an example ends in one.
+# Figures of matplotlib appear in the output of examples.
 IPYTHON = HERE.parent / "build" / "ipython"
 (IPYTHON / "profile_default").mkdir(parents=True, exist_ok=True)
 (IPYTHON / "profile_default" / "ipython_kernel_config.py").write_text(
@@ -33,6 +33,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "block_diagrams",
     "block_facts",
     "catalogue",
@@ -47,7 +49,7 @@ nitpicky = True
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
-# Every example is run anew, and none may fail.
+# Every example runs at each build, and none may fail.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
@@ -56,14 +58,15 @@ nb_merge_streams = True
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-# Half of the arguments of a layer are Keras', which documents them.
+# Keras documents the arguments that layers inherit.
 autodoc_inherit_docstrings = False
 napoleon_numpy_docstring = False
 napoleon_custom_sections = [("Call arguments", "params_style")]
 napoleon_use_rtype = False
 
 html_theme = "furo"
-html_title = "keras_attn"
+# In the sidebar and the title of each page.
+html_title = f"{project} {release}"
 html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -71,3 +74,8 @@ html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
 templates_path = ["_templates"]
+
+# Copies code without prompts, and offers no button for its output.
+copybutton_selector = "div:not(.output) > div.highlight > pre"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True

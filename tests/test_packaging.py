@@ -153,6 +153,18 @@ def test_the_version_is_that_of_the_package(metadata):
     assert metadata["Version"] == VERSION
 
 
+def test_the_urls_belong_to_one_repository(metadata):
+    urls = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL"))
+    names = {"Repository", "Documentation", "Changelog", "Issues"}
+    assert set(urls) == names
+    for url in urls.values():
+        assert url.startswith(urls["Repository"])
+    # Paths in the repository.
+    for name in ("Documentation", "Changelog"):
+        path = urls[name].partition("/main/")[2]
+        assert (ROOT / path).exists()
+
+
 def requirements(metadata, extra=None):
     """Returns the names of what is required, by default or by an extra."""
     found = set()

@@ -1,1 +1,1 @@
-"""How fast networks are on a GPU: `python -m benchmarks.gpu`."""
+"""Throughput of networks on a GPU: `python -m benchmarks.gpu`."""

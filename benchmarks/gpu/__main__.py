@@ -1,7 +1,7 @@
-"""Images a second on a GPU: `python -m benchmarks.gpu`.
+"""Measures images per second on a GPU: `python -m benchmarks.gpu`.
 
-Each row is measured in a process of its own, which can crash and hang. While
-one is measured, the next one imports what it needs, and waits.
+Each row is measured in a separate process, so that a crash or a hang costs only
+that row. Meanwhile the process of the next row imports its packages and waits.
 """
 
 import argparse
@@ -20,26 +20,26 @@ OUT = pathlib.Path(os.environ.get("OUT", "build/gpu"))
 
 
 def parsed(arguments=None):
-    """Returns the options."""
+    """Returns the parsed options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--backends", nargs="+", default=["torch", "jax"])
     add("--rows", nargs="+", default=list(NETWORKS), choices=NETWORKS)
-    add("--batch", type=int, default=128, help="an eighth of it for DeepLab")
-    add("--size", type=int, help="side of an image, where it may be smaller")
-    add("--rounds", type=int, default=15, help="0 compiles and measures not")
-    add("--eager", action="store_true", help="PyTorch compiles nothing")
-    add("--limit", type=float, default=75, help="seconds of a row")
-    add("--seconds", type=float, default=300, help="of all rows")
+    add("--batch", type=int, default=128, help="images; an eighth for DeepLab")
+    add("--size", type=int, help="largest image size, if the network allows it")
+    add("--rounds", type=int, default=15, help="0 only compiles")
+    add("--eager", action="store_true", help="do not run torch.compile")
+    add("--limit", type=float, default=75, help="seconds per row")
+    add("--seconds", type=float, default=300, help="seconds for all rows")
     add("--results", type=pathlib.Path, default=OUT / "gpu.jsonl")
-    add("--row", help="measure this one in this process, when told to")
-    add("--page", type=pathlib.Path, help="write what was measured into it")
+    add("--row", help="measure this row after a line of input")
+    add("--page", type=pathlib.Path, help="write the results into this page")
     add("files", nargs="*", type=pathlib.Path)
     return parser.parse_args(arguments)
 
 
 def main(arguments):
-    """Measures all rows, or one, or writes the page; returns the status."""
+    """Measures all rows or one row, or writes the page; returns the status."""
     options = parsed(arguments)
     if options.page:
         write(options.page, options.files or [options.results])
@@ -53,14 +53,14 @@ def main(arguments):
 
 
 def start(row, arguments):
-    """Starts a process that waits to measure a row."""
+    """Starts the process of a row, which then waits for a line of input."""
     name, backend = row
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks.gpu", *arguments, "--row", name],
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
-            # Both backends are on the GPU, in one process.
+            # PyTorch and JAX share the GPU within one process.
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         },
         stdin=subprocess.PIPE,
@@ -68,11 +68,11 @@ def start(row, arguments):
 
 
 def wait_and_measure(options):
-    """Imports what takes long, and measures after a line of input."""
-    # Before the other backend: imported after it, PyTorch can crash.
+    """Imports the packages, waits for a line of input, and measures a row."""
+    # First, because PyTorch can crash if it is imported after JAX.
     import torch._inductor.config
 
-    # Choices of kernels made while others use the GPU are not kept.
+    # Do not cache kernel choices made while another process used the GPU.
     torch._inductor.config.autotune_local_cache = False
     import keras
 
@@ -85,12 +85,12 @@ def wait_and_measure(options):
 
 
 def run(rows, options, start):
-    """Measures all rows in turn; returns how many of their lines have errors.
+    """Measures all rows in turn, and returns the number of lines with errors.
 
     Args:
         rows: Pairs of a network's name and a backend.
-        options: Of the command.
-        start: Starts the process of a row.
+        options: Options of the command.
+        start: Function that starts the process of a row.
     """
     end = time.monotonic() + options.seconds
     failed, processes = 0, {}
@@ -113,7 +113,7 @@ def run(rows, options, start):
 
 
 def ended(process, seconds):
-    """Lets a process measure; returns why it may have written too little."""
+    """Lets a process measure, and returns why it stopped."""
     try:
         process.communicate(b"\n", timeout=seconds)
         return f"the process ended with status {process.returncode}"
@@ -124,7 +124,7 @@ def ended(process, seconds):
 
 
 def complete(row, found, options, reason):
-    """Writes a line for each mode that has none; returns how many failed."""
+    """Adds a line for each missing mode, and returns the number of failures."""
     name, backend = row
     head = {"network": name, "backend": backend}
     for mode in NETWORKS[name].modes:
@@ -136,7 +136,7 @@ def complete(row, found, options, reason):
 
 
 def lines_of(path):
-    """Returns the rows of a file."""
+    """Returns the rows in a results file."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,12 +1,13 @@
-"""What a subject takes of the memory of a GPU."""
+"""GPU memory of a subject."""
 
 
 class Growth:
-    """By how much a subject makes the GPU's memory grow at most, in MiB.
+    """Peak growth of GPU memory caused by a subject, in MiB.
 
-    It begins before the subject is made, since weights count. JAX's highest
-    mark never falls: it is right for what needs more each time, and includes
-    what XLA tried. Without a GPU there is nothing to tell.
+    Created before the subject, since weights count. The peak that JAX reports
+    never falls: it is exact only if each function needs more memory than the
+    one before, and it includes the kernels that XLA tried. Without a GPU,
+    there is no result.
     """
 
     def __init__(self, jax):
@@ -14,14 +15,14 @@ class Growth:
         self._before, _ = self._marks()
 
     def made(self):
-        """Notes what the subject holds from now on."""
+        """Records the memory that the subject holds once it is made."""
         now, _ = self._marks()
         self._held = now - self._before
 
     def of(self, function):
-        """Runs a function twice, and returns the MiB; `None` without a GPU."""
+        """Runs a function twice, and returns MiB, or `None` without a GPU."""
         before, _ = self._marks()
-        # The first run may try which kernels are fast, which takes more.
+        # The first run may need more memory, to find the fastest kernels.
         function()
         self._marks(anew=True)
         function()
@@ -30,7 +31,7 @@ class Growth:
 
 
 def _of_jax(anew=False):
-    """Returns the bytes in use, and the most that were."""
+    """Returns the bytes in use, and their peak."""
     import jax
 
     found = jax.local_devices()[0].memory_stats() or {}
@@ -38,7 +39,7 @@ def _of_jax(anew=False):
 
 
 def _of_torch(anew=False):
-    """Returns the same of PyTorch, the most since it was begun `anew`."""
+    """Returns the same for PyTorch; `anew` resets the peak."""
     import torch
 
     if not torch.cuda.is_available():

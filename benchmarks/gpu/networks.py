@@ -1,7 +1,6 @@
-"""The networks that are measured, ours and those of others.
+"""The measured networks: ours, plain PyTorch and timm.
 
-What they are made of is imported when they are made, since who only lists them
-needs no backend.
+Each is imported when it is made, so that listing them needs no backend.
 """
 
 import dataclasses
@@ -13,20 +12,20 @@ from benchmarks.twins import twins
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """What a row measures.
+    """A measured network.
 
     Attributes:
-        ours: Makes our model for the side of an image.
-        plain: Makes that of `benchmarks.plain`.
-        timm: Makes that of timm, if it has it.
-        compiled: Which of these PyTorch also compiles, if any.
-        side: Of an image.
-        channels: Of an image.
-        classes: Of an image, or of each position of a map.
-        stride: Of this map; 0 where an image has one label.
-        share: By what the batch is divided.
-        any_side: Whether an image may be smaller.
-        modes: What is timed.
+        ours: Function that takes the image size and returns our model.
+        plain: The same for `benchmarks.plain`.
+        timm: The same for timm, or `None`.
+        compiled: Which of the two also runs under `torch.compile`, or `None`.
+        side: Height and width of an image.
+        channels: Number of image channels.
+        classes: Number of classes.
+        stride: Stride of the label map; 0 if an image has a single label.
+        share: Divisor of the batch size.
+        any_side: Whether the network takes smaller images.
+        modes: Names of the timed steps.
     """
 
     ours: Callable
@@ -42,7 +41,7 @@ class Network:
     modes: tuple = ("inference", "training")
 
     def peers(self, eager=False):
-        """Returns who runs in turns with ours, compiled or `eager` only."""
+        """Returns the names of the subjects to compare with ours."""
         names = ("plain", "timm") if self.timm else ("plain",)
         if self.compiled and not eager:
             names += (f"{self.compiled} compiled",)
@@ -66,7 +65,7 @@ def _timm(name, **arguments):
 
 
 def _resnet(attention=None, **settings):
-    """Returns ResNet-50 with a block."""
+    """Returns ResNet-50, with a block if one is named."""
 
     def plain(side):
         block = attention and twins()[attention.upper()][1].make()
@@ -83,7 +82,7 @@ def _resnet(attention=None, **settings):
     return Network(**defaults | settings)
 
 
-# In the order in which they are measured, as time may run out.
+# In order of priority, as time may run out.
 NETWORKS = {
     "ResNet-50": _resnet(compiled="timm"),
     "ViT-S/16": Network(
@@ -98,7 +97,7 @@ NETWORKS = {
     "SE-ResNet-50": _resnet("se", compiled="timm"),
     "FERNet": Network(
         ours=lambda side: _ours("FERNet", side, channels=1),
-        # The published loop would show what it costs to launch kernels.
+        # The published loop would mostly measure kernel launches.
         plain=lambda side: _plain("fernet").FERNet(loop=False),
         side=48,
         channels=1,

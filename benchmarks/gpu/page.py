@@ -1,17 +1,19 @@
-"""Writes what was measured on a GPU between two marks of a page."""
+"""Writes measurements on a GPU between two marks of a page."""
 
 import json
 
-from benchmarks.report import table
+from benchmarks.tables import table
 
 MARKS = (
     "<!-- speed: written by `python -m benchmarks.gpu --page` -->",
     "<!-- end of speed -->",
 )
+# PyTorch compiles one of the two, and the column does not depend on which.
+PEERS = ("plain", "timm", "compiled")
 
 
 def write(page, files):
-    """Writes the tables of some files; a later row replaces an earlier one."""
+    """Writes the tables of some files; later rows replace earlier ones."""
     rows = {}
     for path in files:
         for row in map(json.loads, path.read_text().splitlines()):
@@ -26,7 +28,7 @@ def write(page, files):
 
 
 def sections(rows):
-    """Yields the text of each backend and mode, and what is not measured."""
+    """Yields the text of each backend and mode, and lists what failed."""
     groups = {}
     for row in rows:
         groups.setdefault((row["backend"], row["mode"]), []).append(row)
@@ -35,7 +37,8 @@ def sections(rows):
         if measured:
             yield f"### {mode.capitalize()} on {backend}"
             yield origin(measured[0])
-            yield table([cells(row) for row in measured])
+            yield table([speeds(row) for row in measured])
+            yield table([memory(row) for row in measured])
     missing = [
         f"- {row['network']}, {row['mode']} on {row['backend']}, {who}: {why}"
         for row in rows
@@ -46,23 +49,31 @@ def sections(rows):
 
 
 def origin(row):
-    """Returns when, where and with what a row was measured."""
+    """Returns the date, the machine and the versions of a row."""
     versions = ", ".join(f"{n} {v}" for n, v in row["versions"].items())
     return f"{row['date']}, {row['machine']}; {versions}."
 
 
-def cells(row):
-    """Returns a row of the table."""
-    speeds, mib = row["images/s"], row.get("MiB", {})
-    compiled = [name for name in speeds if name.endswith("compiled")]
-    found = {"network": row["network"], "batch": row["batch"]}
-    for who in ("ours", "plain", "timm", "compiled"):
-        # What PyTorch compiles is either of plain and timm.
-        speed = speeds.get((compiled or [who])[0] if who == "compiled" else who)
-        found[f"{who} images/s"] = f"{speed:,.0f}" if speed else ""
-        if who != "ours":
-            both = speed and "ours" in speeds
-            found[f"of {who}"] = speeds["ours"] / speed if both else ""
-    return found | {
-        f"{w} MiB": mib.get(w, "") for w in ("ours", "plain", "timm")
-    }
+def speeds(row):
+    """Returns a row of images per second, with the speedup of ours."""
+    found = dict(row["images/s"])
+    for name in list(found):
+        if name.endswith("compiled"):
+            found["compiled"] = found.pop(name)
+    ours = found.get("ours")
+    cells = {"network": row["network"], "batch": row["batch"]}
+    cells["ours images/s"] = f"{ours:,.0f}" if ours else ""
+    for who in PEERS:
+        speed = found.get(who)
+        cell = f"{speed:,.0f}" if speed else ""
+        if speed and ours:
+            cell += f" ({ours / speed:.2f})"
+        cells[who] = cell
+    return cells
+
+
+def memory(row):
+    """Returns a row of the growth of GPU memory."""
+    found = row.get("MiB", {})
+    cells = {f"{who} MiB": found.get(who, "") for who in ("ours", *PEERS[:2])}
+    return {"network": row["network"], **cells}

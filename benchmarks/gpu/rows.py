@@ -1,4 +1,4 @@
-"""Measures one network in this process, and writes a row for each mode."""
+"""Measures one network in this process, and writes one row per mode."""
 
 import datetime
 import json
@@ -7,20 +7,20 @@ from benchmarks import harness
 from benchmarks.gpu import memory, subjects
 from benchmarks.gpu.networks import NETWORKS
 
-# Rounds end after so many seconds; at least three are made.
+# No round starts after this many seconds, except for the first three.
 SECONDS = 4
 
 
 def measure(name, backend, options, make=subjects.steps):
     """Appends the rows of a network to the results.
 
-    A subject that fails is left out, and its error is in the row.
+    A subject that fails has no speed in the row, only its error.
 
     Args:
         name: Key of `NETWORKS`.
-        backend: Of Keras, in this process.
-        options: Of the command.
-        make: Returns what is timed, as `subjects.steps` does.
+        backend: Keras backend of this process.
+        options: Options of the command.
+        make: Function that returns the steps to time, such as `subjects.steps`.
     """
     network = NETWORKS[name]
     side = network.side
@@ -35,7 +35,7 @@ def measure(name, backend, options, make=subjects.steps):
         except Exception as error:
             errors[who] = in_a_line(error)
         growth.made()
-    # Inference first: JAX's highest mark of memory is not to be lowered.
+    # Inference comes first, because the memory peak of JAX cannot be reset.
     for mode in network.modes:
         steps, mib, failed = {}, {}, dict(errors)
         for who, (functions, growth) in made.items():
@@ -49,7 +49,7 @@ def measure(name, backend, options, make=subjects.steps):
             **{"batch": batch, "side": side, "errors": failed},
             **origin(backend),
         }
-        # Without rounds, all is compiled and nothing measured.
+        # Without rounds, the steps are only compiled.
         if options.rounds and steps:
             ms = harness.medians(steps, options.rounds, SECONDS)
             row["images/s"] = {who: 1e3 * batch / ms[who] for who in ms}
@@ -58,13 +58,13 @@ def measure(name, backend, options, make=subjects.steps):
 
 
 def in_a_line(error):
-    """Returns an error's class and the first line of its message."""
+    """Returns the class of an error and the first line of its message."""
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first}"[:300]
 
 
 def append(path, row):
-    """Writes a row, for us to see it too."""
+    """Prints a row, and appends it to a file."""
     line = json.dumps(row)
     print(line, flush=True)
     with open(path, "a") as file:
@@ -72,7 +72,7 @@ def append(path, row):
 
 
 def origin(backend):
-    """Returns when, where and with what something is measured."""
+    """Returns the date, the machine and the versions."""
     import keras
     import torch
 

@@ -1,9 +1,9 @@
-"""What is timed of a network, ours and PyTorch's, on the default device.
+"""The timed steps of a network, ours and PyTorch's, on the default device.
 
-All compute in bfloat16 with weights in float32: ours by the policy
-`mixed_bfloat16`, PyTorch's by `autocast`, with channels last. Images and
-labels are on the device already, and each step waits for its result. Grad-CAM
-goes from NumPy to NumPy.
+All subjects compute in bfloat16 with float32 weights: ours with the policy
+`mixed_bfloat16`, PyTorch's with `autocast` and channels last. Images and labels
+are already on the device, and each step waits for its result. Grad-CAM starts
+and ends with NumPy arrays.
 """
 
 import functools
@@ -15,13 +15,13 @@ from benchmarks.gpu.networks import NETWORKS
 
 
 def steps(name, who, batch, side):
-    """Returns functions by mode.
+    """Returns the steps of a subject, by mode.
 
     Args:
         name: Key of `NETWORKS`.
         who: "ours", "plain" or "timm"; " compiled" may follow the latter two.
-        batch: How many images.
-        side: Of an image.
+        batch: Number of images.
+        side: Height and width of an image.
     """
     network = NETWORKS[name]
     images, labels = data(network, batch, side)
@@ -38,7 +38,7 @@ def steps(name, who, batch, side):
 
 
 def data(network, batch, side):
-    """Returns images, and labels of each or of each position."""
+    """Returns images, and one label per image or per position."""
     random = np.random.default_rng(0)
     shape = (batch, side, side, network.channels)
     places = ((side - 1) // network.stride + 1,) * 2 if network.stride else ()
@@ -65,7 +65,7 @@ def _torch(module, images, labels, compiled):
     import torch
 
     module, device, cast = _placed(module)
-    # The memory has the channels last.
+    # Channels first in shape, channels last in memory.
     images = torch.tensor(images, device=device).permute(0, 3, 1, 2)
     labels = torch.tensor(labels, device=device)
     optimizer = torch.optim.SGD(module.parameters(), 1e-3, momentum=0.9)
@@ -73,7 +73,7 @@ def _torch(module, images, labels, compiled):
 
     def scores():
         found = run(images)
-        # Attention to scale also returns what each scale says.
+        # Attention to scale also returns the scores of each scale.
         return found[0] if isinstance(found, tuple) else found
 
     def inference():
@@ -110,7 +110,7 @@ def _maps_of_torch(module, images, labels, compiled):
 
 
 def _placed(module):
-    """Returns a module on the device, the device, and what casts there."""
+    """Returns a module on the device, the device, and its autocast."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,5 +1,5 @@
-"""The subjects as one writes them in plain PyTorch, as they were published.
+"""The networks of the benchmarks in plain PyTorch, as published.
 
-Their parameters have the published names, so that our layers load them, and
-what is compared is seen to give the same numbers.
+Parameters keep their published names, so that ours can load them. Most
+benchmarks compare the outputs of both before they time them.
 """

@@ -1,10 +1,10 @@
-"""Covariances of channels and their roots, as the published codes do it."""
+"""Channel covariances and their square roots, as in the published code."""
 
 import torch
 
 
 def covariance(x):
-    """Centres by a matrix of all positions, as the published codes do."""
+    """Centres with a matrix over positions, as the published code does."""
     tokens = x.flatten(2)
     n = tokens.shape[2]
     centring = torch.eye(n) / n - torch.ones(n, n) / n**2
@@ -12,7 +12,7 @@ def covariance(x):
 
 
 def matrix_sqrt(s, iterations=5):
-    """Runs the coupled Newton-Schulz iteration."""
+    """Returns the square root by coupled Newton-Schulz iterations."""
     identity = torch.eye(s.shape[1]).expand_as(s)
     trace = (s * identity).sum((1, 2), keepdim=True)
     s = s / trace

@@ -1,4 +1,4 @@
-"""DeepLab-LargeFOV and attention to scale as one writes them in PyTorch."""
+"""DeepLab-LargeFOV and attention to scale in plain PyTorch."""
 
 import torch
 import torch.nn.functional as F
@@ -6,13 +6,13 @@ from torch import nn
 
 
 def convolution(inputs, outputs, size=3, rate=1):
-    """Returns a convolution of the same size as its input."""
+    """Returns a convolution that keeps the size of its input."""
     padding = rate * (size // 2)
     return nn.Conv2d(inputs, outputs, size, padding=padding, dilation=rate)
 
 
 class LargeFOV(nn.Sequential):
-    """From the image to `fc7`, at an eighth of its size."""
+    """Outputs `fc7` at an eighth of the image size."""
 
     def __init__(self, average=False, last_relu=True):
         layers, channels = [], 3
@@ -34,10 +34,10 @@ class LargeFOV(nn.Sequential):
 
 
 class AttentionToScale(nn.Module):
-    """Merges at the size of the image, as a known implementation does.
+    """Merges scales at the image size, as a known implementation does.
 
-    Features are resized to that size before the attention looks at them, and
-    each scale has a classifier of its own, by 3x3 and with ReLU.
+    Features are resized to the image size before the attention, and each scale
+    has its own 3x3 classifier with a ReLU.
     """
 
     def __init__(self, scales=(1, 0.5), classes=21):
@@ -67,7 +67,7 @@ class AttentionToScale(nn.Module):
 
 
 class PaperAttentionToScale(nn.Module):
-    """Merges at an eighth of the image, with one classifier, as the paper."""
+    """Merges at an eighth of the image size, with one classifier."""
 
     def __init__(self, scales=(1, 0.75, 0.5), classes=21):
         super().__init__()
@@ -96,5 +96,5 @@ class PaperAttentionToScale(nn.Module):
 
 
 def resize(x, size):
-    """Resizes bilinearly, corners aligned."""
+    """Resizes bilinearly with aligned corners."""
     return F.interpolate(x, size, mode="bilinear", align_corners=True)

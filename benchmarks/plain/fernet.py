@@ -1,7 +1,7 @@
-"""FeatureAct and FERNet as one writes them in plain PyTorch.
+"""FeatureAct and FERNet in plain PyTorch.
 
-The block is written as it was published, one target channel after another,
-and once more with the loop replaced by one product over all channels.
+The block has two variants: the published loop over target channels, and one
+product over all channels.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class FeatureAct(nn.Module):
-    """The explicit form: holds the correlation of all pairs of channels."""
+    """The explicit form, which stores the correlation of all channel pairs."""
 
     def __init__(self, channels, size, ratio=4, loop=True):
         super().__init__()
@@ -42,7 +42,7 @@ class FeatureAct(nn.Module):
 
 
 class FERNet(nn.Sequential):
-    """Four stages of convolutions, then linear layers; ends in logits."""
+    """Four stages of convolutions, then linear layers; outputs logits."""
 
     def __init__(self, channels=1, classes=7, loop=True):
         layers, size = [], 48

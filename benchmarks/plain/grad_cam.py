@@ -1,4 +1,4 @@
-"""Grad-CAM as one writes it in plain PyTorch, with hooks."""
+"""Grad-CAM in plain PyTorch, with hooks."""
 
 import numpy as np
 import torch
@@ -6,11 +6,11 @@ import torch.nn.functional as F
 
 
 def grad_cam(network, layer, images, classes):
-    """Returns maps `(batch, height, width)` in NumPy.
+    """Returns maps `(batch, height, width)` as a NumPy array.
 
-    As pytorch-grad-cam goes about it: hooks keep what comes out of the layer
-    and its gradient, the backward pass goes on to the first layer and computes
-    the gradients of all weights, and the rest is NumPy's.
+    Takes the same steps as pytorch-grad-cam. Hooks keep the output of the layer
+    and its gradient, the backward pass runs to the first layer and computes the
+    gradients of all weights, and NumPy does the rest.
     """
     kept = {}
 

@@ -1,11 +1,11 @@
-"""ResNet-50 in plain PyTorch, in the names of torchvision."""
+"""ResNet-50 in plain PyTorch, with the names of torchvision."""
 
 import torch.nn.functional as F
 from torch import nn
 
 
 class Bottleneck(nn.Module):
-    """Three convolutions, the stride in the second, then attention."""
+    """Three convolutions with the stride in the second, then attention."""
 
     def __init__(self, inputs, filters, stride, attention=None):
         super().__init__()
@@ -35,7 +35,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """Ends in logits; `attention` is a class that ignores the map's size."""
+    """Outputs logits. `attention` is a class that ignores the map size."""
 
     def __init__(self, classes=1000, attention=None):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A Vision Transformer in PyTorch, with its fused attention."""
+"""A Vision Transformer in plain PyTorch, with fused attention."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Attention(nn.Module):
-    """Self-attention by `scaled_dot_product_attention`."""
+    """Self-attention with `scaled_dot_product_attention`."""
 
     def __init__(self, dim, heads, dim_head, bias):
         super().__init__()
@@ -25,7 +25,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and two linear layers, each beside the identity."""
+    """Attention and two linear layers, each with a residual connection."""
 
     def __init__(self, dim, heads, dim_head, mlp_dim, bias, epsilon, dropout):
         super().__init__()
@@ -50,7 +50,7 @@ class Block(nn.Module):
 
 
 class ViT(nn.Module):
-    """From the image to logits of the class token."""
+    """Classifies the class token; outputs logits."""
 
     def __init__(
         self,

@@ -1,10 +1,10 @@
-"""ZF-Net and its DeconvNet as one writes them in PyTorch."""
+"""ZF-Net and its DeconvNet in plain PyTorch."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Kernel, stride and padding of convolutions, and the padding of what pools.
+# Filters, kernel, stride and padding of a convolution; padding of its pooling.
 LAYERS = (
     (96, 7, 2, 1, 1),
     (256, 5, 2, 0, 1),
@@ -15,7 +15,7 @@ LAYERS = (
 
 
 class ZFNet(nn.Module):
-    """From the image to logits, with indices of what was pooled."""
+    """Outputs logits; `features` also records what the DeconvNet needs."""
 
     def __init__(self, classes=1000):
         super().__init__()
@@ -41,7 +41,7 @@ class ZFNet(nn.Module):
         )
 
     def features(self, x, steps=None):
-        """Returns the last maps; appends what a DeconvNet needs to `steps`."""
+        """Returns the last maps, and appends to `steps` for the DeconvNet."""
         for i, convolution in enumerate(self.convolutions):
             before = x.shape
             x = F.relu(convolution(x), inplace=True)
@@ -64,15 +64,15 @@ class ZFNet(nn.Module):
 
 
 def unpool(x, indices, shape):
-    """Puts values back to where their maxima were, and adds them there."""
+    """Adds values at the positions of their maxima."""
     empty = x.new_zeros(*shape[:2], shape[2] * shape[3])
     return empty.scatter_add(2, indices.flatten(2), x.flatten(2)).view(shape)
 
 
 def reconstruct(steps, maps, pooled=True):
-    """Brings maps of the last of the steps back to pixels.
+    """Projects maps of the last step back to pixels.
 
-    `pooled` says whether they are of its pooling, or before it.
+    `pooled` says whether the maps come after its pooling or before it.
     """
     x = maps
     for convolution, before, indices, shape in reversed(steps):
@@ -88,7 +88,7 @@ def reconstruct(steps, maps, pooled=True):
             convolution.kernel_size,
             strict=True,
         )
-        # What a stride has cut off.
+        # The rows and columns that a stride has cut off.
         missing = [
             side - ((n - 1) * stride - 2 * padding + size)
             for side, n, stride, padding, size in sizes
@@ -105,7 +105,7 @@ def reconstruct(steps, maps, pooled=True):
 
 
 def strongest(maps, channel):
-    """Keeps the strongest activation of one map, and nothing else."""
+    """Keeps only the strongest activation of one map."""
     alone = torch.zeros_like(maps)
     chosen = maps[:, channel].flatten(1)
     places = chosen.argmax(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Equations as MathML, which browsers draw by themselves."""
+"""Renders equations as MathML, which browsers display without a script."""
 
 from xml.etree import ElementTree
 
@@ -23,7 +23,7 @@ def _inline(translator, node):
 
 
 def _block(translator, node):
-    # A long equation scrolls by itself on a narrow screen.
+    # On a narrow screen, a long equation scrolls in its own box.
     translator.body.append(
         f'<div class="equation">{mathml(node.astext(), "block")}</div>'
     )
@@ -31,17 +31,21 @@ def _block(translator, node):
 
 
 def mathml(source, display):
-    """Returns an equation in TeX as MathML.
+    """Returns an equation in LaTeX as MathML.
 
     Raises:
-        SphinxError: If it is no TeX, or uses a command that is not known.
+        SphinxError: If it is not valid LaTeX, or uses an unknown command.
     """
     try:
         converted = convert(source, display=display)
         ElementTree.fromstring(converted)
     except Exception as error:
-        raise SphinxError(f"No equation: {source}: {error!r}") from error
-    # What the converter does not know, it shows as it is.
+        raise SphinxError(
+            f"An equation must be valid LaTeX. Received: {source} ({error!r})"
+        ) from error
+    # The converter copies unknown commands to its output.
     if "\\" in converted:
-        raise SphinxError(f"A command of TeX that is not known: {source}")
+        raise SphinxError(
+            f"An equation must only use known commands. Received: {source}"
+        )
     return converted

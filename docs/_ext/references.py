@@ -1,7 +1,7 @@
-"""Links to Keras and NumPy, whose inventories are not at hand offline.
+"""Links to the documentation of Keras and NumPy, without their inventories.
 
-A name is looked up in the package itself, so that one that does not exist is
-an error of the build, as a name of ours is.
+Names are looked up in the packages themselves, so the build needs no network,
+and fails for a name that does not exist.
 """
 
 import importlib
@@ -9,7 +9,7 @@ import importlib
 from docutils import nodes
 
 PAGES = {
-    # Keras' own pages have no address that follows from the name.
+    # The addresses of keras.io do not follow from the name.
     "keras": "https://www.tensorflow.org/api_docs/python/tf/keras/{path}",
     "numpy": "https://numpy.org/doc/stable/reference/generated/{name}.html",
 }
@@ -17,16 +17,16 @@ SHORT = {"np": "numpy"}
 
 
 def setup(app):
-    """Answers for names that no page of this site documents."""
+    """Resolves names that no page of this site documents."""
     app.connect("missing-reference", _resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def address(name):
-    """Returns where a name of Keras or NumPy is documented, or `None`.
+    """Returns the address of the page on a name of Keras or NumPy, or `None`.
 
     Args:
-        name: Such as `"keras.layers.Conv2D"` or `"np.ndarray"`.
+        name: Dotted name, such as `"keras.layers.Conv2D"` or `"np.ndarray"`.
     """
     first, _, rest = name.partition(".")
     package = SHORT.get(first, first)
@@ -43,11 +43,11 @@ def address(name):
 
 
 def public_name(name):
-    """Returns the name under which users know a class of Keras.
+    """Returns the public name of a class of Keras.
 
     Args:
-        name: Such as `"keras.src.layers.layer.Layer"`, which a base class
-            gives as its own.
+        name: The name in its `__module__`, such as
+            `"keras.src.layers.layer.Layer"`.
     """
     if not name.startswith("keras.src."):
         return name

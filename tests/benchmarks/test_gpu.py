@@ -1,4 +1,4 @@
-"""Measuring on a GPU goes on after a failure, and its page is whole."""
+"""Measuring on a GPU continues after a failure, and the page is complete."""
 
 import json
 import math
@@ -38,11 +38,11 @@ def lines(options):
 
 
 def nothing():
-    """Returns steps that do nothing, as `subjects.steps` returns them."""
+    """Returns steps that do nothing, in the form of `subjects.steps`."""
     return {"inference": lambda: None, "training": lambda: None}
 
 
-def test_a_row_tells_images_a_second(options, monkeypatch):
+def test_a_row_has_images_per_second(options, monkeypatch):
     ms = {"ours": 10.0, "plain": 40.0, "plain compiled": 8.0}
     asked, in_turns = [], []
 
@@ -57,7 +57,7 @@ def test_a_row_tells_images_a_second(options, monkeypatch):
     monkeypatch.setattr(harness, "medians", medians)
     options.batch = 16
     rows.measure("DeepLab-ASC", "torch", options, make)
-    # An eighth of the batch, and the smaller one of the sides.
+    # An eighth of the batch, and the smaller of both sides.
     assert set(asked) == {("DeepLab-ASC", 2, 32)}
     assert in_turns == [set(ms), set(ms)]
     inference, training = lines(options)
@@ -67,7 +67,7 @@ def test_a_row_tells_images_a_second(options, monkeypatch):
         assert row["errors"] == {}
 
 
-def test_who_fails_is_left_out(options):
+def test_a_subject_that_fails_is_left_out(options):
     def fails():
         raise RuntimeError("no memory\nat all")
 
@@ -94,7 +94,7 @@ def test_without_rounds_nothing_is_measured(options):
 
 
 def process(code):
-    """Starts Python code as the process of a row."""
+    """Starts Python code instead of the process of a row."""
     return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
 
 
@@ -141,7 +141,7 @@ def test_plain_has_the_parameters_of_ours(name):
 
 @pytest.fixture
 def written(tmp_path):
-    """Writes rows into a page, and returns its text."""
+    """Returns a function that writes rows into a page and returns its text."""
 
     def write(*files):
         target = tmp_path / "page.md"
@@ -158,22 +158,18 @@ def written(tmp_path):
     return write
 
 
-def test_the_page_has_ratios_and_keeps_what_is_around(written):
+def test_the_page_has_ratios_and_keeps_the_text_around_the_marks(written):
     text = written([ROW])
     assert text.startswith("before\n<!--")
     assert text.endswith("-->\nend\n")
     assert "old" not in text
     assert "### Training on jax\n\n2026-11-28, a GPU; keras 3.15.1" in text
-    cells = [
-        line.split(" | ") for line in text.splitlines() if "| ResN" in line
-    ]
-    assert cells == [
-        ["| ResNet-50", "128", "3,000", "", "", "2,400", "1.25", "2,500"]
-        + ["1.20", "9,000", "", "12,000 |"]
-    ]
+    row = "| ResNet-50 | 128 | 3,000 |  | 2,400 (1.25) | 2,500 (1.20) |"
+    assert row in text
+    assert "| ResNet-50 | 9,000 |  | 12,000 |" in text
 
 
-def test_the_page_takes_the_later_row_that_was_measured(written):
+def test_a_later_measured_row_replaces_an_earlier_one(written):
     slow = {**ROW, "images/s": {"ours": 1.0}}
     failed = {n: ROW[n] for n in ("network", "backend", "mode")}
     failed["errors"] = {"row": "no time was left"}

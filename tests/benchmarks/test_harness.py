@@ -1,4 +1,4 @@
-"""A run of measurements that was interrupted goes on where it was."""
+"""An interrupted run of measurements resumes where it stopped."""
 
 import json
 
@@ -22,7 +22,7 @@ def small(tmp_path, monkeypatch):
 
 
 def run(measured, interrupted_at=None):
-    """Measures the cases, and notes which; may end at one of them."""
+    """Measures the cases, and appends them to a list; may stop at one."""
 
     def subject(case):
         if case == interrupted_at:
@@ -49,7 +49,7 @@ def interrupted():
         run([], interrupted_at="c")
 
 
-def test_goes_on_where_it_was(tmp_path, interrupted):
+def test_resumes_where_it_stopped(tmp_path, interrupted):
     _, before = results(tmp_path)
     measured = []
     run(measured)
@@ -60,7 +60,7 @@ def test_goes_on_where_it_was(tmp_path, interrupted):
 
 
 @pytest.mark.parametrize("changed", ["code", "machine", "versions"])
-def test_begins_anew_under_other_conditions(tmp_path, interrupted, changed):
+def test_starts_over_under_other_conditions(tmp_path, interrupted, changed):
     if changed == "code":
         (tmp_path / "code" / "layer.py").write_text("y = x")
     else:
@@ -71,14 +71,14 @@ def test_begins_anew_under_other_conditions(tmp_path, interrupted, changed):
     assert measured == ["a", "b", "c"]
 
 
-def test_begins_anew_if_asked(interrupted, monkeypatch):
+def test_starts_over_on_request(interrupted, monkeypatch):
     monkeypatch.setattr("sys.argv", ["a module", "--again"])
     measured = []
     run(measured)
     assert measured == ["a", "b", "c"]
 
 
-def test_one_case_alone_is_not_recorded(tmp_path, interrupted, monkeypatch):
+def test_a_selected_case_is_not_recorded(tmp_path, interrupted, monkeypatch):
     before = results(tmp_path)
     monkeypatch.setattr("sys.argv", ["a module", "--only", "a"])
     measured = []

@@ -1,12 +1,12 @@
-"""Reads the built site in a real browser, page by page: `make docs-test`.
+"""Checks each page of the built site in a browser: `make docs-test`.
 
     python -m tests.docs.browse build/docs --shots build/shots
 
-Each page is opened as a reader would, from a server on this machine and with
-no other one in reach: at the width of a desktop and of a phone, light and
-dark. It must load without a word on the console, its links and images must
-lead somewhere, it must not be wider than the screen, and its text must stand
-out from what is behind it. And the search must find what is there.
+Pages come from a local server, and are opened at the width of a desktop and of
+a phone, light and dark. A page must load without messages on the console and
+without requests to other servers. Its links and images must exist. It must not
+be wider than the screen, no table or picture may be cut off, and its text must
+have enough contrast. The search must find pages that exist.
 """
 
 import argparse
@@ -21,10 +21,10 @@ import urllib.parse
 CHROMIUM = "/usr/bin/chromium"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 SEARCHES = {"GCT": "layers/gct.html", "rollout": "explain.html"}
-# What a text's contrast has to be at least, by the WCAG's level AA.
+# The minimum contrast of text at level AA of the WCAG.
 CONTRAST = 4.5
 
-# Wider than the screen, and the elements that make it so.
+# Elements that make the page wider than the screen.
 WIDE = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
@@ -34,9 +34,34 @@ WIDE = """() => {
 }"""
 BROKEN_IMAGES = """() => [...document.images]
   .filter((i) => !(i.complete && i.naturalWidth)).map((i) => i.src)"""
+# Tables and pictures that leave the text column. On a phone they may scroll in
+# a box, if it has a shadow where they continue.
+CUT_OFF = """(desktop) => {
+  const found = [];
+  const scrolls = (e) =>
+    ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+  const kinds = "article table, article img, article .block-diagram svg";
+  for (const e of document.querySelectorAll(kinds)) {
+    const article = e.closest("article");
+    let box = e.parentElement;
+    while (box !== article && !scrolls(box)) box = box.parentElement;
+    const edge = article.getBoundingClientRect().right + 1;
+    const outer = box === article ? e : box;
+    const wider = box !== article && box.scrollWidth > box.clientWidth + 1;
+    const shadow = getComputedStyle(box).backgroundImage !== "none";
+    const words = e.textContent.trim().replace(/\\s+/g, " ").slice(0, 60);
+    const name = `${e.tagName} ${e.getAttribute("src") || words}`;
+    if (outer.getBoundingClientRect().right > edge || (wider && desktop)) {
+      found.push("cut off: " + name);
+    } else if (wider && !shadow) {
+      found.push("scrolls without a shadow: " + name);
+    }
+  }
+  return found;
+}"""
 LINKS = "() => [...document.querySelectorAll('a[href]')].map((a) => a.href)"
 ANCHORS = "() => [...document.querySelectorAll('[id]')].map((e) => e.id)"
-# The least contrast of a paragraph with what is behind it.
+# The lowest contrast of a text with its background.
 LEAST_CONTRAST = """() => {
   const numbers = (c) => c.match(/[\\d.]+/g).map(Number);
   const luminance = (c) => {
@@ -70,30 +95,31 @@ LEAST_CONTRAST = """() => {
 
 
 def main():
-    """Prints what is wrong, and returns 1 if anything is."""
+    """Prints all faults, and returns whether there are any."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("site", type=pathlib.Path)
-    parser.add_argument("--shots", type=pathlib.Path, help="write pictures")
-    parser.add_argument("--chromium", default=CHROMIUM)
+    add = parser.add_argument
+    add("site", type=pathlib.Path, help="folder of the built site")
+    add("--shots", type=pathlib.Path, help="folder for screenshots")
+    add("--chromium", default=CHROMIUM, help="path of the browser")
     arguments = parser.parse_args()
     with served(arguments.site) as address:
         found = faults(
             arguments.site, address, arguments.chromium, arguments.shots
         )
-    print("\n".join(found) or "nothing wrong")
+    print("\n".join(found) or "no faults found")
     return bool(found)
 
 
 @contextlib.contextmanager
 def served(site):
-    """Serves a folder on a free port, and yields its address."""
+    """Serves a folder on a free port, and yields the address."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             pass
 
     class Server(http.server.ThreadingHTTPServer):
-        # A browser that goes on to the next page hangs up on this one.
+        # The browser closes connections when it leaves a page.
         def handle_error(self, request, client_address):
             pass
 
@@ -105,20 +131,21 @@ def served(site):
 
 
 def faults(site, address, chromium=CHROMIUM, shots=None):
-    """Returns what is wrong with a site, one line each.
+    """Returns the faults of a site, one line per fault.
 
     Raises:
-        ValueError: If there are no pages.
+        ValueError: If the folder has no pages.
     """
     from playwright.sync_api import sync_playwright
 
     pages = sorted(
         path.relative_to(site).as_posix()
         for path in site.rglob("*.html")
-        if "_static" not in path.parts
+        # Listings of source code are not checked.
+        if not {"_static", "_modules"} & {*path.parts}
     )
     if not pages:
-        raise ValueError(f"There must be pages. Received: {site}, with none")
+        raise ValueError(f"`site` must contain pages. Received: site={site}")
     found, links, anchors = [], {}, {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -133,7 +160,9 @@ def faults(site, address, chromium=CHROMIUM, shots=None):
                 tab = context.new_page()
                 for page in pages:
                     where = f"{page} ({size}, {scheme})"
-                    wrong = _faults_of_page(tab, f"{address}/{page}", address)
+                    wrong = _faults_of_page(
+                        tab, f"{address}/{page}", address, size == "desktop"
+                    )
                     found += [f"{where}: {fault}" for fault in wrong]
                     links[page] = tab.evaluate(LINKS)
                     anchors[page] = set(tab.evaluate(ANCHORS))
@@ -151,13 +180,13 @@ def faults(site, address, chromium=CHROMIUM, shots=None):
                 "#search-results li a", "found => found.map((a) => a.href)"
             )
             if not any(page in result for result in results):
-                found.append(f"the search for {words} does not find {page}")
+                found.append(f"a search for {words} does not find {page}")
         browser.close()
     return found
 
 
-def _faults_of_page(tab, url, address):
-    """Returns what is wrong with one page as it is shown."""
+def _faults_of_page(tab, url, address, desktop):
+    """Returns the faults of one page."""
     heard = []
 
     def on_console(message):
@@ -166,7 +195,7 @@ def _faults_of_page(tab, url, address):
 
     def on_request(request):
         if not request.url.startswith((address, "data:")):
-            heard.append(f"asks another server: {request.url}")
+            heard.append(f"requests another server: {request.url}")
 
     def on_error(error):
         heard.append(f"error: {error}")
@@ -176,7 +205,7 @@ def _faults_of_page(tab, url, address):
     for event, listener in events.items():
         tab.on(event, listener)
     response = tab.goto(url, wait_until="load")
-    # Pictures further down are loaded when they come into sight.
+    # Pictures further down would load only when they become visible.
     tab.evaluate(
         "async () => { for (const i of document.images) {"
         " i.loading = 'eager'; await i.decode().catch(() => {}); } }"
@@ -184,9 +213,10 @@ def _faults_of_page(tab, url, address):
     for event, listener in events.items():
         tab.remove_listener(event, listener)
     if response.status != 200:
-        heard.append(f"status {response.status}")
+        heard.append(f"HTTP status {response.status}")
     heard += [f"no image: {image}" for image in tab.evaluate(BROKEN_IMAGES)]
     heard += [f"too wide: {element}" for element in tab.evaluate(WIDE)]
+    heard += tab.evaluate(CUT_OFF, desktop)
     least, text = tab.evaluate(LEAST_CONTRAST)
     if least < CONTRAST:
         heard.append(f"contrast {least:.1f}: {text}")
@@ -194,7 +224,7 @@ def _faults_of_page(tab, url, address):
 
 
 def _broken_links(links, anchors, site, address):
-    """Returns the links to pages, files and places that are not there."""
+    """Returns the links to missing pages, files and anchors."""
     found = []
     for page, targets in links.items():
         for target in sorted(set(targets)):
@@ -204,10 +234,10 @@ def _broken_links(links, anchors, site, address):
             path = urllib.parse.unquote(path.partition("?")[0]).strip("/")
             path = path or "index.html"
             if not (site / path).is_file():
-                found.append(f"{page}: no page: {target}")
+                found.append(f"{page}: no such page: {target}")
             elif anchor and path in anchors:
                 if urllib.parse.unquote(anchor) not in anchors[path]:
-                    found.append(f"{page}: no such place: {target}")
+                    found.append(f"{page}: no such anchor: {target}")
     return found
 
 

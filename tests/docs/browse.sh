@@ -1,7 +1,7 @@
 #!/bin/sh
-# Reads the built site in Debian's Chromium, which it installs if there is none.
-# Needs: BIN, the folder of the environment's programs. Arguments: those of
-# tests/docs/browse.py.
+# Checks the built site in Chromium, and installs it on Debian if it is missing.
+# Needs BIN, the folder with the programs of the environment. Passes its arguments
+# to tests/docs/browse.py.
 set -eu
 if [ ! -x /usr/bin/chromium ]; then
     apt-get update -qq

@@ -1,4 +1,4 @@
-"""Finds the site's extensions, which are no package."""
+"""Puts the extensions of the site on the path, as they are not a package."""
 
 import pathlib
 import sys

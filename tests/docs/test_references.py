@@ -23,11 +23,11 @@ def test_a_name_has_an_address(name, end):
 @pytest.mark.parametrize(
     "name", ["keras.layers.Conv9D", "np.gone", "keras", "torch.nn.Module"]
 )
-def test_what_does_not_exist_has_none(name):
+def test_a_name_that_does_not_exist_has_no_address(name):
     assert references.address(name) is None
 
 
-def test_a_class_is_known_by_its_public_name():
+def test_a_class_has_its_public_name():
     module = inspect.getmodule(keras.layers.Layer).__name__
     assert references.public_name(f"{module}.Layer") == "keras.Layer"
     assert references.public_name("keras_attn.x") == "keras_attn.x"
