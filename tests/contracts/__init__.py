@@ -59,7 +59,7 @@ MODEL_CHECKS = (
     check_keeps_no_tensor,
     check_onnx_export,
 )
-# Keras passes masks to any model, so these checks apply to layers only.
+# For layers only. Keras, for instance, lets every model accept a mask.
 LAYER_CHECKS = (
     *MODEL_CHECKS,
     check_masking,

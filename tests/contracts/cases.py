@@ -62,8 +62,7 @@ class Case:
 
     @contextlib.contextmanager
     def fitting(self):
-        """Ignores the warning of `fit` if the subject has no weights to
-        train."""
+        """Ignores the warning of `fit` that there are no weights to train."""
         with warnings.catch_warnings():
             if self.num_weights == 0:
                 message = "The model does not have any trainable weights"

@@ -73,8 +73,7 @@ def to_numpy(structure):
 
 
 def difference(actual, expected):
-    """Returns the largest difference, relative to the largest expected
-    value."""
+    """Returns the largest difference, relative to the expected magnitude."""
     if np.shape(actual) != np.shape(expected):
         return np.inf
     actual = np.asarray(actual, "float64")

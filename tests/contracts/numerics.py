@@ -12,8 +12,7 @@ _LARGEST_FLOAT16 = 65504.0
 
 
 def check_gradients(case, tmp_path):
-    """Checks that gradients are finite, also for flat images, and not all
-    zero."""
+    """Checks that gradients are finite, even for flat images, and not zero."""
     for data_format in case.runnable_formats():
         subject = case.shared(data_format)
         found = gradients(subject, case.inputs(data_format))

@@ -37,8 +37,7 @@ def read(folder, name):
 
 
 def run_saved(folder, name, arrays):
-    """Returns the outputs of a saved model for the inputs of a case, by
-    name."""
+    """Returns the outputs of a saved model for recorded inputs, by name."""
     model = keras.models.load_model(pathlib.Path(folder) / f"{name}.keras")
     inputs = [arrays[f"inputs {i}"] for i in range(len(model.inputs))]
     found = outputs(model, inputs if len(inputs) > 1 else inputs[0])

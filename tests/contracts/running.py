@@ -138,8 +138,7 @@ def check_masking(case, tmp_path):
 
 
 def check_keeps_no_tensor(case, tmp_path):
-    """Checks that a call leaves no tensor, which would waste memory or leak
-    tracers.
+    """Checks that a call leaves no tensor, a leak of memory or of tracers.
 
     `check_compiled_fit` checks the same for `fit`.
     """

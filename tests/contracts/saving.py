@@ -24,8 +24,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def check_config_round_trip(case, tmp_path):
-    """Checks that the config is complete, serializable and unchanged by
-    `build`."""
+    """Checks that the config is complete, plain and unchanged by `build`."""
     subject = case.make()
     config = subject.get_config()
     json.dumps(config)
@@ -103,8 +102,7 @@ def check_saved_and_loaded(case, tmp_path):
 
 
 def check_onnx_export(case, tmp_path):
-    """Checks that the exported graph has the same outputs at two batch
-    sizes."""
+    """Checks that an exported graph has equal outputs at two batch sizes."""
     runtime = pytest.importorskip("onnxruntime")
     if keras.backend.backend() == "jax":
         # Keras' exporter on JAX. It installs Flax, so it is not a dependency.

@@ -97,8 +97,7 @@ def check_dynamic_sizes(case, tmp_path):
 
 
 def _check_refuses(case, subject, data_format):
-    """Checks that other and unknown sizes raise a `ValueError` that names
-    them."""
+    """Checks that a `ValueError` names a wrong or unknown size."""
     size = case.doubled_size()
     attempts = [(subject, case.inputs(data_format, size=size), str(size[0]))]
     if not isinstance(subject, keras.Model):
