@@ -82,7 +82,7 @@ def test_failures_are_printed_and_crashes_are_reported(tmp_path):
 
 
 @pytest.mark.skipif(
-    not pathlib.Path("/proc/self/task").exists(), reason="tells no threads"
+    not pathlib.Path("/proc/self/task").exists(), reason="cannot list threads"
 )
 def test_a_session_with_threads_of_a_backend_raises(tmp_path):
     # TensorFlow and JAX give their threads such names.
