@@ -97,7 +97,7 @@ def test_imports_go_down(path):
 @pytest.mark.parametrize(
     "path", files_of("keras_attn/layers/parts"), ids=relative
 )
-def test_layers_parts_import_no_block(path):
+def test_layer_parts_import_no_block(path):
     above = ("keras_attn.layers.blocks", "keras_attn.layers.historic")
     found = [name for name, _ in imports(path.read_text())]
     assert [name for name in found if name.startswith(above)] == []
@@ -287,6 +287,6 @@ def test_layers_are_registered_under_the_package(cls):
     assert keras.saving.get_registered_object(name) is cls
 
 
-def test_public_layers_are_those_of_the_room():
+def test_public_layers_match_the_room():
     public = inspect.getmembers(keras_attn.layers, inspect.isclass)
     assert {cls for _, cls in public} <= set(own_layers())

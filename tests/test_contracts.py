@@ -143,7 +143,7 @@ def test_a_good_layer_passes(check, tmp_path):
 
 @pytest.mark.once
 @pytest.mark.parametrize("check", LAYER_CHECKS)
-def test_a_good_layer_of_tokens_passes(check, tmp_path):
+def test_a_good_token_layer_passes(check, tmp_path):
     check(TOKENS, tmp_path)
 
 
@@ -151,7 +151,7 @@ def test_a_good_layer_of_tokens_passes(check, tmp_path):
 @pytest.mark.parametrize(
     "check", [contracts.check_shapes_agree, contracts.check_dynamic_sizes]
 )
-def test_a_good_layer_of_fixed_size_passes(check, tmp_path):
+def test_a_good_fixed_size_layer_passes(check, tmp_path):
     check(FIXED_GATE, tmp_path)
 
 

@@ -86,7 +86,7 @@ def test_a_block_follows_layers_with_weights():
         assert weighted, name
 
 
-def test_what_works_and_what_does_not():
+def test_cells_have_words_and_limits():
     cells = pages.cells("torch", SOME)
     assert cells["SE", "torch", "onnx"] == (pages.YES, ())
     word, (limit,) = cells["zfnet", "torch", "onnx"]
@@ -97,7 +97,7 @@ def test_what_works_and_what_does_not():
     assert ("SE", "torch", "litert") not in cells
 
 
-def test_tables_are_read_as_they_were_written(tmp_path):
+def test_written_tables_can_be_read(tmp_path):
     page, folder = tmp_path / "page.md", tmp_path / "records"
     folder.mkdir()
     (folder / "torch.json").write_text(json.dumps(SOME))

@@ -87,15 +87,15 @@ def test_the_package_starts_nothing():
         "import yaml",
     ],
 )
-def test_what_starts_something_is_found(source):
+def test_code_that_starts_programs_is_found(source):
     assert running(source)
 
 
-def test_a_resource_and_an_evaluation_mode_start_nothing():
+def test_resources_and_evaluation_mode_start_nothing():
     assert running("from importlib import resources\nnet.eval()") == []
 
 
-def test_nothing_private_and_nothing_that_runs_code_from_files():
+def test_no_private_api_and_no_code_from_files():
     every = {}
     for path in ALL_CODE:
         found = forbidden(path.read_text())
@@ -122,7 +122,7 @@ def test_nothing_private_and_nothing_that_runs_code_from_files():
         "keras.config.enable_unsafe_deserialization()",
     ],
 )
-def test_what_is_forbidden_is_found(source):
+def test_forbidden_code_is_found(source):
     assert forbidden(source)
 
 

@@ -96,7 +96,7 @@ def metadata(files):
     return email.parser.Parser().parsestr(text)
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(built, files):
+def test_the_wheel_contains_only_the_package(built, files):
     expected = {name for name in tracked() if name.startswith("keras_attn/")}
     assert "keras_attn/applications/common/imagenet_classes.txt" in expected
     about = {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"}
@@ -105,7 +105,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built, files):
     assert built["wheel"].name == f"{NAME}-py3-none-any.whl"
 
 
-def test_the_sdist_holds_all_that_is_tracked(built, files):
+def test_the_sdist_contains_all_tracked_files(built, files):
     expected = {name for name in tracked() if not name.startswith(LEFT_OUT)}
     assert set(files["sdist"]) == expected | ADDED
     assert built["sdist"].name == f"{NAME}.tar.gz"
@@ -119,12 +119,12 @@ def test_the_sdist_holds_all_that_is_tracked(built, files):
         *("applications/", "benchmarks/", "docs/", "tests/run.sh"),
     ],
 )
-def test_the_sdist_holds(files, name):
+def test_the_sdist_contains(files, name):
     assert any(each.startswith(name) for each in files["sdist"])
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_files_are_those_of_the_repository(files, kind):
+def test_files_match_the_repository(files, kind):
     for name in set(files[kind]) & set(tracked()):
         assert files[kind][name] == (ROOT / name).read_bytes(), name
 
@@ -148,7 +148,7 @@ def test_the_wheel_is_marked_as_typed(files, metadata):
     assert "Typing :: Typed" in metadata.get_all("Classifier")
 
 
-def test_the_version_is_that_of_the_package(metadata):
+def test_the_version_matches_the_package(metadata):
     assert metadata["Name"] == "keras_attn"
     assert metadata["Version"] == VERSION
 
@@ -168,7 +168,7 @@ def test_only_keras_and_numpy_are_required(metadata):
 
 
 @pytest.mark.parametrize("backend", sorted(BACKENDS))
-def test_an_extra_brings_its_backend_and_no_other(metadata, backend):
+def test_an_extra_installs_only_its_backend(metadata, backend):
     names = requirements(metadata, backend)
     assert {name.removesuffix("-cpu") for name in names} == {backend}
 
@@ -189,7 +189,7 @@ def test_documented_extras_exist(metadata):
     assert named <= provided
 
 
-def test_the_citation_is_of_this_version():
+def test_the_citation_has_this_version():
     text = (ROOT / "CITATION.cff").read_text()
     fields = dict(re.findall(r"^([\w-]+): *(.+)$", text, re.MULTILINE))
     fields = {name: value.strip("'\"") for name, value in fields.items()}

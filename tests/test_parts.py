@@ -56,7 +56,7 @@ def run(folder, *names, conftest=CONFTEST):
     return done, sorted(lines)
 
 
-def test_passing_parts(tmp_path):
+def test_passing_parts_print_one_line(tmp_path):
     done, (line,) = run(tmp_path, "good")
     assert done.returncode == 0, done.stdout
     assert line.startswith("name:good passed in") and "2 passed" in line

@@ -31,7 +31,7 @@ def run(name):
     keras.backend.backend() != "torch", reason="torch.compile is PyTorch's"
 )
 @pytest.mark.parametrize("name", keras_attn.layers.names())
-def test_blocks_of_symbolic_sizes(name):
+def test_blocks_with_symbolic_sizes(name):
     if name == "cbam":
         # When this passes, remove the row in docs/backends.md.
         with pytest.raises(Exception, match="truth value of Relational"):

@@ -79,7 +79,7 @@ def test_steps_run_in_order(run):
     assert all(text.startswith("passed in ") for text in results.values())
 
 
-def test_a_step_that_fails_stops_no_other(run):
+def test_a_failed_step_does_not_stop_the_others(run):
     status, calls, results = run(fails="torch *pytest*")
     assert status == 1
     assert results["torch"].startswith("FAILED in ")
@@ -87,7 +87,7 @@ def test_a_step_that_fails_stops_no_other(run):
     assert "FAILED  something" in results
 
 
-def test_a_step_that_hangs_is_ended(run):
+def test_a_hanging_step_is_killed(run):
     status, _, results = run(hangs="*compare*", COMPARE_SECONDS="1")
     assert status == 1
     assert results["compare"].startswith("FAILED, out of time in ")
