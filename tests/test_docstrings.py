@@ -196,7 +196,7 @@ def test_a_good_docstring_has_no_faults():
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("Divides.", "Divides", "no sentence"),
+        ("Divides.", "Divides", "not a sentence"),
         ("Divides.\n", "Divides.", "not empty"),
         ("Returns:\n        A number.\n", "", "sections"),
         ("Args:", "Arguments:", "sections"),
@@ -204,7 +204,7 @@ def test_a_good_docstring_has_no_faults():
         (">>> 1\n    1", "Like that.", "no example"),
         ("ratio: A", "rate: A", "arguments"),
         ("        ratio: A number.\n", "", "arguments"),
-        ("Divides.", "", "no sentence"),
+        ("Divides.", "", "not a sentence"),
     ],
 )
 def test_a_fault_is_found(old, new, fault, monkeypatch):
