@@ -96,4 +96,4 @@ def assert_close(actual, expected, rtol=None, what="outputs"):
             f"{what}: shape {np.shape(a)}, expected {np.shape(e)}"
         )
         found = difference(a, e)
-        assert found <= rtol, f"{what} differ by {found:.2e} > {rtol:.0e}"
+        assert found <= rtol, f"{what}: difference {found:.2e} > {rtol:.0e}"
