@@ -1,10 +1,10 @@
-"""Compares what the backends have recorded: `python -m tests.compare_backends`.
+"""Compares the records of the backends: `python -m tests.compare_backends`.
 
-Takes the folder that `tests/test_parity.py` has filled on each backend.
-Outputs and gradients of each two backends must agree, and the models that one
-has saved must give its outputs in a new process of the next one, or with
-`--each` in one of each. A difference is relative to the largest magnitude of an
-array.
+Takes the folder that `tests/test_parity.py` has filled on each backend. Outputs
+and gradients must agree between every two backends. Models that one backend has
+saved must produce the same outputs in a new process on the next backend, or
+with `--each` on every other backend. Differences are relative to the largest
+magnitude in an array.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def leave_out(folder, name, reason):
 
 
 def main(arguments=None):
-    """Compares and prints; returns the exit status."""
+    """Compares the records, prints the result and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
@@ -46,10 +46,10 @@ def main(arguments=None):
     failed = passed = 0
     for backend in options.backends:
         if not any((options.folder / backend).glob("*.*")):
-            print(f"FAILED  {backend} has recorded nothing")
+            print(f"FAILED  {backend} has no records")
             failed += 1
     backends = [b for b in options.backends if (options.folder / b).is_dir()]
-    # Of several, so that each reads what another one has written.
+    # With several backends, each one reads the files of another.
     others = [backends] * len(backends)
     if not options.each:
         others = [[one] for one in (*backends[-1:], *backends[:-1])]
@@ -76,7 +76,7 @@ def main(arguments=None):
 
 
 def _compare(folder, backends, loaded, name):
-    """Returns what is wrong with a case, and its largest differences."""
+    """Returns the problems of a case and its largest differences."""
     found, left_out, missing = {}, [], []
     for backend in backends:
         path = folder / backend / f"{name}.npz"
@@ -94,9 +94,9 @@ def _compare(folder, backends, loaded, name):
     largest = {"outputs": 0.0, "gradients": 0.0, "files": 0.0}
     for a, b in itertools.combinations(found, 2):
         for key in sorted(found[a].keys() | found[b].keys()):
-            what = f"{name}: {key} of {a} and {b}"
+            what = f"{name}: {key} on {a} and {b}"
             if key not in found[a] or key not in found[b]:
-                problems.append(f"{what}: one does not have it")
+                problems.append(f"{what}: missing from one")
                 continue
             kind = "gradients" if key.startswith("gradient") else "outputs"
             found_here = difference(found[a][key], found[b][key])
@@ -120,7 +120,7 @@ def _compare(folder, backends, loaded, name):
 
 
 def difference(a, b):
-    """Returns the largest difference, over the largest magnitude of both."""
+    """Returns the largest difference, relative to the largest magnitude."""
     if a.shape != b.shape:
         return float("inf")
     a, b = a.astype("float64"), b.astype("float64")
@@ -131,14 +131,14 @@ def difference(a, b):
 
 
 def load_elsewhere(folder, backend, others, each=True):
-    """Loads the files of some backends in a new process of one.
+    """Loads the files of other backends in a new process on one backend.
 
     Args:
-        each: Whether those in both formats of images, which have the same
-            weights, are loaded in both.
+        each: Whether to load the files of both data formats, which have the
+            same weights. If `False`, only one is loaded.
 
     Returns:
-        A dict of `"<other> <case>"` to a difference, or to what went wrong.
+        A dict from `"<other> <case>"` to a difference or an error message.
     """
     process = subprocess.run(
         [
@@ -152,7 +152,7 @@ def load_elsewhere(folder, backend, others, each=True):
         text=True,
     )
     if process.returncode != 0:
-        # All of its cases fail, by the reason that Python gives last.
+        # All its cases fail, with the last line of the traceback as the reason.
         lines = process.stderr.strip().splitlines() or ["no message"]
         return {
             f"{other} {path.stem}": lines[-1]
@@ -163,8 +163,8 @@ def load_elsewhere(folder, backend, others, each=True):
 
 
 def _load(folder, others, each):
-    """Runs the saved models of some backends; for `load_elsewhere`."""
-    # Here, since only this process needs Keras; it registers the classes.
+    """Runs the saved models of other backends, for `load_elsewhere`."""
+    # Only this process needs Keras. The import registers the classes.
     import keras_attn  # noqa: F401
     from tests.contracts import parity
 

@@ -1,12 +1,12 @@
-"""The same start for each test, on whichever backend is running."""
+"""Gives every test the same initial state, on any backend."""
 
 import gc
 import importlib.util
 import pathlib
 
-import tests  # noqa: F401 - before a backend, as it sets their environment
+import tests  # noqa: F401 - first, as it sets the environment
 
-# Before the other backends: imported after them, PyTorch can crash.
+# Imported first: PyTorch can crash when another backend is imported before it.
 if importlib.util.find_spec("torch") is not None:
     import torch  # noqa: F401
 
@@ -17,8 +17,8 @@ pytest.register_assert_rewrite("tests.contracts")
 
 from tests.contracts import devices  # noqa: E402
 
-# What is tested there touches no backend, or is the same code on each. What a
-# block does there is in its contract.
+# These tests use no backend, or run the same code on each one. The contract
+# covers what blocks do on each backend.
 ONCE = (
     *("applications", "benchmarks", "blocks", "docs", "faults", "gpu"),
     *("test_contracts.py", "test_exports.py", "test_packaging.py"),
@@ -29,24 +29,24 @@ def pytest_addoption(parser):
     parser.addoption(
         "--require-gpu",
         action="store_true",
-        help="fail if the Keras backend sees no GPU",
+        help="fail if no GPU is visible to the Keras backend",
     )
     parser.addoption(
         "--parts",
         metavar="FOLDER",
         type=pathlib.Path,
-        help="run each folder of tests in a process that prints to a file here",
+        help="run each test folder in its own process, with logs in FOLDER",
     )
 
 
 def _runs_once(config, path):
-    """Whether the tests of a file are `once` by default."""
+    """Returns whether the tests of a file are `once` by default."""
     once = {config.rootpath / "tests" / name for name in ONCE}
     return not once.isdisjoint((path, *path.parents))
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leaves out what would only be deselected: to import it takes longer."""
+    """Skips files whose tests would all be deselected, to save their import."""
     if "not once" not in config.option.markexpr:
         return None
     if collection_path.is_dir() or collection_path.suffix != ".py":
@@ -54,7 +54,7 @@ def pytest_ignore_collect(collection_path, config):
     text = collection_path.read_text()
     if "\npytestmark = pytest.mark.once\n" in text:
         return True
-    # The checks of a contract are marked one by one.
+    # The checks of a contract are marked individually.
     each = "each_backend" in text or "@contract(" in text
     return True if _runs_once(config, collection_path) and not each else None
 
@@ -68,35 +68,35 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish(session):
-    # A million objects that live to the end, and that each full collection
-    # of garbage would look through; and what a test makes is soon gone.
+    # About a million objects live until the end, and each full garbage
+    # collection would traverse them. Most objects of a test are freed soon.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
 
 
-# Not before: it may be too late to fork once a backend has been asked.
+# Forks here because it may be too late after the backend has been used.
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session):
     config = session.config
     logs = config.getoption("--parts")
     if logs is not None:
-        # Not everywhere can a process be forked.
+        # Some platforms cannot fork.
         from tests import parts
 
         if parts.run(session, logs, keras.backend.backend()):
             return True
     if config.getoption("--require-gpu") and devices.device() != "gpu":
         raise pytest.UsageError(
-            "--require-gpu: no GPU is visible to the Keras backend "
-            f"{_backend()}, which would run on the CPU instead"
+            "`--require-gpu` needs a GPU that is visible to the Keras backend. "
+            f"Received: {_backend()}, which would run on the CPU"
         )
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        # What XLA compiles there does not ask the environment.
+        # Code that XLA compiles ignores the environment variable.
         tf.config.experimental.enable_tensor_float_32_execution(False)
-    # Not `pytest_report_header`, which `-q` hides.
+    # `pytest_report_header` is hidden by `-q`.
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.write_line(
@@ -106,14 +106,14 @@ def pytest_runtestloop(session):
 
 
 def _backend():
-    """Returns name and version of the backend."""
+    """Returns the name and version of the backend."""
     name = keras.backend.backend()
     return f"{name} {importlib.import_module(name).__version__}"
 
 
 @pytest.fixture(autouse=True)
 def same_start():
-    """Seeds all generators, and restores what a test sets in Keras."""
+    """Seeds all generators and restores the settings of Keras after a test."""
     data_format = keras.config.image_data_format()
     policy = keras.config.dtype_policy()
     keras.utils.set_random_seed(0)
@@ -124,5 +124,5 @@ def same_start():
 
 @pytest.fixture
 def tolerance():
-    """The relative difference that rounding explains on this device."""
+    """Returns the relative difference that rounding explains on this device."""
     return devices.tolerance()

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the built wheel into clean environments, each with one backend and
-# what exports from it, and walks a newcomer's path there: import, training,
-# explanation, saving, a block in a model of one's own, export.
-# Needs: BIN, the folder of the environment's programs, with hatchling;
-# BACKENDS, their names; TORCH, the requirement that stands for PyTorch.
+# its exporters. Then runs the first steps of a new user: import, training,
+# explanation, saving, a block in a custom model, and export. Variables: BIN,
+# the folder of executables of an environment with hatchling; BACKENDS, the
+# names of the backends; TORCH, the requirement for PyTorch.
 set -eu
 BIN=$(cd "${BIN:-.venv/bin}" && pwd)
 folder=$(pwd)/build/install
@@ -58,7 +58,7 @@ difference = keras_attn.export(own, "own.onnx")
 assert pathlib.Path("own.onnx").is_file()
 print(
     f"keras {keras.__version__}, {found.pop()}: trained, explained, saved; "
-    f"own model exported, off by {difference:.0e}"
+    f"custom model exported, difference {difference:.0e}"
 )
 PYTHON
 
@@ -73,7 +73,7 @@ for backend in ${BACKENDS:-tensorflow torch jax}; do
     "$python" -m pip install --quiet --disable-pip-version-check \
         "keras_attn[$extras] @ file://$wheel" $also
     "$python" -m pip check
-    # Where neither a checkout lies, nor an environment named like a backend.
+    # Not in the checkout, nor next to environments named after backends.
     cd "$folder/empty"
     export KERAS_BACKEND="$backend" TF_CPP_MIN_LOG_LEVEL=3
     "$python" -W error -c "import keras_attn"

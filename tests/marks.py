@@ -4,21 +4,21 @@ import pytest
 
 
 def once(*values):
-    """Returns a parameter, or several of one test, marked `once`."""
+    """Returns one set of test parameters, marked `once`."""
     return pytest.param(*values, marks=pytest.mark.once)
 
 
 def thorough(*values):
-    """Returns a parameter, or several of one test, marked `thorough`."""
+    """Returns one set of test parameters, marked `thorough`."""
     return pytest.param(*values, marks=pytest.mark.thorough)
 
 
 def once_but_first(values, several=False):
-    """Returns parameters, of which all but the first are marked `once`.
+    """Returns parameters, all but the first marked `once`.
 
     Args:
-        values: Of one parameter each.
-        several: Whether each is a tuple of several parameters.
+        values: The parameters.
+        several: Whether each value is a tuple of several parameters.
     """
     first, *others = values
     return [first, *(once(*x) if several else once(x) for x in others)]

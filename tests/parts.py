@@ -1,9 +1,9 @@
-"""The tests of each folder in a process of its own, forked from a session.
+"""Runs the tests of each folder in a process forked from a session.
 
-It has imported and collected all by then, which takes longer than most folders
-do, and computed nothing: a backend's threads would not be in the new process.
-One for each folder, since the more graphs there are in a process, the longer
-TensorFlow takes for the next.
+The session imports and collects everything first, which takes longer than most
+folders. It must not compute anything, because a backend's threads do not
+survive a fork. Each folder has its own process because TensorFlow slows down as
+a process accumulates graphs.
 """
 
 import atexit
@@ -19,20 +19,20 @@ import pytest
 
 
 def run(session, logs, name):
-    """Forks; what the parts print goes to files in `logs`.
+    """Forks the parts, which print to files in `logs`.
 
-    The session counts their tests, and says at its end which failed, as if it
-    had run them itself. At most `JOBS` run at once, those of all sessions with
-    the same `logs` together; the environment says how many, or 2.
+    The session counts their tests and reports failures as if it had run them
+    itself. At most `JOBS` parts run at once, over all sessions with the same
+    `logs`. The environment variable `JOBS` defaults to 2.
 
     Args:
-        session: Of pytest, with the tests that were collected.
-        logs: Folder for files.
-        name: Of the session, for the names of its parts.
+        session: The pytest session, with the collected tests.
+        logs: Folder for the log files.
+        name: Name of the session, a prefix of the names of its parts.
 
     Returns:
-        Whether this process has waited for all. If not, it is that of a part,
-        and has to run what is left in the session.
+        Whether this process is the parent and has waited for all parts. If not,
+        it is a part and must run the tests left in the session.
     """
     _check_nothing_computes()
     waiting = _parts(session)
@@ -47,7 +47,7 @@ def run(session, logs, name):
             if pid == 0:
                 _leave(session, items, log)
                 return False
-            # It stays locked until the part ends, however it does.
+            # The lock is held until the part ends, even if it crashes.
             os.close(slot)
             running[pid] = part, log, time.time()
         pid, status = os.waitpid(-1, os.WNOHANG) if running else (0, 0)
@@ -55,7 +55,7 @@ def run(session, logs, name):
             ended.append(_print(*running.pop(pid), status))
         elif slot is None:
             time.sleep(0.1)
-    # Not before: what is forked would take them for its own.
+    # Counted last, as forked processes would inherit the counts.
     for log, failed in ended:
         _count(session, log, failed)
     return True
@@ -66,14 +66,14 @@ def _check_nothing_computes():
     names = {path.read_text().strip() for path in tasks.glob("*/comm")}
     if any(name.startswith("tf_") for name in names):
         raise pytest.UsageError(
-            "Test files must not compute when they are imported: what is "
-            "forked has no threads of the backend. Received: the threads "
-            f"{sorted(names)}. Make models and tensors in the tests"
+            "Test files must not compute when they are imported, because the "
+            "backend's threads do not survive a fork. Received: threads "
+            f"{sorted(names)}. Create models and tensors inside the tests"
         )
 
 
 def _parts(session):
-    """Returns names of folders with their tests, the most tests first."""
+    """Returns pairs of folder name and tests, the largest first."""
 
     def folder(item):
         return item.path.parent.relative_to(session.config.rootpath).as_posix()
@@ -84,7 +84,7 @@ def _parts(session):
 
 
 def _free_slot(logs):
-    """Returns the open, locked file of one that is free, or `None`."""
+    """Returns the open, locked file of a free slot, or `None`."""
     for number in range(int(os.environ.get("JOBS", 2))):
         slot = os.open(logs / f"slot-{number}", os.O_RDWR | os.O_CREAT)
         try:
@@ -97,9 +97,9 @@ def _free_slot(logs):
 
 
 def _end(session):
-    """Ends a process without what Python does then.
+    """Ends a process without Python's cleanup.
 
-    TensorFlow would wait for threads that were not forked.
+    TensorFlow would wait for threads that do not exist after a fork.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -107,8 +107,8 @@ def _end(session):
 
 
 def _leave(session, items, log):
-    """Makes of a forked process the session of some tests."""
-    # After all that pytest has to say.
+    """Turns a forked process into the session of some tests."""
+    # Runs after pytest has printed everything.
     atexit.register(_end, session)
     session.items = items
     session.testscollected = len(items)
@@ -118,13 +118,13 @@ def _leave(session, items, log):
     with log.open("w") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
-    # It keeps what it found as the process's own output.
+    # Starts again to use the redirected descriptors.
     capture.start_global_capturing()
     capture.suspend_global_capture()
 
 
 class _Reports:
-    """Writes what became of each test, for the session that forked."""
+    """Writes the report of each test to a file, for the parent session."""
 
     def __init__(self, config, log):
         self.config = config
@@ -141,7 +141,7 @@ def _reports(log):
 
 
 def _print(part, log, start, status):
-    """Prints the last line of a part, all of them if it came to no report.
+    """Prints the last line of a part, or all lines if it has no summary.
 
     Returns:
         Its log, and whether it failed.
@@ -159,7 +159,7 @@ def _print(part, log, start, status):
 
 
 def _count(session, log, failed):
-    """Lets a session count the tests of a part, and tell which failed."""
+    """Adds the tests and failures of a part to a session."""
     hook, failures = session.config.hook, 0
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     for line in _reports(log).read_text().splitlines():

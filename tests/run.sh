@@ -1,31 +1,31 @@
 #!/bin/sh
-# Runs the suite on all backends side by side, then compares what they wrote;
-# says at the end how each part went. Arguments go to pytest.
-# Needs: BIN, the folder of the environment's programs; BACKENDS, their names;
-# TIER, which is "all" for the slow and thorough tests too; JOBS, how many
-# parts run at once, 2 if it is not set (tests/parts.py).
+# Runs the suite on all backends in parallel, compares their records and prints
+# the result of each part. Arguments are passed to pytest. Variables: BIN, the
+# folder of executables of the environment; BACKENDS, the names of the backends;
+# TIER, "all" to include slow and thorough tests; JOBS, the number of parallel
+# parts, 2 by default (tests/parts.py).
 set -u
 LOGS=build/tests
 export JOBS="${JOBS:-2}" KERAS_ATTN_PARITY_DIR=build/parity
 rm -rf "$LOGS" "$KERAS_ATTN_PARITY_DIR"
 mkdir -p "$LOGS"
 
-# One thread each: two PyTorch processes with two threads each slow each other
-# eightfold.
+# One thread each: two PyTorch processes with two threads each are eight times
+# slower.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
 
-# Else each process would rewrite the assertions of all files by itself.
+# Caches bytecode, so that not every process rewrites all assertions.
 export PYTHONDONTWRITEBYTECODE=
 
-# No one reads where in the code each operation comes from.
+# Source locations of operations are not needed.
 export JAX_TRACEBACK_IN_LOCATIONS_LIMIT="${JAX_TRACEBACK_IN_LOCATIONS_LIMIT:-0}"
 
-# Without what makes its code fast, XLA compiles in a third of the time.
+# Without optimisation, XLA compiles in a third of the time.
 quick="--xla_backend_optimization_level=0"
 quick="$quick --xla_cpu_use_fusion_emitters=false"
 quick="$quick --xla_cpu_parallel_codegen_split_count=1"
-# A release that does not know one of them ends the process.
+# JAX exits if it does not know a flag.
 if [ "${TIER:-}" != all ] && XLA_FLAGS=$quick \
     "$BIN/python" -c "import jax; jax.devices()" 2> /dev/null; then
     export KERAS_ATTN_XLA_FLAGS="$quick"
@@ -38,12 +38,12 @@ for backend in $BACKENDS; do
         KERAS_BACKEND=$backend "$BIN/python" -m pytest tests -m "$tests" \
             --parts "$LOGS" "$@"
         code=$?
-        # Arguments may ask for no test of a backend.
+        # Status 5: the arguments select no test on this backend.
         if [ "$code" != 0 ] && [ "$code" != 5 ]; then
             echo "$backend FAILED with status $code" >> "$LOGS/results"
         fi
     ) &
-    # Which backend runs what touches none does not matter, but one is enough.
+    # Tests that use no backend run only once, on the first one.
     tests="not once and not slow and not thorough"
 done
 wait

@@ -1,4 +1,4 @@
-"""The Python of this repository, and what it imports and may import."""
+"""The Python files of this repository, their imports and allowed imports."""
 
 import ast
 import functools
@@ -21,9 +21,9 @@ CODE = files_of("keras_attn")
 ALL_CODE = files_of("keras_attn", "applications", "benchmarks", "tests", "docs")
 
 
-# The picture of the rooms, as docs/_ext/diagrams/rooms.py says: what it shows,
-# and on each line a room, where it is drawn and what it may import. What is on
-# the last floor, all may import.
+# The diagram of the rooms (see docs/_ext/diagrams/rooms.py): a caption, then
+# one line per room with its position and the rooms it may import. All rooms may
+# import the modules on the last floor.
 ((WORDS, ROOMS),) = re.findall(
     r"(?ms)^```\{rooms\} ([^\n]+)\n(.*?)^```$",
     (ROOT / "docs" / "architecture.md").read_text(),
@@ -43,7 +43,7 @@ def parsed(source):
 
 
 def imports(source):
-    """Yields what is imported, and whether that is inside of a function."""
+    """Yields imported names and whether the import is inside a function."""
     waiting = [(parsed(source), False)]
     while waiting:
         node, inside = waiting.pop()
@@ -57,6 +57,6 @@ def imports(source):
         waiting += [
             (child, inside)
             for child in ast.iter_child_nodes(node)
-            # There is no import in an expression.
+            # Expressions contain no imports.
             if not isinstance(child, ast.expr)
         ]

@@ -1,4 +1,4 @@
-"""Imports go down the list of rooms, and each file is where it belongs."""
+"""Tests the direction of imports and the places of files."""
 
 import importlib
 import inspect
@@ -24,7 +24,7 @@ from tests.source import (
 
 pytestmark = pytest.mark.once
 
-# What the rooms inside of `explain` may import of each other.
+# The imports allowed between the rooms inside `explain`.
 INSIDE_OF_EXPLAIN = {
     "drawing": set(),
     "running": set(),
@@ -34,12 +34,12 @@ INSIDE_OF_EXPLAIN = {
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
 REQUIRED = {"keras", "numpy", "keras_attn"}
-# Imported inside of functions only, by who needs them; the first is the one
-# place outside of `backend` that knows PyTorch, to read its checkpoints.
+# Imported only inside functions, by the files that need them. Outside
+# `backend`, only the first imports PyTorch, to read its checkpoints.
 OPTIONAL = {
     "keras_attn/weights/files.py": {"torch", "safetensors", "ml_dtypes"},
     "keras_attn/weights/convert.py": {"ml_dtypes"},
-    # Each runs what was exported in the program that the file is for.
+    # Each one runs an exported model in the runtime of its format.
     "keras_attn/exporting/runners.py": {
         "onnxruntime",
         "tensorflow",
@@ -49,13 +49,13 @@ OPTIONAL = {
     "keras_attn/weights/keras_files.py": {"h5py"},
 }
 OPTIONAL_OF_DRAWING = {"PIL", "matplotlib"}
-# What crafted and damaged files do, and what other threads see.
+# Tests of crafted files, of damaged files and of other threads.
 OF_A_WHOLE_ROOM = {"weights/security", "weights/fuzzing", "explain/threads"}
 LONGEST = 300
 
 
 def misplaced_imports(path, source):
-    """Returns what a file of the package imports and may not."""
+    """Returns the forbidden imports of a file of the package."""
     path = pathlib.PurePosixPath(path)
     room = path.parts[1] if len(path.parts) > 2 else None
     local = OPTIONAL.get(str(path), set())
@@ -65,7 +65,7 @@ def misplaced_imports(path, source):
     for name, inside in imports(source):
         first, *rest = name.split(".")
         if first == "keras_attn":
-            # The root, and only the root, gathers all rooms.
+            # Only the root imports all rooms.
             if path.stem in GROUND or room is not None:
                 allowed = GROUND | MAY_IMPORT.get(room, set()) | {room}
                 found += [name] if not rest or rest[0] not in allowed else []
@@ -97,7 +97,7 @@ def test_imports_go_down(path):
 @pytest.mark.parametrize(
     "path", files_of("keras_attn/layers/parts"), ids=relative
 )
-def test_what_blocks_are_made_of_knows_no_block(path):
+def test_layer_parts_import_no_block(path):
     above = ("keras_attn.layers.blocks", "keras_attn.layers.historic")
     found = [name for name, _ in imports(path.read_text())]
     assert [name for name in found if name.startswith(above)] == []
@@ -178,20 +178,20 @@ def test_a_misplaced_import_is_found(path, source):
         ("keras_attn/weights/files.py", "from keras_attn.extras import f"),
     ],
 )
-def test_an_import_in_its_place_is_no_finding(path, source):
+def test_an_allowed_import_is_accepted(path, source):
     assert misplaced_imports(path, source) == []
 
 
 def is_misplaced(path):
-    """Returns whether a test lies where its code does not.
+    """Returns whether a test file is not where its code is.
 
-    x/y/z.py is tested by tests/x/y/test_z.py, or by what is in tests/x/y/z.
+    x/y/z.py is tested by tests/x/y/test_z.py or by the files in tests/x/y/z.
     """
     path = pathlib.PurePosixPath(path)
     _, *folder = path.parent.parts
     folder = ROOT.joinpath(*folder)
     if path.parts[1] == "applications":
-        # A task is tested as a whole: training, evaluation, explanation.
+        # A task is tested as a whole: training, evaluation and explanation.
         return not folder.is_dir()
     name = path.stem.removeprefix("test_")
     if f"{folder.name}/{name}" in OF_A_WHOLE_ROOM:
@@ -216,7 +216,7 @@ def is_misplaced(path):
     ],
     ids=relative,
 )
-def test_a_test_lies_where_its_code_lies(path):
+def test_test_files_mirror_the_code(path):
     assert not is_misplaced(relative(path))
 
 
@@ -234,7 +234,7 @@ def test_a_misplaced_test_is_found(path):
 
 
 def too_long(lengths):
-    """Returns those of some numbers of lines that nobody reads in one go."""
+    """Returns the files whose number of lines is over the limit."""
     return {name: n for name, n in lengths.items() if n > LONGEST}
 
 
@@ -248,7 +248,7 @@ def test_a_long_file_is_found():
 
 
 def test_a_block_is_three_files():
-    """Other public layers in `keras_attn/layers` are tested likewise."""
+    """Other public layers in `keras_attn/layers` are tested in the same way."""
     here = {path.stem for path in (ROOT / "tests/blocks").glob("[a-z]*.py")}
     pages = {path.stem for path in (ROOT / "docs/layers").glob("*.md")}
     files = {
@@ -260,12 +260,12 @@ def test_a_block_is_three_files():
     assert others == {n for n in others if files[n] == "layers"}
 
 
-# What no file can hold, since it is not a layer yet.
+# Abstract bases, which saved files cannot contain.
 ABSTRACT = {"base", "channel_attention"}
 
 
 def own_layers():
-    """Returns all classes of layers in the room, public or not."""
+    """Returns all layer classes in the room, public or private."""
     found = set()
     folder, prefix = str(PACKAGE / "layers"), "keras_attn.layers."
     for module in pkgutil.walk_packages([folder], prefix):
@@ -287,6 +287,6 @@ def test_layers_are_registered_under_the_package(cls):
     assert keras.saving.get_registered_object(name) is cls
 
 
-def test_public_layers_are_those_of_the_room():
+def test_public_layers_match_the_room():
     public = inspect.getmembers(keras_attn.layers, inspect.isclass)
     assert {cls for _, cls in public} <= set(own_layers())

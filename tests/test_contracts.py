@@ -1,4 +1,4 @@
-"""Each check lets good layers pass, and catches what it is there for."""
+"""Tests that each check passes good layers and catches its fault."""
 
 import dataclasses
 
@@ -39,8 +39,9 @@ FIXED_GATE = dataclasses.replace(
 )
 GATE_MODEL = ModelCase(
     function=x.gate_model,
-    # Not 6 wide, which leaves 4, the number of channels: there Keras 3.15 adds
-    # the bias of a channels-first convolution to columns on TensorFlow.
+    # Not 6 wide: that leaves 4 columns, as many as channels. Keras 3.15 on
+    # TensorFlow then adds the bias of a channels-first convolution to the
+    # columns.
     shape=(5, 7, 3),
     num_weights=6,
     golden=lambda model: (GATE_MODEL.inputs(), _expected(model)),
@@ -51,7 +52,7 @@ GATE_MODEL = ModelCase(
 
 
 def _expected(model):
-    """Returns the outputs of a channels-last twin of a model."""
+    """Returns the outputs of a channels-last copy of a model."""
     twin = GATE_MODEL.subject()
     twin.set_weights(model.get_weights())
     return keras.ops.convert_to_numpy(twin(GATE_MODEL.inputs()))
@@ -67,9 +68,9 @@ def faulty_model(cls):
     )
 
 
-# Which check must catch which fault, and by what: an assertion of its own, or
-# the backend's refusal, which is another one on each; Keras makes one of JAX's
-# an `AttributeError`, when it adds the name of the layer to it.
+# The fault that each check must catch, and the error: an assertion of the
+# check, or an error of the backend, whose type varies. Keras turns one of JAX's
+# into an `AttributeError` when it adds the layer's name.
 REFUSED = (
     AssertionError,
     AttributeError,
@@ -142,7 +143,7 @@ def test_a_good_layer_passes(check, tmp_path):
 
 @pytest.mark.once
 @pytest.mark.parametrize("check", LAYER_CHECKS)
-def test_a_good_layer_of_tokens_passes(check, tmp_path):
+def test_a_good_token_layer_passes(check, tmp_path):
     check(TOKENS, tmp_path)
 
 
@@ -150,7 +151,7 @@ def test_a_good_layer_of_tokens_passes(check, tmp_path):
 @pytest.mark.parametrize(
     "check", [contracts.check_shapes_agree, contracts.check_dynamic_sizes]
 )
-def test_a_good_layer_of_fixed_size_passes(check, tmp_path):
+def test_a_good_fixed_size_layer_passes(check, tmp_path):
     check(FIXED_GATE, tmp_path)
 
 
@@ -160,7 +161,7 @@ def test_a_good_model_passes(check, tmp_path):
     check(GATE_MODEL, tmp_path)
 
 
-def test_a_format_that_cannot_run_is_skipped_by_its_reason(monkeypatch):
+def test_a_format_that_cannot_run_is_skipped_with_a_reason(monkeypatch):
     monkeypatch.setattr(
         "tests.contracts.shapes.format_error", lambda _: "no NCHW here"
     )
@@ -168,7 +169,7 @@ def test_a_format_that_cannot_run_is_skipped_by_its_reason(monkeypatch):
         contracts.check_data_formats_agree(GATE, None)
 
 
-def test_the_probe_says_what_the_backend_says(monkeypatch):
+def test_the_probe_reports_the_error_of_the_backend(monkeypatch):
     def refuse(*args, **kwargs):
         raise RuntimeError("only NHWC\nand a long story")
 

@@ -1,4 +1,4 @@
-"""What is public documents itself, in one order, by examples that run."""
+"""Tests the sections, their order and the examples of public docstrings."""
 
 import doctest
 import inspect
@@ -12,7 +12,7 @@ import keras_attn
 
 pytestmark = pytest.mark.once
 
-# Sections in their order; the others may be missing.
+# Sections in order, and whether each one is required.
 LAYER = (
     ("Reference:", True),
     ("Args:", True),
@@ -29,7 +29,7 @@ FUNCTION = (
     ("Raises:", False),
     ("Example:", True),
 )
-# A method that adds nothing to the arguments of the base says so.
+# A method without arguments beyond those of its base has no `Args:`.
 EXPLAINER = (
     ("Reference:", False),
     ("Args:", False),
@@ -43,7 +43,7 @@ HEADINGS = [name for name, _ in LAYER] + ["Returns:"]
 
 
 def public(module, kind):
-    """Returns the members of a module that are its own, by their names."""
+    """Returns the public members of a module that this package defines."""
     return [
         member
         for name, member in inspect.getmembers(module, kind)
@@ -53,7 +53,7 @@ def public(module, kind):
 
 
 def modules_of(package):
-    """Returns the modules that a package shows."""
+    """Returns the public modules of a package."""
     return [
         module
         for name, module in inspect.getmembers(package, inspect.ismodule)
@@ -63,7 +63,7 @@ def modules_of(package):
 
 
 def documented():
-    """Yields everything public, and the sections it must have."""
+    """Yields every public object and its sections."""
     for cls in public(keras_attn.layers, inspect.isclass):
         yield cls, LAYER
     for function in public(keras_attn.layers, inspect.isfunction):
@@ -83,7 +83,7 @@ def documented():
     yield keras_attn.export, FUNCTION
 
 
-# They take seconds to make, as a smaller network of the family does not.
+# Building these takes seconds, unlike smaller networks of their family.
 LARGE = {"ViTBase16", "ViTBase32", "ViTLarge16", "ResNet101", "ResNet152"}
 DOCUMENTED = [
     pytest.param(
@@ -98,12 +98,12 @@ DOCUMENTED = [
 
 
 def faults(subject, sections):
-    """Returns what a docstring lacks."""
+    """Returns the faults of a docstring."""
     text = inspect.getdoc(subject) or ""
     first, _, rest = text.partition("\n")
     found = []
     if not first.endswith("."):
-        found.append("the first line is no sentence")
+        found.append("the first line is not a sentence")
     if len(text.splitlines()) > 1 and not rest.startswith("\n"):
         found.append("the second line is not empty")
     lines = text.splitlines()
@@ -122,7 +122,7 @@ def faults(subject, sections):
     if present != expected:
         found.append(f"sections {present}, expected {expected}")
     if "\n    raise " in _source(subject) and "Raises:" not in present:
-        found.append("raises, and does not say so")
+        found.append("raises, but has no `Raises:`")
     if "Args:" in present:
         documented = arguments_in(text)
         signature = [
@@ -138,13 +138,13 @@ def faults(subject, sections):
 
 
 def _source(subject):
-    """Returns the code, with statements of functions at one indent."""
+    """Returns the source with every `raise` at one indent."""
     source = inspect.getsource(subject)
     return re.sub(r"\n +raise ", "\n    raise ", source)
 
 
 def arguments_in(text):
-    """Returns the names below `Args:`."""
+    """Returns the names under `Args:`."""
     lines = text.partition("Args:")[2].splitlines()[1:]
     names = []
     for line in lines:
@@ -196,7 +196,7 @@ def test_a_good_docstring_has_no_faults():
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("Divides.", "Divides", "no sentence"),
+        ("Divides.", "Divides", "not a sentence"),
         ("Divides.\n", "Divides.", "not empty"),
         ("Returns:\n        A number.\n", "", "sections"),
         ("Args:", "Arguments:", "sections"),
@@ -204,7 +204,7 @@ def test_a_good_docstring_has_no_faults():
         (">>> 1\n    1", "Like that.", "no example"),
         ("ratio: A", "rate: A", "arguments"),
         ("        ratio: A number.\n", "", "arguments"),
-        ("Divides.", "", "no sentence"),
+        ("Divides.", "", "not a sentence"),
     ],
 )
 def test_a_fault_is_found(old, new, fault, monkeypatch):
@@ -213,7 +213,7 @@ def test_a_fault_is_found(old, new, fault, monkeypatch):
     assert any(fault in found for found in faults(well, FUNCTION))
 
 
-def test_a_raise_that_is_not_told_is_found():
+def test_an_undocumented_raise_is_found():
     def raising(ratio):
         """Divides.
 
@@ -231,4 +231,4 @@ def test_a_raise_that_is_not_told_is_found():
         if ratio == 0:
             raise ValueError
 
-    assert faults(raising, FUNCTION) == ["raises, and does not say so"]
+    assert faults(raising, FUNCTION) == ["raises, but has no `Raises:`"]

@@ -1,4 +1,4 @@
-"""The page tells what can be exported, and the walk that it is written from."""
+"""Tests the export tables of the docs and the run that fills them."""
 
 import json
 import pathlib
@@ -23,7 +23,7 @@ LACKING = {"kind": "ImportError", "message": "... pip install flax"}
 
 
 def record(**outcomes):
-    """Returns a record of outcomes by `name__format__size`."""
+    """Returns a record of outcomes, keyed by `name__format__size`."""
     return {
         "date": "2026-11-23",
         "versions": {"keras": "3.15.1"},
@@ -51,8 +51,8 @@ SOME = record(
 @pytest.mark.each_backend
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_the_page_says_what_is_so(tmp_path):
-    """Walks all blocks and models on this backend: many minutes."""
+def test_the_page_matches_a_new_run(tmp_path):
+    """Exports all blocks and models on this backend, for many minutes."""
     path = tmp_path / f"{BACKEND}.json"
     walking.walk(path)
     found = json.loads(path.read_text())
@@ -76,7 +76,7 @@ def test_the_page_has_every_block_and_model():
     assert {backend for _, backend, _ in told} == set(pages.BACKENDS)
 
 
-def test_a_block_stands_behind_what_has_weights():
+def test_a_block_follows_layers_with_weights():
     from tests.exports.subjects import subjects
 
     for name in ("CBAM", "MultiHeadSelfAttention", "AttentionToScale"):
@@ -86,18 +86,18 @@ def test_a_block_stands_behind_what_has_weights():
         assert weighted, name
 
 
-def test_what_works_and_what_does_not():
+def test_cells_have_words_and_limits():
     cells = pages.cells("torch", SOME)
     assert cells["SE", "torch", "onnx"] == (pages.YES, ())
     word, (limit,) = cells["zfnet", "torch", "onnx"]
     assert word == pages.ONE_SIZE and limit.startswith("Keras: ")
     word, (limit,) = cells["zfnet", "torch", "litert"]
     assert word == pages.NO and limit.startswith("ours: It fails")
-    # Nothing was tried without the package.
+    # Without the package, nothing was tried.
     assert ("SE", "torch", "litert") not in cells
 
 
-def test_tables_are_read_as_they_were_written(tmp_path):
+def test_written_tables_can_be_read(tmp_path):
     page, folder = tmp_path / "page.md", tmp_path / "records"
     folder.mkdir()
     (folder / "torch.json").write_text(json.dumps(SOME))
@@ -114,7 +114,7 @@ def test_tables_are_read_as_they_were_written(tmp_path):
     assert page.read_text() == text
 
 
-def test_what_was_not_tried_stays_as_it_was(tmp_path):
+def test_results_that_were_not_tried_again_are_kept(tmp_path):
     page, folder = tmp_path / "page.md", tmp_path / "records"
     folder.mkdir()
     page.write_text(f"{pages.BEGIN}\n{pages.END}\n")
@@ -133,7 +133,7 @@ def test_what_was_not_tried_stays_as_it_was(tmp_path):
     assert "PyTorch: 0 of 0 exports" in page.read_text()
 
 
-def test_a_failure_is_ours_until_it_is_known_to_be_another_s():
+def test_an_unknown_failure_counts_as_ours():
     assert limit_of("zfnet onnx open", ONE_PIXEL).startswith("Keras")
     assert limit_of("zfnet onnx open", NEW) is None
     assert limit_of("zfnet onnx open", LACKING) == MISSING
@@ -141,7 +141,7 @@ def test_a_failure_is_ours_until_it_is_known_to_be_another_s():
     assert not walking.is_ours("zfnet onnx open", {"difference": 1e-7})
     refused = {"kind": "Model", "message": "It needs a known height."}
     assert limit_of("FeatureAct onnx open", refused).startswith("mathematics")
-    # With a size, there is nothing to refuse.
+    # With a known size, the model is accepted.
     assert limit_of("FeatureAct onnx known", refused) is None
 
 
@@ -166,7 +166,7 @@ walking.work(pathlib.Path(sys.argv[1]))
 """
 
 
-def test_a_walk_survives_crashes_and_does_nothing_twice(tmp_path):
+def test_a_walk_survives_crashes_and_repeats_nothing(tmp_path):
     path, done = tmp_path / "torch.json", tmp_path / "done"
     done.write_text("")
     command = [sys.executable, "-c", _WORKER, str(path), str(done)]
@@ -178,7 +178,7 @@ def test_a_walk_survives_crashes_and_does_nothing_twice(tmp_path):
         assert done.read_text() == "abhc"
 
 
-def test_a_walk_that_cannot_begin_says_so(tmp_path):
+def test_a_walk_that_cannot_begin_raises(tmp_path):
     command = [sys.executable, "-c", "raise SystemExit('no such thing')"]
     with pytest.raises(RuntimeError, match="no such thing"):
         walking.walk(tmp_path / "torch.json", command=command)

@@ -1,4 +1,4 @@
-"""Some things are nowhere: what starts programs, and what is private."""
+"""Tests that no code starts programs or uses private API of Keras."""
 
 import ast
 
@@ -12,7 +12,7 @@ PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal"}
 
 
 def forbidden(source):
-    """Returns what runs code from a file, or is private to Keras."""
+    """Returns the uses that run code from a file or are private to Keras."""
     found = [
         name
         for name, _ in imports(source)
@@ -40,15 +40,15 @@ def forbidden(source):
     return found
 
 
-# Modules and functions that run what somebody else wrote. Tasks may start
-# commands of their own; the package starts nothing.
+# Modules and functions that run other code. Tasks may start their own commands;
+# the package starts nothing.
 RUNNERS = {"subprocess", "importlib.import_module", "runpy", "ctypes", "yaml"}
 RUNNING = {"eval", "exec", "__import__", "import_module"}
 PROGRAMS = ("system", "popen", "exec", "spawn", "posix_spawn", "startfile")
 
 
 def running(source):
-    """Returns what starts programs, or looks code up by its name."""
+    """Returns the uses that start programs or look up code by name."""
     found = [
         name
         for name, _ in imports(source)
@@ -57,7 +57,7 @@ def running(source):
     for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Name) and node.id in RUNNING:
             found.append(node.id)
-        # `model.eval()` is PyTorch's way to say that it does not train.
+        # `model.eval()` switches a PyTorch model to inference mode.
         if isinstance(node, ast.Attribute) and node.attr in RUNNING - {"eval"}:
             found.append(node.attr)
         of_os = isinstance(node, ast.Attribute) and isinstance(
@@ -87,20 +87,20 @@ def test_the_package_starts_nothing():
         "import yaml",
     ],
 )
-def test_what_starts_something_is_found(source):
+def test_code_that_starts_programs_is_found(source):
     assert running(source)
 
 
-def test_a_resource_and_an_evaluation_mode_start_nothing():
+def test_resources_and_evaluation_mode_start_nothing():
     assert running("from importlib import resources\nnet.eval()") == []
 
 
-def test_nothing_private_and_nothing_that_runs_code_from_files():
+def test_no_private_api_and_no_code_from_files():
     every = {}
     for path in ALL_CODE:
         found = forbidden(path.read_text())
         if path.parts[len(ROOT.parts)] == "tests":
-            # Tests of how crafted files are refused have to make some.
+            # Tests with crafted files must create them.
             found = [name for name in found if name.startswith("keras.src")]
         if found:
             every[relative(path)] = found
@@ -122,9 +122,9 @@ def test_nothing_private_and_nothing_that_runs_code_from_files():
         "keras.config.enable_unsafe_deserialization()",
     ],
 )
-def test_what_is_forbidden_is_found(source):
+def test_forbidden_code_is_found(source):
     assert forbidden(source)
 
 
-def test_module_evaluation_mode_is_no_finding():
+def test_module_evaluation_mode_is_accepted():
     assert forbidden("model.eval()\nnp.load(path, allow_pickle=False)") == []

@@ -1,4 +1,4 @@
-"""What a config of a class of ours can make it do: nothing but be built."""
+"""Tests that a config can only build its object, and nothing else."""
 
 import inspect
 import json
@@ -32,11 +32,11 @@ def test_every_class_of_the_package_is_watched(watched):
     }
     assert len(expected) > 30
     assert watched["counts"].keys() == expected
-    # The initializers have no text in them.
+    # The configs of initializers contain no text.
     assert sorted(watched["counts"].values())[5] > 20
 
 
-def test_the_watch_sees_a_file_and_a_module(watched):
+def test_the_watch_records_a_file_and_a_module(watched):
     assert [line.split(",")[0] for line in watched["armed"]] == [
         "armed: open('/a_module_that_nobody_has/passwd'",
         "armed: import_module('os'",
@@ -48,5 +48,5 @@ def test_no_config_opens_a_path_imports_by_name_or_runs_a_program(watched):
     assert watched["happened"] == []
 
 
-def test_what_is_wrong_with_a_config_is_a_value_or_a_type(watched):
+def test_a_bad_config_raises_a_value_or_type_error(watched):
     assert watched["odd"] == []

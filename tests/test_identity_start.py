@@ -1,4 +1,4 @@
-"""What can be put into a trained network changes nothing, and then learns."""
+"""Tests that blocks start as the identity if asked, and then learn."""
 
 import inspect
 

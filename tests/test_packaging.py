@@ -1,4 +1,4 @@
-"""What is installed, what is shipped, and what an import brings along."""
+"""Tests what is installed, what is shipped and what an import loads."""
 
 import email.parser
 import json
@@ -19,18 +19,18 @@ ROOT = pathlib.Path(__file__).parents[1]
 VERSION = keras_attn.__version__
 NAME = f"keras_attn-{VERSION}"
 BACKENDS = {"tensorflow", "torch", "jax"}
-# Of what is tracked, the settings of services and tools are not shipped; what
-# hatchling adds is.
+# The tracked settings of services and tools are not shipped; the files that
+# hatchling adds are.
 LEFT_OUT = (".ci/", ".github/", ".pre-commit-config.yaml")
 ADDED = {"PKG-INFO"}
-# In bytes. Goldens are the largest in the source, pictures of the docs aside.
+# In bytes. Apart from images of the docs, goldens are the largest files.
 LARGEST = {"wheel": 100_000, "sdist": 1_000_000}
 
 
 def tracked():
-    """Returns the files that git knows, as paths from the root."""
+    """Returns the files that Git tracks, as paths from the root."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout: nothing says what belongs to it")
+        pytest.skip("not a Git checkout, so the tracked files are unknown")
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
     )
@@ -39,7 +39,7 @@ def tracked():
 
 
 def build(source, target, kind):
-    """Builds a wheel or an sdist with what is installed, and returns it."""
+    """Builds a wheel or an sdist in this environment, and returns its path."""
     process = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", target],
         cwd=source,
@@ -53,7 +53,7 @@ def build(source, target, kind):
 
 
 def content(archive):
-    """Returns the bytes of the files of a wheel or an sdist, by name."""
+    """Returns a dict from file name to bytes of a wheel or an sdist."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as file:
             return {name: file.read(name) for name in file.namelist()}
@@ -69,14 +69,14 @@ def content(archive):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Both, built from a copy of what is tracked, and of nothing else."""
+    """Builds both from a copy of the tracked files only."""
     pytest.importorskip("hatchling")
     folder = tmp_path_factory.mktemp("packaging")
     source = folder / "source"
     for name in tracked():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
-    # Not tracked, and so in neither.
+    # Not tracked, so in neither archive.
     (source / "keras_attn" / "__pycache__").mkdir()
     (source / "keras_attn" / "__pycache__" / "se.pyc").write_text("")
     (source / "notes.txt").write_text("mine")
@@ -96,7 +96,7 @@ def metadata(files):
     return email.parser.Parser().parsestr(text)
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(built, files):
+def test_the_wheel_contains_only_the_package(built, files):
     expected = {name for name in tracked() if name.startswith("keras_attn/")}
     assert "keras_attn/applications/common/imagenet_classes.txt" in expected
     about = {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"}
@@ -105,7 +105,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built, files):
     assert built["wheel"].name == f"{NAME}-py3-none-any.whl"
 
 
-def test_the_sdist_holds_all_that_is_tracked(built, files):
+def test_the_sdist_contains_all_tracked_files(built, files):
     expected = {name for name in tracked() if not name.startswith(LEFT_OUT)}
     assert set(files["sdist"]) == expected | ADDED
     assert built["sdist"].name == f"{NAME}.tar.gz"
@@ -119,12 +119,12 @@ def test_the_sdist_holds_all_that_is_tracked(built, files):
         *("applications/", "benchmarks/", "docs/", "tests/run.sh"),
     ],
 )
-def test_the_sdist_holds(files, name):
+def test_the_sdist_contains(files, name):
     assert any(each.startswith(name) for each in files["sdist"])
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_files_are_those_of_the_repository(files, kind):
+def test_files_match_the_repository(files, kind):
     for name in set(files[kind]) & set(tracked()):
         assert files[kind][name] == (ROOT / name).read_bytes(), name
 
@@ -136,19 +136,19 @@ def test_no_file_is_large(files, kind):
     assert large == {}
 
 
-def test_the_sdist_gives_the_same_wheel(built, files, tmp_path):
+def test_the_sdist_builds_the_same_wheel(built, files, tmp_path):
     with tarfile.open(built["sdist"]) as file:
         file.extractall(tmp_path, filter="data")
     again = build(tmp_path / NAME, tmp_path / "dist", "wheel")
     assert content(again) == files["wheel"]
 
 
-def test_the_wheel_says_that_it_has_types(files, metadata):
+def test_the_wheel_is_marked_as_typed(files, metadata):
     assert "keras_attn/py.typed" in files["wheel"]
     assert "Typing :: Typed" in metadata.get_all("Classifier")
 
 
-def test_the_version_is_that_of_the_package(metadata):
+def test_the_version_matches_the_package(metadata):
     assert metadata["Name"] == "keras_attn"
     assert metadata["Version"] == VERSION
 
@@ -166,7 +166,7 @@ def test_the_urls_belong_to_one_repository(metadata):
 
 
 def requirements(metadata, extra=None):
-    """Returns the names of what is required, by default or by an extra."""
+    """Returns the names of the requirements, by default or of an extra."""
     found = set()
     for line in metadata.get_all("Requires-Dist"):
         marker = re.search(r"extra == ['\"]([^'\"]+)", line)
@@ -180,7 +180,7 @@ def test_only_keras_and_numpy_are_required(metadata):
 
 
 @pytest.mark.parametrize("backend", sorted(BACKENDS))
-def test_an_extra_brings_its_backend_and_no_other(metadata, backend):
+def test_an_extra_installs_only_its_backend(metadata, backend):
     names = requirements(metadata, backend)
     assert {name.removesuffix("-cpu") for name in names} == {backend}
 
@@ -201,7 +201,7 @@ def test_documented_extras_exist(metadata):
     assert named <= provided
 
 
-def test_the_citation_is_of_this_version():
+def test_the_citation_has_this_version():
     text = (ROOT / "CITATION.cff").read_text()
     fields = dict(re.findall(r"^([\w-]+): *(.+)$", text, re.MULTILINE))
     fields = {name: value.strip("'\"") for name, value in fields.items()}
@@ -260,7 +260,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 @pytest.fixture(scope="module")
 def imported():
-    """Imports it where a warning is an error; returns the process."""
+    """Imports the package with warnings as errors; returns the process."""
     process = run_python("-W", "error", "-c", _IMPORT)
     if process.returncode:
         alone = run_python("-W", "error", "-c", "import keras")
@@ -270,19 +270,19 @@ def imported():
 
 
 @pytest.mark.each_backend
-def test_the_import_warns_of_nothing_and_needs_no_other_backend(imported):
+def test_the_import_emits_no_warning_and_needs_no_other_backend(imported):
     assert imported.returncode == 0, imported.stderr[-2000:]
-    # One line, of this test.
+    # The only line is the one that this test prints.
     assert len(imported.stdout.splitlines()) == 1, imported.stdout
 
 
 @pytest.mark.each_backend
-def test_the_import_adds_no_module_of_anybody_else(imported):
-    """No backend, no plots, no images: nothing that costs a user time."""
+def test_the_import_adds_no_third_party_module(imported):
+    """No other backend, no plotting and no image library, which take time."""
     added = json.loads(imported.stdout.splitlines()[-1])
     assert "keras_attn.layers" in added
     others = [name for name in added if name.split(".")[0] != "keras_attn"]
     foreign = {name.split(".")[0] for name in others} - sys.stdlib_module_names
     assert foreign == set()
-    # Keras and NumPy have imported what is needed of these already.
+    # Keras and NumPy have already imported the parts that are needed.
     assert len(others) <= 5, others

@@ -1,7 +1,7 @@
-"""Records what the backends must agree on, and how disagreement is told.
+"""Records the numbers that backends must agree on; tests the comparison.
 
-`make test` sets `KERAS_ATTN_PARITY_DIR`, runs this on each backend and then
-`tests.compare_backends`, which is the comparison itself.
+`make test` sets `KERAS_ATTN_PARITY_DIR` and runs this file on each backend,
+then compares with `tests.compare_backends`.
 """
 
 import os
@@ -21,9 +21,9 @@ BACKENDS = ("jax", "tensorflow", "torch")
 
 
 def recorded():
-    """Yields cases and formats; of a class only the first case in each.
+    """Yields cases and formats, for each class only the first case in both.
 
-    Of the others `check_data_formats_agree` compares the formats.
+    For the other cases, `check_data_formats_agree` compares the formats.
     """
     seen = set()
     for case in (*LAYERS, *MODELS):
@@ -36,7 +36,7 @@ def recorded():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where this backend's records go."""
+    """Returns the folder for this backend's records."""
     folder = os.environ.get("KERAS_ATTN_PARITY_DIR")
     folder = pathlib.Path(folder or tmp_path_factory.mktemp("parity"))
     return folder / keras.backend.backend()
@@ -57,7 +57,7 @@ def test_is_recorded(case, data_format, folder):
 
 
 def fake_records(folder, **changes):
-    """Writes the same arrays for each backend, changed as told."""
+    """Writes the same arrays for each backend, with some changes."""
     for backend in BACKENDS:
         (folder / backend).mkdir(parents=True)
         arrays = {
@@ -72,7 +72,7 @@ def fake_records(folder, **changes):
 
 @pytest.fixture
 def no_files(monkeypatch):
-    """Leaves out the processes that load each other's saved models."""
+    """Skips the processes that load saved models of other backends."""
     monkeypatch.setattr(compare_backends, "load_elsewhere", lambda *_: {})
 
 
@@ -87,7 +87,7 @@ class TestCompareBackends:
         assert compare_backends.main([str(tmp_path)]) == 0
         assert closing_line(capsys) == "1 passed, 0 failed"
 
-    def test_passes_what_is_rounding_beside_the_largest(self, tmp_path):
+    def test_passes_rounding_relative_to_the_largest(self, tmp_path):
         rounded = {"outputs 0": np.array([1.05, -1000.0], "float32")}
         fake_records(tmp_path, torch=rounded)
         assert compare_backends.main([str(tmp_path)]) == 0
@@ -111,14 +111,14 @@ class TestCompareBackends:
         assert key in output and backend in output
         assert output.strip().splitlines()[-1] == "0 passed, 1 failed"
 
-    def test_misses_a_backend(self, tmp_path, capsys):
+    def test_reports_a_missing_backend(self, tmp_path, capsys):
         fake_records(tmp_path)
         (tmp_path / "torch" / "toy.npz").unlink()
         (tmp_path / "torch").rmdir()
         assert compare_backends.main([str(tmp_path)]) == 1
-        assert "torch has recorded nothing" in capsys.readouterr().out
+        assert "torch has no records" in capsys.readouterr().out
 
-    def test_misses_a_case(self, tmp_path, capsys):
+    def test_reports_a_missing_case(self, tmp_path, capsys):
         fake_records(tmp_path)
         path = tmp_path / "jax" / "toy.npz"
         path.rename(path.with_name("other.npz"))
@@ -128,7 +128,7 @@ class TestCompareBackends:
         assert "other: not recorded by tensorflow, torch" in output
         assert output.strip().splitlines()[-1] == "0 passed, 2 failed"
 
-    def test_takes_a_reason_for_a_case_that_cannot_run(self, tmp_path, capsys):
+    def test_accepts_a_reason_why_a_case_cannot_run(self, tmp_path, capsys):
         fake_records(tmp_path)
         folder = tmp_path / "tensorflow"
         (folder / "toy.npz").unlink()
@@ -161,10 +161,10 @@ class TestCompareBackends:
         assert "file of torch, loaded by jax" in capsys.readouterr().out
 
 
-# It starts a process, as the comparison itself does each time.
+# Starts a process, as every comparison does.
 @pytest.mark.thorough
 class TestLoadElsewhere:
-    def test_tells_why_a_file_cannot_be_loaded(self, tmp_path):
+    def test_reports_why_a_file_cannot_be_loaded(self, tmp_path):
         fake_records(tmp_path)
         (tmp_path / "jax" / "toy.keras").write_bytes(b"no archive")
         here = keras.backend.backend()

@@ -1,4 +1,4 @@
-"""A run in parts, in a repository of its own: what it says, and its status."""
+"""Tests the output and status of a run in parts, in a temporary repository."""
 
 import os
 import pathlib
@@ -20,7 +20,7 @@ def pytest_runtestloop(session):
 FILES = {
     "good/test_first.py": "def test_a(): print('seen')",
     "good/test_second.py": "def test_b(): pass",
-    # The most tests, so that it is the first to end.
+    # Has the most tests, so it starts first.
     "bad/test_bad.py": """
 import pytest
 def test_c(): assert 'this' == 'that'
@@ -56,17 +56,17 @@ def run(folder, *names, conftest=CONFTEST):
     return done, sorted(lines)
 
 
-def test_all_that_passes(tmp_path):
+def test_passing_parts_print_one_line(tmp_path):
     done, (line,) = run(tmp_path, "good")
     assert done.returncode == 0, done.stdout
     assert line.startswith("name:good passed in") and "2 passed" in line
-    # Of what passes, only the line, and how many there were.
+    # Parts that pass print one line, with their number of tests.
     assert "seen" not in done.stdout
     assert done.stdout.splitlines()[-1].startswith("2 passed in ")
     assert "2 passed" in (tmp_path / "logs" / "name-good.log").read_text()
 
 
-def test_what_fails_is_printed_and_what_dies_is_not_lost(tmp_path):
+def test_failures_are_printed_and_crashes_are_reported(tmp_path):
     done, lines = run(tmp_path, "good", "bad", "dies")
     assert done.returncode == 1
     assert [line.split(" in ")[0] for line in lines] == [
@@ -75,17 +75,17 @@ def test_what_fails_is_printed_and_what_dies_is_not_lost(tmp_path):
         "name:good passed",
     ]
     assert "assert 'this' == 'that'" in done.stdout
-    # Once, and counted; what was forked later has counted its own only.
+    # Printed once and counted; parts forked later count only their own tests.
     assert done.stdout.count("FAILED bad/test_bad.py::test_c") == 1
     assert "2 passed in" in lines[-1]
     assert done.stdout.splitlines()[-1].startswith("1 failed, 4 passed in ")
 
 
 @pytest.mark.skipif(
-    not pathlib.Path("/proc/self/task").exists(), reason="tells no threads"
+    not pathlib.Path("/proc/self/task").exists(), reason="cannot list threads"
 )
-def test_a_session_with_threads_of_a_backend_is_refused(tmp_path):
-    # As TensorFlow and JAX call theirs.
+def test_a_session_with_threads_of_a_backend_raises(tmp_path):
+    # TensorFlow and JAX give their threads such names.
     named = """
 import threading
 threading.Thread(target=lambda: (

@@ -1,4 +1,4 @@
-"""What holds of every public layer, whatever it is given."""
+"""Property tests of every public layer, with drawn arguments and inputs."""
 
 import inspect
 import json
@@ -14,24 +14,24 @@ from tests.cases.layers import EXAMPLES, REFUSED
 from tests.contracts.cases import draw_weights
 from tests.contracts.devices import FORMATS, format_error, to_numpy
 
-# TensorFlow traces a graph for each shape, and JAX compiles one.
+# TensorFlow traces a graph for each shape, and JAX compiles one, which is slow.
 COUNT = {"torch": 10, "tensorflow": 3, "jax": 1}[keras.backend.backend()]
 PUBLIC = [cls for _, cls in inspect.getmembers(layers, inspect.isclass)]
-# Keras warns of one codeword, and of one token, that it has all of the share.
+# Keras warns of a softmax over a single codeword or token.
 pytestmark = pytest.mark.filterwarnings("ignore:.*You are using a softmax")
 every_layer = pytest.mark.parametrize("cls", PUBLIC)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def probed():
-    """Asks the backend beforehand: a strategy may not draw by itself."""
+    """Probes the backend in advance, as strategies must not use randomness."""
     for data_format in FORMATS:
         format_error(data_format)
 
 
 def drawn(count):
-    """Draws an example and how to fill it, the same ones in each run."""
-    # Small as they are, examples need not be shrunk.
+    """Returns a decorator that draws the same `count` examples in each run."""
+    # Examples are small, so they need no shrinking.
     phases = [Phase.generate]
     options = {"derandomize": True, "deadline": None, "database": None}
     limit = settings(max_examples=count, phases=phases, **options)
@@ -48,7 +48,7 @@ def test_shapes_and_configs_agree(cls, data):
 @pytest.mark.slow
 @every_layer
 @drawn(20 * COUNT)
-def test_shapes_and_configs_agree_of_many(cls, data):
+def test_shapes_and_configs_agree_for_many(cls, data):
     check(data.draw(EXAMPLES[cls]))
 
 
@@ -59,7 +59,7 @@ def test_has_a_strategy(cls):
 
 
 def check(example):
-    """Checks all that is promised, on a layer with random weights."""
+    """Checks a layer with random weights against all that is documented."""
     layer = example.cls(**example.kwargs)
     config = layer.get_config()
     _check_arguments(layer, example.kwargs)
@@ -92,10 +92,10 @@ def check(example):
 
 
 def _check_arguments(layer, kwargs):
-    """Each argument is in the config, as what was given."""
+    """Checks that the config has every argument as given."""
     config = layer.get_config()
     for name in inspect.signature(type(layer)).parameters:
-        assert name == "kwargs" or name in config, f"`{name}` is not kept"
+        assert name == "kwargs" or name in config, f"`{name}` is missing"
     for name, given_value in kwargs.items():
         if name in ("dtype", "kernel_initializer", "bias_initializer"):
             continue
@@ -110,21 +110,21 @@ def _check_arguments(layer, kwargs):
 
 
 def _check_symbolic(layer, example, outputs, unknown_sizes=False):
-    """Symbols, `compute_output_shape` and the docstring agree."""
+    """Checks that symbolic calls and shapes agree with the docstring."""
     inputs, call = example.symbols(unknown_sizes)
     shapes = keras.tree.map_structure(lambda x: tuple(x.shape), (inputs, call))
     symbols = keras.tree.flatten(layer(inputs, **call))
     expected = _promised(example.outputs, shapes)
     assert _shapes(symbols) == expected, f"symbolic {_shapes(symbols)}"
     computed = _computed(layer, shapes)
-    assert computed == expected, f"computed {computed} of unknown sides"
+    assert computed == expected, f"computed {computed} for unknown sizes"
     for symbol, output in zip(symbols, outputs, strict=True):
         assert symbol.dtype == keras.backend.standardize_dtype(output.dtype)
 
 
 def _check_attention(layer, example, inputs, call):
     maps = keras.tree.flatten(layer.attention(inputs, **call))
-    # A dictionary's values, as its keys are sorted.
+    # The values of a dictionary, in the order of its sorted keys.
     expected = _promised(example.attention, example.map(lambda x: x.shape))
     assert _shapes(maps) == expected, f"attention {_shapes(maps)}"
     _check_finite(maps)
@@ -147,7 +147,7 @@ def _promised(promise, shapes):
 
 
 def _computed(layer, shapes):
-    """Returns what `compute_output_shape` says, as a flat list."""
+    """Returns the shapes of `compute_output_shape` as a flat list."""
     inputs, call = shapes
     known = inspect.signature(layer.compute_output_shape).parameters
     call = {f"{name}_shape": shape for name, shape in call.items()}
@@ -176,9 +176,9 @@ REFUSALS = [
     ids=[f"{c.__name__}-{n}-{v!r}" for c, n, v in REFUSALS],
 )
 @drawn(2)
-def test_refuses_what_is_not_allowed(cls, name, value, data):
+def test_rejects_what_is_not_allowed(cls, name, value, data):
     kwargs = data.draw(EXAMPLES[cls]).kwargs
-    # Keras says itself which names it does not know.
+    # Keras itself rejects unknown names.
     ours = not name.endswith(("activation", "initializer"))
     rule = rf"(?s)`{name}`.+Received: .*\b{name}="
     with pytest.raises(ValueError, match=rule if ours else None):
@@ -188,7 +188,7 @@ def test_refuses_what_is_not_allowed(cls, name, value, data):
 @pytest.mark.once
 @every_layer
 @drawn(2)
-def test_refuses_another_data_format(cls, data):
+def test_rejects_another_data_format(cls, data):
     kwargs = data.draw(EXAMPLES[cls]).kwargs
     for value in ("channels_lost", "", 1):
         if "data_format" in kwargs:
@@ -196,8 +196,8 @@ def test_refuses_another_data_format(cls, data):
                 cls(**{**kwargs, "data_format": value})
 
 
-# What they do to a channel needs no number of them, but the weights of the
-# first do.
+# These layers treat each channel alone. Only the first needs their number, for
+# its weights.
 ANY_CHANNELS = {
     layers.AttentionToScale,
     layers.BilinearResizing,
@@ -210,7 +210,7 @@ ANY_CHANNELS = {
     "cls", [cls for cls in PUBLIC if cls not in ANY_CHANNELS]
 )
 @drawn(2)
-def test_refuses_an_unknown_number_of_channels(cls, data):
+def test_rejects_an_unknown_number_of_channels(cls, data):
     example = data.draw(EXAMPLES[cls])
 
     def symbol(tensor):

@@ -1,4 +1,4 @@
-"""What docs/backends.md says of `torch.compile`, tried on PyTorch."""
+"""Tests the statements of docs/backends.md about `torch.compile`."""
 
 import keras
 import pytest
@@ -8,13 +8,13 @@ import keras_attn
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    # PyTorch's compiler warns of its own imports, and of how it traces.
+    # PyTorch's compiler warns about its own imports and tracing.
     pytest.mark.filterwarnings("ignore"),
 ]
 
 
 def run(name):
-    """Compiles a convolution and a block for any size, and takes a gradient."""
+    """Compiles a convolution and a block for any size; computes a gradient."""
     import torch
 
     convolution = keras.layers.Conv2D(16, 3, padding="same")
@@ -31,9 +31,9 @@ def run(name):
     keras.backend.backend() != "torch", reason="torch.compile is PyTorch's"
 )
 @pytest.mark.parametrize("name", keras_attn.layers.names())
-def test_blocks_of_symbolic_sizes(name):
+def test_blocks_with_symbolic_sizes(name):
     if name == "cbam":
-        # When this passes, the row in docs/backends.md goes.
+        # When this passes, remove the row in docs/backends.md.
         with pytest.raises(Exception, match="truth value of Relational"):
             run(name)
     else:

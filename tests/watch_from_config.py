@@ -1,8 +1,8 @@
-"""Gives each class of the package bad configs, and watches what they do.
+"""Passes bad configs to every class of the package and records the effects.
 
-`python -m tests.watch_from_config` prints a line of JSON. It needs a process of
-its own, because nobody can take an audit hook away again. With `--all`, numbers
-in a config are replaced too, and not only texts, objects and `None`.
+`python -m tests.watch_from_config` prints one line of JSON. It needs its own
+process because an audit hook cannot be removed. With `--all`, it replaces every
+value of a config, not only strings, objects and `None`.
 """
 
 import base64
@@ -23,7 +23,7 @@ from tests.cases.layers import LAYERS
 import_module = importlib.import_module
 CANARY = "a_module_that_nobody_has"
 FILE = f"/{CANARY}/passwd"
-# What Python itself reports, whatever way led there.
+# The audit events of Python, however they are caused.
 WATCHED = {
     "import",
     "import_module",
@@ -61,7 +61,7 @@ ARGUMENTS = {
 
 
 def serialized(module, name, config, registered=None):
-    """Returns an object as Keras writes it."""
+    """Returns an object as Keras serializes it."""
     return {
         "module": module,
         "class_name": name,
@@ -71,7 +71,7 @@ def serialized(module, name, config, registered=None):
 
 
 def bad_values():
-    """Returns what no config should hold, and the reader must not follow."""
+    """Returns values that configs should not hold and that must do nothing."""
     code = compile("open('/etc/passwd')", "code", "eval")
     code = base64.b64encode(marshal.dumps(code)).decode()
     code = {"code": code, "defaults": None, "closure": None}
@@ -97,7 +97,7 @@ def bad_values():
 
 
 def subjects():
-    """Returns an object of each registered class, by name."""
+    """Returns a dict from name to an object of each registered class."""
     layers = [case.make() for case in LAYERS]
     found = {type(layer).__name__: layer for layer in layers}
     registered = keras.saving.get_custom_objects()
@@ -111,7 +111,7 @@ def subjects():
 
 
 def required(cls):
-    """Returns the arguments that a class cannot do without."""
+    """Returns the required arguments of a class."""
     parameters = inspect.signature(cls).parameters.values()
     return {
         p.name: ARGUMENTS[p.name]
@@ -122,9 +122,9 @@ def required(cls):
 
 
 def replaced(config, value, kinds):
-    """Yields configs with one entry each, at any depth, replaced by a value.
+    """Yields configs with one entry, at any depth, replaced by a value.
 
-    Not within a policy of dtypes, which each layer has and Keras reads.
+    Dtype policies are left alone, as Keras reads them.
     """
     for key in config:
         if isinstance(config[key], kinds):
@@ -135,21 +135,21 @@ def replaced(config, value, kinds):
 
 
 class Watch:
-    """Writes down what happens while it has a name to write it down for."""
+    """Records events while `name` is set."""
 
     def __init__(self):
         self.name = None
         self.happened = []
 
     def see(self, event, arguments):
-        """Is called by Python with each event."""
+        """Records an event; Python calls this for each one."""
         if self.name and event in WATCHED:
             arguments = f"{arguments!r}"[:200]
             self.happened.append(f"{self.name}: {event}{arguments}")
 
     def import_module(self, name, package=None):
-        """Stands for the function of this name, which is no event."""
-        # Keras looks for its own classes in its own modules.
+        """Replaces `importlib.import_module`, which raises no audit event."""
+        # Keras looks up its own classes in its own modules.
         if name.split(".")[0] != "keras":
             self.see("import_module", (name, package))
         return import_module(name, package)
@@ -159,7 +159,7 @@ def main():
     watch = Watch()
     odd, counts = [], {}
     kinds = object if "--all" in sys.argv else (str, dict, type(None))
-    # To show one, Python opens the code that it comes from.
+    # To show a warning, Python opens its source file.
     warnings.simplefilter("ignore")
     sys.addaudithook(watch.see)
     importlib.import_module = watch.import_module
@@ -168,7 +168,7 @@ def main():
         config = subject.get_config()
         configs = [c for v in values for c in replaced(config, v, kinds)]
         counts[name] = len(configs)
-        # Keras imports parts of itself when it first needs them.
+        # Keras imports parts of itself lazily.
         type(subject).from_config(copy.deepcopy(config))
         for key, bad in configs:
             watch.name = name
@@ -177,13 +177,13 @@ def main():
             except (ValueError, TypeError):
                 pass
             except Exception as error:
-                # Keras' own base classes are not as strict with these.
+                # Keras' base classes are less strict about these.
                 if key not in ("dtype", "name"):
                     odd.append(f"{name}: {type(error).__name__}: {error}")
             finally:
                 watch.name = None
     happened = list(watch.happened)
-    # That something would have been seen.
+    # Shows that the watch records events.
     watch.name = "armed"
     with contextlib.suppress(OSError):
         open(FILE)

@@ -1,4 +1,4 @@
-"""What layers and models of the package are tested with."""
+"""The test cases of the models and layers of the package."""
 
 from tests.cases.models import ASC, FERNET, LARGEFOV, RESNET, VIT, ZFNET
 from tests.cases.switches import SWITCHES

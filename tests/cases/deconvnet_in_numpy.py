@@ -1,8 +1,8 @@
-"""A DeconvNet in NumPy, step by step, beside the Keras model that it is of.
+"""A DeconvNet in NumPy, step by step, with the Keras model that it inverts.
 
-Convolution with a stride, ReLU, overlapping max pooling, normalisation,
-convolution with dilation, batch normalisation, ReLU, padding, average pooling,
-convolution, ReLU. Nothing here is computed by a gradient.
+The layers are a strided convolution, ReLU, overlapping max pooling,
+normalisation, dilated convolution, batch normalisation, ReLU, padding, average
+pooling, convolution and ReLU. Nothing here is computed as a gradient.
 """
 
 import keras
@@ -16,7 +16,7 @@ from tests.contracts.cases import draw_weights, keras_setting
 
 SIZE = (11, 14)
 LAYERS = ("conv1", "pool1", "norm1", "conv2", "relu2", "pool3", "conv3")
-# Stride, rows and columns of padding before, dilation.
+# Stride, padding before rows and columns, and dilation.
 _FIRST = (2, (1, 0), 1)
 _SECOND = (1, (2, 2), 2)
 
@@ -47,7 +47,7 @@ def model(data_format="channels_last", dtype=None):
                 layers.Dense(2),
             ]
         )
-    # With most others, ReLU leaves nothing of one map or another.
+    # With most other seeds, ReLU zeroes one of the maps.
     draw_weights(network, np.random.default_rng(14))
     return network
 
@@ -58,7 +58,7 @@ def images(count=3):
 
 
 def _windows(kernel, size, stride, rate):
-    """Yields an offset of the kernel, and the pixels it meets."""
+    """Yields each offset in the kernel, with the slices of pixels it covers."""
     counts = [
         (n - (k - 1) * rate - 1) // stride + 1
         for n, k in zip(size, kernel, strict=True)
@@ -77,7 +77,7 @@ def _windows(kernel, size, stride, rate):
 
 
 def _padding(size, kernel, stride, before, rate, counts):
-    """Returns what comes before and after, for so many outputs."""
+    """Returns the padding before and after, for a number of outputs."""
     sides = zip(size, kernel, before, counts, strict=True)
     return [
         (0, 0),
@@ -90,7 +90,7 @@ def _padding(size, kernel, stride, before, rate, counts):
 
 
 def convolve(x, kernel, counts, stride=1, before=(0, 0), rate=1):
-    """Convolves, one offset of the kernel after the other."""
+    """Convolves by looping over the offsets in the kernel."""
     spatial = kernel.shape[:2]
     x = np.pad(x, _padding(x.shape[1:3], spatial, stride, before, rate, counts))
     return sum(
@@ -100,13 +100,13 @@ def convolve(x, kernel, counts, stride=1, before=(0, 0), rate=1):
 
 
 def transposed(y, kernel, size, stride=1, before=(0, 0), rate=1):
-    """Spreads each value over the pixels it came from."""
+    """Spreads each value over the pixels that it was computed from."""
     spatial, counts = kernel.shape[:2], y.shape[1:3]
     widths = _padding(size, spatial, stride, before, rate, counts)
     padded = [n + sum(w) for n, w in zip(size, widths[1:3], strict=True)]
     x = np.zeros((len(y), *padded, kernel.shape[2]))
     for offset, place in _windows(spatial, padded, stride, rate):
-        # What a stride leaves over at the end met no kernel.
+        # The stride skips pixels at the end, which no kernel covers.
         x[place][:, : counts[0], : counts[1]] += y @ kernel[offset].T
     (top, _), (left, _) = widths[1:3]
     return x[:, top : top + size[0], left : left + size[1]]
@@ -121,7 +121,7 @@ def average_kernel(channels):
 
 
 class Steps:
-    """All maps of the model, and the way back from any of them."""
+    """Computes all maps of the model and projects any of them to the pixels."""
 
     def __init__(self, network, x):
         x = np.asarray(x, "float64")
@@ -148,7 +148,7 @@ class Steps:
         self.maps = maps
 
     def back(self, layer, y):
-        """Brings maps of a layer back to the pixels."""
+        """Projects maps of a layer back to the pixels."""
         at = LAYERS.index(layer)
         if at >= 6:
             y = transposed(relu(y), self.k3, (3, 5))
@@ -163,7 +163,7 @@ class Steps:
         return transposed(relu(y), self.k1, SIZE, *_FIRST)
 
     def fields(self, layer, seeds):
-        """Returns what activations may depend on, as booleans of pixels."""
+        """Returns masks of the pixels that activations may depend on."""
 
         def spread(y, size, kernel, *rest):
             found = transposed(y, np.ones((*kernel, 1, 1)), size, *rest)
@@ -183,7 +183,7 @@ class Steps:
 
 
 def kept(maps, channel, strongest=None):
-    """Returns one map with all that is above 0, or so many of it."""
+    """Returns the positive values of one map, optionally only the strongest."""
     y = np.zeros_like(maps)
     for i, row in enumerate(relu(maps[..., channel])):
         flat = row.ravel().copy()

@@ -1,4 +1,4 @@
-"""A layer as it was drawn: what it is called with, and what must come out."""
+"""A drawn layer with its arguments, inputs and expected shapes."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """A tensor to be made: of integers below `below`, if that is given."""
+    """A tensor to create; `below` makes it integers from 0 to `below - 1`."""
 
     shape: tuple
     dtype: str = "float32"
@@ -18,7 +18,7 @@ class Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where the axes of an image are."""
+    """The order of the axes of an image."""
 
     data_format: str
 
@@ -35,23 +35,23 @@ class Layout:
         return tuple(shape)
 
     def resized(self, shape, height, width):
-        """Returns the shape of images of another height and width."""
+        """Returns the shape of images with another height and width."""
         batch, _, _, channels = self.sides(shape)
         return self.shape(batch, height, width, channels)
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A layer, what it is called with, and which shapes must come out.
+    """A layer with its arguments, inputs and expected shapes.
 
     Args:
         cls: Class of the layer.
-        kwargs: Its arguments.
+        kwargs: The arguments of the layer.
         inputs: A tensor, or a list of several.
-        outputs: A function of the shapes of the inputs, and of further
-            arguments of `call` by name, to the list of shapes that the
-            docstring promises. Sides may be `None`, for unknown.
-        attention: Likewise, of what `attention()` returns.
+        outputs: A function from the input shapes, and those of further
+            arguments of `call` by name, to the list of documented output
+            shapes. Unknown sizes are `None`.
+        attention: The same for the outputs of `attention()`.
         call: Tensors, or lists of them, for further arguments of `call`.
         fixed_size: Whether height and width must be known.
     """
@@ -65,11 +65,11 @@ class Example:
     fixed_size: bool = False
 
     def map(self, function):
-        """Returns what a function makes of all tensors: inputs and others."""
+        """Applies a function to all tensors of a call."""
         return keras.tree.map_structure(function, (self.inputs, self.call))
 
     def arrays(self, fill=None):
-        """Returns arrays, normal or all equal to `fill`, as `map` does."""
+        """Returns arrays, normally distributed or equal to `fill`."""
         random = np.random.default_rng(0)
 
         def array(tensor):
@@ -84,7 +84,7 @@ class Example:
         return self.map(array)
 
     def symbols(self, unknown_sizes=False):
-        """Returns Keras inputs of unknown batch, as `map` does."""
+        """Returns Keras inputs with unknown batch."""
 
         def symbol(tensor):
             shape = [None, *tensor.shape[1:]]

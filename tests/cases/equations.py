@@ -1,4 +1,4 @@
-"""What the equations of several layers are made of, in NumPy."""
+"""Shared parts of the layer equations, in NumPy."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def excitation(weights, *vectors):
 
 
 def normalized(weights, x, prefix="normalization", epsilon=1e-5):
-    """Returns what a batch normalisation of the last axis gives."""
+    """Computes the batch normalisation of the last axis."""
     gamma, beta, mean, variance = (
         weights[f"{prefix}/{name}"]
         for name in ("gamma", "beta", "moving_mean", "moving_variance")
@@ -31,7 +31,7 @@ def normalized(weights, x, prefix="normalization", epsilon=1e-5):
 
 
 def covariance(x):
-    """Covariances of the last axis over the others but the first."""
+    """Computes covariances of the last axis, over all axes but the first."""
     flat = x.reshape(len(x), -1, x.shape[-1])
     return np.stack(
         [np.atleast_2d(np.cov(image.T, bias=True)) for image in flat]
@@ -39,7 +39,7 @@ def covariance(x):
 
 
 def root(s, iterations):
-    """The coupled iteration from `Y = S / trace(S)` and `Z = I`."""
+    """Computes the coupled iteration from `Y = S / trace(S)` and `Z = I`."""
     identity = np.eye(s.shape[-1])
     trace = np.trace(s, axis1=1, axis2=2)[:, None, None]
     trace = trace + 1e-8 * len(identity)
@@ -51,14 +51,14 @@ def root(s, iterations):
 
 
 def projected(weights, x):
-    """The 1x1 convolution, with a bias if there is one, and normalisation."""
+    """Computes a 1x1 convolution, with optional bias, and normalisation."""
     p = x @ weights["projection/kernel"]
     p = p + weights.get("projection/bias", 0.0)
     return normalized(weights, p, "projection/normalization")
 
 
 def adaptive_pool(x, height, width):
-    """Averages to a size; the windows overlap where it does not divide."""
+    """Averages to a size. Windows overlap if it does not divide evenly."""
     y = np.zeros((len(x), height, width, x.shape[-1]))
     for i in range(height):
         rows = slice(

@@ -1,7 +1,7 @@
-"""The recorded network in every form that a Keras model can take.
+"""The recorded network in the forms that a Keras model can have.
 
-Maps of `relu2` depend on its features and on the last weights only, so most
-forms have the recorded maps, whatever is around.
+Maps of `relu2` depend only on its features and the last weights, so most forms
+have the recorded maps.
 """
 
 import dataclasses
@@ -38,12 +38,12 @@ class Form:
     """A model that contains the recorded network.
 
     Attributes:
-        make: Returns the model, and what it is given.
-        layer: Name or path of the features; `None` as a user may leave it.
-        options: Of the methods.
-        scores: Whether its scores are the recorded ones, as ScoreCAM and CAM
-            need.
-        tolerance: Of the maps.
+        make: A function that returns the model and its input.
+        layer: Name or path of the features; `None` for the default.
+        options: Options of the methods.
+        scores: Whether the scores equal the recorded ones, which ScoreCAM and
+            CAM need.
+        tolerance: Tolerance of the maps.
     """
 
     make: Callable[[], tuple[keras.Model, Any]]
@@ -54,9 +54,9 @@ class Form:
 
 
 def siamese():
-    """Returns a model that applies one network to two images, and its input.
+    """Returns a model that applies one network to two images, and its inputs.
 
-    The second ones are the recorded ones.
+    The second images are the recorded ones.
     """
     one, two = keras.Input(SIZE, name="one"), keras.Input(SIZE, name="two")
     body = keras.Sequential([keras.Input(SIZE), *steps()], name="body")
@@ -68,7 +68,7 @@ def siamese():
 
 
 def several_inputs():
-    """Returns a model that takes numbers before the image, by names."""
+    """Returns a model with named inputs: numbers, then the image."""
     inputs = {
         "a_number": keras.Input((4,), name="a_number"),
         "picture": keras.Input(SIZE, name="picture"),
@@ -90,7 +90,7 @@ def several_outputs():
 
 
 def with_skip():
-    """Returns a model whose features are not the only way to the scores."""
+    """Returns a model with a path to the scores around the features."""
     inputs = keras.Input(SIZE)
     first, relu1, pool, second, relu2 = steps()
     x = pool(relu1(first(inputs)))
@@ -106,7 +106,7 @@ def frozen():
 
 
 def rematerialized():
-    """Returns a model that computes its layers anew for gradients."""
+    """Returns a model that recomputes its layers for gradients."""
     with keras.RematScope(mode="full"):
         return functional()
 
@@ -134,7 +134,7 @@ def segmentation():
 
 
 def tokens(extra):
-    """Returns a model that reads its features as tokens behind others."""
+    """Returns a model that uses its features as tokens, after extra tokens."""
     inputs = keras.Input(SIZE)
     x = chain(inputs, steps())
     x = layers.Reshape((16 * 12, 16), name="patches")(x)
@@ -154,7 +154,7 @@ def channels_first():
 
 @keras.saving.register_keras_serializable("tests")
 class Updating(layers.Layer):
-    """Counts its calls, in a weight and in an attribute."""
+    """Counts its calls in a weight and in an attribute."""
 
     def build(self, shape):
         self.count = self.add_weight(
@@ -175,7 +175,7 @@ def updating():
 
 
 def plain(make, *args, **kwargs):
-    """Returns a form's `make` for a model that is given the images."""
+    """Returns the `make` of a form whose input is the images."""
     return lambda: (make(*args, **kwargs), images())
 
 
@@ -220,7 +220,8 @@ FORMS = {
 def layer_maps(model, name):
     """Returns `ReLU(sum_k g_k A_k)` of a layer, the gradients in float64.
 
-    From the scores of `TARGETS` back through what follows, written anew.
+    An independent implementation, from the scores of `TARGETS` back to the
+    layer.
     """
     weights = golden()["weights"]
     inside = keras.Model(
@@ -252,7 +253,7 @@ def scaled(maps):
 
 
 def resized(maps):
-    """Returns maps resized to the images, by Keras, which is tested there."""
+    """Returns maps resized to the images with Keras, which tests resizing."""
     maps = ops.convert_to_tensor(maps[..., None].astype("float32"))
     maps = ops.image.resize(maps, SIZE[:2], data_format="channels_last")
     return ops.convert_to_numpy(maps)[..., 0].astype("float64")
@@ -260,7 +261,7 @@ def resized(maps):
 
 @keras.saving.register_keras_serializable("tests")
 class Telling(layers.Layer):
-    """Tells a list whenever its Python runs; may be told to fail."""
+    """Records each run of its Python code, and can be made to fail."""
 
     told: list = []
     fails = False
@@ -273,7 +274,7 @@ class Telling(layers.Layer):
 
 
 def snapshot(model):
-    """Returns all that a model and its layers hold, and the numbers."""
+    """Returns the attributes of a model and its layers, and all variables."""
     parts = [model, *(each for _, each in operations(model))]
     held = [{name: id(x) for name, x in vars(each).items()} for each in parts]
     trainable = [getattr(each, "trainable", None) for each in parts]

@@ -1,7 +1,7 @@
-"""What the methods compute, written anew in NumPy and float64.
+"""An independent implementation of the methods in NumPy and float64.
 
-With two networks to compute it for: the recorded one, and one whose gradients
-differ from one position to the next.
+There are two networks: the recorded one, and one whose gradients vary with the
+position.
 """
 
 import dataclasses
@@ -26,9 +26,9 @@ def softmax(x):
 
 
 def resize(maps, size, align_corners=False):
-    """Returns maps `(n, height, width)` of another size, axis by axis.
+    """Resizes maps `(n, height, width)`, one axis at a time.
 
-    `np.interp` reads between points, and beyond the last one what is there.
+    `np.interp` interpolates linearly and repeats the last value beyond the end.
     """
     for axis, target in zip((1, 2), size, strict=True):
         source = maps.shape[axis]
@@ -53,13 +53,13 @@ def normalize(maps, epsilon=1e-7):
 
 
 def finish(*maps, size):
-    """Returns what the maps of layers end up as."""
+    """Returns the final maps for maps of layers."""
     maps = [resize(normalize(relu(each)), size) for each in maps]
     return normalize(np.mean(maps, axis=0))
 
 
 def principal_component(features):
-    """Returns `R v_1`, on the side of the sum over the channels."""
+    """Returns `R v_1`, with the sign of the sum over the channels."""
     maps = []
     for image in features:
         rows = image.reshape(-1, image.shape[-1])
@@ -71,9 +71,9 @@ def principal_component(features):
 
 
 def filter_evidence(x, y, aperture, epsilon=0.0):
-    """Returns `(C and not B) x`, summed over channels, by inverses.
+    """Returns `(C and not B) x`, summed over channels, using inverses.
 
-    `epsilon` is added to what may have no inverse.
+    `epsilon` is added to matrices that may be singular.
     """
     one = np.eye(len(x))
 
@@ -87,14 +87,14 @@ def filter_evidence(x, y, aperture, epsilon=0.0):
 
 
 def convolve(x, kernel, bias):
-    """Convolves with 3 x 3 pixels, as PyTorch does with padding by one."""
+    """Convolves with a 3 x 3 kernel, padded by one pixel as in PyTorch."""
     x = np.pad(np.asarray(x, "float64"), [(0, 0), (1, 1), (1, 1), (0, 0)])
     x = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
     return np.einsum("bhwcij,dcij->bhwd", x, kernel.astype("float64")) + bias
 
 
 def features(images, weights, layer="relu2"):
-    """Returns what the recorded network's `relu2` or `conv2` puts out."""
+    """Returns the output of `relu2` or `conv2` of the recorded network."""
     x = relu(convolve(images, weights["conv1.weight"], weights["conv1.bias"]))
     count, height, width, channels = x.shape
     x = x.reshape(count, height // 2, 2, width // 2, 2, channels).max((2, 4))
@@ -103,7 +103,7 @@ def features(images, weights, layer="relu2"):
 
 
 def scores(images, weights):
-    """Returns the recorded network's scores."""
+    """Returns the scores of the recorded network."""
     means = features(images, weights).mean((1, 2))
     return means @ weights["fc.weight"].T.astype("float64") + weights["fc.bias"]
 
@@ -113,12 +113,12 @@ class Case:
     """A network whose scores are linear in the features.
 
     Attributes:
-        network: It.
-        layer: Of the features.
-        images: What it is given.
-        features: `(batch, height, width, channels)`.
+        network: The network.
+        layer: The layer with the features.
+        images: The inputs.
+        features: The features, `(batch, height, width, channels)`.
         kernel: Gradients of the scores, `(classes, height, width, channels)`.
-        bias: Of the scores.
+        bias: The bias of the scores.
     """
 
     network: explain.Network
@@ -130,7 +130,7 @@ class Case:
 
     @property
     def gradients(self):
-        """Of the scores of `TARGETS`."""
+        """Returns the gradients of the scores of `TARGETS`."""
         return self.kernel[TARGETS]
 
     @property
@@ -140,19 +140,19 @@ class Case:
         return found + self.bias
 
     def finish(self, maps):
-        """Returns what the maps of the layer end up as."""
+        """Returns the final maps for maps of the layer."""
         return finish(maps, size=self.images.shape[1:3])
 
     def cam(self, method, **options):
-        """Returns a method of the package for the layer, compiled once."""
+        """Returns a method of the package for the layer, cached."""
         return _cam(self, method, **options)
 
     def maps(self, method, targets=TARGETS, **options):
-        """Returns the maps by a method of the package."""
+        """Returns the maps of a method of the package."""
         return self.cam(method, **options)(self.images, targets)
 
     def sums(self, method):
-        """Returns the maps by a method as they are in the layer."""
+        """Returns the maps of a method at the size of the layer."""
         cam = getattr(explain, method)(self.network, self.layer)
         cam.finish = lambda maps, size: maps[0]
         return cam(self.images, TARGETS)
@@ -165,7 +165,7 @@ def _cam(case, method, **options):
 
 @functools.cache
 def recorded():
-    """Returns the recorded network, compiled once for all tests."""
+    """Returns the recorded network, which all tests share, compiled."""
     weights, images = golden()["weights"], explained.images()
     found = features(images, weights)
     kernel = weights["fc.weight"].astype("float64")[:, None, None]
@@ -182,9 +182,9 @@ def recorded():
 
 @functools.cache
 def uneven(filters, activation=None, classes=5):
-    """Returns a network that reads each position by a weight of its own.
+    """Returns a network with separate weights for each position.
 
-    Its features, of both signs, are 5 x 4.
+    Its features are 5 x 4 and of both signs.
     """
     random = np.random.default_rng(filters)
     images = random.normal(size=(3, 9, 7, 2)).astype("float32")

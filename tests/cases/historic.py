@@ -1,4 +1,4 @@
-"""What the layers of the first networks may be given, and what not."""
+"""Valid and invalid arguments for layers of the first networks."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from tests.contracts import LayerCase
 
 
 class AdaptedCase(LayerCase):
-    """Draws the mean, which is not trained and so would stay 0."""
+    """Draws the mean, which is not trainable and would remain 0."""
 
     def build(self, subject, data_format="channels_last", size=None):
         super().build(subject, data_format, size)
@@ -71,7 +71,7 @@ def max_unpooling(draw):
         kwargs["output_size"] = height, width
     else:
         call["like"] = Tensor(layout.shape(x.shape[0], height, width, 2))
-    # Some lie outside, and are left out.
+    # Some indices are out of range, and are dropped.
     below = height * width + draw(st.sampled_from([0, 3]))
     indices = Tensor(x.shape, "int32", below)
 

@@ -1,7 +1,8 @@
-"""The public layers, each with what it is tested with.
+"""The public layers with their test cases.
 
-A file of `tests/blocks` has `CASES` of its layer, `EXAMPLES`, a strategy that
-draws what it may be given, and `REFUSED`, by argument what it may not.
+Each file in `tests/blocks` has the `CASES` of its layer, `EXAMPLES`, a strategy
+of valid arguments and inputs, and `REFUSED`, a dict of invalid values by
+argument.
 """
 
 import importlib

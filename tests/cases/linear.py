@@ -1,4 +1,4 @@
-"""A model whose scores are linear in the pixels, to be computed by hand."""
+"""A model whose scores are linear in the pixels, and its closed form."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import numpy as np
 def linear_model(
     shape, classes=3, activation="softmax", deviation=0.3, first=False
 ):
-    """Makes the model, of images of a shape that has its channels last."""
+    """Makes a model for images of a channels-last shape."""
     *size, channels = shape
     inputs = keras.Input((channels, *size) if first else shape)
     data_format = "channels_first" if first else "channels_last"
@@ -35,7 +35,7 @@ def probabilities(model, images):
 
 
 def scaled_mean():
-    """Makes a model of an image of 2 x 2 pixels, and a factor of its mean."""
+    """Makes a model of a 2 x 2 image and a factor that scales its mean."""
     image = keras.Input((2, 2, 1), name="image")
     factor = keras.Input((1,), name="factor")
     x = keras.layers.GlobalAveragePooling2D()(image)

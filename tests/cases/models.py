@@ -26,17 +26,17 @@ RESNET = ModelCase(
     function=ResNetCIFAR,
     kwargs={"depth": 8, "attention": "se", "classes": 3},
     shape=(9, 8, 3),
-    # 9 convolutions with normalisation, 3 blocks of SE, the classifier.
+    # 9 convolutions with normalisation, 3 SE blocks and the classifier.
     num_weights=9 * 3 + 3 * 4 + 2,
     in_float32=("predictions",),
 )
 
 
 def narrow(function):
-    """Returns a function that makes a DeepLab of few channels and layers.
+    """Returns a function that makes a DeepLab with few channels and layers.
 
-    Those of VGG16 are no argument; drawn and compiled for each check, they
-    would take minutes.
+    The widths of VGG16 are not arguments. Drawing and compiling the full model
+    for each check would take minutes.
     """
     stages = ((4, 1), (4, 1), (4, 1), (6, 1), (6, 1))
 
@@ -49,7 +49,7 @@ def narrow(function):
 
 
 def drawn(function, **kwargs):
-    """Returns such a model for images of any size, with random weights."""
+    """Returns such a model with random weights, for images of any size."""
     model = narrow(function)(**{"input_shape": (None, None, 3)} | kwargs)
     draw_weights(model, np.random.default_rng(0))
     return model
@@ -64,21 +64,21 @@ def noise(height, width):
 LARGEFOV = ModelCase(
     function=narrow(DeepLabLargeFOV),
     shape=(17, 25, 3),
-    # 5 convolutions, fc6, fc7 and the classifier, with biases.
+    # 5 convolutions, fc6, fc7 and the classifier, all with biases.
     num_weights=2 * 8,
     random=True,
     in_float32=("predictions",),
 )
 ASC = ModelCase(
     function=narrow(DeepLabASC),
-    # Of probabilities, the gradients would be small differences of others.
+    # Gradients of probabilities would be small differences of large terms.
     kwargs={
         "attention_filters": 4,
         "scales": (1, 0.5),
         "classifier_activation": None,
     },
     shape=(17, 25, 3),
-    # The same, for both scales, and the two convolutions of the attention.
+    # The same, shared by both scales, and two convolutions of the attention.
     num_weights=2 * 8 + 4,
     random=True,
     in_float32=("predictions",),
@@ -92,7 +92,7 @@ ZFNET = ModelCase(
         "classes": 3,
     },
     shape=(9, 13, 3),
-    # 5 convolutions and 3 linear layers, with biases.
+    # 5 convolutions and 3 linear layers, all with biases.
     num_weights=2 * 8,
     random=True,
     in_float32=("predictions",),
@@ -109,8 +109,8 @@ VIT = ModelCase(
         "dropout": 0.25,
     },
     shape=(8, 9, 3),
-    # The patches, the class token, the places; in each block two
-    # normalisations and four linear layers; the end.
+    # Patches, class token and position embedding; two normalisations and four
+    # linear layers in each block; final normalisation and head.
     num_weights=2 + 1 + 1 + 2 * (4 + 8) + 2 + 2,
     random=True,
     in_float32=("predictions",),

@@ -1,7 +1,7 @@
-"""A small network that was recorded, whole and in parts of a model.
+"""A small recorded network, on its own and inside other models.
 
-Convolution, ReLU, max pooling, convolution, ReLU (`relu2`), global average
-pooling, Dense.
+The layers are convolution, ReLU, max pooling, convolution, ReLU (`relu2`),
+global average pooling and Dense.
 """
 
 import functools
@@ -18,7 +18,7 @@ SIZE = (32, 24, 3)
 
 @functools.cache
 def golden():
-    """Returns what was recorded."""
+    """Returns the recorded arrays."""
     return load_golden("cam_cnn")
 
 
@@ -28,7 +28,7 @@ def images():
 
 
 def load(network):
-    """Sets the recorded weights, by the names of the layers at any depth."""
+    """Sets the recorded weights by layer name, at any depth."""
     weights = golden()["weights"]
     todo = [network]
     while todo:
@@ -40,7 +40,7 @@ def load(network):
                 kernel = weights[f"{name}.weight"]
                 axes = (2, 3, 1, 0) if kernel.ndim == 4 else (1, 0)
                 kernel = kernel.transpose(axes)
-                # As a convolution by one pixel too.
+                # Also for a 1x1 convolution.
                 kernel = kernel.reshape(layer.kernel.shape)
                 layer.set_weights([kernel, weights[f"{name}.bias"]])
     return network
@@ -51,7 +51,7 @@ def is_layer(value):
 
 
 def conv(filters, name, **kwargs):
-    # Padding by one on each side, as in PyTorch.
+    # Padding of one on each side, as in PyTorch.
     return layers.Conv2D(filters, 3, padding="same", name=name, **kwargs)
 
 
@@ -90,7 +90,7 @@ def sequential():
 
 
 def loaded():
-    """Returns a model that was saved and loaded, and never called."""
+    """Returns a model that was saved and loaded but never called."""
     import pathlib
     import tempfile
 
@@ -116,7 +116,7 @@ class Subclassed(keras.Model):
 
 @keras.saving.register_keras_serializable("tests")
 class Body(layers.Layer):
-    """A layer made of layers, which it hides in a list and a dictionary."""
+    """A layer that keeps its inner layers in a list and a dictionary."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -150,7 +150,7 @@ def with_composite():
 
 
 def nested():
-    """Returns a model in a model in a model."""
+    """Returns a model nested two levels deep."""
     inner = keras.Sequential([keras.Input(SIZE), *steps()], name="inner")
     inputs = keras.Input(SIZE)
     middle = keras.Model(inputs, inner(inputs), name="middle")
@@ -159,7 +159,7 @@ def nested():
 
 
 def shared():
-    """Returns a model with one ReLU layer for both of its places."""
+    """Returns a model that uses one ReLU layer twice."""
     inputs = keras.Input(SIZE)
     first, relu, pool, second, _ = steps()
     x = relu(second(pool(relu(first(inputs)))))

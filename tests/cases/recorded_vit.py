@@ -1,4 +1,4 @@
-"""Vision Transformers of others, of which weights and outputs were recorded."""
+"""Other Vision Transformers, whose weights and outputs were recorded."""
 
 from keras_attn.applications import ViT
 from keras_attn.weights import load_torch
@@ -32,7 +32,7 @@ RECORDED = {
 
 
 def images(golden):
-    """Returns recorded images, channels last."""
+    """Returns the recorded images, channels last."""
     return golden["x"].transpose(0, 2, 3, 1)
 
 

@@ -1,4 +1,4 @@
-"""Resizing, a channel at a time."""
+"""Resizes images one channel at a time."""
 
 import numpy as np
 
@@ -6,6 +6,6 @@ from tests.cases.explained_in_numpy import resize
 
 
 def resize_images(x, size, align_corners=True):
-    """Resizes `(n, height, width, channels)`, a channel at a time."""
+    """Resizes `(n, height, width, channels)`, one channel at a time."""
     maps = [resize(x[..., c], size, align_corners) for c in range(x.shape[3])]
     return np.stack(maps, axis=3)

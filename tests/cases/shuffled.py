@@ -1,4 +1,4 @@
-"""A model whose weights are shuffled, and who watches it."""
+"""A model whose weights are shuffled, and a spy on its explainer."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras_attn.explain import GradCAM
 
 
 def some(count=4):
-    """Makes images, each of another colour."""
+    """Makes images of different colours."""
     generator = np.random.default_rng(0)
     images = generator.normal(size=(count, 16, 16, 3))
     images += 3 * generator.normal(size=(count, 1, 1, 3))
@@ -29,7 +29,7 @@ def plain(depth=3):
 
 
 def filled(model):
-    """Gives each weight other numbers, the variances positive ones."""
+    """Fills all weights with new numbers, positive for variances."""
     generator = np.random.default_rng(1)
     for weight in model.weights:
         numbers = generator.normal(0.0, 0.5, weight.shape)
@@ -42,7 +42,7 @@ ORDER = ["head", "norm3", "conv3", "norm2", "conv2", "norm1", "conv1"]
 
 
 class Spy(GradCAM):
-    """Keeps what it is called with, and the weights that it runs with."""
+    """Records the arguments of its calls and the weights at the time."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

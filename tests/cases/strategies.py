@@ -1,4 +1,4 @@
-"""What strategies of layers are made of, and values that layers refuse."""
+"""Parts of layer strategies, and values that layers reject."""
 
 from hypothesis import strategies as st
 
@@ -11,21 +11,21 @@ CHANNELS = st.integers(1, 12)
 RATIO = st.integers(1, 20)
 SMALL = st.integers(1, 5)
 EPSILON = st.sampled_from([1e-6, 1e-5, 1e-2, 1.0])
-# What is not a positive integer, and not a number of 0 or more.
+# Values that are not positive integers, and not non-negative numbers.
 COUNTS = [0, -1, 1.5, "2", True, [2]]
 NUMBERS = ["1", None, float("nan"), -1.0]
 POLICY = st.sampled_from(["float32", "float32", "mixed_bfloat16"])
 
 
 def layouts():
-    """Draws a data format that the backend can convolve images in."""
+    """Draws a data format in which the backend can convolve images."""
     formats = [f for f in FORMATS if format_error(f) is None]
     return st.sampled_from([Layout(f) for f in formats])
 
 
 @st.composite
 def images(draw, channels=CHANNELS, least=(1, 1)):
-    """Draws a layout, and images with sides from `least` to 9."""
+    """Draws a layout and images with sides from `least` to 9."""
     layout = draw(layouts())
     sides = [draw(st.integers(side, max(9, side))) for side in least]
     shape = layout.shape(draw(st.integers(1, 3)), *sides, draw(channels))
@@ -33,12 +33,12 @@ def images(draw, channels=CHANNELS, least=(1, 1)):
 
 
 def same(layout):
-    """Promises the shape of the input."""
+    """Returns a function that expects the shape of the input."""
     return lambda shape, **call: [shape]
 
 
 def gates(layout):
-    """Promises one number an image and channel."""
+    """Returns a function that expects one number per image and channel."""
 
     def promise(shape, **call):
         batch, _, _, channels = layout.sides(shape)
@@ -48,12 +48,12 @@ def gates(layout):
 
 
 def of_sides(function):
-    """Promises what a function makes of batch, height, width, channels."""
+    """Expects the result of a function of batch, height, width and channels."""
     return lambda layout: lambda shape, **call: function(*layout.sides(shape))
 
 
 def arguments(draw, layout=None, required=None, optional=None):
-    """Draws arguments; of the optional ones some, and defaults for others."""
+    """Draws required arguments, and optional ones or their defaults."""
     own = st.fixed_dictionaries(required or {}, optional=optional or {})
     kwargs = {**draw(own), "dtype": draw(POLICY)}
     if layout is not None:
@@ -72,7 +72,7 @@ def on_images(
     channels=CHANNELS,
     fixed_size=False,
 ):
-    """Draws a layer of one feature map, whose arguments are independent."""
+    """Draws a layer of one feature map, with independent arguments."""
     layout, x = draw(images(channels))
     return Example(
         cls,

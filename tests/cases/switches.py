@@ -1,4 +1,4 @@
-"""Local response normalisation, and pooling there and back."""
+"""Local response normalisation, max pooling and unpooling."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from tests.contracts import LayerCase, ModelCase
 
 
 def local_response(x, size=5, alpha=1e-4, beta=0.75, k=2.0):
-    """Sums over the channels beside each, one after the other."""
+    """Sums over neighbouring channels, one channel at a time."""
     y = np.empty_like(x)
     for c in range(x.shape[3]):
         beside = x[..., max(c - size // 2, 0) : c + (size - 1) // 2 + 1]
@@ -21,9 +21,9 @@ def local_response(x, size=5, alpha=1e-4, beta=0.75, k=2.0):
 
 
 def pool(x, size=2, stride=None, padding=0):
-    """Looks into one window after the other, in squares.
+    """Pools square windows, one at a time.
 
-    Returns maxima, and the index of the first one of each window.
+    Returns the maxima and the index of the first maximum in each window.
     """
     stride = stride or size
     batch, *sides, channels = x.shape
@@ -39,14 +39,14 @@ def pool(x, size=2, stride=None, padding=0):
             )
             if 0 <= row < sides[0] and 0 <= column < sides[1]
         }
-        # Of equal ones, the first: `max` keeps it.
+        # `max` returns the first of equal values.
         best = max(window, key=window.get)
         y[b, i, j, c], indices[b, i, j, c] = window[best], best
     return y, indices
 
 
 def unpool(values, indices, size, collisions="add"):
-    """Puts one value after the other to its place."""
+    """Puts values back in their places, one at a time."""
     batch, _, _, channels = values.shape
     y = np.zeros((batch, size[0] * size[1], channels))
     for b, i, j, c in np.ndindex(*values.shape):
@@ -63,7 +63,7 @@ def there_and_back(collisions):
         image = keras.Input(input_shape)
         pooling = MaxPooling2DWithIndices(3, 2, padding=1, name="pool")
         unpooling = MaxUnpooling2D(collisions=collisions, name="unpool")
-        # Another factor for each, or what collides would be equal.
+        # Different factors, or colliding values would be equal.
         values, indices = pooling(image)
         values = LocalResponseNormalization(3, alpha=1.0, k=1.0)(values)
         y = unpooling([values, indices], like=image)

@@ -59,7 +59,7 @@ MODEL_CHECKS = (
     check_keeps_no_tensor,
     check_onnx_export,
 )
-# A model takes a mask from Keras, whatever it does with it.
+# For layers only. Keras, for instance, lets every model accept a mask.
 LAYER_CHECKS = (
     *MODEL_CHECKS,
     check_masking,
@@ -69,7 +69,7 @@ LAYER_CHECKS = (
     check_integers,
 )
 
-# What the arguments of a class can change; the rest is the same code.
+# The checks that depend on the arguments of a class.
 OF_ARGUMENTS = (
     check_number_of_weights,
     check_config_round_trip,
@@ -79,8 +79,9 @@ OF_ARGUMENTS = (
     check_matches_reference,
     check_gradients,
 )
-# What one backend tells of all: the first three compute nothing, and
-# `tests.compare_backends` has the numbers, formats and files of every case.
+# The checks that one backend decides for all. The first three compute nothing,
+# and `tests.compare_backends` compares the numbers, formats and files of every
+# case.
 OF_ANY_BACKEND = (
     check_number_of_weights,
     check_config_round_trip,
@@ -89,16 +90,17 @@ OF_ANY_BACKEND = (
     check_matches_reference,
     check_saved_and_loaded,
 )
-# Of a model, the layers have passed the others on each backend.
+# The layers of a model have passed the other checks on each backend.
 OF_A_MODEL_ON_EACH = (check_dtype_policy, check_compiled_fit)
 
 
 def contract(cases, checks):
     """Parametrizes a test by `case` and `check`.
 
-    The cases are of one code, and the first one takes all checks. Of the
-    others, those that are not `OF_ARGUMENTS` are marked `thorough`, and the
-    rest `once`, as what one backend tells of all is.
+    The cases share their code, so only the first one needs all checks. For the
+    other cases, checks outside `OF_ARGUMENTS` are also marked `thorough`. All
+    checks of these cases, and all checks that one backend decides, are marked
+    `once`.
     """
     return pytest.mark.parametrize(
         ("case", "check"),

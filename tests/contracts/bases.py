@@ -1,4 +1,4 @@
-"""Layers that keep the contract, and that others break it with."""
+"""Layers that keep the contract, and from which faulty layers derive."""
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ register = keras.saving.register_keras_serializable(PACKAGE)
 
 @register
 class Gate(FeatureMapLayer):
-    """Weighs channels by a linear function of their means, with dropout."""
+    """Weights channels by a linear function of their means, with dropout."""
 
     def __init__(self, rate=0.25, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -44,7 +44,7 @@ class Gate(FeatureMapLayer):
 
 @register
 class Tokens(keras.layers.Layer):
-    """Adds to each token the mean of those that are not masked."""
+    """Adds the mean of the unmasked tokens to each token."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

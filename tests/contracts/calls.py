@@ -1,7 +1,7 @@
-"""How the checks call a subject, and take its gradients.
+"""Calls a subject and computes its gradients, for the checks.
 
-On JAX as one compiled function, kept for the next call: one by one, XLA would
-compile each operation for each shape. Elsewhere as a user does.
+On JAX, a call is one compiled function, which is cached. Otherwise XLA would
+compile each operation for each shape. Other backends call the subject directly.
 """
 
 import functools
@@ -17,7 +17,7 @@ COMPILED = keras.backend.backend() == "jax"
 
 
 def outputs(subject, inputs, training=False):
-    """Calls a layer or model, which may change its state.
+    """Calls a layer or model. Its state may change.
 
     Returns:
         A flat list of arrays.
@@ -26,7 +26,7 @@ def outputs(subject, inputs, training=False):
 
 
 def tensors(subject, inputs, training=False):
-    """Does the same, and returns tensors."""
+    """Does the same as `outputs`, and returns tensors."""
     if not COMPILED:
         return keras.tree.flatten(subject(inputs, training=training))
     values = backend.state(subject.variables)
@@ -38,12 +38,12 @@ def tensors(subject, inputs, training=False):
 
 
 def stateless(subject, inputs, training):
-    """Calls a layer or model, and changes nothing.
+    """Calls a layer or model without changing its state.
 
-    Compiled where the backend compiles.
+    The call is compiled on backends that compile.
 
     Returns:
-        Flat lists of arrays: outputs, and what all variables hold then.
+        Flat lists of arrays: the outputs, and the new values of all variables.
     """
     values = backend.state(subject.variables)
     found, changed = _forward(subject, training)(values, _tensors(inputs))
@@ -51,29 +51,29 @@ def stateless(subject, inputs, training):
 
 
 def gradients(subject, inputs, training=False, data_format="channels_last"):
-    """Returns gradients by name, of a random sum of the outputs.
+    """Returns the gradients of a random sum of the outputs, by name.
 
-    With respect to each trainable weight and to the inputs. The sum is the
-    same in each data format, and with each backend.
+    The gradients are with respect to each trainable weight and the inputs. The
+    sum is the same in each data format and on each backend.
     """
     *_, found = _differentiate(subject, inputs, training, data_format)
     return found
 
 
 def sum_and_gradients(subject, inputs, training=False):
-    """Returns the sum besides: not finite if an output is not."""
+    """Also returns the sum, which is not finite if an output is not."""
     total, _, found = _differentiate(subject, inputs, training, "channels_last")
     return float(ops.convert_to_numpy(total)), found
 
 
 def outputs_and_gradients(subject, inputs, data_format):
-    """Returns both as `outputs` and `gradients` do."""
+    """Returns the results of `outputs` and `gradients`."""
     _, y, found = _differentiate(subject, inputs, False, data_format)
     return outputs(subject, inputs) if y is None else to_numpy(y), found
 
 
 def _differentiate(subject, inputs, training, data_format):
-    """Returns the sum, the outputs if they come with it, and the gradients."""
+    """Returns the sum, the outputs if they are available, and the gradients."""
     weights = subject.trainable_variables
     others = subject.non_trainable_variables
     function = _differentiated(subject, training, data_format)
@@ -95,7 +95,8 @@ def _tensors(inputs):
     return keras.tree.map_structure(ops.convert_to_tensor, inputs)
 
 
-# Some, since a function keeps its subject, and no subject is used for long.
+# Few are cached: a function keeps its subject alive, and no subject is used for
+# long.
 @functools.lru_cache(maxsize=12)
 def _forward(subject, training):
     variables = subject.variables

@@ -1,4 +1,4 @@
-"""What is tested: a layer or a model, and the numbers it is tested with."""
+"""Test cases: a layer or model with its arguments and inputs."""
 
 import contextlib
 import functools
@@ -21,27 +21,27 @@ from tests.contracts.devices import (
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What layers and models have in common; see `LayerCase`, `ModelCase`.
+    """Common base of `LayerCase` and `ModelCase`.
 
     Args:
         kwargs: Arguments, without `data_format` and `dtype`.
-        shape: Shape of the input without the batch, channels last; a list of
-            shapes if there are several inputs.
-        num_weights: How many trainable weights there are.
-        name: Of the case, in test names and files. Defaults to the subject's.
+        shape: Shape of the input without the batch, channels last. A list of
+            shapes for several inputs.
+        num_weights: The number of trainable weights.
+        name: Name of the case in test names and files. Defaults to the name of
+            the subject.
         reference: A function of a dict of float64 weights and a float64
             input, channels last, that returns the expected output; or `None`.
-        golden: A function that loads weights into the built subject it is
-            given, and returns input and expected output, channels last; or
-            `None`.
-        formats: The data formats there are, none but the first for tokens.
-        fixed_size: Whether the mathematics ties it to one height and width.
-        random: Whether it draws numbers in training. A layer then takes
-            `seed`, which belongs into `kwargs`.
-        smallest: The smallest height and width, or `None` to leave them.
-        in_float32: Names of layers that compute in float32 in any policy.
-        package: Module to import before loading, and package of the
-            registered names.
+        golden: A function that loads weights into a built subject and returns
+            the input and the expected output, channels last; or `None`.
+        formats: The supported data formats; only the first one for tokens.
+        fixed_size: Whether the formula needs one fixed height and width.
+        random: Whether the subject draws random numbers in training. A layer
+            then takes `seed`, which must be in `kwargs`.
+        smallest: The smallest height and width to test, or `None` to skip.
+        in_float32: Names of layers that compute in float32 under any policy.
+        package: The module to import before loading, which is also the package
+            of the registered names.
     """
 
     kwargs: Mapping = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Case:
 
     @contextlib.contextmanager
     def fitting(self):
-        """Lets `fit` pass where there is nothing to train, unless it should."""
+        """Ignores the warning of `fit` that there are no weights to train."""
         with warnings.catch_warnings():
             if self.num_weights == 0:
                 message = "The model does not have any trainable weights"
@@ -70,11 +70,11 @@ class Case:
             yield
 
     def runnable_formats(self):
-        """Returns the formats that the backend can convolve images in."""
+        """Returns the formats in which the backend can convolve images."""
         return [f for f in self.formats if format_error(f) is None]
 
     def shapes(self, data_format="channels_last", size=None):
-        """Returns the shapes of the inputs, of another size if one is given."""
+        """Returns the shapes of the inputs, optionally with another size."""
 
         def shape_of(shape):
             if size is not None:
@@ -88,14 +88,14 @@ class Case:
         return shape_of(self.shape)
 
     def doubled_size(self):
-        """Returns twice the sides of the image, or the number of tokens."""
+        """Returns twice the height and width, or twice the number of tokens."""
         shape = self.shape[0] if isinstance(self.shape, list) else self.shape
         return tuple(side * 2 for side in shape[:-1])
 
     def other_size(self):
-        """Returns another size, and that of a model that takes both.
+        """Returns another size, and the size of a model that takes both.
 
-        `None` is the size of the case.
+        `None` means the size of the case.
         """
         if self.fixed_size:
             return None, None
@@ -105,9 +105,9 @@ class Case:
     def inputs(
         self, data_format="channels_last", batch=2, size=None, fill=None
     ):
-        """Returns float32 inputs, normal or all equal to `fill`.
+        """Returns float32 inputs, normally distributed or all equal to `fill`.
 
-        Numbers of NumPy, the same on each backend and, after a transposition,
+        NumPy draws them, so they are the same on each backend and, transposed,
         in each format.
         """
         random = np.random.default_rng(0)
@@ -126,7 +126,7 @@ class Case:
         return array(shapes)
 
     def symbolic_inputs(self, data_format="channels_last", size=None):
-        """Returns Keras inputs; the batch and `None` in `size` are unknown."""
+        """Returns Keras inputs with unknown batch, and `None` sizes unknown."""
         shapes = self.shapes(data_format, size)
         if isinstance(shapes, list):
             return [keras.Input(shape) for shape in shapes]
@@ -141,14 +141,14 @@ class Case:
         return subject
 
     def shared(self, data_format="channels_last", dtype=None, size=None):
-        """Returns a subject for checks that change nothing.
+        """Returns a shared subject for checks that do not change it.
 
-        They get the same one, and what is compiled for it.
+        Sharing it also shares its compiled functions.
         """
         return _shared(self, data_format, dtype, size)
 
 
-# As many as one case has; the cases come one after the other.
+# Large enough for one case, as cases run one after the other.
 @functools.lru_cache(maxsize=6)
 def _shared(case, data_format, dtype, size):
     return case.subject(data_format, dtype, size)
@@ -160,9 +160,9 @@ class LayerCase(Case):
 
     Args:
         masks: Whether its `call` takes a `mask` of the tokens.
-        products_in_half: Whether it convolves, or multiplies by a matrix, in
-            the compute dtype, which may leave the range of float16.
-        keeps_integers: Whether of integers it makes integers.
+        products_in_half: Whether it convolves or multiplies matrices in the
+            compute dtype, which may overflow in float16.
+        keeps_integers: Whether it returns integers for integer inputs.
     """
 
     cls: type = None
@@ -172,7 +172,7 @@ class LayerCase(Case):
     keeps_integers: bool = False
 
     def make(self, data_format="channels_last", dtype=None):
-        """Returns a new layer, not built."""
+        """Returns a new, unbuilt layer."""
         kwargs = dict(self.kwargs)
         if len(self.formats) > 1:
             kwargs["data_format"] = data_format
@@ -187,7 +187,7 @@ class LayerCase(Case):
             subject.build((None, *shapes))
 
     def as_model(self, subject, data_format="channels_last", size=None):
-        """Returns a model of nothing but the layer."""
+        """Returns a model that contains only the layer."""
         inputs = self.symbolic_inputs(data_format, size)
         return keras.Model(inputs, subject(inputs))
 
@@ -208,14 +208,14 @@ class ModelCase(Case):
         """Returns a new model."""
         with keras_setting("image_data_format", data_format):
             with keras_setting("dtype_policy", dtype):
-                # A model draws from Keras' global seed, if it draws at all.
+                # Models that draw numbers use Keras' global seed.
                 keras.utils.set_random_seed(0)
                 return self.function(
                     **self.kwargs, input_shape=self.shapes(data_format)
                 )
 
     def build(self, subject, data_format="channels_last", size=None):
-        """Does nothing: functional models are built."""
+        """Does nothing, as functional models are already built."""
 
     def as_model(self, subject, data_format="channels_last", size=None):
         """Returns the model."""
@@ -227,7 +227,7 @@ class ModelCase(Case):
 
 @contextlib.contextmanager
 def keras_setting(name, value):
-    """Changes a setting of `keras.config` for a while; `None` leaves it."""
+    """Changes a setting of `keras.config` temporarily; `None` leaves it."""
     before = getattr(keras.config, name)()
     change = getattr(keras.config, f"set_{name}")
     if value is not None:
@@ -239,10 +239,10 @@ def keras_setting(name, value):
 
 
 def draw_weights(subject, random):
-    """Draws all weights, also those that start at zero, and statistics.
+    """Draws all weights and statistics, including weights that start at zero.
 
-    With their initial values, blocks which start as the identity would keep
-    any contract. What is not trained may be a constant of the mathematics.
+    With initial values, blocks that start as the identity would pass any check.
+    Other non-trainable weights may be constants, and are kept.
     """
     for variable in subject.variables:
         moving = variable.name.startswith("moving_")
@@ -253,13 +253,14 @@ def draw_weights(subject, random):
             value = random.uniform(0.5, 1.5, shape)
         else:
             fan_in = np.prod(shape[:-1]) if len(shape) > 1 else 4
-            # Half of what keeps magnitudes: products of maps grow faster.
+            # Half the scale that preserves magnitudes, as products of maps grow
+            # faster.
             value = 0.5 * random.normal(size=shape) * fan_in**-0.5
         variable.assign(value.astype("float32"))
 
 
 def weights_of(subject):
-    """Returns all weights as arrays, by their path inside of the subject."""
+    """Returns all weights as arrays, by their path inside the subject."""
     inside = 0 if isinstance(subject, keras.Model) else 1
     paths = ("/".join(w.path.split("/")[inside:]) for w in subject.weights)
     return dict(zip(paths, to_numpy(subject.weights), strict=True))

@@ -1,4 +1,4 @@
-"""Layers that keep the contract, and layers that break one line of it each."""
+"""Layers that keep the contract, and layers that each break one rule."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from tests.contracts.bases import Gate, Tokens, register
 
 
 def gate(weights, x):
-    """Returns what `Gate` does in inference."""
+    """Computes the output of `Gate` in inference."""
     gates = np.einsum("bhwc,cd->bd", x, weights["dense/kernel"])
     gates = gates / (x.shape[1] * x.shape[2]) + weights["dense/bias"]
     return np.einsum("bhwc,bc->bhwc", x, gates)
@@ -17,19 +17,19 @@ def gate(weights, x):
 
 @register
 class FixedGate(Gate):
-    """Is tied to a height and width, and says so."""
+    """Needs a known height and width, and raises an error without."""
 
     def build(self, input_shape):
         super().build(input_shape)
         size = [input_shape[axis] for axis in self.spatial_axes]
         if None in size:
-            raise ValueError(f"A size is needed. Received: {input_shape}")
+            raise ValueError(f"The size must be known. Received: {input_shape}")
         axes = dict(zip(self.spatial_axes, size, strict=True))
         self.input_spec = keras.layers.InputSpec(ndim=4, axes=axes)
 
 
 def gate_model(input_shape, layer=None):
-    """Returns a convolution and a layer, by default a `Gate`."""
+    """Returns a model of a convolution and a layer, by default a `Gate`."""
     inputs = keras.Input(input_shape)
     axis = 1 if keras.config.image_data_format() == "channels_first" else -1
     x = keras.layers.Conv2D(4, 3, name="stem")(inputs)
@@ -71,7 +71,7 @@ class LiesAboutItsShape(Gate):
 
 @register
 class RemembersItsSize(Gate):
-    """Divides by the number of positions of the first image it met."""
+    """Always divides by the number of positions of its first image."""
 
     area = None
 
@@ -95,7 +95,7 @@ class ForgetsTheDivisor(Gate):
 
 @register
 class HidesAWeight(Gate):
-    """Keeps random numbers of its own, which no file will hold."""
+    """Keeps random numbers that are not saved."""
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -118,7 +118,7 @@ class HasADeadWeight(Gate):
 
 @register
 class HidesALogOfZero(Gate):
-    """Is finite everywhere, but for the gradient of what is not taken."""
+    """Is finite everywhere, except the gradient of the branch not taken."""
 
     def pool(self, inputs):
         mean = ops.mean(ops.square(inputs), self.spatial_axes)
@@ -127,7 +127,7 @@ class HidesALogOfZero(Gate):
 
 @register
 class TakesOneFromTheCount(Gate):
-    """Is fine but for a single pixel."""
+    """Fails only for a single pixel."""
 
     def pool(self, inputs):
         height, width = (inputs.shape[axis] for axis in self.spatial_axes)
@@ -144,7 +144,7 @@ class SumsSquares(Gate):
 
 @register
 class LeavesTheRange(Gate):
-    """Casts back what float16 cannot hold."""
+    """Casts back to float16 without clipping to its range."""
 
     def narrow(self, inputs):
         return ops.cast(inputs, self.compute_dtype)
@@ -223,7 +223,7 @@ class CountsInInference(Gate):
 
 @register
 class LeavesTheGraph(Gate):
-    """Computes with NumPy, which neither XLA nor autograd follows."""
+    """Computes with NumPy, which XLA and autograd cannot trace."""
 
     def pool(self, inputs):
         pooled = super().pool(inputs)
@@ -259,7 +259,7 @@ class KeepsItsInput(Gate):
 
 @register
 class KeepsItsGraph(Gate):
-    """Keeps what it meets when a model is made, and nothing else."""
+    """Keeps the symbolic tensors of a model, and no others."""
 
     def __call__(self, inputs, **kwargs):
         if keras.utils.is_keras_tensor(inputs):

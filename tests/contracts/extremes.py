@@ -1,4 +1,4 @@
-"""Inputs at the edge of what numbers can hold."""
+"""Checks with inputs at the limits of the dtypes."""
 
 import keras
 import numpy as np
@@ -11,15 +11,14 @@ LARGEST_FLOAT16 = 65504.0
 
 
 def check_extremes(case, tmp_path):
-    """In half precision, outputs and gradients are finite.
+    """Checks that outputs and gradients are finite in half precision.
 
-    However large or flat the input; of float32 it is `check_gradients` and
-    `check_large_gradients` that tell. Not in `LAYER_CHECKS`: a layer that
-    multiplies its inputs by each other leaves the range of float16 by its
-    mathematics.
+    The inputs are large or constant. `check_gradients` and
+    `check_large_gradients` cover float32. Not in `LAYER_CHECKS`, because
+    products of inputs exceed the range of float16 by definition.
     """
     inputs = {
-        # A gate may be 2, and float16 ends at 65504.
+        # A gate may be 2, and the largest float16 is 65504.
         "1e4 times normal": 1e4 * np.clip(case.inputs(), -3.0, 3.0),
         "constant": case.inputs(fill=3.0),
         "zero": case.inputs(fill=0.0),
@@ -29,8 +28,8 @@ def check_extremes(case, tmp_path):
         layer = case.shared(dtype=dtype)
         ways = trainings(layer)
         if dtype == "mixed_bfloat16":
-            # Its range is that of float32, and precision matters most where
-            # statistics are of the batch.
+            # It has the range of float32, and precision matters most with batch
+            # statistics.
             del inputs["one pixel"]
             ways = ways[-1:]
         for what, x in inputs.items():
@@ -44,10 +43,10 @@ def check_extremes(case, tmp_path):
 
 
 def check_saturation(case, tmp_path):
-    """In float16, what does not fit is the largest number that does.
+    """Checks that float16 outputs saturate at the largest finite number.
 
-    The reference is float32, cut off at that. Products that a layer itself
-    makes in float16 may leave the range: such a case has small weights here.
+    The reference is the float32 output, clipped to that range. Layers that
+    compute products in float16 may overflow, so they get small weights here.
     """
     exact, half = case.subject(), case.make(dtype="mixed_float16")
     case.build(half)
@@ -60,22 +59,24 @@ def check_saturation(case, tmp_path):
             stateless(each, inputs, training=False)[0] for each in (half, exact)
         )
         for y in outputs:
-            assert np.isfinite(y.astype("float32")).all(), f"of {largest:.0e}"
+            assert np.isfinite(y.astype("float32")).all(), (
+                f"not finite at {largest:.0e}"
+            )
         fitting = [
             np.clip(e, -LARGEST_FLOAT16, LARGEST_FLOAT16) for e in fitting
         ]
-        assert_close(outputs, fitting, 0.05, f"outputs of {largest:.0e}")
+        assert_close(outputs, fitting, 0.05, f"outputs at {largest:.0e}")
 
 
 def check_large_gradients(case, tmp_path):
-    """In float32, at inputs of 1e8, all gradients are finite."""
+    """Checks that all float32 gradients are finite for inputs of 1e8."""
     found = gradients(case.shared(), _scaled(case.inputs(), 1e8))
     for name, array in found.items():
         assert np.isfinite(array).all(), f"{name} is not finite"
 
 
 def check_empty_batch(case, tmp_path):
-    """No image gives no output, and changes no statistics."""
+    """Checks that an empty batch has an empty output and keeps statistics."""
     layer = case.shared()
     shapes = [tuple(y.shape) for y in _flat(layer(case.symbolic_inputs()))]
     before = to_numpy(layer.variables)
@@ -86,13 +87,13 @@ def check_empty_batch(case, tmp_path):
             f"shapes {found}, training={training}"
         )
         for old, new in zip(before, after, strict=True):
-            # What is no float is the state of a generator.
+            # Other dtypes are the states of generators.
             if np.issubdtype(old.dtype, np.floating):
-                assert_close(new, old, 0.0, "what is not trained")
+                assert_close(new, old, 0.0, "variables")
 
 
 def check_integers(case, tmp_path):
-    """Integers give what equal floats give, in the dtype of the policy."""
+    """Checks that integers and equal floats have the same outputs and dtype."""
     inputs = keras.tree.map_structure(
         lambda x: np.round(3 * x).astype("int32"), case.inputs()
     )
@@ -104,7 +105,7 @@ def check_integers(case, tmp_path):
     for y, e in zip(outputs, expected, strict=True):
         dtype = "int32" if case.keeps_integers else e.dtype
         assert y.dtype == dtype, f"the output is {y.dtype}"
-    assert_close(outputs, expected, what="outputs of integers")
+    assert_close(outputs, expected, what="outputs for integers")
 
 
 def _flat(outputs):
@@ -112,7 +113,7 @@ def _flat(outputs):
 
 
 def _scaled(inputs, factor, dtype="float32"):
-    """Returns float32 inputs, some of twice the factor, rounded to a dtype."""
+    """Returns float32 inputs up to twice the factor, rounded to a dtype."""
     return keras.tree.map_structure(
         lambda x: (
             (factor * np.clip(x, -2.0, 2.0)).astype(dtype).astype("float32")

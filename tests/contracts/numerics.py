@@ -1,4 +1,4 @@
-"""Gradients, half precision and dtypes."""
+"""Checks of gradients, half precision and dtypes."""
 
 import keras
 import numpy as np
@@ -12,12 +12,12 @@ _LARGEST_FLOAT16 = 65504.0
 
 
 def check_gradients(case, tmp_path):
-    """All are finite, for flat images too, and none is always zero."""
+    """Checks that gradients are finite, even for flat images, and not zero."""
     for data_format in case.runnable_formats():
         subject = case.shared(data_format)
         found = gradients(subject, case.inputs(data_format))
         for name, array in found.items():
-            assert np.any(array != 0.0), f"{data_format}: {name} has none"
+            assert np.any(array != 0.0), f"{data_format}: {name} is zero"
         _assert_finite(found, f"random images, {data_format}")
     subject = case.shared()
     for training in trainings(subject):
@@ -39,7 +39,7 @@ def _assert_finite(found, what):
 
 
 def check_float16(case, tmp_path):
-    """Inputs of 100 give what they give in float32, where float16 holds it."""
+    """Checks that float16 outputs match float32 for inputs around 100."""
     exact = case.shared()
     for fill in (None, 1.0):
         inputs = keras.tree.map_structure(
@@ -48,7 +48,7 @@ def check_float16(case, tmp_path):
         expected = outputs(exact, inputs)
         policies = ["mixed_float16"]
         if isinstance(case, LayerCase):
-            # The layers of a model have been in pure float16 by themselves.
+            # The layers of a model are tested in pure float16 on their own.
             policies.append("float16")
         for dtype in policies:
             half = case.make(dtype=dtype)
@@ -56,12 +56,12 @@ def check_float16(case, tmp_path):
             half.set_weights(exact.get_weights())
             found = outputs(half, inputs)
             for y, e in zip(found, expected, strict=True):
-                # Whether the mathematics leaves the range is not the layer's
-                # fault; a margin, since its inputs were rounded.
+                # Values outside the range are not the layer's fault. The margin
+                # allows for rounded inputs.
                 fits = np.abs(e) < 0.9 * _LARGEST_FLOAT16
                 assert fits.mean() > 0.5, (
-                    f"{dtype}: most outputs cannot be held: give the case a "
-                    "subject that is tested"
+                    f"{dtype}: most outputs overflow, so the case needs other "
+                    "inputs or arguments"
                 )
                 y = y.astype("float32")
                 assert np.isfinite(y[fits]).all(), f"{dtype}: not finite"
@@ -69,7 +69,7 @@ def check_float16(case, tmp_path):
 
 
 def check_dtype_policy(case, tmp_path):
-    """Mixed precision reaches the children, and leaves weights in float32."""
+    """Checks that mixed precision reaches all children but not the weights."""
     subject = case.shared(dtype="mixed_bfloat16")
     inside = [
         layer

@@ -1,4 +1,4 @@
-"""Numbers of one backend, on disk for the others to compare with."""
+"""Records the numbers of one backend on disk, to compare with the others."""
 
 import pathlib
 
@@ -9,12 +9,12 @@ from tests.contracts.calls import outputs, outputs_and_gradients
 
 
 def record(case, data_format, folder):
-    """Writes inputs, outputs, gradients and a saved model of a case.
+    """Saves the inputs, outputs, gradients and model of a case.
 
-    Inputs and weights are NumPy's, the same on each backend.
+    NumPy draws inputs and weights, so they are the same on each backend.
 
     Returns:
-        The name of the files, without their endings.
+        The name of the files, without extensions.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def read(folder, name):
 
 
 def run_saved(folder, name, arrays):
-    """Returns outputs by name, of the saved model on the inputs of a case."""
+    """Returns the outputs of a saved model for recorded inputs, by name."""
     model = keras.models.load_model(pathlib.Path(folder) / f"{name}.keras")
     inputs = [arrays[f"inputs {i}"] for i in range(len(model.inputs))]
     found = outputs(model, inputs if len(inputs) > 1 else inputs[0])

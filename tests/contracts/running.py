@@ -1,4 +1,4 @@
-"""What happens when a layer runs: draws, state, compilation, masks."""
+"""Checks of a running layer: randomness, state, compilation and masks."""
 
 import inspect
 
@@ -11,10 +11,10 @@ from tests.contracts.walk import tensors_of
 
 
 def check_randomness(case, tmp_path):
-    """One seed gives one sequence; inference draws and changes nothing."""
+    """Checks that a seed fixes the sequence and inference is deterministic."""
     inputs = case.inputs()
     first = case.subject()
-    # Without anything that is drawn, another one tells nothing new.
+    # Without randomness, a second subject adds nothing.
     subjects = [first, case.subject()] if case.random else [first]
     before = _values(first)
     one, other = (outputs(first, inputs) for _ in range(2))
@@ -26,7 +26,7 @@ def check_randomness(case, tmp_path):
     sequences = []
     for subject in subjects:
         if isinstance(subject, keras.Model):
-            # Without a seed of its own, what is in it may draw from Keras'.
+            # Layers without their own seed may use the global one.
             keras.utils.set_random_seed(0)
         sequences.append(
             [outputs(subject, inputs, training=True) for _ in range(3)]
@@ -34,7 +34,7 @@ def check_randomness(case, tmp_path):
     assert_close(sequences[-1], sequences[0], what="runs with the same seed")
     one, other = (np.concatenate([*map(np.ravel, y)]) for y in sequences[0][:2])
     if case.random:
-        assert not np.array_equal(one, other), "draws the same numbers again"
+        assert not np.array_equal(one, other), "repeats its random numbers"
     else:
         assert_close(other, one, what="two runs in training")
 
@@ -64,20 +64,20 @@ class _Batches(keras.utils.PyDataset):
 
 
 def _fit(case, subject):
-    """Fits two batches, of two sizes unless it is fixed; returns the loss."""
+    """Fits two batches, of two sizes unless fixed, and returns the loss."""
     other, size = case.other_size()
     batches = [case.inputs()]
-    # JAX compiles each shape by itself, so that one tells all.
+    # JAX compiles each shape separately, so one is enough.
     if not COMPILED:
         batches.append(case.inputs(batch=3, size=other))
     model = case.as_model(subject, size=None if COMPILED else size)
-    # "auto" is XLA on JAX, a graph of unknown sizes on TensorFlow without a
-    # GPU, and eager on PyTorch, where `True` compiles C++ for minutes.
+    # "auto" means XLA on JAX, a graph with unknown sizes on TensorFlow without
+    # a GPU, and eager mode on PyTorch, where `True` compiles C++ for minutes.
     model.compile(keras.optimizers.SGD(1e-3), "mse", jit_compile="auto")
     data = []
     for inputs in batches:
         targets = [y + 1.0 for y in outputs(model, inputs)]
-        # Tuples, since a data set on TensorFlow has no lists.
+        # Tuples, as TensorFlow data sets do not support lists.
         data.append(
             (
                 tuple(inputs) if isinstance(inputs, list) else inputs,
@@ -90,7 +90,7 @@ def _fit(case, subject):
 
 
 def check_compiled_fit(case, tmp_path):
-    """Training as Keras compiles it moves the weights, at unknown sizes."""
+    """Checks that `fit` changes the weights, compiled for unknown sizes."""
     subject = case.subject()
     before = _values(subject)
     loss = _fit(case, subject)
@@ -101,23 +101,24 @@ def check_compiled_fit(case, tmp_path):
         for path, variable in zip(after, subject.variables, strict=True)
         if variable.trainable
     )
-    assert moved or case.num_weights == 0, "no weight has moved"
+    assert moved or case.num_weights == 0, "no weight has changed"
     for path, value in after.items():
         assert np.isfinite(value).all(), f"`{path}` is not finite"
     _check_keeps_none(subject, "`fit`")
 
 
 def check_masking(case, tmp_path):
-    """A mask is passed on, and what it hides has no influence.
+    """Checks that a mask is passed on and hides its tokens.
 
-    It is claimed by `supports_masking`, or by an argument `mask` of `call`.
+    A layer claims masks with `supports_masking` or an argument `mask` of
+    `call`.
     """
     layer = case.subject()
     takes = "mask" in inspect.signature(layer.call).parameters
     claims = takes or layer.supports_masking
     assert claims == case.masks, (
-        f"the layer {'claims' if claims else 'does not claim'} to know masks, "
-        f"the case says masks={case.masks}"
+        f"the layer {'claims' if claims else 'does not claim'} to use masks, "
+        f"but the case has masks={case.masks}"
     )
     if not claims:
         return
@@ -129,7 +130,7 @@ def check_masking(case, tmp_path):
     outputs, others = (
         to_numpy(layer(x, **given))[0] for x in (inputs, changed)
     )
-    assert_close(others[mask], outputs[mask], what="outputs beside a mask")
+    assert_close(others[mask], outputs[mask], what="outputs of unmasked tokens")
     (passed,) = to_numpy(layer.compute_mask(inputs, mask)) or (None,)
     assert passed is not None and np.array_equal(passed, mask), (
         "the mask is not passed on"
@@ -137,9 +138,9 @@ def check_masking(case, tmp_path):
 
 
 def check_keeps_no_tensor(case, tmp_path):
-    """Nothing of a call stays: memory, and dead tracers, would.
+    """Checks that a call leaves no tensor, a leak of memory or of tracers.
 
-    That nothing of `fit` does, `check_compiled_fit` tells.
+    `check_compiled_fit` checks the same for `fit`.
     """
     subject = case.subject()
     tensors(subject, case.inputs())
@@ -150,4 +151,4 @@ def check_keeps_no_tensor(case, tmp_path):
 
 def _check_keeps_none(subject, when):
     kept = tensors_of(subject)
-    assert not kept, f"after {when}, there is a tensor at {', '.join(kept)}"
+    assert not kept, f"after {when}, tensors remain at {', '.join(kept)}"

@@ -1,4 +1,4 @@
-"""Configs, names, files: what must survive the process."""
+"""Checks of configs, registered names and files."""
 
 import copy
 import importlib.util
@@ -24,13 +24,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def check_config_round_trip(case, tmp_path):
-    """The config is plain, whole, and the same before and after building."""
+    """Checks that the config is complete, plain and unchanged by `build`."""
     subject = case.make()
     config = subject.get_config()
     json.dumps(config)
     case.build(subject)
     assert subject.get_config() == config, "`build` changes the config"
-    # A copy, because models consume what they are given.
+    # A copy, because models change the config that they are given.
     again = type(subject).from_config(copy.deepcopy(config))
     assert again.get_config() == config, "`from_config` changes the config"
     if not isinstance(case, LayerCase):
@@ -43,11 +43,11 @@ def check_config_round_trip(case, tmp_path):
             keras.saving.serialize_keras_object(getattr(layer, name))
             for layer in (subject, again)
         )
-        assert loaded == given, f"`{name}` was {given}, is {loaded} again"
+        assert loaded == given, f"`{name}` was {given}, reloaded as {loaded}"
 
 
 def check_registered_name(case, tmp_path):
-    """Classes are registered under the package, so that files find them."""
+    """Checks that classes are registered under the package, for loading."""
     own = [
         type(layer)
         for layer in layers_of(case.subject())
@@ -67,7 +67,7 @@ def run_python(*arguments, backend=None):
     environment = alone(backend or keras.backend.backend())
     environment |= {
         "PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], str(ROOT)]),
-        # What TensorFlow tells on each start would hide a message of ours.
+        # TensorFlow's startup log would hide our messages.
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     return subprocess.run(
@@ -81,41 +81,43 @@ def run_python(*arguments, backend=None):
 
 
 def check_saved_and_loaded(case, tmp_path):
-    """A saved model, and weights in a new subject, give the same numbers.
+    """Checks that a saved model and saved weights reproduce the outputs.
 
-    That other backends do so is for `tests.compare_backends`.
+    `tests.compare_backends` loads the same files on other backends.
     """
     subject, inputs = case.shared(), case.inputs()
     expected = outputs(subject, inputs)
     case.as_model(subject).save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert_close(outputs(loaded, inputs), expected, what="outputs, loaded")
-    # As a checkpoint is used: weights only, into a new subject.
+    # As with a checkpoint: weights only, into a new subject.
     target = case.make()
     case.build(target)
     target.set_weights(subject.get_weights())
     assert_close(
         outputs(target, inputs),
         expected,
-        what="outputs, with the same weights",
+        what="outputs with loaded weights",
     )
 
 
 def check_onnx_export(case, tmp_path):
-    """The exported graph gives the same numbers at two batch sizes."""
+    """Checks that an exported graph has equal outputs at two batch sizes."""
     runtime = pytest.importorskip("onnxruntime")
     if keras.backend.backend() == "jax":
-        # Keras' exporter on JAX; it brings Flax along, so it is no dependency.
+        # Keras' exporter on JAX. It installs Flax, so it is not a dependency.
         if importlib.util.find_spec("jax2onnx") is None:
-            pytest.skip("jax2onnx, with which Keras exports, is not installed")
+            pytest.skip(
+                "jax2onnx, which Keras needs to export, is not installed"
+            )
     elif keras.backend.backend() == "tensorflow":
         pytest.importorskip("tf2onnx")
     model = case.as_model(case.shared())
     model(case.inputs())
     path = str(tmp_path / "model.onnx")
     with warnings.catch_warnings():
-        # The exporters warn of their own code, and of every Python number
-        # they meet: whether one was frozen wrongly, the two sizes tell.
+        # The exporters warn about their own code and every Python number. The
+        # two sizes show whether a number was frozen wrongly.
         warnings.simplefilter("ignore")
         model.export(path, format="onnx", verbose=False)
     session = runtime.InferenceSession(path)
@@ -128,5 +130,7 @@ def check_onnx_export(case, tmp_path):
         except Exception as error:
             raise AssertionError(f"a batch of {batch}: {error}") from error
         for y, e in zip(found, outputs(model, inputs), strict=True):
-            assert y.shape == e.shape, f"a batch of {batch} gives {y.shape}"
+            assert y.shape == e.shape, (
+                f"a batch of {batch} has outputs of {y.shape}"
+            )
             np.testing.assert_allclose(y, e, rtol=1e-5, atol=1e-5)

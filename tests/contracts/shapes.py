@@ -1,4 +1,4 @@
-"""Shapes, sizes, data formats, and the numbers that must come out."""
+"""Checks of shapes, sizes, data formats and reference numbers."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from tests.contracts.devices import (
 
 
 def check_number_of_weights(case, tmp_path):
-    """`build` makes all trainable weights, those of children too."""
+    """Checks that `build` creates all trainable weights, also of children."""
     subject = case.make()
     case.build(subject)
     assert len(subject.trainable_weights) == case.num_weights, (
@@ -26,7 +26,7 @@ def check_number_of_weights(case, tmp_path):
 
 
 def check_shapes_agree(case, tmp_path):
-    """Shape of a call, symbolic shape and `compute_output_shape` are one."""
+    """Checks that output, symbolic and computed shapes agree."""
     for data_format in case.runnable_formats():
         subject = case.shared(data_format)
         inputs = case.inputs(data_format)
@@ -46,7 +46,7 @@ def check_shapes_agree(case, tmp_path):
             symbolic = _tuples(_shapes(case.make(data_format)(inputs)))
             computed = subject.compute_output_shape(_shapes(inputs))
             assert _tuples(computed) == symbolic, (
-                f"{data_format}: of unknown size, computed "
+                f"{data_format}: for unknown size, computed "
                 f"{_tuples(computed)}, symbolic {symbolic}"
             )
 
@@ -69,13 +69,13 @@ def _tuples(shapes):
 
 
 def check_dynamic_sizes(case, tmp_path):
-    """Two batch sizes in one model, and two image sizes unless it is fixed.
+    """Checks two batch sizes in one model, and two image sizes unless fixed.
 
-    Training at both is for `check_compiled_fit`.
+    `check_compiled_fit` trains with both.
     """
     formats = case.runnable_formats()
-    # A compiled function is one of each size: what differs is the call of
-    # symbols, which `check_shapes_agree` tells.
+    # Functions are compiled per size. Only the symbolic call is shared, which
+    # `check_shapes_agree` checks.
     for data_format in formats[:1] if COMPILED else formats:
         subject = case.subject(data_format)
         other, size = case.other_size()
@@ -88,7 +88,7 @@ def check_dynamic_sizes(case, tmp_path):
         model = case.as_model(subject, data_format, size)
         expected = []
         for x in inputs:
-            # Not the same one, since a layer may remember a size.
+            # Not the same subject, as a layer may remember a size.
             first = case.fixed_size or not expected
             alone = case.shared if first else case.subject
             expected.append(outputs(alone(data_format), x))
@@ -97,7 +97,7 @@ def check_dynamic_sizes(case, tmp_path):
 
 
 def _check_refuses(case, subject, data_format):
-    """Checks that another size, and none, is a `ValueError` that names it."""
+    """Checks that a `ValueError` names a wrong or unknown size."""
     size = case.doubled_size()
     attempts = [(subject, case.inputs(data_format, size=size), str(size[0]))]
     if not isinstance(subject, keras.Model):
@@ -107,13 +107,15 @@ def _check_refuses(case, subject, data_format):
         try:
             layer(inputs)
         except ValueError as error:
-            assert received in str(error), f"does not say {received}: {error}"
+            assert received in str(error), (
+                f"does not mention {received}: {error}"
+            )
         else:
-            raise AssertionError(f"took a size that is not its own: {received}")
+            raise AssertionError(f"accepted another size: {received}")
 
 
 def check_data_formats_agree(case, tmp_path):
-    """The same weights give the same numbers and gradients in each format."""
+    """Checks that outputs and gradients are the same in each data format."""
     if len(case.formats) == 1:
         return
     for data_format in case.formats:
@@ -128,7 +130,7 @@ def check_data_formats_agree(case, tmp_path):
         arrays = gradients(subject, inputs, data_format=data_format)
         found.append(
             (
-                # Nothing that a layer holds may depend on the format.
+                # Weights must not depend on the format.
                 subject.get_weights(),
                 [from_format(y, data_format) for y in given],
                 {
@@ -143,14 +145,14 @@ def check_data_formats_agree(case, tmp_path):
     assert_close(others, weights, 0.0, "weights of the two formats")
     assert_close(last, first, what="outputs of the two formats")
     for name, array in first_gradients.items():
-        # A gradient sums over more than an output does.
+        # Gradients sum over more terms than outputs.
         assert_close(
             last_gradients[name], array, 10 * tolerance(), f"gradient of {name}"
         )
 
 
 def check_matches_reference(case, tmp_path):
-    """The numbers are those of the reference, with random weights."""
+    """Checks the outputs against the reference, with random weights."""
     if case.reference is None and case.golden is None:
         pytest.skip(f"{case} has neither reference nor golden")
     for data_format in case.runnable_formats():

@@ -1,4 +1,4 @@
-"""What can be reached from a layer."""
+"""Finds the objects that can be reached from a layer."""
 
 import types
 
@@ -6,28 +6,28 @@ import keras
 import numpy as np
 from keras import ops
 
-# Keras' own record of the graph, which holds symbolic tensors rightly.
+# Keras' record of the graph, which may hold symbolic tensors.
 _GRAPH = {"_inbound_nodes", "_outbound_nodes"}
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), np.ndarray, type)
 _CODE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 
 
 def layers_of(subject):
-    """Returns a layer or model, and all layers in it."""
+    """Returns a layer or model and all layers inside it."""
     return [x for x, _ in _reachable(subject) if _is_layer(x)]
 
 
 def trainings(subject):
-    """Returns the values of `training` that can make a difference.
+    """Returns the values of `training` that can matter.
 
-    That is so with statistics, or the state of a generator: a layer that needs
-    none hands the argument on.
+    They matter with statistics or the state of a generator. A layer without
+    these only passes the argument on.
     """
     return (False, True) if subject.non_trainable_variables else (False,)
 
 
 def tensors_of(subject):
-    """Returns where tensors are held which are no values of variables."""
+    """Returns where tensors are kept that are not values of variables."""
     known = {id(variable.value) for variable in subject.variables}
     return [
         where
@@ -37,7 +37,7 @@ def tensors_of(subject):
 
 
 def _is_tensor(value):
-    # TensorFlow's `is_tensor` takes Keras variables for tensors.
+    # TensorFlow's `is_tensor` treats Keras variables as tensors.
     if isinstance(value, keras.Variable):
         return False
     return ops.is_tensor(value) or keras.utils.is_keras_tensor(value)
@@ -48,7 +48,7 @@ def _is_layer(value):
 
 
 def _reachable(start):
-    """Yields objects and where they were found, each once."""
+    """Yields each object once, with the place where it was found."""
     seen = set()
     todo = [(start, start.name)]
     while todo:

@@ -1,6 +1,6 @@
-"""Plants each fault by itself, and prints which test has caught it.
+"""Plants each fault in its own copy and prints which test catches it.
 
-Takes parts of names, of files or checks, to plant fewer.
+Takes parts of names of files or checks, to select faults.
 """
 
 import argparse
@@ -20,7 +20,7 @@ COPIED = ("keras_attn", "tests", "applications", "benchmarks", "docs")
 
 
 def main(arguments=None):
-    """Plants, and returns how many were not caught by what must do so."""
+    """Plants the faults and returns how many the expected check missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--jobs", type=int, default=2)
@@ -47,7 +47,7 @@ def _report(fault):
     try:
         caught = plant(fault)
     except RuntimeError as error:
-        # It is for the list to be mended, and for the others to go on.
+        # An outdated entry must not stop the other faults.
         caught = []
         print(f"NO TEST RAN in {fault.path}: {error}", flush=True)
     right = any(fault.check in name for name in caught)
@@ -69,7 +69,7 @@ def plant(fault):
         text = path.read_text(encoding="utf-8")
         if text.count(fault.right) != 1:
             raise ValueError(
-                f"The line must be in the file once. Received: {fault}"
+                f"The line must occur once in the file. Received: {fault}"
             )
         path.write_text(text.replace(fault.right, fault.wrong), "utf-8")
         backend = fault.backend or os.environ.get("KERAS_BACKEND", "torch")
@@ -84,7 +84,7 @@ def plant(fault):
                 **os.environ,
                 "KERAS_BACKEND": backend,
                 "OMP_NUM_THREADS": "1",
-                # Before what is installed from the checkout.
+                # Takes precedence over the installed package.
                 "PYTHONPATH": str(folder),
             },
             capture_output=True,

