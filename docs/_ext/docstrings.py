@@ -46,14 +46,14 @@ def setup(app):
 
 
 def _process(app, what, name, subject, options, lines):
-    text = "\n".join(lines)
+    text = rewritten("\n".join(lines))
     if what == "class":
         text = with_link(text, name.rpartition(".")[2])
-    lines[:] = rewritten(text).split("\n")
+    lines[:] = text.split("\n")
 
 
 def with_link(text, name):
-    """Returns a docstring with a link to the page of a layer, if it has one."""
+    """Returns a rewritten docstring with a link to the page of a layer."""
     # Here, so that the tests of docstrings need no pages.
     from catalogue import described
 

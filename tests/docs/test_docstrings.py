@@ -109,6 +109,17 @@ def test_a_layer_links_to_its_page():
     assert docstrings.with_link("First line.", "GradCAM") == "First line."
 
 
+def test_symbols_of_a_layer_are_mathematics_on_its_page():
+    pytest.importorskip("catalogue")
+    layer = keras_attn.layers.SE
+    lines = inspect.getdoc(layer).split("\n")
+    name = "keras_attn.layers.SE"
+    docstrings._process(None, "class", name, layer, None, lines)
+    text = "\n".join(lines)
+    assert ":math:`W_{1}`" in text
+    assert "\n\n:doc:`The page on SE </layers/se>` has" in text
+
+
 def test_a_layer_shows_the_arguments_that_it_takes():
     signature, _ = docstrings._sign(
         None, "class", "", keras_attn.layers.SE, {}, "(*args, **kwargs)", None
