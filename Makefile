@@ -146,6 +146,7 @@ bench: $(VENV)/.test
 	done; done
 	$(RUN) benchmarks.report
 	$(RUN) benchmarks.imports
+	PYTHONPATH=. $(BIN)/python docs/_ext/catalogue.py --readme
 
 exports: $(VENV)/.test
 	@for backend in $(BACKENDS); do \

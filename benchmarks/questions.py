@@ -124,10 +124,10 @@ QUESTIONS = {
     "deeplab": Question(
         "DeepLab",
         "Inference of one 321 x 321 image. *asc* is attention to scale with "
-        "the scales 1 and 0.5. Its two sides differ: *plain* follows a known "
+        "the scales 1 and 0.5. Its two sides differ. *plain* follows a known "
         "PyTorch implementation, which resizes features to the image size "
-        "before the attention and has a classifier per scale, and *ours* "
-        "merges at an eighth of that size, as the paper does. *largefov* is "
+        "before the attention and has a classifier per scale. *ours* merges "
+        "at 1/8 of that size, as the paper does. *largefov* is "
         "the network up to `fc7`. It is the same on both sides, and the "
         "outputs were verified to agree.",
         groups=by_unit,

@@ -48,8 +48,8 @@ METHOD = """## How it was measured
 
 The subjects of a row run in turns in one process after a warm-up. There are 15
 rounds, or as many as fit into 16 seconds, but at least three. In a round, each
-subject waits until the threads of the previous one have fallen asleep, runs
-once to wake its own, and then runs for 20 ms, of which the mean counts. A
+subject waits until the threads of the previous one have fallen asleep. It runs
+once to wake its own threads, and then for 20 ms, of which the mean counts. A
 subject that takes half a second or longer runs once. The tables show medians.
 MiB is the growth of a fresh process over three runs.
 

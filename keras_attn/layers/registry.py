@@ -99,8 +99,8 @@ def get(identifier: Any, **kwargs: Any) -> keras.layers.Layer:
         A `keras.layers.Layer`, not built. Every call returns a new one.
 
     Raises:
-        ValueError: If the identifier is none of these, or if a function does
-            not return a layer.
+        ValueError: If the identifier is not one of these, or if a function
+            does not return a layer.
 
     Example:
 
