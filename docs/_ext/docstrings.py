@@ -32,7 +32,7 @@ RUN = re.compile(
 )
 # Lines of a list, or of a block.
 LIST = re.compile(r"(?m)^(?:[-*] |\s)")
-# A paragraph of nothing but code and the punctuation between.
+# A paragraph of only code and the punctuation between.
 CODE_ONLY = re.compile(r"(?:`[^`]+`[,.;:]?\s*)+")
 NAME = re.compile(r"(keras|keras_attn|np|numpy)(\.\w+)+$")
 
