@@ -1,4 +1,4 @@
-"""Runnable stories, by task; `keras_attn` never imports them."""
+"""Tasks to run from the command line; `keras_attn` never imports them."""
 
 import sys
 

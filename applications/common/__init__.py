@@ -1,1 +1,1 @@
-"""What the tasks share: commands, data, resumable training, reports."""
+"""Code that the tasks share: commands, data, training, reports."""

@@ -1,96 +1,70 @@
-"""What every command shares: the backend, and one line for bad input."""
+"""Options that commands share, the choice of the backend, and error output."""
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from applications.common import listing
+from applications.common.parsing import (
+    DATA,
+    DEVICE,
+    NETWORK,
+    OUTPUT,
+    Examples,
+    Parser,
+)
 from applications.common.settings import Settings
 
-BACKENDS = ("tensorflow", "torch", "jax")
-TASKS = Path(__file__).resolve().parents[1]
-# Characters of an error: a broken file can have a name of a megabyte.
+ROOT = Path(__file__).resolve().parents[2]
+# Longest error in characters: the name of a broken file can have a megabyte.
 LONGEST = 2000
 # What a command does with its options.
 Job = Callable[[argparse.Namespace], None]
 
 
-class Parser(argparse.ArgumentParser):
-    """Shows defaults in `--help`, but for those that say nothing.
-
-    Takes `-1,1` for the value of an option that has such a choice, where
-    `argparse` takes what begins with a dash for an option.
-    """
-
-    # Names of options that have such a choice.
-    dashed: frozenset[str] = frozenset()
-
-    def parse_known_args(self, args=None, namespace=None):
-        """Parses as `argparse` does, with such values."""
-        found: list[str] = []
-        for each in sys.argv[1:] if args is None else args:
-            if found and found[-1] in self.dashed:
-                found[-1] += f"={each}"
-            else:
-                found.append(each)
-        return super().parse_known_args(found, namespace)
-
-    def add_argument(self, *names, **kwargs) -> argparse.Action:
-        """Adds an option as `argparse` does, with its default in the help."""
-        made = super().add_argument(*names, **kwargs)
-        if any(str(each).startswith("-") for each in made.choices or ()):
-            self.dashed |= {*names}
-        default = made.default
-        silent = any(default is x for x in (None, False, argparse.SUPPRESS))
-        if made.help and not silent and default != "":
-            several = default if isinstance(default, list) else [default]
-            text = " ".join(map(str, several)).replace("%", "%%")
-            made.help += f" (default: {text})"
-        return made
-
-
-def parser(description: str) -> argparse.ArgumentParser:
-    """Returns a parser that shows defaults and knows `--backend`."""
-    made = Parser(description=description)
-    made.add_argument(
-        "--backend",
-        choices=BACKENDS,
-        default=argparse.SUPPRESS,
-        help="what Keras computes with; as the variable KERAS_BACKEND",
-    )
-    return made
-
-
-def add_data_options(made: argparse.ArgumentParser) -> None:
-    """Adds what concerns the reading of images."""
+def add_skip_bad(made: Parser) -> None:
+    """Adds the option to skip what cannot be read."""
     made.add_argument(
         "--skip-bad",
         action="store_true",
-        help="leave out bad rows and files, and say how many",
+        group=DATA,
+        help="skip files and rows that cannot be read, and report how many "
+        "there were; by default the first one ends the command",
     )
+
+
+def add_data_options(made: Parser) -> None:
+    """Adds the options for reading images."""
+    add_skip_bad(made)
     made.add_argument(
         "--workers",
         type=int,
         default=2,
+        group=DEVICE,
         help="threads that read images and prepare batches",
     )
 
 
 def training_parser(
-    description: str, kind: type[Settings], folder: str
-) -> argparse.ArgumentParser:
-    """Returns a parser for all that a training needs.
+    description: str,
+    kind: type[Settings],
+    folder: str,
+    examples: Examples = (),
+) -> Parser:
+    """Returns a parser with all options of a training.
 
     Args:
         description: What is trained.
-        kind: Its settings.
-        folder: Of the run, if no other one is given.
+        kind: Class of the settings.
+        folder: Default folder of the run.
+        examples: As in `Parser`.
     """
-    made = parser(
-        f"{description} Started again with the same options after it was "
-        "stopped, in whatever way, it goes on where it was."
+    made = Parser(
+        f"{description} A training that was interrupted resumes when the same "
+        "command is started again.",
+        examples,
     )
     kind.add_options(made)
     add_data_options(made)
@@ -99,123 +73,167 @@ def training_parser(
 
 
 def model_parser(
-    description: str, folder: str, several: bool = False
-) -> argparse.ArgumentParser:
-    """Returns a parser for what uses a trained network.
+    description: str,
+    folder: str,
+    several: bool = False,
+    examples: Examples = (),
+) -> Parser:
+    """Returns a parser for a command that uses a trained network.
 
     Args:
-        description: What is done with it.
-        folder: Of the run, if no other one is given.
-        several: Whether there may be several models.
+        description: What the command does.
+        folder: Default folder of the run.
+        several: Whether several models can be given.
+        examples: As in `Parser`.
     """
-    made = parser(description)
+    made = Parser(description, examples)
     made.add_argument(
         "--model",
         type=Path,
         nargs="+" if several else None,
         default=[Path(folder)] if several else Path(folder),
-        help="folder of a run, or the model in it",
+        group=NETWORK,
+        help="folder of a run, or the model file in it",
     )
     add_data_options(made)
     return made
 
 
-def add_source(made: argparse.ArgumentParser) -> None:
-    """Adds which images of which data a trained network is shown."""
+def add_source(made: Parser) -> None:
+    """Adds the options that choose the images to show to a network."""
     made.add_argument(
-        "--data", help="what to read (default: the data of the run)"
+        "--data",
+        metavar="PATH",
+        group=DATA,
+        derived="the data of the run",
+        help="file or folder to read images from",
     )
     made.add_argument(
         "--part",
         choices=("train", "validation", "test"),
         default="test",
-        help="images to look at",
+        group=DATA,
+        help="part of the data to read",
     )
 
 
-def add_output(
-    made: argparse.ArgumentParser, what: str, default: Path | str = ""
-) -> None:
-    """Adds where to write; without the option, it is the model's folder.
+def add_images(made: Parser) -> None:
+    """Adds the image files as arguments without an option."""
+    made.add_argument(
+        "images",
+        type=Path,
+        nargs="+",
+        metavar="IMAGE",
+        group=DATA,
+        help="image files",
+    )
+
+
+def add_output(made: Parser, what: str, default: Path | str = "") -> None:
+    """Adds where to write, by default into the folder of the model.
 
     Args:
         made: The parser.
-        what: Is written, for the help.
-        default: Name in the model's folder, nothing for that itself, or a
-            path elsewhere.
+        what: What is written, for the help.
+        default: Name in the model's folder, empty for the folder itself, or
+            a path elsewhere.
     """
+    derived = ""
     if not isinstance(default, Path):
-        where = (
-            f"{default}, in the model's folder" if default else "the model's"
-        )
-        what, default = f"{what} (default: {where})", None
-    made.add_argument("--output", type=Path, default=default, help=what)
-
-
-def add_top(made: argparse.ArgumentParser) -> None:
-    """Adds how many classes are printed for an image."""
+        where = f"{default} in the folder" if default else "the folder"
+        derived, default = f"{where} of the model", None
     made.add_argument(
-        "--top", type=int, default=1, help="classes to print for each file"
+        "--output",
+        type=Path,
+        default=default,
+        derived=derived,
+        group=OUTPUT,
+        help=what,
     )
 
 
-def add_run_options(made: argparse.ArgumentParser, folder: str) -> None:
-    """Adds what concerns the folder of a training, and what it prints."""
-    what = "folder for the model, the log and the state"
+def add_top(made: Parser) -> None:
+    """Adds the number of classes to print for each image."""
+    made.add_argument(
+        "--top",
+        type=int,
+        default=1,
+        group=OUTPUT,
+        help="number of classes to print for each file, most probable first",
+    )
+
+
+def add_run_options(made: Parser, folder: str) -> None:
+    """Adds the options for the folder, the devices and the output of a run."""
+    what = "folder for the model, the log and the state of the training"
     add_output(made, what, Path(folder))
     made.add_argument(
         "--restart",
         action="store_true",
-        help="remove the run in --output and begin anew",
-    )
-    made.add_argument(
-        "--distribute",
-        choices=("none", "data"),
-        default="none",
-        help="data: share each batch among all devices that Keras sees",
+        group=OUTPUT,
+        help="delete the run in --output and start again",
     )
     made.add_argument(
         "--verbose",
         type=int,
         choices=(0, 1, 2),
         default=1,
-        help="0: silent, 1: progress bar, 2: a line for each epoch",
+        group=OUTPUT,
+        help="0: silent, 1: progress bar, 2: one line per epoch",
+    )
+    made.add_argument(
+        "--distribute",
+        choices=("none", "data"),
+        default="none",
+        group=DEVICE,
+        help="data: split each batch across all devices that Keras finds "
+        "(JAX and TensorFlow); none: use one device",
     )
 
 
 def begin(module: str, argv: Sequence[str]) -> None:
     """Parses the options of a command before its module is imported.
 
-    Keras, which that module imports, then finds the backend of `--backend`.
-    `--help`, wrong options and a backend that cannot be used end the process
-    without Keras.
+    The module imports Keras, which then finds the backend that `--backend`
+    names. `--help`, wrong options and an unusable backend end the process
+    without importing Keras. So does a module that does not exist, with a list
+    of those that do.
 
     Args:
-        module: `applications.<task>.<command>`; of others, nothing is done.
+        module: `applications.<task>.<command>`; other modules are ignored.
         argv: Its arguments.
     """
-    _, task, verb, *_ = (*module.split("."), "", "")
-    if not (TASKS / task / "parsers.py").is_file():
+    package, task, verb, *_ = (*module.split("."), "", "")
+    if package != "applications" or not task:
         return
-    parsers = importlib.import_module(f"applications.{task}.parsers")
-    if hasattr(parsers, verb):
-        made = getattr(parsers, verb)()
-        made.prog = f"{verb}.py"
+    is_task = task in listing.tasks()
+    if is_task and verb in listing.commands(task):
+        made = listing.parser_of(listing.commands(task)[verb])
         if status := run(made, lambda _: None, argv):
             raise SystemExit(status)
+        return
+    path = ROOT.joinpath(*module.split("."))
+    if is_task and not verb or not _is_module(path):
+        raise SystemExit(listing.show(task, verb))
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def parsed_by(
-    options: Callable[[], argparse.ArgumentParser],
+    options: Callable[[], Parser],
 ) -> Callable[[Job], Callable[..., int]]:
-    """Makes what is done with options the `main` of a command.
+    """Turns a function of parsed options into the `main` of a command.
 
-    It takes the arguments instead, and returns the exit status, as `run` does.
+    `main` takes the arguments and returns the exit status, as `run` does.
 
     Args:
-        options: Function that returns the parser of the options.
+        options: Function that returns the parser.
     """
-    return lambda job: lambda argv=None: run(options(), job, argv)
+    return lambda job: (
+        lambda argv=None: run(listing.parser_of(options), job, argv)
+    )
 
 
 def run(
@@ -235,7 +253,7 @@ def run(
 
 
 def line_of(problem: Exception) -> str:
-    """Returns an error as one line, which begins with the file if it can."""
+    """Returns an error as one line, starting with the file if there is one."""
     text = str(problem)
     if isinstance(problem, OSError) and problem.filename is not None:
         text = f"{problem.filename}: {problem.strerror}"
@@ -244,16 +262,16 @@ def line_of(problem: Exception) -> str:
 
 
 def use_backend(name: str | None) -> None:
-    """Chooses the backend; Keras reads the choice when it is imported."""
-    # TensorFlow writes about its build on every start, below warnings.
+    """Chooses the backend, which Keras reads when it is imported."""
+    # TensorFlow logs details of its build on every start, below warnings.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if name is not None:
         if "keras" in sys.modules:
             running = sys.modules["keras"].backend.backend()
             if running != name:
                 raise ValueError(
-                    f"Keras already runs on {running} in this process: start "
-                    f"another for {name}"
+                    f"Keras already runs on {running} in this process. Start "
+                    f"a new process for {name}"
                 )
         os.environ["KERAS_BACKEND"] = name
     try:

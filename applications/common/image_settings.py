@@ -1,38 +1,45 @@
-"""Settings of a training on a folder of images, or on Fashion-MNIST."""
+"""Settings of a training on a folder of images or on Fashion-MNIST."""
 
 import dataclasses
 
+from applications.common.parsing import DATA
 from applications.common.settings import POSITIVE, Settings, setting
 
-# Where a size comes from that no option gives, and the most that it may be.
-SIZE = "from the data: the median of their shorter sides, at most {}"
+# For `--help`: the size without the option, up to a limit.
+SIZE = "the median of the shorter sides, at most {}"
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageSettings(Settings):
-    """Which images are read, and how; `chosen` derives some of it."""
+    """Settings for reading images; `chosen` derives some from the data."""
 
     data: str | None = setting(
         None,
-        "folder with a folder of images for each class, or with the four files "
-        "of Fashion-MNIST; without it Fashion-MNIST as Debian's package "
-        "dataset-fashion-mnist installs it, or else as Keras downloads it",
+        "folder with one folder of images per class, or with the four files "
+        "of Fashion-MNIST",
+        derived="Fashion-MNIST, from Debian's package dataset-fashion-mnist "
+        "if it is installed, otherwise downloaded",
     )
     batch_size: int = setting(
         128,
-        derived="from the data: ten batches an epoch or more, fewer images a "
-        "batch where these are large",
+        derived="from the data: a power of two with at least ten batches per "
+        "epoch, smaller for large images",
     )
     size: int = setting(
-        28, "height and width that images are resized to", POSITIVE
+        28, "height and width that images are resized to", POSITIVE, group=DATA
     )
     channels: int = setting(
-        1, "1 for grey, 3 for colour", choices=(1, 3), derived="from the data"
+        1,
+        "1 for grey, 3 for colour",
+        choices=(1, 3),
+        derived="3 if any image is in colour",
+        group=DATA,
     )
     validation: bool = setting(
         False,
-        "take the last twelfth of the training images away to validate with: "
-        "5,000 of Fashion-MNIST; of a folder, that of each class",
+        "use the last twelfth of the training images for validation: 5,000 of "
+        "Fashion-MNIST, or the last twelfth of each class of a folder",
+        group=DATA,
     )
 
     @property

@@ -7,16 +7,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from applications.common import files
+from applications.common.parsing import DATA, DEVICE, TRAINING, Parser
 
 PRECISIONS = ("none", "bfloat16", "float16")
 
 
 class Rule(NamedTuple):
-    """What a setting must be.
+    """A rule that the value of a setting must satisfy.
 
     Attributes:
-        text: What follows "must be" in the error.
-        holds: Function of the setting's value, and of all settings.
+        text: Text that follows "must be" in the error.
+        holds: Function of the value and of all settings.
     """
 
     text: str
@@ -26,8 +27,8 @@ class Rule(NamedTuple):
 POSITIVE = Rule("positive", lambda x, _: x > 0)
 NOT_NEGATIVE = Rule("0 or more", lambda x, _: x >= 0)
 POSITIVE_NUMBER = Rule("a positive number", lambda x, _: 0 < x < float("inf"))
-NUMBER = Rule("0, or a positive number", lambda x, _: 0 <= x < float("inf"))
-SHARE = Rule("in [0, 1)", lambda x, _: 0 <= x < 1)
+NUMBER = Rule("0 or a positive number", lambda x, _: 0 <= x < float("inf"))
+FRACTION = Rule("in [0, 1)", lambda x, _: 0 <= x < 1)
 SEVERAL = Rule("2 or more, for batch normalisation", lambda x, _: x > 1)
 WARMUP = Rule(
     "0 or more and less than --epochs", lambda x, config: 0 <= x < config.epochs
@@ -40,46 +41,51 @@ def setting(
     *rules: Rule,
     choices: Sequence = (),
     derived: str = "",
+    group: str = "",
 ) -> Any:
-    """Declares a setting: its default, its option and its check.
+    """Declares a setting: its default, its option and its rules.
 
-    A task that declares one again inherits what it does not give.
+    A task that declares a setting again inherits what it leaves out.
 
     Args:
-        default: Its value, of the type of the field.
-        help: What it is, for `--help`.
-        rules: What it must be; the first that does not hold is reported.
-        choices: What it may be, where these are few.
-        derived: Where its value comes from if the option is not given, for
-            `--help`, where that is not the default.
+        default: Default value, of the type of the field.
+        help: Description for `--help`.
+        rules: Rules for the value; the first broken one is reported.
+        choices: Allowed values, if there are only a few.
+        derived: For `--help`, where the value comes from without the option,
+            if that is not the default.
+        group: Group of the option, one of `parsing.GROUPS`.
     """
     told = {"help": help, "rules": rules, "choices": choices}
-    told["derived"] = derived
+    told |= {"derived": derived, "group": group}
     metadata = {name: value for name, value in told.items() if value}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What decides the result of a training, in every task.
+    """Settings that determine the result of a training, in every task.
 
-    They are saved beside the model, and compared on going on. Tasks add their
-    own; the number of workers, the amount of output and the devices are not
-    here, as they do not change a result.
+    They are saved next to the model and compared when a run resumes. Tasks
+    add their own. Workers, output and devices are not settings, since they do
+    not change the result.
     """
 
-    data: str | None = None
+    data: str | None = setting(None, group=DATA)
     epochs: int = setting(
-        10, "times that all training images are seen", POSITIVE
+        10, "passes over the training images", POSITIVE, group=TRAINING
     )
-    batch_size: int = setting(32, "images of a step", POSITIVE)
-    learning_rate: float = setting(1e-3, "at its highest", POSITIVE_NUMBER)
+    batch_size: int = setting(32, "images per step", POSITIVE, group=TRAINING)
+    learning_rate: float = setting(
+        1e-3, "highest learning rate", POSITIVE_NUMBER, group=TRAINING
+    )
     mixed_precision: str = setting(
         "none",
-        "type of the computation; variables stay float32",
+        "type of the computation; weights stay float32",
         choices=PRECISIONS,
+        group=DEVICE,
     )
-    seed: int = setting(0, "", NOT_NEGATIVE)
+    seed: int = setting(0, "", NOT_NEGATIVE, group=TRAINING)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -87,13 +93,13 @@ class Settings:
             for rule in self.told(field.name).get("rules", ()):
                 if not rule.holds(value, self):
                     raise ValueError(
-                        f"{flag_of(field.name)} must be {rule.text}; it is "
-                        f"{value}"
+                        f"{flag_of(field.name)} must be {rule.text}. "
+                        f"Received: {value}"
                     )
 
     @classmethod
     def told(cls, name: str) -> dict[str, Any]:
-        """Returns the arguments of `setting`, inherited ones included."""
+        """Returns the arguments of `setting`, including inherited ones."""
         found: dict[str, Any] = {}
         for kind in reversed(cls.__mro__):
             fields = getattr(kind, "__dataclass_fields__", {})
@@ -106,15 +112,16 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], path: object) -> Self:
-        """Returns settings that were saved, such as by `to_dict`.
+        """Returns settings that were saved with `to_dict`.
 
         Args:
-            values: By their names.
-            path: Of the file that they are from, for the error.
+            values: The settings by name.
+            path: File that they were read from, for the error.
 
         Raises:
-            ValueError: If one is missing, unknown or of another kind. None is
-                guessed: another seed or share would divide the data otherwise.
+            ValueError: If a setting is missing, unknown or of another type.
+                None is guessed: another seed or fraction would divide the
+                data differently.
         """
         kinds = {field.name: field.type for field in dataclasses.fields(cls)}
         missing = sorted(set(kinds) - set(values))
@@ -129,8 +136,8 @@ class Settings:
             found += [f"{name} is unknown" for name in unknown]
             raise ValueError(
                 f"{path}: not settings of this task and version "
-                f"({'; '.join((found + wrong)[:3])}); put the file back as it "
-                "was, or train anew with --restart"
+                f"({'; '.join((found + wrong)[:3])}). Restore the file, or "
+                "train again with --restart"
             )
         try:
             return cls(**values)
@@ -139,31 +146,36 @@ class Settings:
 
     @classmethod
     def add_options(
-        cls, parser: argparse.ArgumentParser, without: Collection[str] = ()
+        cls, parser: Parser, without: Collection[str] = ()
     ) -> None:
-        """Adds an option for each field; one that is a bool is a flag."""
+        """Adds an option for each field; a bool becomes a flag."""
         for field in dataclasses.fields(cls):
             if field.name in without:
                 continue
             flag, told = flag_of(field.name), cls.told(field.name)
-            default, text = field.default, told["help"]
+            default, text, group = field.default, told["help"], told["group"]
             if field.type is bool:
-                parser.add_argument(flag, action="store_true", help=text)
+                parser.add_argument(
+                    flag, action="store_true", help=text, group=group
+                )
                 continue
             if "derived" in told:
                 default = None
-                text += f" (default: {told['derived']})"
+            is_data = field.name == "data"
             parser.add_argument(
                 flag,
-                type=str if field.name == "data" else field.type,
+                type=str if is_data else field.type,
                 choices=told.get("choices"),
                 default=default,
+                metavar="PATH" if is_data else None,
                 help=text,
+                derived=told.get("derived", ""),
+                group=group,
             )
 
     @classmethod
     def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
-        """Takes the settings out of parsed options, besides those given."""
+        """Returns the settings of parsed options, overridden by `others`."""
         settings = {
             field.name: getattr(options, field.name)
             for field in dataclasses.fields(cls)
@@ -175,11 +187,11 @@ class Settings:
             if value is not None or "derived" not in cls.told(name)
         }
         if settings.get("data") is not None:
-            # A run can be gone on with from another folder.
+            # A run can be resumed from another folder.
             settings["data"] = os.path.abspath(settings["data"])
         return cls(**settings, **others)
 
 
 def flag_of(name: str) -> str:
-    """Returns what a field is called on the command line."""
+    """Returns the option of a field."""
     return f"--{name.replace('_', '-')}"

@@ -1,1 +1,1 @@
-"""Facial expressions with FERNet: train, evaluate, predict, explain."""
+"""Recognises facial expressions with FERNet."""

@@ -1,10 +1,18 @@
 """Parsers of this task's commands; nothing here imports Keras."""
 
-import argparse
 import os
 from pathlib import Path
 
 from applications.common import command
+from applications.common.parsing import (
+    DATA,
+    EXPLANATION,
+    NETWORK,
+    OUTPUT,
+    TRAINING,
+    Examples,
+    Parser,
+)
 from applications.facial_expression.config import DEFAULT_RUN, Config
 
 # The file that `explain` draws.
@@ -13,66 +21,120 @@ DRAWING = "study.png"
 EPOCHS = 16
 
 
-def train() -> argparse.ArgumentParser:
+def train() -> Parser:
     """Returns the parser of `train`."""
     return command.training_parser(
-        "Trains FERNet on faces.", Config, DEFAULT_RUN
+        "Trains FERNet on a folder of faces, FER2013 or built-in images.",
+        Config,
+        DEFAULT_RUN,
+        [
+            ("Train on the 200 images of scikit-image.", "--mirror"),
+            (
+                "Train on FER2013, and stop when the accuracy stops rising.",
+                "--data fer2013.csv --epochs 60 --batch-size 64 "
+                "--schedule cosine --warmup-epochs 2 --augment "
+                "--class-weights --early-stopping 12 --output runs/fer",
+            ),
+        ],
     )
 
 
-def evaluate() -> argparse.ArgumentParser:
+def evaluate() -> Parser:
     """Returns the parser of `evaluate`."""
     made = _model_parser(
-        "Prints accuracy, recall and F1 of a trained network, draws the "
-        "confusion matrix and writes the probabilities of each image."
+        "Prints the accuracy, recall and F1 of a trained network. Draws the "
+        "confusion matrix and writes the probabilities of each image.",
+        examples=[
+            ("Measure the network that demo has trained.", "--model demo/seed0"),
+            (
+                "Measure on the validation images.",
+                "--model runs/fer --part validation --output validation",
+            ),
+        ],
     )
     command.add_source(made)
     command.add_output(made, "folder for the drawing and the table")
     return made
 
 
-def predict() -> argparse.ArgumentParser:
+def predict() -> Parser:
     """Returns the parser of `predict`."""
     made = _model_parser(
-        "Prints the class of each image file and its probability, separated "
-        "by tabs."
+        "Prints the expression in each image file. Each line has the file, "
+        "the class and its probability, separated by tabs.",
+        examples=[
+            (
+                "Print the three most probable expressions.",
+                "--model runs/fer --top 3 face.jpg",
+            )
+        ],
     )
-    made.add_argument("images", type=Path, nargs="+", help="image files")
+    command.add_images(made)
     command.add_top(made)
     return made
 
 
-def explain() -> argparse.ArgumentParser:
+def explain() -> Parser:
     """Returns the parser of `explain`."""
     made = _model_parser(
-        "Draws, for each stage, the maps that FeatureAct reads, what it adds "
-        "to them, the sum, and the sum over the face. Two models, one trained "
-        "with --attention-activation sigmoid, are drawn side by side.",
+        "Draws what FeatureAct reads and adds at each stage of a network. "
+        "The columns are the input maps, what the block adds to them, the "
+        "sum, and the sum over the face. Several models are drawn side by "
+        "side, such as one trained with --attention-activation sigmoid.",
         several=True,
+        examples=[
+            (
+                "Compare the two networks that demo has trained.",
+                "--model demo/seed0 demo/sigmoid",
+            ),
+            (
+                "Draw two stages for your own image.",
+                "--model runs/fer --image face.jpg --stages stage1 stage2 "
+                "--output face.png",
+            ),
+        ],
     )
     command.add_source(made)
     made.add_argument(
         "--image",
         type=Path,
-        help="image file instead of an image of the data",
+        group=DATA,
+        help="image file to use instead of an image of the data",
     )
     made.add_argument(
-        "--index", type=int, default=0, help="which image of the data"
+        "--index",
+        type=int,
+        default=0,
+        group=DATA,
+        help="index of the image in the data",
     )
     made.add_argument(
-        "--stages", nargs="+", help="names of stages, as stage1 (default: all)"
+        "--stages",
+        nargs="+",
+        metavar="NAME",
+        derived="all",
+        group=EXPLANATION,
+        help="names of the stages to draw, such as stage1",
     )
-    command.add_output(made, "the drawing, .png, .svg or .pdf", DRAWING)
+    command.add_output(made, "drawing to write: .png, .svg or .pdf", DRAWING)
     return made
 
 
-def demo() -> argparse.ArgumentParser:
+def demo() -> Parser:
     """Returns the parser of `demo`."""
-    made = command.parser(
-        "Trains on 100 real images, tests on 100 others, reloads the model in "
-        "a fresh process, and draws what FeatureAct does."
+    made = Parser(
+        "Trains and tests FERNet on 200 built-in images within minutes. Half "
+        "of the images train, half test. Reloads the model in a new process, "
+        "and draws what FeatureAct does with and without the sigmoid.",
+        [
+            ("Run the demonstration.", ""),
+            (
+                "Train three networks on PyTorch and print their mean.",
+                "--backend torch --seeds 0 1 2",
+            ),
+        ],
     )
-    # The fastest of the three here, all start-up included.
+    # The fastest backend here, including the time to start.
     if "KERAS_BACKEND" not in os.environ:
         made.set_defaults(backend="jax")
     command.add_output(made, "folder to write to", Path("demo"))
@@ -81,32 +143,42 @@ def demo() -> argparse.ArgumentParser:
         type=int,
         nargs="+",
         default=[0],
-        help="a network is trained with each; the mean is printed",
+        group=TRAINING,
+        help="one network is trained per seed, and the mean is printed",
+    )
+    made.add_argument(
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        group=TRAINING,
+        help="passes over the training images in each training",
     )
     made.add_argument(
         "--restart",
         action="store_true",
-        help="begin anew instead of going on where an earlier start was",
-    )
-    made.add_argument(
-        "--epochs", type=int, default=EPOCHS, help="of each training"
+        group=OUTPUT,
+        help="start again instead of resuming an earlier run",
     )
     return made
 
 
 def _model_parser(
-    description: str, several: bool = False
-) -> argparse.ArgumentParser:
-    """Returns a parser that knows the model and its class names.
+    description: str, several: bool = False, examples: Examples = ()
+) -> Parser:
+    """Returns a parser with the options of the model and its class names.
 
     Args:
         description: What the command does.
-        several: Whether there may be several models.
+        several: Whether several models can be given.
+        examples: As in `Parser`.
     """
-    made = command.model_parser(description, DEFAULT_RUN, several)
+    made = command.model_parser(description, DEFAULT_RUN, several, examples)
     made.add_argument(
         "--class-names",
         nargs="+",
-        help="names of the classes, for a model without run.json beside it",
+        metavar="NAME",
+        derived="those of the run",
+        group=NETWORK,
+        help="names of the classes, for a model without a run.json next to it",
     )
     return made

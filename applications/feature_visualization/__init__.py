@@ -1,1 +1,1 @@
-"""What the units of a network look for, with ZF-Net: train, evaluate, see."""
+"""Shows what the feature maps of ZF-Net and VGG16 respond to."""

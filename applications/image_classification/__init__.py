@@ -1,1 +1,1 @@
-"""Classifiers of any kind: where do they look, and why."""
+"""Trains, compares and explains image classifiers."""

