@@ -1,4 +1,4 @@
-"""Arrays that were computed once, kept on disk, and can be computed again."""
+"""Caches arrays on disk that can be computed again."""
 
 import contextlib
 import sys
@@ -16,13 +16,13 @@ def read(
 ) -> np.ndarray | None:
     """Returns an array, or `None` if it has to be computed.
 
-    A file that is damaged is reported: it is as good as none.
+    A damaged file is reported and treated as missing.
 
     Args:
-        path: Of a `.npy` file.
-        shape: What the array must have; `None` for any size of an axis.
-        dtype: What the array must have.
-        mapped: Whether it stays on disk and is read as it is needed.
+        path: `.npy` file.
+        shape: Expected shape; `None` allows any size of an axis.
+        dtype: Expected dtype.
+        mapped: Whether the array stays on disk and is read on demand.
     """
     if not path.exists():
         return None
@@ -33,11 +33,11 @@ def read(
                 f"{found.dtype} {found.shape} instead of {dtype} {shape}"
             )
         if not mapped and not np.isfinite(found).all():
-            raise ValueError("it holds NaN or infinity")
-    # NumPy raises whatever broken bytes lead it to.
+            raise ValueError("it contains NaN or infinity")
+    # Broken bytes can raise any exception in NumPy.
     except Exception as problem:
         print(
-            f"{path}: damaged ({reason(problem)}), and computed again",
+            f"{path}: damaged ({reason(problem)}), computed again",
             file=sys.stderr,
         )
         return None
@@ -48,14 +48,15 @@ def read(
 def writing(
     path: Path, shape: tuple[int, ...], dtype: str
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Yields what appends a piece to an array, which need not fit into memory.
+    """Yields a function that appends to an array larger than the memory.
 
-    Not by a memory map, where a full disk ends the process without a word.
+    A memory map is not used, since a full disk would end the process without
+    an error.
 
     Args:
-        path: Of a `.npy` file, which is there as a whole or not at all.
-        shape: Of the whole array; pieces are along its first axis.
-        dtype: Of the whole array.
+        path: `.npy` file, which is written completely or not at all.
+        shape: Shape of the whole array; pieces are along its first axis.
+        dtype: Dtype of the whole array.
     """
     kind = np.dtype(dtype)
     header = {"descr": np.lib.format.dtype_to_descr(kind)}
@@ -68,7 +69,7 @@ def writing(
 def reason(problem: Exception) -> str:
     """Returns why NumPy could not read a file, without its advice."""
     text = getattr(problem, "strerror", None) or str(problem)
-    # It offers to run what is in the file.
+    # NumPy's advice is to run the code in the file.
     if "pickle" in text or not text:
         return "not a file of arrays"
     return " ".join(text.split())[:200]

@@ -1,4 +1,4 @@
-"""Feeds images to Keras on any backend, in an order that can be repeated."""
+"""Feeds images to Keras on any backend, in a reproducible order."""
 
 from collections.abc import Callable
 
@@ -11,28 +11,28 @@ from applications.common.parts import Part
 def input_shape(
     height: int | None, width: int | None, channels: int
 ) -> tuple[int | None, ...]:
-    """Returns the shape of images as Keras' data format has them."""
+    """Returns the shape of an image in Keras' data format."""
     if keras.config.image_data_format() == "channels_first":
         return (channels, height, width)
     return (height, width, channels)
 
 
 def arranged(images: np.ndarray, data_format: str) -> np.ndarray:
-    """Returns images, channels last in memory, as a network reads them."""
+    """Returns channels-last images in the data format of a network."""
     first = data_format == "channels_first"
     return np.moveaxis(images, -1, 1) if first else images
 
 
 class OrderedBatches(keras.utils.PyDataset):
-    """Batches whose order depends on the seed and the epoch alone.
+    """Batches whose order depends only on the seed and the epoch.
 
-    Subclasses make the batch of the indices that `order` has at its place.
+    Subclasses make a batch of the images whose indices are in `order`.
 
     Args:
         count: Number of images.
-        batch_size: Images of a batch. If one image is left over, the last
-            batch has it too: batch normalisation needs two.
-        seed: Shuffles anew in each epoch, or `None` for the given order.
+        batch_size: Images per batch. A single image that is left over joins
+            the last batch, since batch normalisation needs two.
+        seed: Seed to shuffle with in each epoch; `None` keeps the order.
         workers: Threads that make batches.
     """
 
@@ -50,14 +50,14 @@ class OrderedBatches(keras.utils.PyDataset):
         self.share(1)
 
     def share(self, devices: int) -> None:
-        """Makes each batch a multiple of the devices that share it.
+        """Makes the size of each batch a multiple of the devices.
 
-        Of the last one: what is over at the end of an epoch is left out.
+        Images that do not fit into the last batch of an epoch are left out.
         """
         if self.count < devices:
             raise ValueError(
-                f"{devices} devices cannot share {self.count} images: there "
-                "must be one for each"
+                f"{devices} devices cannot share {self.count} images. Each "
+                "device needs at least one image"
             )
         self.used = self.count - self.count % devices
         self.starts = list(range(0, self.used, self.batch_size))
@@ -78,14 +78,15 @@ class OrderedBatches(keras.utils.PyDataset):
 
 
 class Batches(OrderedBatches):
-    """Batches of a part.
+    """Batches of a part of the data.
 
     Args:
         part: Images and labels.
-        batch_size: As of `OrderedBatches`.
-        preprocess: Function from uint8 images to what the model reads.
-        seed: As of `OrderedBatches`.
-        data_format: Of the model; images in memory are channels last.
+        batch_size: As in `OrderedBatches`.
+        preprocess: Function from uint8 images to the input of the model.
+        seed: As in `OrderedBatches`.
+        data_format: Data format of the model; images in memory are channels
+            last.
         workers: Threads that make batches.
     """
 
@@ -110,10 +111,10 @@ class Batches(OrderedBatches):
 
 
 class StartEpochs(keras.callbacks.Callback):
-    """Tells batches which epoch begins.
+    """Tells the batches which epoch begins.
 
-    The data set's own `on_epoch_begin` is called after the workers have
-    started, and its `on_epoch_end` also before the first epoch.
+    Keras calls `on_epoch_begin` of the data set after the workers have
+    started, and `on_epoch_end` also before the first epoch.
     """
 
     def __init__(self, batches: OrderedBatches):

@@ -1,4 +1,4 @@
-"""Image size, channels and batch size that follow from the data."""
+"""Derives image size, channels and batch size from the data."""
 
 import argparse
 import dataclasses
@@ -18,15 +18,15 @@ from applications.common.settings import flag_of
 from applications.common.training import Run
 
 T = TypeVar("T", bound=ImageSettings)
-# The settings.
+# Settings that are derived.
 NAMES = ("size", "channels", "batch_size")
-# Files whose headers are read, evenly spread.
+# Most files whose headers are read, evenly spread.
 SEEN = 500
-# Sides are multiples of this, as poolings and patches divide them...
+# Sides are multiples of this, since poolings and patches divide them...
 MULTIPLE = 16
-# ... but for small images, whose few pixels count.
+# ... except for small images, which have no pixels to spare.
 SMALL = 32
-# Images of a batch by their size, where memory begins to count.
+# Largest batch by the side of the images, to limit the memory.
 LARGEST_BATCHES = {32: 128, 64: 64}
 LARGE_BATCH = 32
 STEPS = 10
@@ -34,18 +34,18 @@ GREY = ("1", "L", "LA", "La", "F")
 
 
 def shape(options: argparse.Namespace, largest: int) -> dict[str, int]:
-    """Returns the `size` and `channels` that no option gives.
+    """Returns the `size` and `channels` that the options leave open.
 
-    They suit the data: the size is the median of the shorter sides, and there
-    are three channels if any image is in colour.
+    The size is the median of the shorter sides. There are three channels if
+    any image is in colour.
 
     Args:
-        options: Those parsed; `data` is as of `datasets.read_data`.
-        largest: The most that the size may be.
+        options: Parsed options; `data` is as in `datasets.read_data`.
+        largest: Largest size.
 
     Returns:
-        28 and 1 for Fashion-MNIST; nothing where no header can be read: what
-        reads the images says what is wrong with them.
+        28 and 1 for Fashion-MNIST. Nothing if no header can be read, since
+        reading the images then reports the error.
     """
     found = _shape(options.data, largest)
     names = [name for name in found if getattr(options, name) is None]
@@ -69,7 +69,7 @@ def _shape(source: str | None, largest: int) -> dict[str, int]:
 
 
 def batch_size(images: int, size: int) -> int:
-    """Returns a power of two, 4 or more, that gives ten batches if it can."""
+    """Returns a power of two, 4 or more, with ten batches if possible."""
     fitting = (most for side, most in LARGEST_BATCHES.items() if size <= side)
     most = next(fitting, LARGE_BATCH)
     found = 4
@@ -84,12 +84,12 @@ def train(
     largest: int,
     train_model: Callable[[T, Data, Run], results.Result],
 ) -> None:
-    """Trains a classifier, and chooses by the data what no option gives.
+    """Trains a classifier, with settings derived from the data if not given.
 
     Args:
-        kind: Of the settings.
-        options: Those parsed.
-        largest: As of `shape`.
+        kind: Class of the settings.
+        options: Parsed options.
+        largest: As in `shape`.
         train_model: Function that trains.
     """
     locks.check_free(options.output)
@@ -103,7 +103,7 @@ def train(
 
 
 def with_batch_size(config: T, data: Data, options: argparse.Namespace) -> T:
-    """Returns settings with a batch size, if no option has given it."""
+    """Returns settings with a batch size, derived if not given."""
     if options.batch_size is not None:
         return config
     found = batch_size(len(data.train), config.size)
@@ -111,11 +111,11 @@ def with_batch_size(config: T, data: Data, options: argparse.Namespace) -> T:
 
 
 def report(config: ImageSettings, options: argparse.Namespace) -> None:
-    """Prints, as options, which settings were chosen by the data."""
+    """Prints the settings that were derived from the data, as options."""
     names = [name for name in NAMES if getattr(options, name) is None]
     if names:
         text = " ".join(f"{flag_of(x)} {getattr(config, x)}" for x in names)
-        print(f"chosen by the data: {text}")
+        print(f"derived from the data: {text}")
 
 
 def _header(path: Path) -> tuple[int, bool] | None:
@@ -124,7 +124,7 @@ def _header(path: Path) -> tuple[int, bool] | None:
     try:
         with image_module.open(path, formats=formats()) as image:
             return min(image.size), _is_in_colour(image)
-    # Pillow's readers raise whatever broken bytes lead them to.
+    # Broken bytes can raise any exception in Pillow.
     except Exception:
         return None
 

@@ -1,4 +1,4 @@
-"""What a saved classifier says of images, and how often it is right."""
+"""Predictions of a saved classifier, and its scores."""
 
 import argparse
 import dataclasses
@@ -18,13 +18,13 @@ from applications.common.saved import Loaded
 
 @dataclasses.dataclass(frozen=True)
 class Classifier(Loaded):
-    """A saved classifier, and how images become what it reads.
+    """Saved classifier with the preprocessing of its images.
 
     Attributes:
-        preprocess: Function from uint8 images to what it reads, both channels
-            last.
-        size: Height and width of its images, if its input does not say.
-        is_named: Whether its classes have names, and not only indices.
+        preprocess: Function from uint8 images to the input of the model, both
+            channels last.
+        size: Height and width of the images, if the model takes any size.
+        is_named: Whether the classes have names, not only indices.
     """
 
     preprocess: Callable[[np.ndarray], np.ndarray]
@@ -33,12 +33,12 @@ class Classifier(Loaded):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of its images."""
+        """Height, width and channels of the images."""
         *own, channels = super().shape
         return (*(self.size or own), channels or 3)
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
-        """Makes of uint8 images, channels last, what the model reads."""
+        """Turns channels-last uint8 images into the input of the model."""
         return arranged(self.preprocess(images), self.data_format)
 
     def predict(
@@ -46,12 +46,12 @@ class Classifier(Loaded):
     ) -> np.ndarray:
         """Returns probabilities `(images, classes)`, float32.
 
-        A few batches are prepared at a time: as float32 they are four times
-        as large.
+        Only a few batches are preprocessed at a time, since float32 images
+        need four times the memory.
 
         Args:
-            images: uint8, channels last.
-            batch_size: Images of a batch.
+            images: uint8 images, channels last.
+            batch_size: Images per batch.
             workers: Threads that make batches.
         """
         part = Part(images, np.zeros(len(images), "int64"), [])
@@ -66,8 +66,8 @@ class Classifier(Loaded):
         if getattr(scores, "shape", ())[:-1] != (len(images),):
             shapes = keras.tree.map_structure(np.shape, scores)
             raise ValueError(
-                f"{self.path}: not a classifier, which has one output (batch, "
-                f"classes); the model returns {shapes}"
+                f"{self.path}: a classifier must have one output (batch, "
+                f"classes). Received: a model with outputs {shapes}"
             )
         scores = np.asarray(scores, "float32")
         last = getattr(self.model.layers[-1], "activation", None)
@@ -104,22 +104,22 @@ def evaluate(
     instead: tuple[str, str] | None = None,
     **facts: Any,
 ) -> None:
-    """Prints, draws and writes how often a classifier is right.
+    """Prints and writes the scores of a classifier, and draws its confusion.
 
     Args:
         loaded: The classifier, with the classes of the part.
         part: The images.
-        predicted: Its probabilities `(images, classes)`.
-        options: With `part` and `output`.
-        by: What to print after the model's name.
-        instead: As of `reports.write`.
-        **facts: What to write beside the scores.
+        predicted: Predicted probabilities `(images, classes)`.
+        options: Parsed options with `part` and `output`.
+        by: Text to print after the name of the model.
+        instead: As in `reports.write`.
+        **facts: Values to write next to the scores.
     """
     names = loaded.class_names
     if predicted.shape[1] != len(names):
         raise ValueError(
-            f"{loaded.path}: the model has {predicted.shape[1]} classes, and "
-            f"the data have {len(names)}"
+            f"{loaded.path}: the model has {predicted.shape[1]} classes, but "
+            f"the data has {len(names)}"
         )
     matrix = reports.confusion_matrix(
         part.labels, predicted.argmax(axis=1), len(names)
@@ -132,6 +132,6 @@ def evaluate(
 
 
 def _sums_to_one(scores: np.ndarray) -> bool:
-    # Half precision leaves three digits.
+    # Half precision has three digits.
     close = np.allclose(scores.sum(axis=1), 1, atol=1e-2)
     return bool(close and scores.min() >= 0 and scores.shape[1] > 1)

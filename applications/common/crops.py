@@ -1,4 +1,4 @@
-"""Batches of crops: at random places to train on, else of the centre."""
+"""Batches of crops: at random places for training, otherwise the centre."""
 
 import numpy as np
 
@@ -9,33 +9,33 @@ from applications.common.parts import Part
 def centre(images: np.ndarray, side: int) -> np.ndarray:
     """Cuts the centre out of images `(n, height, width, channels)`.
 
-    It lies where `keras_attn.layers.TenCrop` has its own.
+    The place is that of the centre crop in `keras_attn.layers.TenCrop`.
     """
     top, left = (round((size - side) / 2) for size in images.shape[1:3])
     return images[:, top : top + side, left : left + side]
 
 
 def readable(images: np.ndarray, data_format: str) -> np.ndarray:
-    """Returns float32 images as a network reads them; see `arranged`."""
+    """Returns float32 images in the data format of a network."""
     return arranged(images, data_format).astype("float32")
 
 
 class Crops(OrderedBatches):
-    """Batches of crops, in [0, 255], new ones in each epoch.
+    """Batches of crops in [0, 255], with new crops in each epoch.
 
-    A crop lies at a random place and may be mirrored; which, is decided by
-    the seed, the epoch and the batch alone, so that threads cannot change it.
+    A crop is taken at a random place and may be mirrored. This depends only
+    on the seed, the epoch and the batch, so that threads cannot change it.
 
     Args:
         part: Images and labels.
-        batch_size: As of `OrderedBatches`.
-        crop: Height and width of a crop, or 0 for whole images, which are
-            not mirrored either.
-        seed: As of `OrderedBatches`; `None` for crops of the centre.
-        data_format: Of the model; images in memory are channels last.
+        batch_size: As in `OrderedBatches`.
+        crop: Height and width of a crop; 0 for whole images, which are not
+            mirrored.
+        seed: As in `OrderedBatches`; `None` for crops of the centre.
+        data_format: Data format of the model; images in memory are channels
+            last.
         workers: Threads that make batches.
-        padding: Black pixels on each side of which a random crop may have
-            some.
+        padding: Black pixels added on each side before a random crop.
         mirror: Whether half of the random crops are mirrored.
     """
 
@@ -67,8 +67,8 @@ class Crops(OrderedBatches):
         return readable(images, self.data_format), self.part.labels[chosen]
 
     def _at_random(self, images: np.ndarray, index: int) -> np.ndarray:
-        # From 1, as NumPy takes a 0 at the end for nothing: the first batch
-        # would have the numbers that have made the order.
+        # From 1, since NumPy ignores a 0 at the end of a seed: the first batch
+        # would draw the numbers that made the order.
         rng = np.random.default_rng([self.seed, self.epoch, index + 1])
         around = (self.padding, self.padding)
         images = np.pad(images, ((0, 0), around, around, (0, 0)))

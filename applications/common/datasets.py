@@ -1,4 +1,4 @@
-"""Finds out what kind of data a path is, and reads it."""
+"""Reads image data: a folder of classes, or Fashion-MNIST."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ from applications.common.images import Shape
 from applications.common.parts import Data, hold_out
 from applications.common.problems import Problems
 
-# The part of the training images that validate: 5,000 out of 60,000.
+# One of this many training images is for validation: 5,000 out of 60,000.
 SHARE = 12
 
 
@@ -27,13 +27,13 @@ def read_data(
     """Reads all parts into memory, uint8 in [0, 255].
 
     Args:
-        source: Path of a folder of images, or of Fashion-MNIST's four files;
-            `None` for those that are installed, or else downloaded.
-        shape: Height, width and channels to bring the images to.
-        seed: Of the division of a folder that is not divided.
-        validation: Whether the last twelfth of the training images is taken
-            away to validate with; of a folder, that of each class.
-        skip_bad: Whether to leave out what cannot be read.
+        source: Folder of images, or with the four files of Fashion-MNIST;
+            `None` for an installed Fashion-MNIST, otherwise downloaded.
+        shape: Height, width and channels that images are resized to.
+        seed: Seed to split a folder that has no folders for the parts.
+        validation: Whether to use the last twelfth of the training images, or
+            of each class of a folder, for validation.
+        skip_bad: Whether to skip files that cannot be read.
         workers: Threads that read files.
     """
     problems = Problems(skip_bad)
@@ -49,16 +49,14 @@ def read_data(
             data = read_folder(path, shape, problems, seed, workers)
     problems.report()
     if validation:
-        # Fashion-MNIST's images are in no order; those of folders are in that
-        # of their classes.
+        # Images of a folder are ordered by class, those of Fashion-MNIST are
+        # mixed.
         is_mixed = source is None or has_files(Path(source))
         data = hold_out(
-            data,
-            "--validation takes images of the training part away, for",
-            lambda _: _last(data, is_mixed),
+            data, "--validation", lambda _: _last(data, is_mixed)
         )
     if len(data.train) < 2:
-        raise ValueError("training needs two images or more")
+        raise ValueError("training needs at least two images")
     return data
 
 
@@ -71,10 +69,10 @@ def read_for(
     """Reads the data of a run.
 
     Args:
-        config: Its settings, so that parts are divided as they were.
-        options: With those of `command.add_data_options`.
-        source: Other data, whose parts are taken as they are.
-        shape: Another one to bring the images to.
+        config: Settings of the run, which determine the split.
+        options: Parsed options of `command.add_data_options`.
+        source: Other data, whose parts are used unchanged.
+        shape: Another shape to resize the images to.
     """
     return read_data(
         source or config.data,
@@ -87,7 +85,7 @@ def read_for(
 
 
 def _last(data: Data, is_mixed: bool) -> np.ndarray:
-    """Returns the last training images, those of each class if need be."""
+    """Returns the indices of the last training images, mixed or per class."""
     train = data.train
     groups = [np.arange(len(train))]
     if not is_mixed:
@@ -97,7 +95,8 @@ def _last(data: Data, is_mixed: bool) -> np.ndarray:
     held = np.concatenate(held)
     if not len(held):
         raise ValueError(
-            f"--validation takes one of {SHARE} training images away, and "
-            f"there are {len(train)} of {len(data.class_names)} classes"
+            f"--validation needs a class with at least {SHARE} training "
+            f"images, or as many in all of Fashion-MNIST. Received: "
+            f"{len(train)} images of {len(data.class_names)} classes"
         )
     return held

@@ -1,4 +1,4 @@
-"""Training on several devices, as each backend has it."""
+"""Training on several devices, with the API of each backend."""
 
 import contextlib
 import dataclasses
@@ -14,34 +14,34 @@ DISTRIBUTIONS = ("none", "data")
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """What a training uses.
+    """Devices of a training.
 
     Attributes:
-        count: How many devices share each batch.
-        feed: Makes what `fit` takes of batches and the first epoch, which is
-            `None` to validate; or `None` if `fit` takes the batches.
+        count: Number of devices that share each batch.
+        feed: Function from batches and the first epoch, `None` for validation,
+            to the input of `fit`. `None` if `fit` takes the batches.
     """
 
     count: int = 1
     feed: Callable[[OrderedBatches, int | None], Any] | None = None
 
     def check(self, batch_size: int) -> None:
-        """Checks that a batch can be shared evenly."""
+        """Checks that a batch can be split evenly."""
         if batch_size % self.count:
             raise ValueError(
-                f"--batch-size must be a multiple of the {self.count} devices; "
-                f"it is {batch_size}"
+                f"--batch-size must be a multiple of the {self.count} devices. "
+                f"Received: {batch_size}"
             )
 
 
 @contextlib.contextmanager
 def distributed(how: str) -> Iterator[Devices]:
-    """Lets what is built and trained inside use all devices.
+    """Context in which a model is built and trained on all devices.
 
-    With `"data"` each device has all weights and its share of each batch:
-    `keras.distribution.DataParallel` on JAX, `tf.distribute.MirroredStrategy`
-    on TensorFlow, where batch normalisation is of the share. On PyTorch it is
-    Keras' class too, of which 3.15 has none yet there.
+    With `"data"`, each device has all weights and its part of each batch. JAX
+    uses `keras.distribution.DataParallel`. TensorFlow uses
+    `tf.distribute.MirroredStrategy`, where batch normalisation sees one
+    part only. PyTorch is not supported, since Keras 3.15 has no class for it.
 
     Args:
         how: One of `DISTRIBUTIONS`.
@@ -61,7 +61,7 @@ def distributed(how: str) -> Iterator[Devices]:
 def _data_parallel() -> Iterator[Devices]:
     before = keras.distribution.distribution()
     try:
-        # Each process has all of the images.
+        # Each process has all images.
         parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
     except AttributeError as problem:
         raise ValueError(
@@ -80,7 +80,7 @@ def _data_parallel() -> Iterator[Devices]:
 def _mirrored() -> Iterator[Devices]:
     import tensorflow
 
-    # By itself the strategy would take the first CPU only.
+    # By default the strategy would use only the first CPU.
     known = tensorflow.config.list_logical_devices
     strategy = tensorflow.distribute.MirroredStrategy(
         [each.name for each in known("GPU") or known("CPU")]
@@ -90,10 +90,11 @@ def _mirrored() -> Iterator[Devices]:
 
 
 def _as_dataset(batches: OrderedBatches, epoch: int | None) -> Any:
-    """Returns a `tf.data.Dataset`, of one epoch or of all from one on.
+    """Returns a `tf.data.Dataset`: one pass, or all epochs from `epoch` on.
 
-    Of what Keras makes itself, a strategy fetches batches ahead beyond the
-    end of the epoch, and the next one begins with those by chance.
+    From a data set that Keras makes, a strategy prefetches batches beyond the
+    end of an epoch, so that the next epoch begins with a random number of
+    them.
     """
     import tensorflow
 

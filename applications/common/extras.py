@@ -1,18 +1,18 @@
-"""Imports of packages that not every user has."""
+"""Imports optional packages."""
 
 import importlib
 from types import ModuleType
 
 
 def optional(module: str, extra: str) -> ModuleType:
-    """Imports a module, or says which extra brings it."""
+    """Imports a module; the error names the extra that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as problem:
-        # Late, because it brings Keras, which reads the backend then.
+        # Imported late, since it imports Keras, which fixes the backend.
         from keras_attn.extras import how_to_install
 
         raise ValueError(
-            f"{module.partition('.')[0]} is needed here and cannot be imported "
-            f"({problem}): {how_to_install(extra)}"
+            f"this command needs {module.partition('.')[0]}, which cannot be "
+            f"imported ({problem}): {how_to_install(extra)}"
         ) from problem

@@ -10,9 +10,9 @@ from applications.common.idx import as_part, read_part
 from applications.common.images import Shape, fit_array
 from applications.common.parts import Data, Part
 
-# Of Debian's package `dataset-fashion-mnist`.
+# Folder of Debian's package `dataset-fashion-mnist`.
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
-# Names of images and labels, by part.
+# Files with the images and the labels of each part.
 FILES = {
     part: (f"{start}-images-idx3-ubyte.gz", f"{start}-labels-idx1-ubyte.gz")
     for part, start in (("train", "train"), ("test", "t10k"))
@@ -32,19 +32,19 @@ CLASS_NAMES = [
 
 
 def has_files(folder: Path) -> bool:
-    """Tells whether a folder has one of the four files, or more."""
+    """Returns whether a folder has at least one of the four files."""
     return any(
         (folder / name).exists() for names in FILES.values() for name in names
     )
 
 
 def read_fashion(folder: Path | None, shape: Shape) -> Data:
-    """Reads the published parts, 60,000 to train and 10,000 to test.
+    """Reads the published parts: 60,000 training and 10,000 test images.
 
     Args:
-        folder: Of the four files; `None` for Debian's, or where these are not
-            installed, for Keras' download of the same ones.
-        shape: Height, width and channels to bring the images to.
+        folder: Folder of the four files; `None` for those of Debian's package
+            if it is installed, otherwise for Keras' download.
+        shape: Height, width and channels that images are resized to.
     """
     if folder is None and not has_files(FOLDER):
         parts = _downloaded()
@@ -61,12 +61,12 @@ def read_fashion(folder: Path | None, shape: Shape) -> Data:
 def _downloaded() -> dict[str, Part]:
     try:
         train, test = keras.datasets.fashion_mnist.load_data()
-    # Keras raises no particular kind where it cannot download.
+    # Keras raises a plain `Exception` if the download fails.
     except Exception as problem:
         raise ValueError(
-            f"Fashion-MNIST is not in {FOLDER}, and cannot be downloaded "
-            f"({problem}): install Debian's package dataset-fashion-mnist, or "
-            "give --data"
+            f"Fashion-MNIST is not in {FOLDER} and cannot be downloaded "
+            f"({problem}). Install Debian's package dataset-fashion-mnist, or "
+            "pass --data"
         ) from problem
     return {"train": as_part(*train, "train"), "test": as_part(*test, "test")}
 

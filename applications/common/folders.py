@@ -1,4 +1,4 @@
-"""A folder of images for each class, divided by folders or by a seed."""
+"""Reads a folder of images per class, split by folders or by a seed."""
 
 from pathlib import Path
 
@@ -13,18 +13,18 @@ from applications.common.images import (
 from applications.common.parts import Data, Part, divide
 from applications.common.problems import Problems
 
-# What the folders of the parts are called, in any case.
+# Names of the folders of the parts, in any case.
 PARTS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "publictest"),
     "test": ("test", "testing", "privatetest"),
 }
-# Of a folder that is not divided: train, validation, test.
+# Split of a folder without such folders: train, validation, test.
 FRACTIONS = [0.7, 0.15, 0.15]
 
 
 def find_parts(root: Path) -> dict[str, Path]:
-    """Returns the folders with the name of a part, by the part's."""
+    """Returns the folders that have the name of a part, by part."""
     found: dict[str, Path] = {}
     for path in folders(root):
         for part, names in PARTS.items():
@@ -33,20 +33,20 @@ def find_parts(root: Path) -> dict[str, Path]:
             if part in found:
                 raise ValueError(
                     f"{root}: has both {found[part].name} and {path.name}, "
-                    f"which are names of the {part} part. Put the images into "
-                    "one of them, and rename or move the other"
+                    f"which are names of the {part} part. Move the images into "
+                    "one of them, and remove or rename the other"
                 )
             found[part] = path
     return {part: found[part] for part in PARTS if part in found}
 
 
 def note_unread(root: Path, read: list[Path], problems: Problems) -> None:
-    """Names the folders of a divided data set that are no parts of it."""
+    """Notes the folders of a data set that are not read."""
     unread = [path.name for path in folders(root) if path not in read]
     if unread:
         problems.notes.append(
-            f"{root}: these folders are not read, as none of them is called "
-            f"{', '.join(PARTS)} or the like: {', '.join(unread)}"
+            f"{root}: these folders are not read, since they do not have the "
+            f"name of a part ({', '.join(PARTS)}): {', '.join(unread)}"
         )
 
 
@@ -55,9 +55,9 @@ def read_folder(
 ) -> Data:
     """Reads `root/<class>/<image>`, or `root/train/<class>/<image>` etc.
 
-    A folder with one of `PARTS` for training in it may have those for
-    validation and test beside; one without is divided by the seed, 70 : 15 : 15
-    in each class.
+    A folder with a training part can also have parts for validation and test,
+    with the names in `PARTS`. Without a training part, each class is split
+    70:15:15 by the seed.
     """
     found = _divided(root)
     if not found:
@@ -71,9 +71,9 @@ def read_folder(
         other = [each.name for each in folders(path)]
         if other != names:
             raise ValueError(
-                f"{path}: its classes {other} are not those of "
+                f"{path}: its classes {other} must be those of "
                 f"{found['train']}, {names}. All parts need the same folders "
-                "of classes; move images without a class elsewhere"
+                "of classes. Move images without a class elsewhere"
             )
         parts[part] = _read_part(path, names, shape, problems, workers)
     note_unread(root, list(found.values()), problems)
@@ -81,23 +81,23 @@ def read_folder(
 
 
 def _divided(root: Path) -> dict[str, Path]:
-    """Returns the folders of the parts, or none if all are classes."""
+    """Returns the folders of the parts, empty if all folders are classes."""
     found = find_parts(root)
     if "train" in found:
         if not folders(found["train"]):
             raise ValueError(
                 f"{found['train']}: needs a folder of images for each class. "
-                "If it is a class itself, give it another name, as this is "
-                "that of the training part"
+                "If it is a class itself, rename it, since this is the name of "
+                "the training part"
             )
         return found
-    # Of documents that are valid or invalid, one class has the name of a part.
+    # A class can have the name of a part, such as valid and invalid documents.
     if len(found) <= 1 and not any(map(folders, found.values())):
         return {}
     names = ", ".join(path.name for path in found.values())
     raise ValueError(
-        f"{root}: has {names}, and no folder {' or '.join(PARTS['train'])} to "
-        "train with. Add it, or give these other names if they are classes"
+        f"{root}: has {names}, but no folder {' or '.join(PARTS['train'])}. "
+        "Add one, or rename these folders if they are classes"
     )
 
 
@@ -110,8 +110,8 @@ def _read_part(
 ) -> Part:
     if len(names) < 2:
         raise ValueError(
-            f"{root}: needs a folder of images for each of two classes or "
-            f"more, and has {names}"
+            f"{root}: must have a folder of images for each of two classes or "
+            f"more. Received: {names}"
         )
     beside = [
         path
@@ -121,7 +121,7 @@ def _read_part(
     if beside:
         problems.notes.append(
             f"{root}: {len(beside)} images such as {min(beside).name} are "
-            "not read, as they are in no folder of a class"
+            "not read, since they are not in the folder of a class"
         )
     paths, labels = [], []
     for label, name in enumerate(names):
@@ -135,15 +135,15 @@ def _read_part(
     labels = np.array(labels, "int64")[kept]
     for label, name in enumerate(names):
         if label not in labels:
-            raise ValueError(f"{root / name}: none of its files is an image")
+            raise ValueError(f"{root / name}: none of the files is an image")
     return Part(images, labels, [str(paths[index]) for index in kept])
 
 
 def folders(root: Path) -> list[Path]:
-    """Returns the folders in a folder, by name; hidden ones are none."""
+    """Returns the folders in a folder by name, without hidden ones."""
     return sorted(filter(_is_data, filter(Path.is_dir, root.iterdir())))
 
 
 def _is_data(path: Path) -> bool:
-    # Files such as .DS_Store come with folders of images.
+    # Folders of images often have files such as .DS_Store.
     return not path.name.startswith(".")

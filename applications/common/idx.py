@@ -1,4 +1,4 @@
-"""Reads IDX files, the form of MNIST and of the sets made after it."""
+"""Reads IDX files, the format of MNIST and Fashion-MNIST."""
 
 import gzip
 import math
@@ -10,14 +10,14 @@ import numpy as np
 from applications.common.parts import Part
 
 CLASSES = 10
-# Two bytes 0, the type (8 is uint8), and the number of axes.
+# Two zero bytes and the type, 8 for uint8; the number of axes follows.
 _BYTES = b"\x00\x00\x08"
-# 256 MiB; the largest file of the form has a fifth of it.
+# 256 MiB, five times the largest of these files.
 _MOST = 1 << 28
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:
-    """Reads an array of uint8 with so many axes from a `.gz` file."""
+    """Reads a uint8 array with this number of axes from a `.gz` file."""
     try:
         with gzip.open(path) as file:
             content = file.read(_MOST + 1)
@@ -25,15 +25,15 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
         raise ValueError(f"{path}: there is no such file") from problem
     except (gzip.BadGzipFile, EOFError, zlib.error) as problem:
         raise ValueError(
-            f"{path}: not a whole gzip file ({problem})"
+            f"{path}: not a complete gzip file ({problem})"
         ) from problem
     if len(content) > _MOST:
-        raise ValueError(f"{path}: holds more than {_MOST} bytes")
+        raise ValueError(f"{path}: contains more than {_MOST} bytes")
     magic = _BYTES + bytes([axes])
     if content[:4] != magic:
         raise ValueError(
             f"{path}: must begin with the bytes {magic.hex()}, for uint8 and "
-            f"{axes} axes; it begins with {content[:4].hex() or 'nothing'}"
+            f"{axes} axes. Received: {content[:4].hex() or 'an empty file'}"
         )
     start = 4 + 4 * axes
     if len(content) < start:
@@ -42,8 +42,8 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
     count = math.prod(shape)
     if len(content) - start != count:
         raise ValueError(
-            f"{path}: must have {count} bytes after its sizes {shape}; there "
-            f"are {len(content) - start}"
+            f"{path}: must have {count} bytes after its sizes {shape}. "
+            f"Received: {len(content) - start}"
         )
     return np.frombuffer(content, "uint8", offset=start).reshape(shape)
 
@@ -57,19 +57,19 @@ def read_part(images: Path, labels: Path) -> Part:
         )
     if len(pictures) != len(classes):
         raise ValueError(
-            f"{images}: has {len(pictures)} images, and {labels} has "
+            f"{images}: has {len(pictures)} images, but {labels} has "
             f"{len(classes)} labels"
         )
     if classes.max() >= CLASSES:
         wrong = int(classes.argmax())
         raise ValueError(
-            f"{labels}: labels must be 0 to {CLASSES - 1}; number {wrong} is "
-            f"{classes[wrong]}"
+            f"{labels}: labels must be 0 to {CLASSES - 1}. Received: "
+            f"{classes[wrong]} as label {wrong}"
         )
     return as_part(pictures, classes, images.name)
 
 
 def as_part(images: np.ndarray, labels: np.ndarray, name: str) -> Part:
-    """Returns grey images `(n, height, width)`, numbered by their place."""
+    """Returns grey images `(n, height, width)` as a part, numbered."""
     sources = [f"{name}, {index}" for index in range(len(images))]
     return Part(images[..., None], labels.astype("int64"), sources)

@@ -1,4 +1,4 @@
-"""Reads image files of any kind into arrays of one size."""
+"""Reads image files of many formats into arrays of one size."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,11 +13,11 @@ from applications.common.extras import optional
 from applications.common.pixels import Unsuitable, plain
 from applications.common.problems import Problems
 
-# Of Pillow, whatever the name of a file ends in. To read some of the others,
-# such as EPS, it starts a program that runs the file.
+# Formats that Pillow may read, whatever the ending of a file. For some others,
+# such as EPS, Pillow starts a program that runs the file.
 FORMATS = "AVIF BMP GIF ICO JPEG JPEG2000 MPO PNG PPM TGA TIFF WEBP".split()
-# What images are called, those of other formats too: these are refused, and
-# not skipped as if they were something else.
+# Endings of images, including other formats, which raise an error instead of
+# being skipped.
 ENDINGS = frozenset(
     """.apng .avif .bmp .dib .gif .icb .ico .j2c .j2k .jfif .jp2 .jpe .jpeg
     .jpf .jpg .jpx .mpo .pbm .pfm .pgm .png .pnm .ppm .tga .tif .tiff .vda .vst
@@ -30,7 +30,7 @@ Shape = tuple[int | None, int | None, int]
 
 
 def image_files(given: Sequence[Path]) -> list[Path]:
-    """Returns files as they are given, and all that are in a folder."""
+    """Returns the given files, and the files below given folders."""
     found: list[Path] = []
     problems = Problems()
     for path in given:
@@ -38,7 +38,7 @@ def image_files(given: Sequence[Path]) -> list[Path]:
             found.append(path)
             continue
         files = sorted(filter(Path.is_file, path.rglob("[!.]*")))
-        # Hidden folders, such as .ipynb_checkpoints, have copies.
+        # Hidden folders, such as .ipynb_checkpoints, contain copies.
         parts = (each.relative_to(path).parts for each in files)
         is_shown = [not any(name[0] == "." for name in each) for each in parts]
         inside = without_strays(list(compress(files, is_shown)), problems)
@@ -50,15 +50,15 @@ def image_files(given: Sequence[Path]) -> list[Path]:
 
 
 def without_strays(paths: Sequence[Path], problems: Problems) -> list[Path]:
-    """Returns files but those such as Thumbs.db, which are only counted.
+    """Returns files without those such as Thumbs.db, which are counted.
 
-    A file is one of these if neither its name nor its content is an image's.
-    One of the two alone is a damaged image, or one with another name.
+    A file is left out if neither its name nor its content is that of an image.
+    If only one of the two is, it is a damaged or renamed image.
     """
     kept = []
     for path in paths:
         named = path.suffix.lower() in ENDINGS
-        # A folder or a pipe is told of where it would be read.
+        # Reading reports a folder or a pipe.
         if named or not path.is_file() or not _is_stray(path):
             kept.append(path)
         else:
@@ -73,7 +73,7 @@ def _is_stray(path: Path) -> bool:
             return False
     except image_module.UnidentifiedImageError:
         return True
-    # It is told where the file is read.
+    # Reading reports this error.
     except Exception:
         return False
 
@@ -81,13 +81,13 @@ def _is_stray(path: Path) -> bool:
 def read_files(
     paths: Sequence[Path], shape: Shape, skip_bad: bool, workers: int
 ) -> tuple[np.ndarray, list[str]]:
-    """Reads files as `read_images` does, and says which are none.
+    """Reads files as `read_images` does, and reports those that are skipped.
 
     Args:
         paths: The files.
-        shape: As of `read_images`.
-        skip_bad: Whether to leave out what cannot be read.
-        workers: As of `read_images`.
+        shape: As in `read_images`.
+        skip_bad: Whether to skip files that cannot be read.
+        workers: As in `read_images`.
 
     Returns:
         The images, and the names of their files.
@@ -109,8 +109,8 @@ def read_images(
     """Reads files into one uint8 array.
 
     Returns:
-        The images `(n, height, width, channels)` in [0, 255], and the
-        positions in `paths` of those that could be read.
+        The images `(n, height, width, channels)` in [0, 255], and their
+        positions in `paths`.
     """
     found = read_all(
         paths, lambda path: read_image(path, shape), problems, workers
@@ -129,10 +129,10 @@ def read_all(
     """Reads items in threads; returns positions and results of the good ones.
 
     Args:
-        items: What is read.
-        read: Function that raises a `ValueError` for what is bad.
-        problems: Takes what is bad.
-        workers: Threads.
+        items: Items to read.
+        read: Function that raises a `ValueError` for a bad item.
+        problems: Collects the bad items.
+        workers: Number of threads.
     """
     image_module = optional("PIL.Image", "images")
 
@@ -147,7 +147,7 @@ def read_all(
         warnings.catch_warnings(),
         ThreadPoolExecutor(max(1, workers)) as pool,
     ):
-        # An image that claims billions of pixels is an attack, or broken.
+        # An image that claims billions of pixels is an attack or broken.
         warnings.simplefilter("error", image_module.DecompressionBombWarning)
         for index, result in enumerate(pool.map(attempt, items)):
             if isinstance(result, ValueError):
@@ -158,25 +158,25 @@ def read_all(
 
 
 def read_with(path: Path, use: Callable[[Any], T]) -> T:
-    """Returns what a function makes of the picture of a file.
+    """Returns the result of a function of the image in a file.
 
-    The function loads it, for some facts are gone then.
+    The function loads the pixels, since this discards some metadata.
 
     Raises:
-        ValueError: If there is no such file, or it cannot be read; one line.
+        ValueError: If the file does not exist or cannot be read.
     """
     image_module = optional("PIL.Image", "images")
     if not path.exists():
         raise ValueError(f"{path}: there is no such file")
-    # A pipe would be waited for.
+    # Opening a pipe would block.
     if not path.is_file():
-        raise ValueError(f"{path}: not a readable image (it is no file)")
+        raise ValueError(f"{path}: not a readable image (not a file)")
     try:
         with image_module.open(path, formats=formats()) as image:
             return use(image)
     except Unsuitable as problem:
         raise ValueError(f"{path}: {problem}") from None
-    # Pillow's readers raise whatever broken bytes lead them to.
+    # Broken bytes can raise any exception in Pillow.
     except Exception as problem:
         raise ValueError(
             f"{path}: not a readable image ({type(problem).__name__}: "
@@ -185,15 +185,15 @@ def read_with(path: Path, use: Callable[[Any], T]) -> T:
 
 
 def read_image(path: Path, shape: Shape) -> np.ndarray:
-    """Reads one file, the right way up, as grey or colour as asked.
+    """Reads one file upright, in grey or colour by the channels of `shape`.
 
-    With `None` for height and width, at the size that it has.
+    `None` for height and width keeps the size of the image.
     """
     return read_with(path, lambda image: fit_image(image, shape))
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Reads one file in colour at the size that it has, unless it is a bomb."""
+    """Reads one file in colour at its own size, unless that is huge."""
     image_module = optional("PIL.Image", "images")
     with warnings.catch_warnings():
         warnings.simplefilter("error", image_module.DecompressionBombWarning)
@@ -203,10 +203,10 @@ def read_picture(path: Path) -> np.ndarray:
 def read_pictures(
     paths: Iterable[Path], problems: Problems
 ) -> Iterator[tuple[Path, np.ndarray]]:
-    """Yields files and their pictures, one at a time, and reports the rest.
+    """Yields files and their pictures one at a time, and reports bad files.
 
     Raises:
-        ValueError: At the end, if there was no picture.
+        ValueError: At the end, if no file is a picture.
     """
     is_empty = True
     for path in paths:
@@ -223,18 +223,18 @@ def read_pictures(
 
 
 def fit_array(image: np.ndarray, shape: Shape) -> np.ndarray:
-    """Brings a grey uint8 array `(height, width)` to a shape."""
+    """Resizes a grey uint8 array `(height, width)` to a shape."""
     return fit_image(optional("PIL.Image", "images").fromarray(image), shape)
 
 
 def fit_image(image: Any, shape: Shape) -> np.ndarray:
-    """Returns a uint8 array of a shape, of an image that is not loaded."""
+    """Converts an image that is not loaded to a uint8 array of a shape."""
     array, _ = fit_turned(image, shape)
     return array
 
 
 def fit_turned(image: Any, shape: Shape) -> tuple[np.ndarray, int]:
-    """Returns what `fit_image` does, and how EXIF has turned the image."""
+    """Returns the array of `fit_image`, and the EXIF orientation."""
     height, width, channels = shape
     image, turned = plain(image)
     image = image.convert("L" if channels == 1 else "RGB")
@@ -247,7 +247,7 @@ def fit_turned(image: Any, shape: Shape) -> tuple[np.ndarray, int]:
 
 
 def formats() -> list[str]:
-    """Returns those of the formats that this Pillow was built with."""
+    """Returns the formats that this build of Pillow supports."""
     image_module = optional("PIL.Image", "images")
     image_module.init()
     return [each for each in FORMATS if each in image_module.OPEN]

@@ -1,4 +1,4 @@
-"""A folder in which one process works at a time, also after a kill."""
+"""Locks a folder, so that only one process works in it at a time."""
 
 import contextlib
 import errno
@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LOCK = "lock"
-# Of an attempt and the next one, in seconds.
+# Seconds between two attempts.
 PAUSE = 0.5
-# Systems without the lock: some that are reached by a network have none.
+# Errors of file systems without locks, such as some network file systems.
 _MISSING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Keeps other processes, and other threads, out of a folder.
+    """Keeps other processes and threads out of a folder.
 
-    The system holds the lock for as long as a file is open, and so gives it
-    back when a process ends in whatever way. The file itself stays: whoever
-    removed it would lock another one than who opened it before.
+    The system holds the lock while a file is open, so it is released however
+    the process ends. The file itself remains: if it were removed, two
+    processes could each lock a different file.
 
     Args:
-        folder: Made if it does not exist.
+        folder: Created if it does not exist.
         wait: Whether to wait for the other process.
 
     Raises:
@@ -38,7 +38,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
             if not wait:
                 raise ValueError(_busy(folder))
             if not said:
-                print(f"waiting for another process that works in {folder}")
+                print(f"waiting for another process in {folder}")
                 said = True
             time.sleep(PAUSE)
         with contextlib.suppress(OSError):
@@ -50,9 +50,9 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 
 
 def check_free(folder: Path) -> None:
-    """Checks that no other process works in a folder, which may not exist.
+    """Checks that no other process works in a folder, which need not exist.
 
-    Before the data are read, which can take long: `locked` is what decides.
+    This fails early, before the data is read. `locked` is the actual check.
     """
     if (folder / LOCK).is_file():
         with locked(folder):
@@ -62,17 +62,17 @@ def check_free(folder: Path) -> None:
 def _busy(folder: Path) -> str:
     try:
         process = f" (process {int((folder / LOCK).read_text())})"
-    # Windows keeps others from reading the file.
+    # On Windows, other processes cannot read the file.
     except (OSError, ValueError):
         process = ""
     return (
-        f"{folder}: another process works in this folder{process}; wait until "
-        "it has ended, or take another --output"
+        f"{folder}: another process works in this folder{process}. Wait until "
+        "it ends, or pass another --output"
     )
 
 
 def _take(handle: int, folder: Path) -> bool:
-    """Takes the lock of an open file, if nobody has it."""
+    """Takes the lock of an open file; returns whether that was possible."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -85,12 +85,12 @@ def _take(handle: int, folder: Path) -> bool:
     except OSError as problem:
         if problem.errno in _MISSING:
             print(
-                f"{folder}: this file system has no locks; no other process "
-                "may work in the folder",
+                f"{folder}: this file system has no locks. Make sure that no "
+                "other process works in the folder",
                 file=sys.stderr,
             )
             return True
-        # Any other error must not be taken for a lock, and waited for.
+        # Other errors are not locks that could be waited for.
         if problem.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
             raise
         return False

@@ -1,4 +1,4 @@
-"""What a figure was measured on."""
+"""Describes the machine of a measurement."""
 
 import datetime
 import os
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def measured(versions: str) -> str:
-    """Returns date and machine, and after them what else there is to say."""
+    """Returns the date, the machine and the given versions."""
     today = datetime.date.today().isoformat()
     return f"{today}, {processor()}, {os.cpu_count()} cores; {versions}"
 
 
 def processor() -> str:
-    """Returns the name of the processor, where the system tells it."""
+    """Returns the name of the processor, if the system reports it."""
     processors = Path("/proc/cpuinfo")
     if processors.exists():
         for line in processors.read_text(encoding="utf-8").splitlines():

@@ -1,13 +1,10 @@
-"""Files that packages on PyPI bring along, found where they are installed.
-
-Nothing of these packages is imported.
-"""
+"""Finds files of installed packages, without importing the packages."""
 
 import hashlib
 from importlib import metadata
 from pathlib import Path
 
-# Name and version, as PyPI has them.
+# Name and version on PyPI.
 Package = tuple[str, str]
 
 
@@ -16,15 +13,16 @@ def find(package: Package, file: str, sha256: str | None = None) -> Path:
 
     Args:
         package: Name and version of the package.
-        file: Path of the file as the package lists it, with `/`.
-        sha256: What the file's digest must be, or `None` not to compute it.
+        file: Path of the file in the package, with `/`.
+        sha256: Expected digest of the file; `None` to skip this check.
 
     Raises:
-        ValueError: If the package is missing or of another version, or if
-            the file is missing or another; the message says what to install.
+        ValueError: If the package is missing or has another version, or if
+            the file is missing or different. The message has the command
+            that installs it.
     """
     files = listed(package)
-    # Not one of the folder that one happens to be in.
+    # Never a file of the current folder.
     path = Path(files[file].locate()) if file in files else None
     if path is None or not path.is_file():
         raise ValueError(
@@ -37,17 +35,18 @@ def find(package: Package, file: str, sha256: str | None = None) -> Path:
 
 
 def listed(package: Package) -> dict[str, metadata.PackagePath]:
-    """Returns the files of an installed package by their paths, with `/`."""
+    """Returns the files of an installed package by path, with `/`."""
     name, version = package
     try:
         found = metadata.distribution(name)
     except metadata.PackageNotFoundError as problem:
         raise ValueError(
-            f"{name} is needed here and not installed: {_command(package)}"
+            f"this command needs the package {name}, which is not installed: "
+            f"{_command(package)}"
         ) from problem
     if found.version != version:
         raise ValueError(
-            f"{name} {version} is needed here, and {found.version} is "
+            f"this command needs {name} {version}, but {found.version} is "
             f"installed: {_command(package)}"
         )
     return {path.as_posix(): path for path in found.files or ()}
@@ -58,8 +57,8 @@ def _check(package: Package, path: Path, sha256: str) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         raise ValueError(
-            f"{path}: not the file that was published: its sha256 is {found}, "
-            f"and should be {sha256}: {_command(package, '--force-reinstall ')}"
+            f"{path}: not the published file, since its sha256 is {found} "
+            f"instead of {sha256}: {_command(package, '--force-reinstall ')}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Labelled images in memory, in parts for training and testing."""
+"""Labelled images in memory, in parts for training, validation and test."""
 
 import dataclasses
 import hashlib
@@ -20,12 +20,12 @@ class Part:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Part":
-        """Returns some of the images, in the order of `indices`."""
+        """Returns the images at `indices`, in this order."""
         sources = [self.sources[i] for i in indices]
         return Part(self.images[indices], self.labels[indices], sources)
 
     def with_mirrored(self) -> "Part":
-        """Returns the images, and after them all of them left to right."""
+        """Returns the images, followed by their mirror images."""
         return Part(
             np.concatenate([self.images, self.images[:, :, ::-1]]),
             np.concatenate([self.labels, self.labels]),
@@ -34,31 +34,31 @@ class Part:
 
 
 class Divided:
-    """Base of data in three parts, of images or of another `kind`."""
+    """Base of data in three parts; `kind` is what the parts contain."""
 
     kind = "images"
 
     def parts(self) -> dict[str, Any]:
-        """Returns the parts by name, in their order; one may be `None`."""
+        """Returns the parts by name, in order; a missing part is `None`."""
         names = ("train", "validation", "test")
         return {name: getattr(self, name) for name in names}
 
     def sizes(self) -> str:
-        """Returns how many each part has, in words."""
+        """Returns the size of each part as text."""
         return ", ".join(
             f"{name} {'none' if part is None else len(part)}"
             for name, part in self.parts().items()
         )
 
     def summary(self) -> str:
-        """Returns a line with the sizes, and the classes."""
+        """Returns a line with the sizes and the classes."""
         names = ", ".join(self.class_names)
         return f"{self.kind}: {self.sizes()}; classes: {names}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Data(Divided):
-    """Names of classes, and the parts that a source has."""
+    """Names of the classes, and the parts that the source has."""
 
     class_names: list[str]
     train: Part | None = None
@@ -77,25 +77,25 @@ class Data(Divided):
 
     @property
     def validates(self) -> bool:
-        """Whether there are images to validate with."""
+        """Whether there are validation images."""
         return self.validation is not None and len(self.validation) > 0
 
 
 def hold_out(
     data: Data, reason: str, choose: Callable[[Part], np.ndarray]
 ) -> Data:
-    """Makes images of the training part the validation.
+    """Moves images of the training part into a validation part.
 
     Args:
-        data: Without a validation part.
-        reason: What needs data without one, for the error where there is.
+        data: Data without a validation part.
+        reason: Option that asks for this, for the error.
         choose: Function from the training part to the indices of the images.
     """
     train = data.train
     if data.validation is not None:
         raise ValueError(
-            f"{reason} data without a validation part; this has one of "
-            f"{len(data.validation)} images"
+            f"{reason} needs data without a validation part. Received: data "
+            f"with one of {len(data.validation)} images"
         )
     held = choose(train)
     kept = np.setdiff1d(np.arange(len(train)), held)
@@ -107,10 +107,10 @@ def hold_out(
 def divide(
     labels: np.ndarray, fractions: list[float], seed: int
 ) -> list[np.ndarray]:
-    """Divides the images of each class at random, by the seed alone.
+    """Splits the images of each class at random, depending only on the seed.
 
-    Each share but the first has at least one image of a class that has as
-    many images as there are shares.
+    A class with at least as many images as there are parts has at least one
+    image in each part. The rest is left for the first part.
     """
     shares: list[list[int]] = [[] for _ in fractions]
     for label in np.unique(labels):
@@ -128,10 +128,10 @@ def divide(
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:
-    """Weighs classes so that each counts the same in the loss.
+    """Computes weights that balance the classes in the loss.
 
-    `weight = images / (classes * images of the class)`; a class without
-    images, which has no use for a weight, gets 1.
+    `weight = images / (classes * images of the class)`, or 1 for a class
+    without images.
     """
     counts = np.bincount(labels, minlength=classes)
     return {
@@ -146,20 +146,21 @@ def check_same_classes(
     """Checks that a model and data have the same classes.
 
     Raises:
-        ValueError: If they do not, with `where`, the model's file.
+        ValueError: If they differ; the message names `where`, the file of the
+            model.
     """
     if model != data:
         raise ValueError(
-            f"{where}: the model has {len(model)} classes {model}, and the "
-            f"data {len(data)} {data}"
+            f"{where}: the model has {len(model)} classes {model}, but the "
+            f"data has {len(data)} {data}"
         )
 
 
 def part_of(data: Divided, name: str) -> Any:
-    """Returns a part by its name, if the data have it."""
+    """Returns a part by its name, if the data has it."""
     part = getattr(data, name)
     if part is None or not len(part):
         raise ValueError(
-            f"the data have no {name} {data.kind}; they have: {data.sizes()}"
+            f"the data has no {name} {data.kind}. Received: {data.sizes()}"
         )
     return part

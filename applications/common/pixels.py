@@ -1,4 +1,4 @@
-"""Makes 8-bit pixels of any image, or says why nobody can know them."""
+"""Converts images to 8 bits, or raises an error if the scale is unknown."""
 
 from typing import Any
 
@@ -6,34 +6,34 @@ import numpy as np
 
 from applications.common.extras import optional
 
-# Tags of TIFF.
+# TIFF tags.
 SUBFILE, BITS, PHOTOMETRIC, FORMAT = 254, 258, 262, 339
 WHITE_IS_ZERO = 0
 UNSIGNED, UNDEFINED = 1, 4
-# Of 16 bits: with fewer than 15 of them in use, an image is nearly black.
+# A 16-bit image that uses fewer than 15 bits would be nearly black.
 DARK = 1 << 14
 ORIENTATION = 0x0112
 REMEDY = "Convert all images of the data set to 8 bits with the same scale"
 
 
 class Unsuitable(Exception):
-    """An image that can be read, and does not say what its pixels mean."""
+    """Raised for an image that can be read, but whose scale is unknown."""
 
 
 def plain(image: Any) -> tuple[Any, int]:
-    """Makes an image upright, with 8 bits a channel and no transparency.
+    """Converts an image to upright 8-bit pixels without transparency.
 
     Args:
-        image: As Pillow opens it, and not loaded yet: afterwards it does not
-            tell how many bits the file has, and a TIFF not how it was turned.
+        image: Image opened by Pillow, but not loaded: loading discards the
+            number of bits, and the orientation of a TIFF.
 
     Returns:
-        The new image, and how EXIF has turned it; see `orientation`.
+        The new image and its EXIF orientation; see `orientation`.
 
     Raises:
-        Unsuitable: If the image has several frames, if its numbers have no
-            largest one or do not come near it, or if nothing is left of it on
-            white.
+        Unsuitable: If the image has several frames, if the value of white is
+            unknown or far above all pixels, or if the image on white has
+            only one colour.
     """
     check_frames(image)
     _check_type(image)
@@ -48,25 +48,25 @@ def plain(image: Any) -> tuple[Any, int]:
 
 
 def check_frames(image: Any) -> None:
-    """Refuses animations and stacks, of which the first frame may be empty."""
-    # Cameras add small copies to their pictures, as MPO.
+    """Raises an error for several frames, of which the first may be empty."""
+    # Cameras add thumbnails to their pictures, in the format MPO.
     if image.format == "MPO" or not getattr(image, "is_animated", False):
         return
     if image.format == "TIFF":
         image.seek(1)
-        # Bits 0 and 2: a smaller copy of the first page, or its mask.
+        # Bits 0 and 2: a thumbnail or a mask of the first page.
         is_extra = image.tag_v2.get(SUBFILE, 0) & 5
         image.seek(0)
         if is_extra:
             return
     raise Unsuitable(
-        "an image must be one frame, and the file has several. Save the "
-        "frames that you need as files of their own"
+        "an image must have one frame. Received: a file with several. Save "
+        "the frames that you need as separate files"
     )
 
 
 def orientation(image: Any) -> int:
-    """Returns how EXIF turns an image: 1 is not at all, from 5 on it lies."""
+    """Returns the EXIF orientation: 1 is upright, from 5 on sides swap."""
     number = image.getexif().get(ORIENTATION, 1)
     return number if number in range(2, 9) else 1
 
@@ -82,14 +82,14 @@ def _check_type(image: Any) -> None:
     if is_integer and (image.mode != "I" or image.format in ("PNG", "PPM")):
         return
     raise Unsuitable(
-        "images must be unsigned integers of 8 or 16 bits, whose white is 255 "
-        "or 65535; this one has floats, 32 bits or signs, and its white is "
-        f"unknown. {REMEDY}"
+        "images must have unsigned integers of 8 or 16 bits, whose white is "
+        "255 or 65535. Received: floats, 32 bits or signed integers, whose "
+        f"white is unknown. {REMEDY}"
     )
 
 
 def _bits(image: Any) -> int:
-    """Returns the bits of a channel in the file, as far as Pillow cuts some."""
+    """Returns the bits per channel in the file, where Pillow may cut some."""
     if image.format == "TIFF":
         return max(_tag(image, BITS, (1,)))
     if image.mode.startswith("I"):
@@ -104,7 +104,7 @@ def _bits(image: Any) -> int:
 
 
 def _reduce(image: Any, bits: int, is_negative: bool) -> Any:
-    """Returns the upper eight bits, which Pillow has taken from colours."""
+    """Returns the upper eight bits; for colours, Pillow has done so."""
     values = np.asarray(image)
     if not image.mode.startswith("I"):
         colours = values[..., :3] if image.mode == "RGBA" else values
@@ -123,19 +123,19 @@ def _reduce(image: Any, bits: int, is_negative: bool) -> Any:
 
 
 def _check_bright(largest: int) -> None:
-    # Nothing but zeros is black at any scale.
+    # An image of zeros is black at any scale.
     if not 0 < largest < DARK:
         return
     white = (1 << max(8, largest.bit_length())) - 1
     raise Unsuitable(
-        "images of 16 bits are scaled from 0 .. 65535 to 0 .. 255, which "
-        "makes this one nearly black, as none of its values is above "
+        "16-bit images are scaled from [0, 65535] to [0, 255], and must not "
+        "become nearly black. Received: an image whose largest value is "
         f"{largest}. {REMEDY}, such as value * 255 / {white}"
     )
 
 
 def _on_white(image: Any) -> Any:
-    """Lays an image on white, as browsers show it."""
+    """Composites an image onto white, as browsers do."""
     image_module = optional("PIL.Image", "images")
     image = image.convert("RGBA")
     least, _ = image.getchannel("A").getextrema()
@@ -145,8 +145,8 @@ def _on_white(image: Any) -> Any:
     flat = image_module.alpha_composite(white, image).convert("RGB")
     if all(low == high for low, high in flat.getextrema()):
         raise Unsuitable(
-            "transparent images are laid on white, and nothing but one colour "
-            "is left of this one. Lay it on another colour, and save it "
-            "without transparency"
+            "transparent images are composited onto white, and must have more "
+            "than one colour then. Composite this one onto another colour, "
+            "and save it without transparency"
         )
     return flat

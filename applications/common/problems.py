@@ -1,4 +1,4 @@
-"""What is wrong with a data set, and what of it is not read."""
+"""Collects what is wrong with a data set, and what is not read."""
 
 import sys
 from pathlib import Path
@@ -7,15 +7,15 @@ SHOWN = 5
 
 
 class Problems:
-    """Raises at the first bad item, or keeps the messages of all.
+    """Raises an error at the first bad item, or collects all messages.
 
     Args:
-        skip: Whether to go on.
+        skip: Whether to skip bad items.
 
     Attributes:
-        messages: What was wrong with each item that was skipped.
-        strays: Files among the images that are none.
-        notes: What else is printed at the end, as a warning.
+        messages: Messages about the skipped items.
+        strays: Files among the images that are not images.
+        notes: Further warnings to print at the end.
     """
 
     def __init__(self, skip: bool = False):
@@ -25,13 +25,13 @@ class Problems:
         self.notes: list[str] = []
 
     def add(self, message: str) -> None:
-        """Takes a message which names the file, and the row if it has one."""
+        """Adds a message, which names the file and the row, if any."""
         if not self.skip:
-            raise ValueError(f"{message} (--skip-bad goes on without it)")
+            raise ValueError(f"{message} (--skip-bad skips it)")
         self.messages.append(message)
 
     def report(self) -> None:
-        """Prints what was skipped, the first few of each kind, and notes."""
+        """Prints the first few skipped items of each kind, and the notes."""
         _print(f"skipped {len(self.messages)} bad items:", self.messages)
         strays = list(map(str, self.strays))
         _print(f"skipped {len(strays)} files that are not images:", strays)

@@ -16,7 +16,7 @@ SCORES = "scores.json"
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Shares of right answers; not a number where a class has no images."""
+    """Fractions of correct predictions; NaN where a class has no images."""
 
     accuracy: float
     recall: np.ndarray
@@ -27,7 +27,7 @@ class Scores:
 def confusion_matrix(
     labels: np.ndarray, predicted: np.ndarray, classes: int
 ) -> np.ndarray:
-    """Counts images: rows are the true classes, columns the predictions."""
+    """Counts images: rows are true classes, columns are predictions."""
     pairs = np.asarray(labels) * classes + np.asarray(predicted)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
@@ -71,8 +71,8 @@ def table(matrix: np.ndarray, class_names: list[str]) -> str:
 def iou(matrix: np.ndarray) -> np.ndarray:
     """Computes the intersection over union of each class.
 
-    `right / (row sum + column sum - right)`; not a number for a class that
-    occurs neither in truth nor in predictions.
+    `right / (row sum + column sum - right)`, or NaN for a class that occurs
+    neither in the labels nor in the predictions.
     """
     right = np.diag(matrix).astype(float)
     with np.errstate(invalid="ignore"):
@@ -104,16 +104,17 @@ def write(
     as_shares: bool = False,
     instead: tuple[str, str] | None = None,
 ) -> None:
-    """Writes the scores, draws the confusion matrix, and says where.
+    """Writes the scores, draws the confusion matrix and prints the paths.
 
-    The matrix holds all of the scores, and can be added to others.
+    The confusion matrix is written too, since it determines all scores and
+    can be added to others.
 
     Args:
-        folder: For the files `CONFUSION` and `SCORES`.
+        folder: Folder for the files `CONFUSION` and `SCORES`.
         matrix: The confusion matrix.
-        class_names: Of its rows and columns.
-        facts: What to write beside it, such as which images were shown.
-        as_shares: Whether to print shares of the true class, not counts.
+        class_names: Names of the rows and columns.
+        facts: Values to write next to it, such as the part of the data.
+        as_shares: Whether to draw fractions of the true class, not counts.
         instead: Name and text of a file to write instead of `SCORES`.
     """
     accuracy = scores(matrix).accuracy
@@ -130,14 +131,15 @@ def draw_confusion(
     path: Path,
     as_shares: bool = False,
 ) -> None:
-    """Draws counts, or shares, coloured by their share of the true class."""
+    """Draws counts or fractions, coloured by fraction of the true class."""
     figure_module = optional("matplotlib.figure", "images")
     side = 2.2 + 0.62 * len(class_names)
     figure = figure_module.Figure((side + 0.6, side), layout="constrained")
     axes = figure.subplots()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(drawn, ax=axes, label="share of the true class", shrink=0.8)
+    label = "fraction of the true class"
+    figure.colorbar(drawn, ax=axes, label=label, shrink=0.8)
     ticks = range(len(class_names))
     axes.set_xticks(ticks, class_names, rotation=45, ha="right")
     axes.set_yticks(ticks, class_names)

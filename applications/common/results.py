@@ -1,4 +1,4 @@
-"""What a training has come to, and how it is told."""
+"""The result of a training, and how it is printed."""
 
 import dataclasses
 from pathlib import Path
@@ -9,11 +9,11 @@ from applications.common import runs
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a run has come to.
+    """Result of a run.
 
     Attributes:
-        history: Of each epoch, what its row of the log says.
-        was_finished: Whether there was nothing left to do.
+        history: Row of the log for each epoch.
+        was_finished: Whether the run was already finished.
     """
 
     history: list[dict[str, Any]]
@@ -21,9 +21,9 @@ class Result:
 
 
 def report(result: Result, folder: Path, lines: list[str]) -> None:
-    """Prints lines about a result, and where its files are."""
+    """Prints lines about a result and the paths of its files."""
     if result.was_finished:
-        print("this run was already finished; --restart begins anew")
+        print("this run was already finished; --restart starts it again")
     for line in lines:
         print(line)
     print(f"wrote {folder / runs.MODEL} and {runs.LOG}")
@@ -36,6 +36,6 @@ def accuracies(result: Result) -> list[str]:
     if "val_accuracy" in last:
         best = max(row["val_accuracy"] for row in result.history)
         lines.append(
-            f"best validation accuracy {best:.4f}, whose model is kept"
+            f"best validation accuracy {best:.4f}; its model was saved"
         )
     return lines

@@ -1,4 +1,4 @@
-"""Training that goes on exactly where a killed process left it."""
+"""Training that resumes exactly where a killed process stopped."""
 
 import csv
 import io
@@ -16,22 +16,22 @@ class ResumableTraining(keras.callbacks.Callback):
     """Writes the state of the training at the end of each epoch.
 
     The state has all variables of the model and the optimizer. Keras' weight
-    files leave out the states of random generators, and its
-    `BackupAndRestore` writes in place, so that a kill while it writes loses
-    the run. Here the renaming of one small file, `state.json`, is the moment
-    from which an epoch counts: all else is written before, the arrays under a
-    new name. The log and the best model may be an epoch ahead after a kill;
-    they are written again, the same, when that epoch is repeated.
+    files leave out the state of random generators, and `BackupAndRestore`
+    writes in place, so that a kill while it writes loses the run. Here an
+    epoch counts once one small file, `state.json`, has been renamed. All
+    other files are written before, the arrays under a new name. After a kill,
+    the log and the best model can be one epoch ahead. They are written again
+    with the same content when that epoch is repeated.
 
     Args:
         folder: Folder of the run.
         epochs: Number of epochs of the whole run.
-        monitor: Metric by which the best model is kept, where more is
-            better, or `None` to keep the model of the last epoch.
-        early_stopping: `EarlyStopping` to be brought back to its state, and
-            to be given to `fit` before this callback, or `None`.
-        kept: Model that is saved when it is to be kept, of which the one in
-            training is a part, or `None` for the latter.
+        monitor: Metric to choose the best model by, higher is better; `None`
+            to save the model of the last epoch.
+        early_stopping: `EarlyStopping` whose state is restored, or `None`. It
+            must precede this callback in `fit`.
+        kept: Model to save, if the trained model is only a part of it; `None`
+            to save the trained model.
     """
 
     def __init__(
@@ -52,20 +52,20 @@ class ResumableTraining(keras.callbacks.Callback):
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """Of each whole epoch, what its row of the log says."""
+        """Row of the log for each complete epoch."""
         return self.state.history
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the run is finished."""
         return self.state.finished
 
     def restore(self, model: keras.Model) -> int:
-        """Loads the last whole epoch; returns how many there were.
+        """Loads the last complete epoch; returns the number of epochs.
 
         Raises:
-            ValueError: If the file of the variables is damaged, is of another
-                model, or holds numbers that are not finite. No variable has
+            ValueError: If the file of the variables is damaged, belongs to
+                another model, or contains NaN or infinity. No variable is
                 changed then.
         """
         if self.state.arrays is None:
@@ -77,24 +77,24 @@ class ResumableTraining(keras.callbacks.Callback):
         _check_finite(
             model,
             dict(zip(named, arrays, strict=True)),
-            f"{path}: cannot go on from this state",
+            f"{path}: cannot resume from this state",
         )
         for variable, array in zip(named.values(), arrays, strict=True):
             variable.assign(array)
         return len(self.history)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Shows the epochs that were to `EarlyStopping`, which forgets."""
+        """Replays the past epochs to `EarlyStopping`, which has no state."""
         if self.early_stopping is not None:
             for epoch, row in enumerate(self.history):
                 self.early_stopping.on_epoch_end(epoch, row)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Writes the model if it is to be kept, the log, and the state.
+        """Writes the log, the state and, if it is the best, the model.
 
         Raises:
-            ValueError: If the training has diverged. Nothing is written then:
-                the files stay those of the epoch before.
+            ValueError: If the training has diverged. Nothing is written then,
+                and the files remain those of the previous epoch.
         """
         arrays = _arrays(self.model)
         _check_finite(self.model, arrays, f"epoch {epoch + 1}: stopped")
@@ -120,7 +120,7 @@ class ResumableTraining(keras.callbacks.Callback):
         if best is not None and not value > best:
             return False
         if math.isnan(value):
-            # Nothing would be above it. There has to be a model all the same.
+            # NaN must not become the best value, but a model has to be saved.
             return not (self.folder / runs.MODEL).exists()
         self.state.best = value
         return True
@@ -136,17 +136,17 @@ class ResumableTraining(keras.callbacks.Callback):
 def build_all(
     model: keras.Model, labels: Any = None, scores: Any = None
 ) -> None:
-    """Builds optimizer, loss and metrics of a compiled model.
+    """Builds the optimizer, loss and metrics of a compiled model.
 
-    The optimizer, so that its state can be loaded. Loss and metrics, because
-    `fit` would build them by a trial batch; with several workers Keras then
-    hands the batches that were made after it to the first epoch, as many as
-    were ready by chance.
+    The optimizer is built so that its state can be loaded. Loss and metrics
+    are built because `fit` would build them with a trial batch. With several
+    workers, the first epoch would then start with a random number of the
+    batches that were prepared after it.
 
     Args:
         model: The model.
-        labels: Such as its loss takes; `None` for those of a classifier.
-        scores: Such as its outputs are.
+        labels: Example labels for the loss; `None` for those of a classifier.
+        scores: Example outputs of the model.
     """
     model.optimizer.build(model.trainable_variables)
     if labels is None:
@@ -180,7 +180,7 @@ def _arrays(model: keras.Model) -> dict[str, np.ndarray]:
 def _check_finite(
     model: keras.Model, arrays: dict[str, np.ndarray], where: str
 ) -> None:
-    """Checks weights and optimizer; metrics may be what they are."""
+    """Checks the weights and the optimizer, but not the metrics."""
     both = [*model.weights, *model.optimizer.variables]
     counted = {id(each) for each in both}
     bad = [
@@ -192,7 +192,7 @@ def _check_finite(
     ]
     if bad:
         raise ValueError(
-            f"{where}: {len(bad)} of its arrays hold NaN or infinity, such as "
-            f"{bad[0].partition(':')[2]}; the training has diverged: take a "
-            "lower --learning-rate, and --restart"
+            f"{where}: {len(bad)} arrays contain NaN or infinity, such as "
+            f"{bad[0].partition(':')[2]}. The training has diverged. Lower "
+            "--learning-rate and start again with --restart"
         )

@@ -1,4 +1,4 @@
-"""The folder of a run: what it was started with, and its files."""
+"""The folder of a run: its files, and the facts that it was started with."""
 
 import hashlib
 import json
@@ -11,36 +11,36 @@ from applications.common import files
 FACTS = "run.json"
 LOG = "log.csv"
 MODEL = "model.keras"
-# What a frozen network sees of each image.
+# Features of each image from a frozen network.
 FEATURES = "features-*.npy"
 STATE = "state.json"
-# In a result, the digest of that and of the run that it is of.
+# Key of the digest of a result and its run.
 SEAL = "digest"
 
 
-# What somebody can do who has a file that is not what a run has written.
-REMEDY = "put the file back as it was, or train anew with --restart"
+# Fix for a file that differs from what a run has written.
+REMEDY = "Restore the file, or train again with --restart"
 
 
 def folder_of(path: Path) -> Path:
-    """Returns the folder of a model, given that or the model's file."""
+    """Returns the folder of a model, given the folder or the model file."""
     return path.parent if path.is_file() else path
 
 
 def open_run(folder: Path, facts: dict[str, Any], restart: bool) -> None:
-    """Prepares a folder for a run, or checks that it holds the same run.
+    """Prepares a folder for a run, or checks that it contains the same run.
 
     Args:
-        folder: Made if it does not exist.
-        facts: What decides the result: `{"settings": {...}, ...}`.
-        restart: Whether to remove the files of a run that is there.
+        folder: Created if it does not exist.
+        facts: Facts that determine the result: `{"settings": {...}, ...}`.
+        restart: Whether to delete the files of an existing run.
 
     Raises:
-        ValueError: If the folder holds a run with other facts; the message
-            tells one that differs.
+        ValueError: If the folder contains a run with other facts; the message
+            names the first difference.
     """
     if restart:
-        # The facts last: a state must never lie beside those of another run.
+        # The facts last: a state must never be next to those of another run.
         made = (STATE, "state-*.npz", LOG, MODEL, FEATURES, "partial-*", FACTS)
         for pattern in made:
             for path in folder.glob(pattern):
@@ -54,17 +54,17 @@ def open_run(folder: Path, facts: dict[str, Any], restart: bool) -> None:
     for name in {**old, **new}:
         if old.get(name) != new.get(name):
             raise ValueError(
-                f"{folder} holds another run: {name} is "
+                f"{folder} contains another run: {name} is "
                 f"{_short(old.get(name))} there and {_short(new.get(name))} "
-                "here; take another --output, or --restart to begin anew"
+                "here. Pass another --output, or start again with --restart"
             )
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Returns the facts of a run, `settings` and `class_names` among them.
+    """Returns the facts of a run, including `settings` and `class_names`.
 
     Raises:
-        ValueError: If the file is damaged; one line with what helps.
+        ValueError: If the file is damaged.
     """
     path = folder / FACTS
     facts = files.read_json(path, "the facts of a run", REMEDY)
@@ -76,35 +76,36 @@ def read(folder: Path) -> dict[str, Any]:
     if not is_list or not all(isinstance(each, str) for each in names):
         wrong = wrong or "class_names are missing"
     if wrong:
-        raise ValueError(f"{path}: not the facts of a run ({wrong}); {REMEDY}")
+        raise ValueError(f"{path}: not the facts of a run ({wrong}). {REMEDY}")
     return facts
 
 
 def check_data(folder: Path, digest: str) -> None:
-    """Says so if the data of a run are not what it was trained on.
+    """Prints a warning if the data of a run has changed since the training.
 
-    Then they may be divided otherwise, and what tests may have trained.
+    Changed data may be split differently, so that test images may have been
+    training images.
 
     Args:
-        folder: Of the run.
-        digest: Of the data as they are now.
+        folder: Folder of the run.
+        digest: Digest of the current data.
     """
     if read(folder).get("data_digest") != digest:
         print(
-            f"warning: {folder}: the data, or the files that were left out, "
-            "have changed since this run: images that are shown here may be "
-            "among those that trained it",
+            f"warning: {folder}: the data or the skipped files have changed "
+            "since this run. Images that are read now may have been training "
+            "images",
             file=sys.stderr,
         )
 
 
 def write_result(folder: Path, name: str, found: dict[str, Any]) -> None:
-    """Writes what a run was measured to have come to.
+    """Writes the measured result of a run.
 
     Args:
-        folder: Of the run.
-        name: Of the file.
-        found: What was measured.
+        folder: Folder of the run.
+        name: Name of the file.
+        found: The measured values.
     """
     seal = digest({"facts": read(folder), "found": found})
     text = json.dumps({**found, SEAL: seal}) + "\n"
@@ -112,24 +113,24 @@ def write_result(folder: Path, name: str, found: dict[str, Any]) -> None:
 
 
 def read_result(folder: Path, name: str) -> dict[str, Any] | None:
-    """Returns what `write_result` has written of this run, or `None`.
+    """Returns the result that `write_result` wrote for this run, or `None`.
 
-    What an older run in the folder had come to is none of this one's, and
-    what is damaged is nobody's: both are reported, to be measured again.
+    A damaged result, or one of an older run in the folder, is reported and
+    has to be measured again.
 
     Args:
-        folder: Of the run.
-        name: Of the file.
+        folder: Folder of the run.
+        name: Name of the file.
     """
     path = folder / name
     if not path.exists():
         return None
     try:
-        found = files.read_json(path, "a result", "it is measured again")
+        found = files.read_json(path, "a result", "It is measured again")
         seal = found.pop(SEAL, None)
         if seal != digest({"facts": read(folder), "found": found}):
             raise ValueError(
-                f"{path}: damaged, or of another run; it is measured again"
+                f"{path}: damaged, or of another run. It is measured again"
             )
     except ValueError as problem:
         print(problem, file=sys.stderr)
@@ -138,22 +139,22 @@ def read_result(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def digest(found: dict[str, Any]) -> str:
-    """Returns a short text that changes with anything in a dictionary."""
+    """Returns a short digest of a dictionary."""
     text = json.dumps(found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _check_alone(folder: Path) -> None:
-    """Checks that no state is left of a run whose facts are gone."""
+    """Checks that there is no state of a run whose facts are missing."""
     if (folder / STATE).exists():
         raise ValueError(
-            f"{folder / FACTS}: missing, and {STATE} beside it is of a run "
-            f"that may have had other settings or data; {REMEDY}"
+            f"{folder / FACTS}: missing, but {STATE} next to it belongs to a "
+            f"run that may have had other settings or data. {REMEDY}"
         )
 
 
 def _through_json(facts: dict[str, Any]) -> dict[str, Any]:
-    # Which turns tuples into lists.
+    # JSON turns tuples into lists.
     return json.loads(json.dumps(facts))
 
 

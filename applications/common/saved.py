@@ -1,4 +1,4 @@
-"""Finds and loads models that a training has saved."""
+"""Finds and loads saved models."""
 
 import argparse
 import dataclasses
@@ -19,13 +19,13 @@ T = TypeVar("T", bound=Settings)
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A saved network, and what is known about it.
+    """Saved network, with its class names and settings.
 
     Attributes:
         model: The network.
-        class_names: Of its outputs.
-        config: Settings of its run.
-        path: Its file, or the folder of its run.
+        class_names: Names of the outputs.
+        config: Settings of the run.
+        path: File of the network, or folder of the run.
     """
 
     model: keras.Model
@@ -35,7 +35,7 @@ class Loaded:
 
     @property
     def data_format(self) -> str:
-        """Where the channels are; of images, they are one or three."""
+        """Data format of the images, which have one or three channels."""
         shape = self.model.input_shape
         first, last = (shape[axis] in (1, 3) for axis in (1, 3))
         if first == last:
@@ -47,16 +47,16 @@ class Loaded:
 
     @property
     def shape(self) -> tuple[int | None, int | None, int | None]:
-        """Height, width and channels of the images that it reads."""
+        """Height, width and channels of the images that the model reads."""
         shape = self.model.input_shape[1:]
         if self.data_format == "channels_first":
             return (*shape[1:], shape[0])
         return shape
 
     def part(self, data: Divided, options: argparse.Namespace) -> Any:
-        """Returns `--part` of data that have the network's classes.
+        """Returns `--part` of data that has the classes of the network.
 
-        Warns if they are those of the run and have changed since.
+        Prints a warning if the data of the run has changed.
         """
         folder = runs.folder_of(self.path)
         if options.data is None and (folder / runs.FACTS).exists():
@@ -66,7 +66,7 @@ class Loaded:
 
 
 def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yields the layers of a model, and those of models in it."""
+    """Yields the layers of a model, including those of nested models."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):
@@ -74,14 +74,14 @@ def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def image_model(path: Path) -> keras.Model:
-    """Loads a file with a model whose only input is images."""
+    """Loads a file with a model whose only input is a batch of images."""
     model = load_model(path)
     inputs = getattr(model, "inputs", None) or []
     shapes = [tuple(each.shape) for each in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise ValueError(
-            f"{path}: not a classifier of images, whose only input is a batch "
-            f"with four axes; the model takes {shapes}"
+            f"{path}: an image classifier must have one input with four axes. "
+            f"Received: a model with inputs {shapes}"
         )
     return model
 
@@ -89,26 +89,26 @@ def image_model(path: Path) -> keras.Model:
 def facts_of(
     path: Path, kind: type[T], why: str = ""
 ) -> tuple[dict[str, Any], T]:
-    """Returns what the run of a model was started with, and its settings.
+    """Returns the facts and the settings of the run of a model.
 
     Args:
-        path: Of the model.
-        kind: Of the settings.
-        why: What the facts are for, for the error where there are none.
+        path: File of the model.
+        kind: Class of the settings.
+        why: Why the facts are needed, for the error if they are missing.
     """
     file = path.parent / runs.FACTS
     if not file.exists():
-        raise ValueError(f"{path}: no {runs.FACTS} lies beside it{why}")
+        raise ValueError(f"{path}: there is no {runs.FACTS} next to it{why}")
     facts = runs.read(path.parent)
     return facts, kind.from_dict(facts["settings"], file)
 
 
 def model_file(path: Path) -> Path:
-    """Returns a model's file, or that of a run, given its folder."""
+    """Returns the file of a model, given the file or the folder of a run."""
     if path.is_dir():
         path = path / runs.MODEL
     if path.is_dir():
-        raise ValueError(f"{path}: a folder, and not the file of a model")
+        raise ValueError(f"{path}: a folder, not the file of a model")
     if not path.is_file():
         raise ValueError(f"{path}: there is no such model")
     return path
@@ -117,21 +117,21 @@ def model_file(path: Path) -> Path:
 def check_classes(
     path: Path, model: keras.Model, class_names: Sequence[str]
 ) -> None:
-    """Checks that a model has one output, with a number for each class."""
+    """Checks that a model has one output, with one value per class."""
     outputs = [tuple(each.shape[1:]) for each in model.outputs]
     if outputs != [(len(class_names),)]:
         raise ValueError(
-            f"{path}: the model has outputs {outputs}, and there "
-            f"are {len(class_names)} class names {list(class_names)}"
+            f"{path}: the model has outputs {outputs}, but there are "
+            f"{len(class_names)} class names {list(class_names)}"
         )
 
 
 def digest(weights: str, kinds: str = "a file") -> str:
-    """Returns a short text that changes with a file; of `"none"`, that.
+    """Returns a short digest of a file, or `"none"` for `"none"`.
 
     Args:
         weights: The option `--weights`.
-        kinds: What it may be, for the error.
+        kinds: Allowed values of the option, for the error.
     """
     if weights == "none":
         return weights
@@ -143,15 +143,17 @@ def weights_file(weights: str, kinds: str = "a file") -> Path:
     """Returns the file of the option `--weights`; see `digest`."""
     path = Path(weights)
     if not path.is_file():
-        raise ValueError(f"--weights must be {kinds}; there is no {path}")
+        raise ValueError(
+            f"--weights must be {kinds}. Received: {path}, which does not exist"
+        )
     return path
 
 
 def load_model(path: Path) -> keras.Model:
-    """Loads a file without what it was compiled with; runs no code in it."""
+    """Loads a model without compiling it, and without running code in it."""
     try:
         return keras.saving.load_model(path, compile=False)
-    # zipfile, h5py and Keras raise whatever broken bytes lead them to.
+    # Broken bytes can raise any exception in zipfile, h5py and Keras.
     except Exception as problem:
         raise ValueError(
             f"{path}: not a model that can be loaded ({reason(problem)})"

@@ -1,4 +1,4 @@
-"""Learning rates that change with the steps."""
+"""Learning rate schedules."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ Rate = float | keras.optimizers.schedules.LearningRateSchedule
 
 
 def learning_rate(config: Any, steps: int) -> Rate:
-    """Returns the learning rate of settings, or its schedule over the steps.
+    """Returns the learning rate of some settings, or its schedule.
 
     Args:
-        config: With `schedule`, where all but cosine are constant, and
-            perhaps `warmup_epochs`.
-        steps: Batches of an epoch.
+        config: Settings with `schedule`, `"cosine"` or constant, and
+            optionally `warmup_epochs`.
+        steps: Batches per epoch.
     """
     rate, warmup = config.learning_rate, getattr(config, "warmup_epochs", 0)
     if config.schedule == "cosine":
@@ -27,13 +27,13 @@ def learning_rate(config: Any, steps: int) -> Rate:
 def cosine(
     rate: float, epochs: int, steps: int, warmup_epochs: int = 0
 ) -> keras.optimizers.schedules.CosineDecay:
-    """Returns a rate that rises in a line from 0, and falls as a cosine to 0.
+    """Returns a rate that rises linearly from 0 and decays as a cosine to 0.
 
     Args:
-        rate: At its highest.
-        epochs: Of the whole run.
-        steps: Batches of an epoch.
-        warmup_epochs: In which it rises.
+        rate: Highest learning rate.
+        epochs: Epochs of the whole run.
+        steps: Batches per epoch.
+        warmup_epochs: Epochs in which the rate rises.
     """
     warmup = warmup_epochs * steps
     rest = epochs * steps - warmup

@@ -1,4 +1,4 @@
-"""The state of a training on disk: which epochs count, and the variables."""
+"""The state of a training on disk: the history and the variables."""
 
 import dataclasses
 import json
@@ -13,18 +13,18 @@ from applications.common import arrays, files, runs
 
 ARRAYS = "state-{:04}.npz"
 _NAME = re.compile(r"state-\d+\.npz")
-REMEDY = "--restart begins anew"
+REMEDY = "Start again with --restart"
 
 
 @dataclasses.dataclass
 class State:
-    """What `state.json` says.
+    """Content of `state.json`.
 
     Attributes:
-        arrays: Name of the file beside it that has the variables.
-        best: Of the monitored metric, or `None`.
-        finished: Whether there is nothing left to do.
-        history: Of each epoch, what its row of the log says.
+        arrays: Name of the file with the variables, in the same folder.
+        best: Best value of the monitored metric, or `None`.
+        finished: Whether the run is finished.
+        history: Row of the log for each epoch.
     """
 
     arrays: str | None = None
@@ -34,17 +34,17 @@ class State:
 
 
 def read_state(folder: Path, monitor: str | None = None) -> State:
-    """Reads the state of a run, or returns that of one that begins.
+    """Reads the state of a run, or returns that of a new run.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         monitor: Metric that the history must have.
 
     Raises:
-        ValueError: If the file is damaged; one line with what helps.
+        ValueError: If the file is damaged.
     """
     path = folder / runs.STATE
-    # Also a link that leads nowhere is not the beginning of a run.
+    # A dangling symbolic link is not a new run.
     if not path.exists() and not path.is_symlink():
         return State()
     what = "the state of a run"
@@ -54,11 +54,11 @@ def read_state(folder: Path, monitor: str | None = None) -> State:
         if not holds:
             value = repr(found[name]) if name in found else "missing"
             raise ValueError(
-                f"{path}: not {what} ({name} is {value:.80}); {REMEDY}"
+                f"{path}: not {what} ({name} is {value:.80}). {REMEDY}"
             )
     rows = found["history"]
     values = [row[monitor] for row in rows] if monitor else []
-    # By the rows and not as it was read, since it decides which model is kept.
+    # From the rows, not from the file: it decides which model is kept.
     best = max((x for x in values if not math.isnan(x)), default=None)
     return State(found["arrays"], best, found["finished"], rows)
 
@@ -66,12 +66,12 @@ def read_state(folder: Path, monitor: str | None = None) -> State:
 def write_state(
     folder: Path, state: State, variables: dict[str, np.ndarray]
 ) -> None:
-    """Writes the arrays, then what makes them count, and removes the others.
+    """Writes the arrays, then `state.json`, and deletes older arrays.
 
     Args:
-        folder: Of the run.
-        state: Its `arrays` is the name of the new file.
-        variables: By their names.
+        folder: Folder of the run.
+        state: State whose `arrays` is the name of the new file.
+        variables: Variables by name.
     """
     with files.replacing(folder / state.arrays) as partial:
         np.savez(partial, **variables)
@@ -83,25 +83,25 @@ def write_state(
 
 
 def read_arrays(path: Path, shapes: list[tuple]) -> list[np.ndarray]:
-    """Reads the variables, which must be of these shapes."""
+    """Reads the variables, which must have these shapes."""
     try:
         with np.load(path) as stored:
             found = [stored[name] for name in stored.files]
         if [array.shape for array in found] != shapes:
-            raise ValueError("its arrays are not those of this model")
+            raise ValueError("the arrays are not those of this model")
         if not all(each.dtype.kind in "biuf" for each in found):
-            raise ValueError("its arrays are not numbers")
-    # zipfile and NumPy raise whatever broken bytes lead them to.
+            raise ValueError("the arrays are not numbers")
+    # Broken bytes can raise any exception in zipfile and NumPy.
     except Exception as problem:
         raise ValueError(
-            f"{path}: cannot go on from this state "
-            f"({arrays.reason(problem)}); {REMEDY}"
+            f"{path}: cannot resume from this state "
+            f"({arrays.reason(problem)}). {REMEDY}"
         ) from problem
     return found
 
 
 def _rules(found: dict[str, Any], columns: set) -> dict[str, bool]:
-    """Returns for each entry whether it is what `write_state` writes."""
+    """Returns for each entry whether `write_state` could have written it."""
     name, best, history = map(found.get, ("arrays", "best", "history"))
     return {
         "arrays": isinstance(name, str) and bool(_NAME.fullmatch(name)),

@@ -1,4 +1,4 @@
-"""Training in a folder, of which each task prepares what is trained."""
+"""Trains a model in a folder; each task prepares the model and the data."""
 
 import argparse
 import dataclasses
@@ -19,13 +19,13 @@ MONITOR = "val_accuracy"
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Where and how to train: what does not change the result.
+    """Where and how to train: options that do not change the result.
 
     Attributes:
-        folder: For the model, the log and the state.
-        restart: Whether to remove a run that is there.
+        folder: Folder for the model, the log and the state.
+        restart: Whether to delete an existing run.
         workers: Threads that make batches.
-        verbose: As of `fit`.
+        verbose: As in `fit`.
         distribute: One of `devices.DISTRIBUTIONS`.
     """
 
@@ -37,12 +37,12 @@ class Run:
 
     @property
     def begins(self) -> bool:
-        """Whether there is nothing to go on from, or that is to be removed."""
+        """Whether the run starts from the beginning."""
         return self.restart or not (self.folder / runs.STATE).exists()
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> "Run":
-        """Takes out of parsed options what `add_run_options` has added."""
+        """Returns the run that the options of `add_run_options` describe."""
         return cls(
             options.output,
             options.restart,
@@ -54,17 +54,18 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What a task trains, and with what.
+    """Model and data that a task trains.
 
     Attributes:
-        model: Compiled, and built by `resume.build_all`.
-        batches: To train on.
-        validation: To validate on, or `None`.
-        callbacks: Besides those that every training has.
-        class_weight: As of `fit`.
-        kept: Model to save, of which `model` is a part; `None` for `model`.
-        begin: Called before the first epoch of a run, not of one gone on
-            with.
+        model: Compiled model, built by `resume.build_all`.
+        batches: Training batches.
+        validation: Validation batches, or `None`.
+        callbacks: Callbacks in addition to those of every training.
+        class_weight: As in `fit`.
+        kept: Model to save, if `model` is only a part of it; `None` for
+            `model`.
+        begin: Function to call before the first epoch, but not when a run
+            resumes.
     """
 
     model: keras.Model
@@ -84,22 +85,23 @@ def train(
     monitor: str | None = None,
     early_stopping: keras.callbacks.EarlyStopping | None = None,
 ) -> Result:
-    """Trains, from the start or from where the folder's run was.
+    """Trains from the start, or resumes the run in the folder.
 
     Args:
-        config: Settings; with `facts` and the backend they are those of a run
-            that is gone on with.
-        facts: What else decides the result, such as a digest of the data.
-        run: Where and how.
-        prepare: Makes what is trained, given what keeps its state. It is
-            called once seed and precision are set, and not for a run that was
-            finished.
-        monitor: Metric by which the best model is kept, where more is better,
-            or `None` to keep the model of the last epoch.
-        early_stopping: Callback that stops, or `None`.
+        config: Settings. A run resumes only with the same settings, `facts`
+            and backend.
+        facts: Other facts that determine the result, such as a digest of the
+            data.
+        run: Where and how to train.
+        prepare: Function that makes the model and the batches, given the
+            callback that saves the state. It is called after seed and
+            precision are set, and not for a finished run.
+        monitor: Metric to choose the best model by, higher is better; `None`
+            to save the model of the last epoch.
+        early_stopping: Callback that stops the training, or `None`.
     """
     with devices.distributed(run.distribute) as used:
-        # Before anything of an older run is removed.
+        # Before files of an older run are deleted.
         used.check(config.batch_size)
         with locks.locked(run.folder):
             started = {"settings": config.to_dict(), **facts}
@@ -118,7 +120,7 @@ def train(
             training.kept = made.kept
             epoch = training.restore(made.model)
             if epoch:
-                print(f"going on after epoch {epoch} of {config.epochs}")
+                print(f"resuming after epoch {epoch} of {config.epochs}")
             elif made.begin is not None:
                 made.begin()
             _fit(made, config, training, used, epoch, run.verbose)
@@ -135,8 +137,9 @@ def train_classifier(
 ) -> Result:
     """Trains a classifier, as `train` does.
 
-    With validation images the model of the best validation accuracy is kept;
-    without, that of the last epoch: a choice by test images would flatter.
+    With validation images, the model with the best validation accuracy is
+    saved, otherwise the model of the last epoch. Choosing by the test images
+    would bias their accuracy.
     """
     monitor = MONITOR if data.validates else None
     facts = {**facts_of(data), **(facts or {})}
@@ -144,16 +147,16 @@ def train_classifier(
 
 
 def facts_of(data: Data) -> dict[str, Any]:
-    """Returns what the facts of a run tell of its data."""
+    """Returns the facts of a run about its data."""
     return {"class_names": data.class_names, "data_digest": data.digest()}
 
 
 def _check_model(folder: Path) -> None:
-    """Checks that a finished run still has what it was for."""
+    """Checks that a finished run still has its model."""
     path = folder / runs.MODEL
     if not path.is_file():
         raise ValueError(
-            f"{path}: missing, though this run was finished; {runs.REMEDY}"
+            f"{path}: missing, although this run is finished. {runs.REMEDY}"
         )
 
 
@@ -165,7 +168,7 @@ def _fit(
     epoch: int,
     verbose: int | str,
 ) -> None:
-    """Trains from an epoch on."""
+    """Trains from the given epoch."""
     batches, validation = made.batches, made.validation
     for each in (batches, validation):
         if each is not None:
@@ -189,7 +192,7 @@ def _fit(
         steps_per_epoch=steps,
         class_weight=made.class_weight,
         callbacks=callbacks,
-        # Keras would shuffle by a generator that no state is kept of.
+        # Keras would shuffle with a generator whose state is not saved.
         shuffle=False,
         verbose=verbose,
     )
