@@ -1,4 +1,4 @@
-"""Finds out what kind of data a path is, and reads it."""
+"""Reads faces: a FER2013 csv, a folder of classes, or built-in images."""
 
 import argparse
 from pathlib import Path
@@ -18,7 +18,7 @@ def read_for(
     source: str | None = None,
     shape: Shape | None = None,
 ) -> Data:
-    """Reads the data of a run; arguments are as of `datasets.read_for`."""
+    """Reads the data of a run; the arguments are as in `datasets.read_for`."""
     return read_data(
         source or config.data,
         shape or config.shape,
@@ -37,17 +37,17 @@ def read_data(
     skip_bad: bool = False,
     workers: int = 1,
 ) -> Data:
-    """Reads the images into memory, 2 kB each at 48 x 48 and grey.
+    """Reads all images into memory, 2 kB per grey image of 48 x 48 pixels.
 
     All files are read at the start, so that a bad one is found before the
-    first epoch and not in the middle of it.
+    first epoch.
 
     Args:
-        source: Path of a csv or a folder; `None` for the embedded faces.
-        shape: Height, width and channels to bring the images to.
-        seed: Of the division of folders, and of what is held out.
-        held_out: Share of the training images to validate with.
-        skip_bad: Whether to leave out what cannot be read.
+        source: Path of a csv or a folder; `None` for the built-in images.
+        shape: Height, width and channels that images are resized to.
+        seed: Seed to split folders and to hold out images.
+        held_out: Fraction of the training images to use for validation.
+        skip_bad: Whether to skip files and rows that cannot be read.
         workers: Threads that read files.
     """
     problems = Problems(skip_bad)
@@ -62,15 +62,15 @@ def read_data(
         elif path.suffix.lower() == ".csv":
             data = read_fer2013(path, shape, problems)
         else:
-            raise ValueError(f"{path}: neither a .csv file nor a folder")
+            raise ValueError(f"{path}: must be a .csv file or a folder")
     problems.report()
     if held_out:
         shares = [1 - held_out, held_out]
         data = hold_out(
             data,
-            "--hold-out is for",
+            "--hold-out",
             lambda train: divide(train.labels, shares, seed)[1],
         )
     if len(data.train) < 2:
-        raise ValueError("training needs two images or more")
+        raise ValueError("training needs at least two images")
     return data

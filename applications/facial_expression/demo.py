@@ -1,7 +1,7 @@
-"""The main job on real data: `python -m applications.facial_expression.demo`.
+"""Demonstrates FERNet: `python -m applications.facial_expression.demo`.
 
-Trains FERNet, with and without the sigmoid, on the faces that scikit-image
-ships, and leaves `demo/` with models, logs and drawings.
+Trains FERNet, with and without the sigmoid, on the images that scikit-image
+ships, and writes models, logs and drawings to `demo/`.
 """
 
 import argparse
@@ -28,7 +28,7 @@ RECIPE = {"epochs": parsers.EPOCHS, "schedule": "cosine", "mirror": True}
 
 @command.parsed_by(parsers.demo)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and runs the demonstration."""
+    """Runs the demonstration."""
     began = time.perf_counter()
     recipe = {**RECIPE, "epochs": options.epochs}
     data = read_data(None, Config().shape)
@@ -60,12 +60,12 @@ def _train_and_predict(
     print(f"training {folder}")
     result = train_model(config, data, Run(folder, restart, verbose=2))
     if result.was_finished:
-        print("was already trained; --restart begins anew")
+        print("this run was already finished; --restart starts it again")
     return load_model(folder).predict(data.test.images)
 
 
 def _check_fresh_process(folder: Path, predicted: np.ndarray) -> None:
-    """Compares with what another process predicts from the saved model."""
+    """Compares with the predictions of the saved model in a new process."""
     module = "applications.facial_expression.evaluate"
     subprocess.run(
         [sys.executable, "-m", module, "--model", str(folder)], check=True
@@ -76,9 +76,10 @@ def _check_fresh_process(folder: Path, predicted: np.ndarray) -> None:
     if not np.array_equal(again, predicted):
         worst = np.abs(again - predicted).max()
         raise ValueError(
-            f"{folder}: the reloaded model predicts otherwise, by {worst}"
+            f"{folder}: the predictions of the reloaded model must be the "
+            f"same. Received: a difference of up to {worst}"
         )
-    print("a fresh process predicts the same probabilities, bit for bit")
+    print("a new process predicts the same probabilities, bit for bit")
 
 
 def _draw(output: Path, seed: int) -> None:
@@ -89,7 +90,7 @@ def _draw(output: Path, seed: int) -> None:
 
 
 def nearest_mean(data: Data) -> float:
-    """Returns the test accuracy of the nearest mean of a class's images."""
+    """Returns the test accuracy of a nearest class mean classifier."""
 
     def flat(images: np.ndarray) -> np.ndarray:
         return images.reshape(len(images), -1).astype("float32")

@@ -1,4 +1,4 @@
-"""Measures a network: `python -m applications.facial_expression.evaluate`."""
+"""Measures FERNet: `python -m applications.facial_expression.evaluate`."""
 
 import argparse
 import csv
@@ -18,7 +18,7 @@ PREDICTIONS = "predictions.csv"
 
 @command.parsed_by(parsers.evaluate)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and evaluates."""
+    """Evaluates a network."""
     loaded = load_model(options.model, options.class_names)
     part = read_part(loaded, options)
     predicted = loaded.predict(part.images, workers=options.workers)
@@ -35,7 +35,7 @@ def read_part(loaded: Classifier, options: argparse.Namespace) -> Part:
 
 
 def as_csv(part: Part, predicted: np.ndarray, class_names: list[str]) -> str:
-    """Returns a row for each image: where from, true class, probabilities."""
+    """Returns one row per image: source, classes and probabilities."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "true", "predicted", *class_names])
@@ -43,7 +43,7 @@ def as_csv(part: Part, predicted: np.ndarray, class_names: list[str]) -> str:
         part.sources, part.labels, predicted, strict=True
     ):
         names = class_names[label], class_names[row.argmax()]
-        # A float32 needs 9 digits to be read back the same.
+        # 9 digits restore a float32 exactly.
         writer.writerow([source, *names, *(f"{value:.9g}" for value in row)])
     return text.getvalue()
 

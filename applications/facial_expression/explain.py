@@ -1,4 +1,4 @@
-"""Draws what FeatureAct does: `-m applications.facial_expression.explain`."""
+"""Draws FeatureAct's maps: `-m applications.facial_expression.explain`."""
 
 import argparse
 
@@ -14,12 +14,13 @@ from applications.facial_expression.study import draw, study
 
 @command.parsed_by(parsers.explain)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and draws."""
+    """Draws what FeatureAct reads and adds."""
     networks = [load_model(each, options.class_names) for each in options.model]
     shapes = {loaded.shape for loaded in networks}
     if len(shapes) > 1:
         raise ValueError(
-            f"the models read images of different shapes: {sorted(shapes)}"
+            "the models must read images of the same shape. Received: "
+            f"{sorted(shapes)}"
         )
     first = networks[0]
     if options.image is not None:
@@ -29,7 +30,8 @@ def main(options: argparse.Namespace) -> None:
         part = read_part(first, options)
         if not 0 <= options.index < len(part):
             raise ValueError(
-                f"--index must be 0 to {len(part) - 1}; it is {options.index}"
+                f"--index must be 0 to {len(part) - 1}. Received: "
+                f"{options.index}"
             )
         image = part.images[options.index]
         source = part.sources[options.index]
@@ -47,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
         "FeatureAct: features + cor_feature = sum, mean over channels",
     )
     for name, maps in studies.items():
-        print(f"{name}, {source}: mean added / mean of the features")
+        print(f"{name}, {source}: mean of cor_feature / mean of features")
         for each in maps:
             share = np.mean(each.cor_feature) / np.mean(each.features)
             print(f"  {each.stage}  {share:.3f}")
@@ -55,7 +57,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def title(activation: str) -> str:
-    """Returns how a network is called in the drawing."""
+    """Returns the title of a network in the drawing."""
     return "without sigmoid" if activation == "none" else f"with {activation}"
 
 

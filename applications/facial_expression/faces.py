@@ -1,4 +1,4 @@
-"""The 200 real faces and not-faces that scikit-image ships."""
+"""Reads the 200 images of faces and non-faces that scikit-image ships."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ CLASS_NAMES = ["face", "not face"]
 
 
 def read_faces(shape: Shape) -> Data:
-    """Reads the images; the first half of each class trains.
+    """Reads the images; the first half of each class is for training.
 
-    Rows 0 to 99 are faces of "Labeled Faces in the Wild", rows 100 to 199
-    other pieces of those photographs, 25 x 25 pixels in [0, 1].
+    Rows 0 to 99 are faces of "Labeled Faces in the Wild". Rows 100 to 199 are
+    other parts of the same photographs. All have 25 x 25 pixels in [0, 1].
     """
     values = optional("skimage.data", "demo").lfw_subset()
     values = np.round(values * 255).astype("uint8")

@@ -19,20 +19,20 @@ USAGES = {
     "PrivateTest": "test",
 }
 SIDE = 48
-# In some countries, spreadsheets put a semicolon between the columns.
+# In some countries, spreadsheets separate columns by semicolons.
 DELIMITERS = ",;\t"
 
 
 def read_fer2013(path: Path, shape: Shape, problems: Problems) -> Data:
-    """Reads all three parts; bad rows are named by their line.
+    """Reads all three parts; errors name the line of a bad row.
 
-    The columns may be in any order, with others among them. Their names, and
-    those of parts and classes, are read in any case and with spaces around.
+    The columns can be in any order, with others between them. Names of
+    columns, parts and classes can be in any case and have spaces around them.
     """
     rows: dict[str, list[tuple[np.ndarray, int, str]]] = {}
     names: list[str] = []
     try:
-        # Excel puts a mark before the first line: utf-8-sig.
+        # Excel writes a byte order mark: utf-8-sig.
         with path.open(newline="", encoding="utf-8-sig") as file:
             for place, row in _rows(path, file):
                 names = names or list(CLASS_NAMES)
@@ -46,14 +46,14 @@ def read_fer2013(path: Path, shape: Shape, problems: Problems) -> Data:
     except (UnicodeDecodeError, csv.Error) as problem:
         raise ValueError(f"{path}: not a csv file ({problem})") from problem
     if "train" not in rows:
-        raise ValueError(f"{path}: has no good row with the Usage Training")
+        raise ValueError(f"{path}: has no valid row with the Usage Training")
     return Data(names, **{name: _part(part) for name, part in rows.items()})
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[str, list[str]]]:
-    """Yields each row's place, and its texts in the order of `COLUMNS`.
+    """Yields the place of each row, and its cells in the order of `COLUMNS`.
 
-    The texts that a short row lacks are left out.
+    Missing cells of a short row are left out.
     """
     header, above = "", 0
     while not header.strip() and (line := file.readline()):
@@ -63,14 +63,15 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[str, list[str]]]:
     keys = [name.strip().lower() for name in names]
     for words, is_bad in (
         ("missing", lambda count: count < 1),
-        ("there more than once", lambda count: count > 1),
+        ("repeated", lambda count: count > 1),
     ):
         bad = [name for name in COLUMNS if is_bad(keys.count(name.lower()))]
         if bad:
             raise ValueError(
-                f"{path}: the first row must name the columns "
-                f"{','.join(COLUMNS)}; {','.join(sorted(bad))} {words}. "
-                f"Received: {header.strip()[:200]!r}"
+                f"{path}: the first row must name each of the columns "
+                f"{','.join(COLUMNS)} once. Received: "
+                f"{header.strip()[:200]!r}, with {','.join(sorted(bad))} "
+                f"{words}"
             )
     places = [keys.index(name.lower()) for name in COLUMNS]
     reader = csv.reader(file, delimiter=delimiter)
@@ -88,18 +89,18 @@ def _parse(
     parts = {name.lower(): part for name, part in USAGES.items()}
     if usage.lower() not in parts:
         raise ValueError(
-            f"Usage must be one of {', '.join(USAGES)}; it is {usage!r}"
+            f"Usage must be one of {', '.join(USAGES)}. Received: {usage!r}"
         )
     pixels = texts.split()
     if len(pixels) != SIDE * SIDE:
         raise ValueError(
-            f"pixels must be {SIDE * SIDE} numbers ({SIDE} x {SIDE}); there "
-            f"are {len(pixels)}"
+            f"pixels must be {SIDE * SIDE} numbers ({SIDE} x {SIDE}). "
+            f"Received: {len(pixels)}"
         )
     try:
         values = bytes(map(int, pixels))
     except ValueError:
-        raise ValueError("pixels must be whole numbers, 0 to 255") from None
+        raise ValueError("pixels must be integers from 0 to 255") from None
     image = np.frombuffer(values, "uint8").reshape(SIDE, SIDE)
     return parts[usage.lower()], _label(emotion, class_names), image
 
@@ -109,14 +110,14 @@ def _label(text: str, names: list[str]) -> int:
     if text.lower() in names:
         return names.index(text.lower())
     try:
-        # Tables with gaps have floats, such as 3.0.
+        # Tables with missing values contain floats, such as 3.0.
         number = float(text)
     except ValueError:
         number = -1.0
     if number not in range(len(names)):
         raise ValueError(
-            f"emotion must be 0 to {len(names) - 1}; it is {text!r}, and not "
-            f"one of {', '.join(names)} either"
+            f"emotion must be 0 to {len(names) - 1} or one of "
+            f"{', '.join(names)}. Received: {text!r}"
         )
     return int(number)
 

@@ -1,4 +1,4 @@
-"""Builds, saves facts about, and loads networks of this task."""
+"""Builds and loads networks of this task."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from keras_attn.applications import FERNet, fernet
 
 
 def build_model(config: Config, classes: int, steps: int) -> keras.Model:
-    """Builds and compiles FERNet, with augmentation in front if asked for.
+    """Builds and compiles FERNet, with augmentation if `config` says so.
 
     Args:
         config: Settings of the run.
         classes: Number of classes.
-        steps: Batches of an epoch, by which the schedule is stretched.
+        steps: Batches per epoch, which scale the schedule.
     """
     image = keras.Input(input_shape(*config.shape), name="image")
     x = augmented(image, config.seed) if config.augment else image
@@ -40,12 +40,12 @@ def build_model(config: Config, classes: int, steps: int) -> keras.Model:
 
 
 def augmented(image: keras.KerasTensor, seed: int) -> keras.KerasTensor:
-    """Changes images at random in training, and never after it.
+    """Augments images at random in training only.
 
-    The layers are part of the model: their random states are saved with it,
-    and a saved model needs no other preparation of its images.
+    The layers are part of the model, so that their random states are saved
+    with it, and a saved model needs no other preprocessing.
     """
-    # float32, because bfloat16 cannot tell pixel positions above 256 apart.
+    # float32, since bfloat16 cannot represent all pixel positions above 256.
     common = {"dtype": "float32"}
     moved = {**common, "fill_mode": "nearest"}
     toned = {**common, "value_range": (0, 1)}
@@ -57,19 +57,20 @@ def augmented(image: keras.KerasTensor, seed: int) -> keras.KerasTensor:
         layers.RandomContrast(0.2, seed=seed + 3, **toned),
         layers.RandomBrightness(0.1, seed=seed + 4, **toned),
     ):
-        # Translation and rotation say that they cannot be compiled, which is
-        # so on TensorFlow; uncompiled, JAX takes four times as long.
+        # Translation and rotation do not support compilation on TensorFlow,
+        # but do on JAX, where it makes the training four times faster.
         layer.supports_jit |= keras.backend.backend() == "jax"
         image = layer(image)
     return image
 
 
 def load_model(path: Path, class_names: list[str] | None = None) -> Classifier:
-    """Loads a `.keras` file, or the model of a run's folder.
+    """Loads a `.keras` file, or the model in the folder of a run.
 
     Args:
-        path: File or folder. Names and settings are in `run.json` beside.
-        class_names: Names to use instead of those.
+        path: File or folder. `run.json` next to the model has the class names
+            and the settings.
+        class_names: Class names to use instead.
     """
     path = saved.model_file(path)
     model = saved.image_model(path)
@@ -79,7 +80,7 @@ def load_model(path: Path, class_names: list[str] | None = None) -> Classifier:
         class_names = class_names or facts["class_names"]
     if not class_names:
         raise ValueError(
-            f"{path}: no {runs.FACTS} lies beside it; give --class-names"
+            f"{path}: there is no {runs.FACTS} next to it. Pass --class-names"
         )
     saved.check_classes(path, model, class_names)
     return Classifier(

@@ -1,4 +1,4 @@
-"""Names expressions: `python -m applications.facial_expression.predict`."""
+"""Predicts expressions: `-m applications.facial_expression.predict`."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from applications.facial_expression.model import load_model
 
 @command.parsed_by(parsers.predict)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and predicts."""
+    """Predicts the classes of image files."""
     loaded = load_model(options.model, options.class_names)
     classifiers.print_classes(loaded, options.images, options)
 

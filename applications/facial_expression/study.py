@@ -1,4 +1,4 @@
-"""What FeatureAct adds to the maps of each stage, measured and drawn."""
+"""Measures and draws what FeatureAct adds to the maps of each stage."""
 
 import dataclasses
 from pathlib import Path
@@ -33,24 +33,23 @@ def stages_of(model: keras.Model) -> list[str]:
 def study(
     loaded: Classifier, image: np.ndarray, stages: list[str] | None = None
 ) -> list[Maps]:
-    """Looks at the stages of a network when it sees an image.
+    """Computes the maps of a network's stages for an image.
 
     Args:
         loaded: The network.
-        image: `(height, width, channels)` in [0, 255].
+        image: Image `(height, width, channels)` in [0, 255].
         stages: Names of FeatureAct layers; `None` for all.
 
     Returns:
-        For each stage the means over channels of its input, of what the layer
-        adds to it, and of the sum of both.
+        For each stage, the means over channels of its input, of the map that
+        the layer adds, and of their sum.
     """
     model = loaded.model
     known = stages_of(model)
     stages = known if stages is None else stages
     if not stages or not set(stages) <= set(known):
         raise ValueError(
-            f"{loaded.path}: stages to explain must be among {known}; "
-            f"asked for {stages}"
+            f"{loaded.path}: --stages must be among {known}. Received: {stages}"
         )
     layers = [model.get_layer(stage) for stage in stages]
     inside = keras.Model(model.input, [layer.input for layer in layers])
@@ -78,7 +77,7 @@ def draw(
     path: Path,
     title: str,
 ) -> None:
-    """Draws the maps of one or more networks, a row for each stage."""
+    """Draws the maps of one or more networks, one row per stage."""
     figure_module = optional("matplotlib.figure", "images")
     rows = len(next(iter(studies.values())))
     figure = figure_module.Figure(
@@ -104,7 +103,7 @@ def _draw_row(axes: Any, maps: Maps, image: np.ndarray) -> None:
         value = getattr(maps, column)
         low, high = _limits(value)
         place.imshow(value, cmap="viridis", vmin=low, vmax=high)
-        # What is added can be small beside the rest: a scale for each map.
+        # One scale per map, since the added map can be comparatively small.
         place.set_xlabel(
             f"{value.min():.2f} to {value.max():.2f}", fontsize="small"
         )
@@ -128,6 +127,6 @@ def _draw_row(axes: Any, maps: Maps, image: np.ndarray) -> None:
 
 
 def _limits(value: np.ndarray) -> tuple[float, float]:
-    # Padding makes a few pixels at the border far brighter than the rest.
+    # Padding makes a few pixels at the border far brighter than others.
     low, high = np.percentile(value, [1, 98])
     return float(low), float(high)

@@ -22,25 +22,25 @@ from keras_attn.applications import fernet
 
 @command.parsed_by(parsers.train)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and trains."""
+    """Trains a network."""
     config = Config.from_options(options)
     locks.check_free(options.output)
     data = read_for(config, options)
     print(data.summary())
     kind = "grey" if config.channels == 1 else "colour"
-    print(f"read as {kind} images of {config.size} x {config.size} pixels")
+    print(f"resized to {kind} images of {config.size} x {config.size} pixels")
     result = train_model(config, data, Run.from_options(options))
     results.report(result, options.output, results.accuracies(result))
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder."""
+    """Trains, and writes the model, the log and the state to the folder."""
     stopping = None
     if config.early_stopping:
         if not data.validates:
             raise ValueError(
-                "--early-stopping needs validation images, and the data have "
-                "none: --hold-out takes a share of the training images"
+                "--early-stopping needs validation images, but the data has "
+                "none. Use a fraction of the training images with --hold-out"
             )
         stopping = keras.callbacks.EarlyStopping(
             MONITOR, mode="max", patience=config.early_stopping
@@ -62,7 +62,7 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
 def _batches(
     config: Config, data: Data, workers: int
 ) -> tuple[Batches, Batches | None]:
-    """Returns what to train on, shuffled, and what to validate on."""
+    """Returns the shuffled training batches and the validation batches."""
     common = {
         "preprocess": fernet.preprocess_input,
         "data_format": keras.config.image_data_format(),

@@ -1,6 +1,6 @@
-"""Measures a network: `python -m applications.feature_visualization.evaluate`.
+"""Measures ZF-Net: `python -m applications.feature_visualization.evaluate`.
 
-It is shown the centre of each image, or with `--ten-crop` ten crops.
+The network sees the centre of each image, or ten crops with `--ten-crop`.
 """
 
 import argparse
@@ -16,17 +16,17 @@ from applications.feature_visualization import parsers
 from applications.feature_visualization.model import load_model
 from keras_attn.applications import zfnet
 
-# Crops that the network is run on at once.
+# Crops that the network reads at once.
 BATCH = 500
 
 
 @command.parsed_by(parsers.evaluate)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and evaluates."""
+    """Evaluates a network."""
     loaded, ten_crop = load_model(options.model), options.ten_crop
     part = read_part(loaded, options)
     predicted = probabilities(loaded, part, ten_crop, options.workers)
-    by = f", by {'ten crops' if ten_crop else 'the centre'}"
+    by = f", {'mean of ten crops' if ten_crop else 'centre crop'}"
     classifiers.evaluate(
         loaded, part, predicted, options, by, ten_crop=ten_crop
     )
@@ -35,7 +35,7 @@ def main(options: argparse.Namespace) -> None:
 def read_part(loaded: Classifier, options: argparse.Namespace) -> Part:
     """Reads `--part` of `--data`, or of the data of the run.
 
-    Images have the size of the run, and the network reads a crop of them.
+    Images have the size of the run; the network reads crops of them.
     """
     data = read_for(loaded.config, options, options.data)
     return loaded.part(data, options)
@@ -44,21 +44,21 @@ def read_part(loaded: Classifier, options: argparse.Namespace) -> Part:
 def probabilities(
     loaded: Classifier, part: Part, ten_crop: bool = False, workers: int = 1
 ) -> np.ndarray:
-    """Returns an array `(images, classes)`, float32.
+    """Returns probabilities `(images, classes)`, float32.
 
     Args:
         loaded: The network.
-        part: Images of the size that its run resizes to.
-        ten_crop: Whether to take the mean over the corners, the centre and
-            their mirror images, and not the centre alone.
+        part: Images of the size that the run resizes to.
+        ten_crop: Whether to average over the corners, the centre and their
+            mirror images, instead of using only the centre.
         workers: Threads that make batches.
     """
     if not ten_crop:
         return loaded.predict(part.images, BATCH, workers)
     if not loaded.config.crop:
         raise ValueError(
-            "--ten-crop needs a network that was trained on crops; this "
-            "one was on whole images (--crop 0)"
+            "--ten-crop needs a network that was trained on crops. Received: "
+            "a network that was trained on whole images (--crop 0)"
         )
     images = readable(part.images, loaded.data_format)
     return zfnet.predict_ten_crops(loaded.model, images, batch_size=BATCH)

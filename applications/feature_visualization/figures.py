@@ -1,4 +1,4 @@
-"""What feature maps see and what hides a class, found and drawn."""
+"""Finds and draws what excites feature maps, and what classes need."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -10,27 +10,26 @@ import numpy as np
 from applications.common import files
 from keras_attn import explain
 
-# Of each map, as in the paper's figure 2; and maps that are drawn if none are
-# asked for.
+# Images per map, as in figure 2 of the paper, and the default number of maps.
 BEST, MAPS = 9, 4
-# Of a reconstruction's pixels, those in between the full contrast: of large
-# receptive fields a few at the centre are far above the others.
+# Fraction of a reconstruction's pixels that are not clipped: with a large
+# receptive field, a few pixels at the centre are far above the others.
 CLIPPED = 0.98
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A network, and the images that it is shown.
+    """A network and the images to show to it.
 
     Attributes:
         model: The network.
         images: uint8 `(n, height, width, channels)`, before preprocessing.
-        names: What the images are called.
-        title: What the network's first filters are called.
-        prepare: Makes of such images what the network takes.
-        batch_size: How many images are run at once.
-        is_bgr: Whether the network takes blue before green and red.
-        class_names: Of the network's outputs, if it is a classifier.
+        names: Names of the images.
+        title: Title of the filters of the first layer.
+        prepare: Function from such images to the input of the network.
+        batch_size: Number of images that the network reads at once.
+        is_bgr: Whether the input channels are blue, green and red.
+        class_names: Names of the outputs, if the network is a classifier.
     """
 
     model: keras.Model
@@ -45,15 +44,15 @@ class Subject:
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """What a feature map sees.
+    """What excites a feature map.
 
     Attributes:
-        channel: Which map of its layer.
-        images: Which images excite it most, the strongest first.
-        values: How much they do, float32, all above 0.
-        reconstructions: Of the strongest activation in each, floats
-            `(height, width, channels)` around 0.
-        patches: What is there in the images, uint8, of the same sizes.
+        channel: Index of the map in its layer.
+        images: Indices of the images that excite it most, strongest first.
+        values: The activations, float32, all above 0.
+        reconstructions: Projection of the strongest activation in each image,
+            floats `(height, width, channels)` around 0.
+        patches: The same regions of the images, uint8, of the same sizes.
     """
 
     channel: int
@@ -64,9 +63,9 @@ class Feature:
 
 
 def stage_ends(model: keras.Model) -> list[str]:
-    """Returns the layers `stage1`, `stage2`, ... that put out a map.
+    """Returns the layers `stage1`, `stage2`, ... that output a map.
 
-    Of small images, the last ones put out a single pixel, which is none.
+    For small images, the last stages output a single pixel and are left out.
     """
     return [
         layer.name
@@ -77,11 +76,11 @@ def stage_ends(model: keras.Model) -> list[str]:
 
 
 def first_kernel(model: keras.Model, is_bgr: bool = False) -> np.ndarray:
-    """Returns the kernel of the first convolution, with its colours as RGB.
+    """Returns the kernel of the first convolution, with RGB channels.
 
     Args:
         model: A network.
-        is_bgr: Whether it takes blue before green and red.
+        is_bgr: Whether the input channels are blue, green and red.
 
     Raises:
         ValueError: If the model has no convolution.
@@ -92,13 +91,13 @@ def first_kernel(model: keras.Model, is_bgr: bool = False) -> np.ndarray:
             found = keras.ops.convert_to_numpy(kernel).astype("float32")
             return found[:, :, ::-1] if is_bgr else found
     raise ValueError(
-        "the model must have a convolution, whose filters are drawn. "
+        "the model must have a convolution, so that its filters can be drawn. "
         f"Received: {model.name}, which has none"
     )
 
 
 def up_to(model: keras.Model, layer: str) -> keras.Model:
-    """Returns a model that ends with a layer: what follows takes time.
+    """Returns a model that ends with a layer, which saves time.
 
     Raises:
         ValueError: If the model has no such layer.
@@ -118,7 +117,7 @@ def find_features(
     channels: Sequence[int] | None = None,
     best: int = BEST,
 ) -> list[Feature]:
-    """Finds the images that excite maps most, and what in them does.
+    """Finds the images and the image regions that excite maps most.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
     Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), section 4.
@@ -126,18 +125,18 @@ def find_features(
     Args:
         subject: The network and the images.
         layer: Name of a layer.
-        channels: Which of its maps; `None` for the `MAPS` with the strongest
-            activations, the strongest first.
-        best: How many images of each map, at most.
+        channels: Indices of maps; `None` for the `MAPS` maps with the
+            strongest activations, strongest first.
+        best: Largest number of images per map.
 
     Returns:
-        A feature for each map, but for those that no image excites.
+        One feature per map, without maps that no image excites.
 
     Raises:
-        ValueError: If a map is not one of the layer's, if no image excites
-            any of them, or as `keras_attn.explain.top_activations`.
+        ValueError: If a map is not in the layer, if no image excites any of
+            the maps, or as in `keras_attn.explain.top_activations`.
     """
-    # One for both methods, which is compiled once.
+    # Shared by both methods, so that it is compiled once.
     network = explain.Network(up_to(subject.model, layer))
     size = subject.batch_size
     top = explain.top_activations(network, layer, _batches(subject), best, size)
@@ -147,11 +146,11 @@ def find_features(
     wrong = [each for each in channels if not 0 <= each < len(strongest)]
     if wrong:
         raise ValueError(
-            f"--channels must be 0 to {len(strongest) - 1}, the maps of "
-            f"{layer}. Received: {', '.join(map(str, wrong))}. Choose others, "
-            "or other --layers"
+            f"--channels must be 0 to {len(strongest) - 1} for the maps of "
+            f"{layer}. Received: {', '.join(map(str, wrong))}. Choose other "
+            "--channels or --layers"
         )
-    # What is not above 0 cannot be brought back.
+    # Only activations above 0 can be projected back.
     shown = {
         channel: np.count_nonzero(top.values[channel] > 0)
         for channel in channels
@@ -159,9 +158,9 @@ def find_features(
     }
     if not shown:
         raise ValueError(
-            "there must be an activation above 0 in a map that is drawn. "
-            f"Received: {layer}, maps {', '.join(map(str, channels))}, which "
-            "no image excites. Choose other --channels, or more --images"
+            "at least one map must have an activation above 0. Received: "
+            f"{layer}, maps {', '.join(map(str, channels))}, which no image "
+            "excites. Choose other --channels, or more --images"
         )
     pairs = [
         (channel, index)
@@ -193,7 +192,7 @@ def find_features(
 
 
 def draw_features(found: Sequence[Feature], layer: str, path: Path) -> None:
-    """Draws a row for each map: reconstructions, beside them the patches."""
+    """Draws one row per map, with reconstructions and patches."""
     titles = []
     for each in found:
         title = f"{layer}, map {each.channel}: {each.values[0]:.4g}"
@@ -210,21 +209,21 @@ def draw_features(found: Sequence[Feature], layer: str, path: Path) -> None:
 
 
 def _clipped(picture: np.ndarray) -> np.ndarray:
-    """Returns a reconstruction whose strongest pixels are cut off."""
+    """Clips the strongest pixels of a reconstruction."""
     most = np.quantile(np.abs(picture).max(axis=-1), CLIPPED)
-    # Of one that is 0 nearly everywhere, nothing.
+    # A reconstruction that is 0 nearly everywhere is not clipped.
     return np.clip(picture, -most, most) if most > 0 else picture
 
 
 @dataclasses.dataclass(frozen=True)
 class Occlusions:
-    """What hides the class that a network sees.
+    """Occlusion maps of some images.
 
     Attributes:
-        indices: Of the images.
-        classes: The most probable class of each, by its name.
-        probabilities: Of these classes.
-        lost: What these lose where a square hides the image, float32
+        indices: Indices of the images.
+        classes: Name of the most probable class of each image.
+        probabilities: Probabilities of these classes.
+        lost: Loss of probability when a square hides each place, float32
             `(n, height, width)`.
     """
 
@@ -235,16 +234,16 @@ class Occlusions:
 
 
 def find_occlusions(subject: Subject, count: int) -> Occlusions:
-    """Hides parts of some images, evenly out of all.
+    """Occludes parts of some images, which are evenly spread over all.
 
-    The square has a quarter of the image's height and width, and the mean
-    colour of the images that are looked at.
+    The square has a quarter of the height and width of an image, and the mean
+    colour of these images.
 
     Reference: Zeiler and Fergus, section 4.2 and figure 7.
     """
     total = len(subject.images)
     count = min(count, total)
-    # In data that go class by class, of different classes.
+    # Evenly spread, since the images may be ordered by class.
     indices = np.arange(count) * total // count
     ready = subject.prepare(subject.images[indices])
     network = explain.Network(subject.model)
@@ -269,9 +268,9 @@ def find_occlusions(subject: Subject, count: int) -> Occlusions:
 
 
 def draw_occlusions(subject: Subject, found: Occlusions, path: Path) -> None:
-    """Draws a row for each image: itself, and what its class needs of it.
+    """Draws one row per image: the image, and where its class needs it.
 
-    Colours go from nothing lost, or something won, to the most that is lost
+    Colours range from no loss of probability, or a gain, to the largest loss
     in the image.
     """
     most = found.lost.max(axis=(1, 2), keepdims=True)
@@ -288,7 +287,7 @@ def draw_occlusions(subject: Subject, found: Occlusions, path: Path) -> None:
 
 
 def _batches(subject: Subject) -> Iterator[np.ndarray]:
-    """Yields what the network takes, as much as is run at once."""
+    """Yields the input of the network in batches."""
     for start in range(0, len(subject.images), subject.batch_size):
         part = subject.images[start : start + subject.batch_size]
         yield subject.prepare(part)

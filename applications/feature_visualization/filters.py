@@ -1,4 +1,4 @@
-"""Draws the filters of a first layer: the paper's figure 6."""
+"""Draws the filters of a first layer, as in figure 6 of the paper."""
 
 import textwrap
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from applications.common import files
 from applications.common.extras import optional
 
-# In inches: the side of a filter, between filters, between kernels, a line
-# below a filter, a line of a title, and the least width, into which a title
-# fits.
+# In inches: the side of a filter, the gaps between filters and between
+# kernels, the number below a filter, a line of a title, and the least width of
+# a title.
 SIDE, GAP, BETWEEN, NUMBER, LINE, LEAST = 0.5, 0.08, 0.4, 0.12, 0.18, 3.6
-# Of titles: their size in points, and characters in an inch.
+# Font size of titles in points, and their characters per inch.
 POINTS, CHARACTERS = 9, 11
 
 
@@ -24,26 +24,26 @@ def draw_filters(
     title: str = "filters",
     beside: Mapping[str, ArrayLike] | None = None,
 ) -> None:
-    """Draws each filter as a small picture, and its RMS below it.
+    """Draws each filter as a small picture, with its RMS below.
 
-    Each is stretched alone to the whole range of grey, or of colours, so that
-    its shape is seen whatever its size, which is what the number tells: the
-    root of the mean of its squared weights. They come in the order of the
-    layer's feature maps, row by row.
+    Each filter is stretched to the whole range of grey or colours, so that
+    its shape is visible whatever its magnitude. The number below is the
+    magnitude, the root mean square of the weights. The filters are in the
+    order of the feature maps, row by row.
 
     Reference: Zeiler and Fergus, "Visualizing and Understanding Convolutional
     Networks", ECCV 2014 (https://arxiv.org/abs/1311.2901), figure 6 and
     section 3, which keeps the RMS at 0.1 or below.
 
     Args:
-        kernel: As Keras has it, `(height, width, channels, filters)`, of one
-            channel, or of red, green and blue.
-        path: The drawing, .png, .svg or .pdf.
-        title: What is written above the filters.
-        beside: Titles, and kernels to draw to the right of the first.
+        kernel: Kernel `(height, width, channels, filters)` with one channel,
+            or with red, green and blue.
+        path: File of the drawing: .png, .svg or .pdf.
+        title: Title above the filters.
+        beside: Titles and kernels to draw to the right of the first.
 
     Raises:
-        ValueError: If a kernel is none of these, or is not finite.
+        ValueError: If a kernel has another shape or is not finite.
     """
     figure_module = optional("matplotlib.figure", "images")
     panels = [(title, kernel), *(beside or {}).items()]
@@ -65,20 +65,20 @@ def draw_filters(
 
 
 def rms(kernel: ArrayLike) -> np.ndarray:
-    """Returns the root of the mean square of each filter, float64."""
+    """Returns the root mean square of each filter, float64."""
     kernel = _checked(np.asarray(kernel))
     return np.sqrt(np.mean(np.square(kernel), axis=(0, 1, 2)))
 
 
 def scaled(kernel: ArrayLike) -> np.ndarray:
-    """Stretches each filter to [0, 255], over its channels together.
+    """Stretches each filter to [0, 255], jointly over its channels.
 
     Args:
-        kernel: `(height, width, channels, filters)`.
+        kernel: Kernel `(height, width, channels, filters)`.
 
     Returns:
-        RGB pictures, uint8 `(filters, height, width, 3)`; one middle grey of
-        a filter whose weights are all the same.
+        RGB pictures, uint8 `(filters, height, width, 3)`. A filter with equal
+        weights becomes a middle grey.
     """
     pictures = np.moveaxis(_checked(np.asarray(kernel)), -1, 0)
     low = pictures.min(axis=(1, 2, 3), keepdims=True)
@@ -98,21 +98,22 @@ def _checked(kernel: np.ndarray) -> np.ndarray:
         or not np.isfinite(kernel).all()
     ):
         raise ValueError(
-            "a kernel must be (height, width, channels, filters), of finite "
-            "numbers and 1 or 3 channels, to be drawn. Received: "
-            f"{kernel.dtype} {kernel.shape}. Choose the first convolution"
+            "a kernel must be (height, width, channels, filters) with finite "
+            "numbers and 1 or 3 channels. Received: "
+            f"{kernel.dtype} {kernel.shape}. Pass the kernel of the first "
+            "convolution"
         )
     return kernel.astype("float64")
 
 
 class _Panel:
-    """The filters of one kernel, and how much room they take, in inches."""
+    """The filters of one kernel, with their layout in inches."""
 
     def __init__(self, title: str, kernel: np.ndarray):
         self.pictures = scaled(kernel)
         self.numbers = rms(kernel)
         count = len(self.numbers)
-        # 12 beside each other of the paper's 96.
+        # 12 per row for the 96 filters of the paper.
         self.columns = int(np.ceil((1.5 * count) ** 0.5))
         rows = -(-count // self.columns)
         self.width = max(self.columns * (SIDE + GAP) - GAP, LEAST)
@@ -123,7 +124,7 @@ class _Panel:
         self.lines = [*textwrap.wrap(title, fitting), text]
 
     def draw(self, axes, left, top):
-        """Draws with the first filter at a place, the title above it."""
+        """Draws the filters from a place on, with the title above."""
         axes.text(
             left,
             top - GAP / 2,

@@ -15,17 +15,17 @@ from keras_attn.applications import ZFNet, zfnet
 from keras_attn.layers import MeanImage
 
 MEAN = "mean_image"
-# Layers that have the paper's weights at first, whatever is asked for.
+# Layers whose initial weights are always those of the paper.
 _KEPT = ("stage1_conv", "classifier")
 
 
 def build_model(config: Config, classes: int, steps: int) -> keras.Model:
-    """Builds and compiles ZF-Net behind a mean image, which is still 0.
+    """Builds and compiles ZF-Net after a mean image, which is still 0.
 
     Args:
         config: Settings of the run.
         classes: Number of classes.
-        steps: Batches of an epoch, by which the schedule is stretched.
+        steps: Batches per epoch, which scale the schedule.
     """
     shape = input_shape(config.seen, config.seen, config.channels)
     image = keras.Input(shape, name="image")
@@ -39,7 +39,7 @@ def build_model(config: Config, classes: int, steps: int) -> keras.Model:
         dropout=config.dropout,
         normalization=config.normalization,
         kernel_constraint=zfnet.FilterRMSConstraint(limit) if limit else None,
-        # On PyTorch, only dropout with a seed has a state to go on from.
+        # On PyTorch, only dropout with a seed has a state to resume from.
         seed=config.seed,
     )
     if config.initializer == "he":
@@ -57,12 +57,12 @@ def build_model(config: Config, classes: int, steps: int) -> keras.Model:
 
 
 def _initialize(model: keras.Model) -> None:
-    """Draws kernels anew, with a variance of 2 over the inputs of each.
+    """Initialises kernels with a variance of 2 divided by their inputs.
 
-    With a deviation of 0.01 everywhere, a narrow network hands on next to
-    nothing: after 150 steps it has learnt nothing either. The first and the
-    last kernel stay: that deviation suits images within some 128 of 0, and
-    the network is to start without an opinion.
+    With a standard deviation of 0.01 in all layers, the activations of a
+    narrow network nearly vanish, and it learns nothing within 150 steps. The
+    first and the last kernel are kept: 0.01 suits images within about 128 of
+    0, and the initial predictions should be uniform.
     """
     for layer in model.layers:
         if hasattr(layer, "kernel") and layer.name not in _KEPT:
@@ -71,10 +71,10 @@ def _initialize(model: keras.Model) -> None:
 
 
 def load_model(folder: Path) -> Classifier:
-    """Loads the model of a run's folder, or a `.keras` file in such a one.
+    """Loads the model in the folder of a run, or a `.keras` file in it.
 
-    It reads images in [0, 255] of the size of a crop, takes their mean image
-    away in its first layer, `mean_image`, and returns probabilities.
+    The model reads images in [0, 255] of the size of a crop, subtracts the
+    mean image in its first layer, `mean_image`, and returns probabilities.
     """
     path = saved.model_file(folder)
     facts, config = saved.facts_of(path, Config)
@@ -84,8 +84,9 @@ def load_model(folder: Path) -> Classifier:
         raise ValueError(f"{path}: the model has no layer {MEAN}")
     if set(shape) - {config.channels, config.seen}:
         raise ValueError(
-            f"{path}: the model reads {shape}; its run has images of "
-            f"{config.seen} pixels a side and {config.channels} channels"
+            f"{path}: the model must read images of {config.seen} pixels per "
+            f"side and {config.channels} channels, as its run. Received: "
+            f"{shape}"
         )
     saved.check_classes(path, model, facts["class_names"])
 

@@ -1,4 +1,4 @@
-"""Photographs of one size, such as those that scikit-image ships."""
+"""Reads photographs as squares of one size."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from applications.common.extras import optional
 from applications.common.images import read_pictures
 from applications.common.problems import Problems
 
-# All of them free, and in the package itself: none is downloaded.
+# All are free and in the package itself, so no download is needed.
 SHIPPED = (
     "astronaut.png",
     "camera.png",
@@ -21,7 +21,7 @@ SHIPPED = (
 
 
 def shipped() -> list[Path]:
-    """Finds the photographs of scikit-image, where it is installed."""
+    """Returns the files of the photographs that scikit-image ships."""
     folder = Path(optional("skimage.data", "demo").__file__).parent
     return [folder / name for name in SHIPPED]
 
@@ -34,11 +34,10 @@ def read_photographs(
     Args:
         paths: Image files of any size, grey or in colour.
         size: Height and width of the squares, in pixels.
-        problems: Takes what cannot be read.
+        problems: Collects files that cannot be read.
 
     Returns:
-        RGB images, uint8 `(n, size, size, 3)`, and the names of the files
-        that they are of.
+        RGB images, uint8 `(n, size, size, 3)`, and the names of their files.
     """
     images, names = [], []
     for path, image in read_pictures(paths, problems):
@@ -48,10 +47,10 @@ def read_photographs(
 
 
 def square(image: np.ndarray, size: int) -> np.ndarray:
-    """Cuts out the largest square of the middle, and resizes it.
+    """Crops the largest square at the centre and resizes it.
 
     Args:
-        image: RGB, uint8 `(height, width, 3)`.
+        image: RGB image, uint8 `(height, width, 3)`.
         size: Height and width of the square, in pixels.
     """
     height, width = image.shape[:2]
@@ -61,7 +60,7 @@ def square(image: np.ndarray, size: int) -> np.ndarray:
     if side == size:
         return cut
     image_module = optional("PIL.Image", "images")
-    # Widened when it makes smaller, so that no thin line is stepped over.
+    # Pillow widens the filter when it reduces, so that thin lines are kept.
     kind = image_module.Resampling.BICUBIC
     picture = image_module.fromarray(np.ascontiguousarray(cut))
     return np.asarray(picture.resize((size, size), kind))

@@ -11,15 +11,15 @@ FACTOR = 0.1
 
 
 def rate_after(losses: Sequence[float], rate: float, patience: int) -> float:
-    """Returns the learning rate that follows from the losses so far.
+    """Returns the learning rate after the losses so far.
 
-    As the paper has it, "when the validation error plateaus": after
-    `patience` epochs in a row none of which is below the lowest loss before.
-    What is not a number is not below.
+    The paper divides the rate "when the validation error plateaus". Here this
+    is after `patience` consecutive epochs without a new lowest loss. NaN is
+    never lower.
 
     Args:
-        losses: Of each epoch, the first one first.
-        rate: To start with.
+        losses: Losses of all epochs, in order.
+        rate: Initial learning rate.
         patience: Number of epochs.
     """
     best, waited = float("inf"), 0
@@ -34,16 +34,16 @@ def rate_after(losses: Sequence[float], rate: float, patience: int) -> float:
 
 
 class Plateau(keras.callbacks.Callback):
-    """Sets the learning rate of each epoch, by the history of the run alone.
+    """Sets the learning rate of each epoch from the history of the run.
 
-    Keras' `ReduceLROnPlateau` has counters of its own, which a run that was
-    killed has lost.
+    Keras' `ReduceLROnPlateau` has internal counters, which are lost when a run
+    is killed.
 
     Args:
-        training: Keeps the history, and is given to `fit` too.
+        training: Callback that has the history; `fit` needs it too.
         monitor: Name of the loss.
-        rate: Learning rate to start with.
-        patience: As of `rate_after`.
+        rate: Initial learning rate.
+        patience: As in `rate_after`.
     """
 
     def __init__(

@@ -16,12 +16,12 @@ from applications.feature_visualization.plateau import Plateau
 
 @command.parsed_by(parsers.train)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and trains."""
+    """Trains a network."""
     chosen.train(Config, options, LARGEST, train_model)
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder."""
+    """Trains, and writes the model, the log and the state to the folder."""
 
     def prepare(training: resume.ResumableTraining) -> Prepared:
         batches = _batches(config, data.train, config.seed, run.workers)
@@ -38,7 +38,7 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
             )
 
         def begin() -> None:
-            # Of the centres, whatever the crops that chance would choose.
+            # The mean of the centre crops does not depend on chance.
             centres = _batches(config, data.train, None, workers=1)
             model.get_layer(MEAN).adapt(centres)
 
@@ -50,7 +50,7 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
 def _batches(
     config: Config, part: Part, seed: int | None, workers: int
 ) -> Crops:
-    """Returns random crops of a part, or without a seed, its centres."""
+    """Returns random crops of a part, or centre crops without a seed."""
     return Crops(
         part,
         config.batch_size,

@@ -1,4 +1,4 @@
-"""Draws what is learned: `-m applications.feature_visualization.visualize`."""
+"""Draws learned features: `-m applications.feature_visualization.visualize`."""
 
 import argparse
 from pathlib import Path
@@ -26,15 +26,15 @@ from applications.feature_visualization.model import load_model
 from applications.semantic_segmentation.vgg16 import build_vgg16
 from keras_attn.applications import deeplab
 
-# Images run at once; of a photograph in VGG16 the maps take some 100 MB.
+# Images per batch; the maps of a photograph in VGG16 need about 100 MB.
 BATCH, LARGE_BATCH = 128, 4
-# Fewer pixels leave a single one of the last maps; more take much memory.
+# Smaller images leave one pixel in the last maps; larger ones need much memory.
 SIZES = 32, 512
 
 
 @command.parsed_by(parsers.visualize)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and draws."""
+    """Draws what the feature maps of a network respond to."""
     _check(options)
     subject = _vgg16(options) if options.vgg16 else _run(options)
     beside = {}
@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> None:
         name = f"{options.beside}: {_title(other)}"
         beside[name] = figures.first_kernel(other.model)
     layers = options.layers or figures.stage_ends(subject.model)
-    # Before the work, not after it.
+    # Fails before the work.
     for layer in layers:
         figures.up_to(subject.model, layer)
     run = Path(DEFAULT_RUN) if options.vgg16 else options.model
@@ -84,19 +84,19 @@ def _check(options: argparse.Namespace) -> None:
     channels = options.channels or ()
     if min(channels, default=0) < 0 or len(set(channels)) < len(channels):
         raise ValueError(
-            "--channels must be 0 or more, each only once. Received: "
+            "--channels must be 0 or more, without repetitions. Received: "
             f"{' '.join(map(str, channels))}"
         )
 
 
 def _title(loaded: Classifier) -> str:
-    """Returns the limit of a run's filters, in words."""
+    """Returns a title with the limit of a run's filters."""
     limit = loaded.config.constraint
-    return f"RMS kept at {limit:g} or below" if limit else "no limit of RMS"
+    return f"RMS limited to {limit:g}" if limit else "no limit on the RMS"
 
 
 def _run(options: argparse.Namespace) -> Subject:
-    """Returns the network of a run, and its data or other images."""
+    """Returns the network of a run with its data or with other images."""
     loaded = load_model(options.model)
     config = loaded.config
     if options.images:
@@ -125,7 +125,7 @@ def _run(options: argparse.Namespace) -> Subject:
 
 
 def _vgg16(options: argparse.Namespace) -> Subject:
-    """Returns VGG16, and photographs."""
+    """Returns VGG16 with photographs."""
     given = options.images
     paths = image_files(given) if given else photographs.shipped()
     problems = Problems(options.skip_bad)
