@@ -1,4 +1,4 @@
-"""Batches to train a classifier on: augmented, with labels that mix."""
+"""Batches of augmented images with soft labels, to train a classifier."""
 
 import keras
 import numpy as np
@@ -9,17 +9,17 @@ from applications.image_classification.config import Config
 
 
 class Images(Crops):
-    """Batches of images in [0, 255] and of labels `(batch, classes)`.
+    """Batches of images in [0, 255] and labels `(batch, classes)`.
 
-    To train on, they are shifted and mirrored, then changed by Keras'
-    `RandAugment`, then mixed (mixup, Zhang et al. 2018). What happens to a
-    batch is decided by the seed, the epoch and its number alone.
+    Training images are shifted and mirrored, then changed by Keras'
+    `RandAugment`, then mixed (mixup, Zhang et al. 2018). The result depends
+    only on the seed, the epoch and the index of the batch.
 
     Args:
         part: Images and labels.
         config: Settings of the run.
         classes: Number of classes.
-        training: Whether they are to train on: in a random order, augmented.
+        training: Whether to shuffle and augment the images.
         workers: Threads that make batches.
     """
 
@@ -51,8 +51,8 @@ class Images(Crops):
         labels = self.labels[self.order[index]]
         if not self.training:
             return images, labels
-        # For this batch alone: a common one would go on in the order in which
-        # threads happen to come.
+        # One generator per batch: a shared one would depend on the order of
+        # the threads.
         random = np.random.default_rng([self.seed, self.epoch, index + 1, 1])
         if self.config.rand_augment:
             images = self._rand_augmented(images, int(random.integers(2**31)))
@@ -62,7 +62,7 @@ class Images(Crops):
 
     def _mixed(self, images, labels, random):
         # Not Keras' `MixUp`: on PyTorch its beta distribution seeds the
-        # generator that all threads share, also the one that trains.
+        # generator that all threads share, including the training.
         count = len(images)
         share = random.beta(self.config.mixup, self.config.mixup, count)
         other = random.permutation(count)
@@ -81,15 +81,15 @@ class Images(Crops):
             data_format=self.data_format,
             dtype="float32",
         )
-        # Some of its changes are of three colours: on JAX and TensorFlow, Keras
-        # 3.14 refuses grey images. Of three equal channels each gets the same.
+        # Some changes need three colours: on JAX and TensorFlow, Keras 3.14
+        # rejects grey images. Three equal channels stay equal.
         axis = -1 if self.data_format == "channels_last" else -3
         is_grey = images.shape[axis] == 1
         colours = np.repeat(images, 3, axis) if is_grey else images
         changed = keras.ops.convert_to_numpy(layer(colours, training=True))
         if is_grey:
             changed = np.take(changed, [0], axis)
-        # Some of the changes leave the range.
+        # Some changes leave the range.
         return np.clip(changed, 0, 255)
 
 

@@ -1,4 +1,4 @@
-"""Names of classes, and the class that a user means."""
+"""Names of classes, and the class that an option selects."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,8 @@ def class_names(given: Sequence[str] | None, count: int) -> list[str]:
     """Returns a name for each class.
 
     Args:
-        given: The names, or one file with a name on each line, or `None` for
-            indices instead.
+        given: The names, or one file with a name on each line; `None` for
+            indices.
         count: Number of classes.
     """
     if given is None:
@@ -20,12 +20,13 @@ def class_names(given: Sequence[str] | None, count: int) -> list[str]:
         try:
             text = Path(source).read_text(encoding="utf-8")
         except UnicodeDecodeError as problem:
-            raise ValueError(f"{source}: not a text file in UTF-8") from problem
+            raise ValueError(f"{source}: must be a UTF-8 text file") from problem
         lines = (line.strip() for line in text.splitlines())
         names = [line for line in lines if line]
     if len(names) != count:
         raise ValueError(
-            f"{source}: {len(names)} names, and the model has {count} classes"
+            f"{source}: must have a name for each of the {count} classes of "
+            f"the model. Received: {len(names)} names"
         )
     return names
 
@@ -35,8 +36,8 @@ def class_index(target: str, names: Sequence[str]) -> int:
     found = [index for index, name in enumerate(names) if name == target]
     if len(found) > 1:
         raise ValueError(
-            f"--target {target} is the name of the classes {found}: give the "
-            "index"
+            f"--target must be the name of a single class. Received: {target}, "
+            f"the name of the classes {found}. Pass the index"
         )
     if found:
         return found[0]
@@ -44,5 +45,5 @@ def class_index(target: str, names: Sequence[str]) -> int:
         return int(target)
     raise ValueError(
         f"--target must be the name of a class, or an index from 0 to "
-        f"{len(names) - 1}; it is {target}"
+        f"{len(names) - 1}. Received: {target}"
     )

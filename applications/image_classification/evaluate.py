@@ -10,7 +10,7 @@ from applications.image_classification.source import read_part
 
 @command.parsed_by(parsers.evaluate)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and evaluates."""
+    """Evaluates a classifier."""
     parsers.check_positive(options, "batch_size")
     part, classifier = read_part(load_for(options), options)
     predicted = classifier.predict(part.images, options.batch_size)

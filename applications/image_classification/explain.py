@@ -1,4 +1,4 @@
-"""Where a classifier looks: `-m applications.image_classification.explain`."""
+"""Draws where a network looks: `applications.image_classification.explain`."""
 
 import argparse
 import dataclasses
@@ -18,19 +18,19 @@ from applications.image_classification.parsers import METHODS, ROLLOUT
 from applications.image_classification.source import evenly, read_part
 from keras_attn import explain
 
-# Rows of a page.
+# Rows per page.
 PAGE = 16
 ENDINGS = (".png", ".svg", ".pdf")
 
 
 @command.parsed_by(parsers.explain)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and explains."""
+    """Draws explanations of a classifier."""
     output = options.output or runs.folder_of(options.model) / parsers.DRAWING
     if output.suffix.lower() not in ENDINGS:
         raise ValueError(f"{output}: --output must end in one of {ENDINGS}")
     parsers.check_positive(options, "limit", "batch_size")
-    # Before the work, not after it.
+    # Fails before the work.
     optional("matplotlib.figure", "images")
     paths = options.images and image_files(options.images)
     classifier = load_for(options)
@@ -68,7 +68,7 @@ def _of_files(
 ) -> tuple[np.ndarray, list[str]]:
     """Returns the images that can be read, and their files."""
     if len(paths) > options.limit:
-        print(f"the first {options.limit} of {len(paths)} images, see --limit")
+        print(f"first {options.limit} of {len(paths)} images, see --limit")
         paths = paths[: options.limit]
     return read_files(
         paths, classifier.shape, options.skip_bad, options.workers
@@ -77,14 +77,14 @@ def _of_files(
 
 @dataclasses.dataclass(frozen=True)
 class Explained:
-    """Images with the class that is explained, and a map for each method.
+    """Images with their explained classes, and maps by method.
 
     Attributes:
-        images: uint8 `(n, height, width, channels)`, as the model sees them.
-        names: Of the classes, one an image.
-        probabilities: Of these classes.
-        heatmaps: Method to maps `(n, height, width)` in [0, 1].
-        predicted: The most probable class of each image.
+        images: uint8 `(n, height, width, channels)`, at the size of the model.
+        names: Name of the explained class of each image.
+        probabilities: Probabilities of these classes.
+        heatmaps: Maps `(n, height, width)` in [0, 1] by method.
+        predicted: Name of the most probable class of each image.
     """
 
     images: np.ndarray
@@ -94,15 +94,15 @@ class Explained:
     predicted: list[str]
 
     def titles(self) -> list[str]:
-        """Returns a class and its probability for each image."""
+        """Returns the explained class and its probability for each image."""
         pairs = zip(self.names, self.probabilities, strict=True)
         return [f"{name} {probability:.3f}" for name, probability in pairs]
 
     def captions(self, true: Sequence[str] | None) -> list[str]:
-        """Returns for each image its classes: true, predicted, explained.
+        """Returns the true, predicted and explained class of each image.
 
         Args:
-            true: The true classes; `None` if they are not known.
+            true: The true classes; `None` if they are unknown.
         """
         found = []
         for row, title in enumerate(self.titles()):
@@ -116,7 +116,7 @@ class Explained:
         return found
 
     def page(self, rows: slice) -> "Explained":
-        """Returns some of the images."""
+        """Returns a part of the images."""
         return Explained(
             self.images[rows],
             self.names[rows],
@@ -126,7 +126,7 @@ class Explained:
         )
 
     def peaks(self, index: int) -> str:
-        """Returns where the maps of an image are highest, in words."""
+        """Returns where the maps of an image are highest, as text."""
         return ", ".join(
             f"{method} {peak(maps[index])}"
             for method, maps in self.heatmaps.items()
@@ -147,12 +147,12 @@ def explain_images(
     """Explains a class of each image.
 
     Args:
-        classifier: What is explained.
-        images: uint8 `(n, height, width, channels)` of the model's shape.
+        classifier: Classifier to explain.
+        images: uint8 `(n, height, width, channels)` in the shape of the model.
         methods: Keys of `parsers.METHODS`, or `parsers.ROLLOUT`.
         layers: Names or paths of layers; `None` for the last feature map.
         target: Name or index of a class; `None` for the most probable one.
-        batch_size: How many images are run at once.
+        batch_size: Number of images that the model reads at once.
         aug_smooth: As in `keras_attn.explain`.
         eigen_smooth: As in `keras_attn.explain`.
     """
@@ -171,7 +171,7 @@ def explain_images(
     heatmaps = {}
     for method in methods:
         if method == ROLLOUT:
-            # It is of no class and of no single layer.
+            # Rollout depends neither on a class nor on a single layer.
             rollout = explain.AttentionRollout(network)
             heatmaps[method] = rollout(ready, batch_size)
             continue
@@ -196,12 +196,12 @@ def explain_images(
 def draw(
     found: Explained, path: Path, true: Sequence[str] | None = None
 ) -> list[Path]:
-    """Draws a row for each image, on pages of at most `PAGE` rows.
+    """Draws one row per image, on pages of at most `PAGE` rows.
 
     Args:
-        found: What is drawn.
-        path: Of the only page; of several, `<stem>-1`, `<stem>-2` and so on.
-        true: The true classes; `None` if they are not known.
+        found: Explanations to draw.
+        path: File of a single page; several become `<stem>-1`, `<stem>-2` etc.
+        true: The true classes; `None` if they are unknown.
 
     Returns:
         The files that were written.
@@ -224,7 +224,7 @@ def draw(
 
 
 def peak(heatmap: np.ndarray) -> str:
-    """Returns row and column of a map's highest value, in words."""
+    """Returns the row and column of the maximum of a map, as text."""
     if not heatmap.max() > 0:
         return "none"
     row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)

@@ -20,13 +20,13 @@ FACES_METHODS = (
 )
 COLUMNS = 5
 ROOT = Path(__file__).resolve().parents[2]
-# What Git leaves out of it.
+# Folder that Git ignores.
 RUNS = ROOT / "runs"
 
 
 @command.parsed_by(parsers.gallery)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and draws."""
+    """Draws the gallery."""
     optional("matplotlib.figure", "images")
     if options.photos:
         check_is_private(options.output)
@@ -50,17 +50,17 @@ def main(options: argparse.Namespace) -> None:
 
 
 def check_is_private(path: Path) -> None:
-    """Refuses a place from which photographs could be published."""
+    """Raises an error for a place where photographs could be published."""
     path = path.resolve()
     if path.is_relative_to(ROOT) and not path.is_relative_to(RUNS):
         raise ValueError(
-            f"{path}: the photographs of --photos may not be published; "
-            f"--output and --page must be outside of {ROOT}, or in {RUNS}"
+            f"{path}: --output and --page must be outside {ROOT} or in {RUNS} "
+            "with --photos, since these photographs may not be published"
         )
 
 
 def draw(section: Section, path: Path) -> None:
-    """Draws a section, at most `COLUMNS` maps side by side."""
+    """Draws a section with at most `COLUMNS` maps side by side."""
     image_module = optional("PIL.Image", "images")
     found = section.found
     titles = [
@@ -85,7 +85,7 @@ def draw(section: Section, path: Path) -> None:
         for block in blocks
     ]
     picture = image_module.fromarray(np.concatenate(blocks))
-    # Half of the bytes; Pillow dithers only with a palette that is given.
+    # Halves the file; Pillow dithers only if the palette is given.
     palette = picture.quantize(256, kmeans=4)
     picture = picture.quantize(palette=palette)
     with files.replacing(path) as partial:

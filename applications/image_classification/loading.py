@@ -5,7 +5,7 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-# Registers the layers that a saved model may have.
+# Registers the layers that a saved model can have.
 import keras_attn  # noqa: F401
 from applications.common import runs, saved
 from applications.common.classifiers import Classifier
@@ -15,7 +15,7 @@ from applications.image_classification.ranges import known_range, scaled
 
 
 def load_for(options: argparse.Namespace) -> Classifier:
-    """Loads the classifier that a command is about."""
+    """Loads the classifier that the options of a command select."""
     return load_classifier(
         options.model, options.size, options.input_range, options.class_names
     )
@@ -30,19 +30,19 @@ def load_classifier(
     """Loads a `.keras`, `.h5` or `.hdf5` file.
 
     Args:
-        path: The file, or the folder of a run; code in it is not run.
-        size: Height and width of the images, for a model that takes any.
-        input_range: One of `parsers.INPUT_RANGES`; `None` for that which the
-            first layer of the model tells.
-        names: Of the classes, or one file of them; `None` for those of the
-            run, or if there is none, indices.
+        path: The file, or the folder of a run. Code in the file is not run.
+        size: Height and width of the images, for a model that takes any size.
+        input_range: One of `parsers.INPUT_RANGES`; `None` to infer it from
+            the first layer of the model.
+        names: Names of the classes, or one file with them; `None` for those
+            of the run, or indices without a run.
 
     Returns:
-        The classifier. Its `config` is what the run has saved, or nothing.
+        The classifier. Its `config` has the saved settings of the run, if any.
 
     Raises:
-        ValueError: If this is no classifier of images, or if nothing tells
-            which input range it was trained with.
+        ValueError: If the model is not an image classifier, or if its input
+            range is unknown.
     """
     path = saved.model_file(path)
     model = saved.image_model(path)
@@ -51,22 +51,22 @@ def load_classifier(
     input_range = input_range or known_range(model)
     if input_range is None:
         raise ValueError(
-            f"{path}: the file does not tell which pixels the model was "
-            "trained with, and with others it answers wrongly: give "
-            f"--input-range, one of {' '.join(INPUT_RANGES)}"
+            f"{path}: the input range of the model is unknown, and a wrong one "
+            "gives wrong predictions. Pass --input-range, one of "
+            f"{' '.join(INPUT_RANGES)}"
         )
     if input_range in ("imagenet", "caffe") and loaded.shape[2] == 1:
         raise ValueError(
-            f"{path}: the model reads grey images, and the input range "
-            f"{input_range} is of colours"
+            f"{path}: --input-range must be for grey images, as the model "
+            f"reads. Received: {input_range}, which is for colour images"
         )
-    # A model may lie in any folder, beside anything.
+    # A model can be in any folder, next to any file.
     is_run = path.name == runs.MODEL and (path.parent / runs.FACTS).exists()
     facts = runs.read(path.parent) if is_run else {}
     names = names or facts.get("class_names")
     return Classifier(
         model,
-        # What has no classes is refused where it is run.
+        # A model without classes raises an error when it predicts.
         class_names(names, (0, *model.outputs[0].shape)[-1] or 0),
         facts.get("settings", {}),
         path,
@@ -83,19 +83,19 @@ def _size(
     *own, channels = loaded.shape
     if channels not in (None, 1, 3):
         raise ValueError(
-            f"{loaded.path}: images are grey or in colours, and the model "
-            f"reads {channels} channels"
+            f"{loaded.path}: the model must read images with 1 or 3 channels. "
+            f"Received: a model for {channels} channels"
         )
     chosen = size or own
     if None in chosen or min(chosen) < 1:
         raise ValueError(
-            f"{loaded.path}: the model takes images of any size; --size must "
-            f"say which, as 224 224; it is {size}"
+            f"{loaded.path}: the model takes images of any size. Pass --size "
+            f"with height and width, such as 224 224. Received: {size}"
         )
     for wanted, given in zip(own, chosen, strict=True):
         if wanted not in (None, given):
             raise ValueError(
-                f"{loaded.path}: the model takes images of {own}, height and "
-                f"width, and --size is {list(chosen)}"
+                f"{loaded.path}: --size must be {own}, the height and width of "
+                f"the model. Received: {list(chosen)}"
             )
     return chosen

@@ -1,4 +1,4 @@
-"""Builds networks, and loads what they start from."""
+"""Builds networks and loads their initial weights."""
 
 import inspect
 
@@ -13,14 +13,14 @@ from keras_attn.weights.convert import load
 from keras_attn.weights.files import SUFFIXES
 
 _LENIENT = (
-    "call `keras_attn.weights.load_torch(model, path, strict=False)` in a "
-    "program of your own"
+    "call `keras_attn.weights.load_torch(model, path, strict=False)` in your "
+    "own program"
 )
 CLASSIFIER = "classifier"
 
 
 def build_network(config: Config, classes: int) -> keras.Model:
-    """Builds a network that reads pixels of 0 to 255, with its weights."""
+    """Builds a network for pixels in [0, 255] and loads its weights."""
     function = getattr(applications, config.network)
     arguments = config.network_arguments
     known = [
@@ -31,11 +31,11 @@ def build_network(config: Config, classes: int) -> keras.Model:
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise ValueError(
-            f"--arguments: {config.network} has no arguments {unknown}; it "
-            f"has {known}"
+            f"--arguments must be arguments of {config.network}: {known}. "
+            f"Received: {unknown}"
         )
     if "seed" in known:
-        # On PyTorch, only dropout with a seed has a state to go on from.
+        # On PyTorch, only dropout with a seed has a state to resume from.
         arguments = {"seed": config.seed, **arguments}
     image = keras.Input(input_shape(*config.shape), name="image")
     network = function(
@@ -46,8 +46,8 @@ def build_network(config: Config, classes: int) -> keras.Model:
 
 
 def _scaling(config: Config) -> keras.Layer:
-    """Returns the layer that brings pixels to the range of the network."""
-    # float32, since bfloat16 tells not even all whole numbers to 255 apart.
+    """Returns the layer that scales pixels to the range of the network."""
+    # float32, since bfloat16 cannot represent all integers up to 255.
     common = {"dtype": "float32", "name": "scaling"}
     if config.input_range == "-1,1":
         return keras.layers.Rescaling(1 / 127.5, -1.0, **common)
@@ -73,7 +73,7 @@ def head_of(network: keras.Model) -> keras.Model:
 
 
 def load_weights(network: keras.Model, source: str) -> None:
-    """Loads what a network starts from, all but its classifier."""
+    """Loads the initial weights of a network, except its classifier."""
     if source == "none":
         return
     path = saved.weights_file(source)
@@ -94,8 +94,9 @@ def load_weights(network: keras.Model, source: str) -> None:
         ]
         if shapes[0] and shapes[0] != shapes[1]:
             raise ValueError(
-                f"{path}: its weights are not those of this network: "
-                f"{layer.name} has {shapes[0]}, and there {shapes[1]}"
+                f"{path}: the weights must be those of this network. "
+                f"{layer.name} has the shapes {shapes[0]}. Received: "
+                f"{shapes[1]}"
             )
         if shapes[0]:
             pairs.append((layer, other.get_weights()))

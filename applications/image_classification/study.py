@@ -1,7 +1,7 @@
-"""Attention compared: `python -m applications.image_classification.study`.
+"""Compares blocks: `python -m applications.image_classification.study`.
 
-Trains one recipe with each block of attention and several seeds, and measures
-each network on the test images. What is done is not done again.
+Trains one recipe with each attention block and several seeds, and measures
+each network on the test images. Finished runs are not repeated.
 """
 
 import argparse
@@ -38,18 +38,18 @@ TABLE = "results.jsonl"
 
 @command.parsed_by(parsers.study)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and runs the study."""
+    """Runs the study."""
     known = ["none", *ATTENTIONS]
     names = options.attentions or known
     for name in names:
         if name not in known:
             raise ValueError(
-                f"--attentions must be among {known}; one is {name}"
+                f"--attentions must be among {known}. Received: {name}"
             )
     if options.network not in RESNETS:
         raise ValueError(
             f"--network must be one of {RESNETS}, which have slots for "
-            f"attention; it is {options.network}"
+            f"attention. Received: {options.network}"
         )
     locks.check_free(options.output)
     found = chosen.shape(options, largest_of(options))
@@ -75,11 +75,11 @@ def main(options: argparse.Namespace) -> None:
 def _results(
     configs: list[Config], data: Data, options: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """Yields what each run has come to, running those that have not."""
+    """Yields the result of each run, and runs those without a result."""
     seed = configs[0].seed
     for config in configs:
         if config.data is not None and config.seed != seed:
-            # The seed divides a folder.
+            # The seed splits a folder.
             data, seed = read_for(config, options), config.seed
         folder = options.output / f"{config.attention}_{config.seed}"
         if options.restart:
@@ -90,7 +90,7 @@ def _results(
 def _result(
     config: Config, data: Data, folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Trains and tests one network, or reads what was found before."""
+    """Trains and tests one network, or reads an earlier result."""
     run = dataclasses.replace(Run.from_options(options), folder=folder)
     began, before = time.perf_counter(), folder.exists()
     result = train_model(config, data, run)
@@ -109,7 +109,7 @@ def _result(
         "test_accuracy": float(np.mean(right)),
         "parameters": classifier.model.count_params(),
         "epochs": config.epochs,
-        # Of a run that was stopped in between they are not known.
+        # Unknown for a run that was interrupted.
         "seconds": None if before or result.was_finished else round(seconds, 1),
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
@@ -117,19 +117,19 @@ def _result(
         "date": datetime.date.today().isoformat(),
     }
     runs.write_result(folder, RESULT, found)
-    # Or the graphs of all runs would stay in memory.
+    # Otherwise the graphs of all runs would stay in memory.
     keras.backend.clear_session()
     return found
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
-    """Returns a row for each block: the mean over its seeds, and deviations.
+    """Returns one row per block, with means and deviations over the seeds.
 
-    The deviation is that of the seeds, with their number less one below the
-    line; a single seed has none. So have seconds that no run knows.
+    The deviation is the sample standard deviation. It is `-` for a single
+    seed, as are seconds that are unknown for all runs.
 
     Args:
-        lines: Of the runs, in the order of the blocks.
+        lines: Results of the runs, in the order of the blocks.
     """
     width = max(len("block"), *(len(line["attention"]) for line in lines))
     rows = [

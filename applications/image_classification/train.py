@@ -34,31 +34,31 @@ from applications.image_classification.config import (
     Config,
 )
 
-# Of images that a frozen network sees at once.
+# Images that a frozen network reads at once.
 BATCH = 64
 
 
 @command.parsed_by(parsers.train)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and trains."""
+    """Trains a classifier."""
     chosen.train(Config, options, largest_of(options), train_model)
 
 
 def largest_of(options: argparse.Namespace) -> int:
-    """Returns the most pixels a side that the data may choose."""
+    """Returns the largest side in pixels that is derived from the data."""
     return LARGEST_CIFAR if options.network == "ResNetCIFAR" else LARGEST
 
 
 def train_model(config: Config, data: Data, run: Run) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder."""
+    """Trains, and writes the model, the log and the state to the folder."""
     classes = len(data.class_names)
     if run.begins:
-        # For what is wrong with it, before an older run is removed.
+        # Raises errors before an older run is deleted.
         networks.build_network(config, classes)
     facts = {"weights_digest": saved.digest(config.weights)}
 
-    # Of all that decides what a frozen network sees, so that no features of
-    # other data are read, whatever lies in the folder.
+    # Digest of everything that determines the features of a frozen network, so
+    # that features of other data in the folder are never read.
     started = {"settings": config.to_dict(), **facts_of(data), **facts}
     digest = runs.digest({**started, "backend": keras.backend.backend()})
 
@@ -96,7 +96,7 @@ def train_model(config: Config, data: Data, run: Run) -> results.Result:
 
 
 def compile_model(model: keras.Model, config: Config, steps: int) -> None:
-    """Compiles, and builds what a state is loaded into."""
+    """Compiles a model, and builds all that a state is loaded into."""
     rate = learning_rate(config, steps)
     if config.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(
@@ -125,16 +125,16 @@ def compile_model(model: keras.Model, config: Config, steps: int) -> None:
 
 
 def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
-    """Returns what a network sees of each image, computed once and kept.
+    """Returns the features of each image, which are computed once.
 
     Args:
-        backbone: Model from pixels of 0 to 255 to vectors.
+        backbone: Model from pixels in [0, 255] to vectors.
         part: The images.
-        path: File for the features, of a run's folder. One that is damaged
-            is reported, and written anew.
+        path: File for the features, in the folder of a run. A damaged file is
+            reported and written again.
 
     Raises:
-        ValueError: If the network makes numbers that are not finite.
+        ValueError: If features are not finite.
     """
     shape = (len(part), *backbone.output_shape[1:])
     known = arrays.read(path, shape, "float32")
@@ -149,7 +149,7 @@ def features_of(backbone: keras.Model, part: Part, path: Path) -> np.ndarray:
     features = np.concatenate(found)
     if not np.isfinite(features).all():
         raise ValueError(
-            "the frozen network makes NaN or infinity of these images: check "
+            "the features of the frozen network contain NaN or infinity. Check "
             "--weights and --input-range"
         )
     with files.replacing(path) as partial:
