@@ -7,7 +7,7 @@ from applications.common.saved import layers_of
 from keras_attn.applications import resnet
 from keras_attn.layers import MeanImage
 
-# Of red, green and blue in [0, 1].
+# Red, green and blue in [0, 1].
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 # Means of blue, green and red of the original VGG.

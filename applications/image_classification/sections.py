@@ -19,7 +19,7 @@ FACES_NETWORK = "mini-XCEPTION from fer, seven expressions"
 # Rows and columns of the face in the photograph.
 FACE = slice(70, 195), slice(160, 285)
 LFW_ROWS = (37, 51, 84)
-# Of mini-XCEPTION, with maps of 8 x 8.
+# Layer of mini-XCEPTION with maps of 8 x 8.
 FACES_LAYER = "add_3"
 LAYERS = ("add_2", "add_3", "conv2d_7")
 # Classes of dogs in ImageNet.

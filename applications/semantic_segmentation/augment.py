@@ -1,11 +1,11 @@
-"""Random views of a picture and its mask, which stay in register."""
+"""Random crops of a picture together with its mask."""
 
 import numpy as np
 
 from applications.common.extras import optional
 from applications.semantic_segmentation.scenes import IGNORE, check_sizes
 
-# The mean of ImageNet's pictures, rounded.
+# Mean colour of ImageNet, rounded.
 FILL = (124, 116, 104)
 
 
@@ -18,18 +18,18 @@ def random_crop(
     flip: bool = True,
     fill: tuple[int, int, int] = FILL,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Enlarges or reduces both, and cuts the same square out of them.
+    """Scales a picture and its mask, and crops the same square from both.
 
     Args:
-        image: uint8 `(height, width, 3)`; interpolated bilinearly.
-        mask: uint8 `(height, width)`; the nearest pixel is taken, because
-            the mean of two classes is a third one.
+        image: uint8 `(height, width, 3)`, interpolated bilinearly.
+        mask: uint8 `(height, width)`, resized to the nearest pixel, since the
+            mean of two classes is a third one.
         size: Height and width of the result.
-        rng: Decides everything; four numbers are drawn from it each time.
-        scales: Least and greatest factor.
-        flip: Whether to exchange left and right, every other time.
-        fill: Colour of what has to be added below and to the right of a
-            picture that is smaller than `size`; the mask is `IGNORE` there.
+        rng: Source of all random numbers; four are drawn per call.
+        scales: Smallest and largest scale.
+        flip: Whether to mirror half of the crops.
+        fill: Colour of the padding below and to the right of a picture that
+            is smaller than `size`. The mask is `IGNORE` there.
     """
     check_sizes(image, mask)
     scale = rng.uniform(*scales)
@@ -39,7 +39,7 @@ def random_crop(
     mask = _crop(mask, size, row, column, np.uint8(IGNORE))
     if flip and side < 0.5:
         image, mask = image[:, ::-1], mask[:, ::-1]
-    # Contiguous, as PyTorch takes no arrays that run backwards.
+    # Contiguous, since PyTorch does not accept negative strides.
     return np.ascontiguousarray(image), np.ascontiguousarray(mask)
 
 
@@ -59,7 +59,7 @@ def _crop(
     values: np.ndarray, size: int, row: float, column: float, fill: np.ndarray
 ) -> np.ndarray:
     height, width = values.shape[:2]
-    # As many places as there are, each as likely: the shares are below 1.
+    # All places are equally likely, since `row` and `column` are below 1.
     top = int(row * (max(0, height - size) + 1))
     left = int(column * (max(0, width - size) + 1))
     piece = values[top : top + size, left : left + size]

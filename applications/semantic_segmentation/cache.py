@@ -1,4 +1,4 @@
-"""What frozen layers see, computed once and kept on disk."""
+"""Computes the features of frozen layers once, and caches them on disk."""
 
 import contextlib
 import hashlib
@@ -33,22 +33,22 @@ def features_of(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Returns the outputs of frozen layers for each view, and the masks.
 
-    In half precision, 18 bits less than the network computes with: it is far
-    finer than what dropout does to the same numbers. The arrays stay on disk
-    and are read as they are needed.
+    Features are stored in half precision. The rounding is far smaller than
+    the effect of dropout on the same numbers. The arrays stay on disk and are
+    read on demand.
 
     Args:
-        trunk: From images to one or more feature maps.
-        scenes: What the views are of.
-        views: Which pieces.
+        trunk: Model from images to one or more feature maps.
+        scenes: Scenes of the views.
+        views: Views to compute features for.
         size: Height and width of a view.
-        folder: Where the features are kept, in a folder of their own.
-        facts: What else decides them, such as the data: other facts, and
-            other weights, have another folder.
-        verbose: Whether to show how far it is.
+        folder: Folder of the cache; each set of features has a folder in it.
+        facts: Other facts that determine the features, such as the data.
+            Other facts or weights lead to another folder.
+        verbose: Whether to show the progress.
 
     Raises:
-        ValueError: If a number is too large for half precision.
+        ValueError: If a feature is too large for half precision.
     """
     data_format = keras.config.image_data_format()
     facts = {
@@ -62,7 +62,7 @@ def features_of(
     text = json.dumps(facts, sort_keys=True)
     folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
     shapes = [(len(views), *each.shape[1:]) for each in trunk.outputs]
-    # Runs share a cache, and two of them may need the same at once.
+    # Two runs that share a cache may need the same features at once.
     with locks.locked(folder, wait=True):
         found = _read(folder, shapes, (len(views), size, size))
         if found is None:
@@ -75,7 +75,7 @@ def features_of(
 def _read(
     folder: Path, shapes: list[tuple], masks: tuple
 ) -> tuple[list[np.ndarray], np.ndarray] | None:
-    """Returns features and masks that are whole, or nothing."""
+    """Returns features and masks if they are complete, otherwise `None`."""
     if not (folder / DONE).exists():
         return None
     found = [arrays.read(folder / "masks.npy", masks, "uint8")]
@@ -102,8 +102,8 @@ def _compute(
     folder: Path,
     verbose: int,
 ) -> None:
-    """Writes the files; what a killed process left is written over."""
-    # Or a process that dies in between would leave old files with new ones.
+    """Writes the files, and overwrites those of a killed process."""
+    # Otherwise a process that is killed could leave old files with new ones.
     (folder / DONE).unlink(missing_ok=True)
     bar = keras.utils.Progbar(len(views), unit_name="view", verbose=verbose)
     masks = np.empty((len(views), size, size), "uint8")
@@ -114,7 +114,7 @@ def _compute(
             pieces = [read_view(scenes, view, size) for view in chosen]
             images, found = map(np.stack, zip(*pieces, strict=True))
             masks[start : start + len(chosen)] = found
-            # Always as many, so that nothing is compiled for the last ones.
+            # All batches have one size, so that the last is not recompiled.
             images = np.resize(images, (BATCH, *images.shape[1:]))
             ready = preprocess(images, keras.config.image_data_format())
             outputs = trunk.predict_on_batch(ready)
@@ -140,7 +140,8 @@ def _half(values: np.ndarray) -> np.ndarray:
     largest = float(np.abs(values).max(initial=0.0))
     if not largest <= float(np.finfo("float16").max):
         raise ValueError(
-            f"features of up to {largest} do not fit into half precision: "
-            "use --finetune, which keeps none, or other --weights"
+            "features must fit into half precision. Received: a value of "
+            f"{largest}. Use --finetune, which does not store features, or "
+            "other --weights"
         )
     return values.astype("float16")

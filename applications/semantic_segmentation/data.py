@@ -1,4 +1,4 @@
-"""Finds out what kind of data a path is, and reads it."""
+"""Reads pictures with masks: folders, or the maps of the Earth."""
 
 from pathlib import Path
 
@@ -24,16 +24,16 @@ def read_data(
     factor: int = 1,
     validation: bool = False,
 ) -> Scenes:
-    """Finds the scenes, and reads each file once to see that it can be.
+    """Finds the scenes, and reads each file once to check it.
 
     Args:
-        source: Path of a folder; `None` for the embedded maps of the Earth.
-        seed: Of the division of a folder that has no parts.
-        skip_bad: Whether to leave out what cannot be read.
+        source: Path of a folder; `None` for the maps of the Earth.
+        seed: Seed to split a folder that has no folders for the parts.
+        skip_bad: Whether to skip files that cannot be read.
         workers: Threads that read files.
-        tile: Height and width of the pieces of the embedded maps.
-        factor: By which the embedded maps are reduced.
-        validation: Whether the embedded maps have a validation part.
+        tile: Height and width of the tiles of the maps.
+        factor: Factor by which the maps are reduced.
+        validation: Whether the maps have a validation part.
     """
     if source is None:
         return read_climate(tile, factor, validation)
@@ -48,9 +48,9 @@ def read_data(
         scenes = read_folder(path, problems, seed, workers)
     else:
         raise ValueError(
-            f"{path}: must have images and masks, or train with these two in "
-            f"it, or, as VOC does, {VOC_PICTURES}, {VOC_MASKS} and "
-            f"{VOC_LISTS.as_posix()}"
+            f"{path}: must have the folders images and masks, or train with "
+            f"both in it, or {VOC_PICTURES}, {VOC_MASKS} and "
+            f"{VOC_LISTS.as_posix()} as in Pascal VOC"
         )
     problems.report()
     return scenes

@@ -1,4 +1,4 @@
-"""Edges by HED: `-m applications.semantic_segmentation.edges IMAGE...`."""
+"""Draws edges with HED: `-m applications.semantic_segmentation.edges`."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from applications.semantic_segmentation import parsers, vgg16
 from keras_attn.layers import BilinearResizing
 from keras_attn.weights import load_torch
 
-# Of blue, green and red, as HED was trained.
+# Means of blue, green and red in the training of HED.
 MEANS = 104.00699, 116.66877, 122.67892
 
 
 @command.parsed_by(parsers.edges)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and draws edges."""
+    """Draws the edges of image files."""
     targets = _targets(options.images, options.output)
     network, problems = hed(), Problems(options.skip_bad)
     for path, image in read_pictures(targets, problems):
@@ -33,11 +33,12 @@ def main(options: argparse.Namespace) -> None:
 def edge_map(
     image: np.ndarray, network: keras.Model | None = None
 ) -> np.ndarray:
-    """Returns how much of an edge each pixel is, float32 in [0, 1].
+    """Returns the edge map of an image, float32 in [0, 1].
 
     Args:
-        image: RGB, uint8 `(height, width, 3)`.
-        network: What `hed` returns, for many images; `None` builds it.
+        image: RGB image, uint8 `(height, width, 3)`.
+        network: Result of `hed`, to build it only once for many images;
+            `None` builds it.
 
     Returns:
         An array `(height, width)`.
@@ -53,13 +54,13 @@ def edge_map(
 
 
 def hed(path: Path | None = None) -> keras.Model:
-    """Builds HED of a DeepLab with VGG16's convolutions, for any size.
+    """Builds HED from a DeepLab with VGG16's convolutions, for any size.
 
-    It takes BGR images less `MEANS`, channels last, and returns edges
+    It takes channels-last BGR images minus `MEANS`, and returns edges
     `(batch, height, width, 1)`.
 
     Args:
-        path: Weights, as of `vgg16.read_vgg16`.
+        path: Weights, as in `vgg16.read_vgg16`.
     """
     network = _network(vgg16.build_vgg16(path=path))
     arrays = vgg16.read_side_outputs(path)
@@ -70,7 +71,7 @@ def hed(path: Path | None = None) -> keras.Model:
 
 
 def _network(deeplab: keras.Model) -> keras.Model:
-    """Arranges a DeepLab's convolutions as HED, side outputs at random."""
+    """Builds HED with a DeepLab's convolutions and random side outputs."""
     last = {"data_format": "channels_last"}
     x = image = keras.Input((None, None, 3), name="image")
     sides, names = [], []
@@ -99,20 +100,21 @@ def _network(deeplab: keras.Model) -> keras.Model:
 
 
 def _targets(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """Returns where the edges of each picture go."""
+    """Returns the file for the edges of each picture."""
     sources: dict[Path, Path] = {}
     given = {path.resolve() for path in paths}
     for path in dict.fromkeys(paths):
         target = folder / f"{path.stem}_edges.png"
         if target in sources:
             raise ValueError(
-                f"{path}: its edges would be {target}, as those of "
-                f"{sources[target]}: rename one, or draw them into two folders"
+                f"{path}: its edges would be written to {target}, like those "
+                f"of {sources[target]}. Rename one, or draw them into two "
+                "folders"
             )
         if target.resolve() in given:
             raise ValueError(
-                f"{target}: the edges of {path} would replace this picture: "
-                "choose another folder with --output"
+                f"{target}: the edges of {path} would replace this picture. "
+                "Pass another folder with --output"
             )
         sources[target] = path
     return {path: target for target, path in sources.items()}

@@ -1,7 +1,7 @@
-"""Measures a network: `python -m applications.semantic_segmentation.evaluate`.
+"""Measures DeepLab: `python -m applications.semantic_segmentation.evaluate`.
 
-Of the maps of the Earth, pixels count at their full resolution, whatever the
-network was shown.
+The maps of the Earth are evaluated at their full resolution, whatever
+resolution the network reads.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from applications.semantic_segmentation.source import read_part
 
 @command.parsed_by(parsers.evaluate)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and evaluates."""
+    """Evaluates a network."""
     parsers.check_test_scales(options)
     loaded = load_model(options.model)
     scenes = read_part(loaded, options)

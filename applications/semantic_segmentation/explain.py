@@ -1,4 +1,4 @@
-"""Draws which scale counts: `-m applications.semantic_segmentation.explain`."""
+"""Draws scale weights: `-m applications.semantic_segmentation.explain`."""
 
 import argparse
 
@@ -12,7 +12,7 @@ from applications.semantic_segmentation.source import read_part
 
 @command.parsed_by(parsers.explain)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and draws."""
+    """Draws how much each scale counts in pictures."""
     loaded = load_model(options.model)
     if options.image:
         pictures = {str(path): read_picture(path) for path in options.image}
@@ -20,7 +20,8 @@ def main(options: argparse.Namespace) -> None:
         scenes = read_part(loaded, options)
         if not 0 <= options.index < len(scenes):
             raise ValueError(
-                f"--index must be 0 to {len(scenes) - 1}; it is {options.index}"
+                f"--index must be 0 to {len(scenes) - 1}. Received: "
+                f"{options.index}"
             )
         scene = scenes[options.index]
         pictures = {scene.source: scene.image()}

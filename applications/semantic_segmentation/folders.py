@@ -1,4 +1,4 @@
-"""Folders of pictures and index images: our own layout, and Pascal VOC's."""
+"""Reads folders of pictures and masks: images/ and masks/, or Pascal VOC."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,10 +41,10 @@ def read_folder(
     """Reads `root/images` and `root/masks`, or `root/train/images` etc.
 
     A mask is the PNG with the name of its picture. A folder with a training
-    part in it, by its name in `common.folders.PARTS`, may have a validation
-    and a test part beside; one without is divided by the seed, 70 : 15 : 15.
-    The names of the classes are the lines of `root/classes.txt`, if there is
-    one; otherwise the values in the masks have no gaps.
+    part can also have parts for validation and test, with the names in
+    `common.folders.PARTS`. Without a training part, the pictures are split
+    70:15:15 by the seed. The lines of `root/classes.txt` are the names of the
+    classes. Without this file, the values in the masks must have no gaps.
     """
     names = named_classes(root)
     places = _places(root, problems)
@@ -67,16 +67,17 @@ def read_folder(
 
 
 def read_voc(root: Path, problems: Problems, workers: int) -> Scenes:
-    """Reads `JPEGImages` and `SegmentationClass` by the lists of the parts.
+    """Reads the pictures and masks of the lists, in the layout of Pascal VOC.
 
-    The lists are `ImageSets/Segmentation/train.txt`, and `val.txt` and
-    `test.txt` if they are there. The classes are the lines of
-    `root/classes.txt`, or without it those of Pascal VOC.
+    The folders are `JPEGImages` and `SegmentationClass`. The lists are
+    `ImageSets/Segmentation/train.txt`, and `val.txt` and `test.txt` if they
+    exist. The lines of `root/classes.txt` are the names of the classes,
+    otherwise those of Pascal VOC apply.
     """
     for folder in (VOC_PICTURES, VOC_MASKS, VOC_LISTS):
         if not (root / folder).is_dir():
             raise ValueError(
-                f"{root / folder}: there is no such folder; the layout of VOC "
+                f"{root / folder}: there is no such folder. The layout of VOC "
                 f"needs {VOC_PICTURES}, {VOC_MASKS} and {VOC_LISTS.as_posix()}"
             )
     own_names = named_classes(root)
@@ -100,12 +101,12 @@ def read_voc(root: Path, problems: Problems, workers: int) -> Scenes:
             parts[part] = check_all(path, pairs, names, problems, workers)
         elif name == "train":
             raise ValueError(
-                f"{path}: there is no such file; it must name the pictures "
-                "to train with, one a line, without their ending"
+                f"{path}: there is no such file. It must name the training "
+                "pictures, one per line, without their ending"
             )
     seen = {name: _values(part) for name, part in parts.items()}
     if own_names is None:
-        # A selection of VOC's pictures need not show all of its classes.
+        # A subset of VOC need not have all of its classes.
         check_learnable(root, names, seen, problems, least=2)
     else:
         check_learnable(root / CLASSES, names, seen, problems)
@@ -125,50 +126,50 @@ def _scenes(names: list[str], parts: dict[str, list[Checked]]) -> Scenes:
 
 
 def _is_inside(path: Path, line: str) -> bool:
-    """Returns whether a line names a picture; raises if it leads elsewhere."""
+    """Returns whether a line names a picture; raises an error for a path."""
     if Path(line).name != line:
         raise ValueError(
-            f"{path}: must name pictures of {VOC_PICTURES}, without a path; "
-            f"there is {line!r}"
+            f"{path}: must name pictures of {VOC_PICTURES}, without a path. "
+            f"Received: {line!r}"
         )
     return bool(line)
 
 
 def _places(root: Path, problems: Problems) -> dict[str, Path]:
-    """Returns the folders of the parts; one that is not divided is ''."""
+    """Returns the folders of the parts, or the whole folder as ''."""
     whole = (root / "images").is_dir()
     found = find_parts(root)
     if whole and found:
         first = next(iter(found.values())).name
         raise ValueError(
-            f"{root}: has both images and {first}: move the pictures into the "
-            "parts, or the parts elsewhere"
+            f"{root}: has both images and {first}. Move the pictures into the "
+            "parts, or move the parts elsewhere"
         )
     if whole:
         return {"": root}
     if "train" not in found:
-        raise ValueError(f"{root}: has neither images nor train")
+        raise ValueError(f"{root}: must have a folder images or train")
     note_unread(root, list(found.values()), problems)
     return found
 
 
 def _find_pairs(root: Path, problems: Problems) -> list[Pair]:
-    """Puts pictures and masks together by their names."""
+    """Pairs pictures and masks by their names."""
     for folder in ("images", "masks"):
         if not (root / folder).is_dir():
             raise ValueError(
-                f"{root / folder}: there is no such folder; images and masks "
-                "must lie side by side"
+                f"{root / folder}: there is no such folder. The folders images "
+                "and masks must be side by side"
             )
-    # Of two with one name, the PNG.
+    # The PNG takes precedence over other files with its name.
     masks = sorted(_files(root / "masks", problems), key=_is_png)
     masks = {path.stem: path for path in masks}
     pairs: dict[str, Pair] = {}
     for path in _files(root / "images", problems):
         if path.stem in pairs:
             problems.add(
-                f"{path}: its mask is that of {pairs[path.stem].image.name} "
-                "too; give it another name"
+                f"{path}: has the same mask as {pairs[path.stem].image.name}. "
+                "Rename one of the two"
             )
             continue
         missing = root / "masks" / f"{path.stem}.png"
@@ -176,8 +177,8 @@ def _find_pairs(root: Path, problems: Problems) -> list[Pair]:
     for stem, path in masks.items():
         if stem not in pairs:
             problems.add(
-                f"{path}: its picture is missing: {root / 'images'} has none "
-                f"with the name {stem} and the ending of an image"
+                f"{path}: its picture is missing. {root / 'images'} has no "
+                f"image with the name {stem}"
             )
     return list(pairs.values())
 
@@ -188,7 +189,7 @@ def _files(root: Path, problems: Problems) -> list[Path]:
         problems.notes.append(
             f"{root}: the folders in it are not read: {', '.join(inside)}"
         )
-    # Hidden ones are copies that macOS makes for itself.
+    # Hidden files are copies that macOS makes.
     files = filter(Path.is_file, root.glob("[!.]*"))
     return without_strays(sorted(files), problems)
 

@@ -1,4 +1,4 @@
-"""The classes of masks: their names, and whether each can be learned."""
+"""The classes of masks: their names, and checks that they can be learned."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from applications.common.problems import Problems
 from applications.semantic_segmentation.scenes import IGNORE
 
 CLASSES = "classes.txt"
-# How many values a message shows.
+# Number of values that a message shows.
 SHOWN = 5
 
 
 def named_classes(root: Path) -> list[str] | None:
-    """Returns the lines of `root/classes.txt`, or `None` without this file."""
+    """Returns the lines of `root/classes.txt`, or `None` if there is none."""
     path = root / CLASSES
     if not path.exists():
         return None
@@ -24,21 +24,20 @@ def named_classes(root: Path) -> list[str] | None:
     _check_count(path, names)
     if "" in names or len(set(names)) < len(names):
         raise ValueError(
-            f"{path}: needs a name for each class, which no other class has; "
-            f"they are {names}"
+            f"{path}: must have a unique name for each class. Received: {names}"
         )
     return names
 
 
 def numbered_classes(root: Path, values: set[int]) -> list[str]:
-    """Returns a name for each value in all masks, which must have no gaps."""
+    """Returns a name for each value in the masks, which must have no gaps."""
     found = sorted(values - {IGNORE})
     names = [f"class {value}" for value in range(max(found, default=-1) + 1)]
     gaps = sorted(set(range(len(names))) - set(found))
     if gaps:
         raise ValueError(
-            f"{root}: the masks have the values {listed(found)}, and not "
-            f"{listed(gaps)}. Number the classes from 0 on without gaps: "
+            f"{root}: the masks have the values {listed(found)}, but not "
+            f"{listed(gaps)}. Number the classes from 0 without gaps, and "
             "replace each value in the masks by the number of its class"
             f"{_about_ignored(values, 'a number')}"
         )
@@ -55,45 +54,45 @@ def check_learnable(
 ) -> None:
     """Checks that the classes have pixels to learn from.
 
-    A class without any would be missing in the mean over classes, which then
-    looks better than it is.
+    A class without pixels would be missing in the mean over classes, which
+    would then be too high.
 
     Args:
-        where: The file that names the classes, or the folder.
-        names: These names.
-        seen: The values in the masks, by part.
-        problems: Takes a note of classes that may be missing.
-        least: How many classes need pixels; all of them unless it is given.
+        where: File that names the classes, or the folder.
+        names: Names of the classes.
+        seen: Values in the masks, by part.
+        problems: Collects notes about missing classes.
+        least: Number of classes that need pixels; `None` for all.
 
     Raises:
-        ValueError: If fewer classes than these are in the training part.
+        ValueError: If fewer classes are in the training part.
     """
     values = seen["train"]
     absent = [value for value in range(len(names)) if value not in values]
     if not absent:
         return
     text = (
-        f"{where}: no pixel of the training part is of the classes "
+        f"{where}: no pixel of the training part belongs to the classes "
         f"{listed(f'{value} ({names[value]})' for value in absent)}"
     )
     if len(names) - len(absent) < (len(names) if least is None else least):
         if set(absent) <= set().union(*seen.values()):
             raise ValueError(
                 f"{text}, which other parts have. Move pictures of them to the "
-                "training part, or take another --seed if it divides the folder"
+                "training part, or pass another --seed if it splits the folder"
             )
         raise ValueError(
             f"{text}. Replace the values in the masks, which are "
             f"{listed(sorted(values))}, by the numbers of the classes, or name "
-            f"only the classes that there are in {CLASSES}"
+            f"only existing classes in {CLASSES}"
             f"{_about_ignored(values, str(absent[0]))}"
         )
     problems.notes.append(f"{text}, which cannot be learned")
 
 
 def read_lines(path: Path) -> list[str]:
-    """Returns the lines of a text file without spaces around them."""
-    # Editors of Windows put a mark before the first line: utf-8-sig.
+    """Returns the lines of a text file without surrounding spaces."""
+    # Windows editors write a byte order mark: utf-8-sig.
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -102,14 +101,14 @@ def read_lines(path: Path) -> list[str]:
 
 
 def listed(values: Iterable[object]) -> str:
-    """Returns the first few of some values as text."""
+    """Returns the first few values as text."""
     texts = list(map(str, values))
-    more = [".."] if len(texts) > SHOWN else []
+    more = ["..."] if len(texts) > SHOWN else []
     return " ".join([*texts[:SHOWN], *more])
 
 
 def values_of(mask: np.ndarray) -> list[int]:
-    """Returns the values of a uint8 mask, each once and in order."""
+    """Returns the unique values of a uint8 mask in order."""
     return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
 
 
@@ -117,7 +116,7 @@ def _about_ignored(values: set[int], number: str) -> str:
     if IGNORE not in values:
         return ""
     return (
-        f". Pixels of {IGNORE} do not count: if they are a class, replace "
+        f". Pixels with {IGNORE} are ignored. If they are a class, replace "
         f"{IGNORE} by {number}"
     )
 
@@ -125,6 +124,6 @@ def _about_ignored(values: set[int], number: str) -> str:
 def _check_count(where: Path, names: list[str], remedy: str = "") -> None:
     if not 2 <= len(names) <= IGNORE:
         raise ValueError(
-            f"{where}: needs 2 to {IGNORE} classes, and has {len(names)}"
+            f"{where}: must have 2 to {IGNORE} classes. Received: {len(names)}"
             f"{remedy}"
         )

@@ -1,4 +1,4 @@
-"""Builds, cuts and loads networks of this task."""
+"""Builds, splits and loads networks of this task."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ STAGES = ("stage1", "stage2", "stage3", "stage4", "stage5")
 
 
 def build_model(config: Config, classes: int) -> keras.Model:
-    """Builds the network, for images of any size; it ends in logits."""
+    """Builds a network that outputs logits for images of any size."""
     common = {
         "input_shape": input_shape(None, None, 3),
         "classes": classes,
@@ -29,7 +29,7 @@ def build_model(config: Config, classes: int) -> keras.Model:
         "dropout": config.dropout,
         "skips": config.skip_names,
         "average_pooling": False,
-        # Without, PyTorch would draw from where no state is kept of.
+        # Without a seed, the state of dropout on PyTorch cannot be saved.
         "seed": config.seed,
     }
     if len(config.scale_list) == 1:
@@ -47,20 +47,21 @@ def build_model(config: Config, classes: int) -> keras.Model:
 
 
 def load_weights(model: keras.Model, source: str) -> None:
-    """Loads what a network starts from; other weights stay as drawn."""
+    """Loads initial weights; weights that the source lacks stay random."""
     if source == "none":
         return
     if source == "hed":
         load_vgg16(model)
     elif source.lower().endswith(SUFFIXES):
         report = load_torch(model, source, strict=False)
-        # Of the five stages: Caffe's names, torchvision's and the reference's.
+        # Names of the five stages in Caffe, torchvision and the reference.
         stages = re.compile(r"(backbones?\.(\d\.)?)?(conv|features)\d?[._\d]")
         lost = [name for name in report.missing if stages.match(name)]
         if lost:
             raise ValueError(
-                f"{source}: not the weights of a VGG16 or DeepLab: {len(lost)} "
-                f"arrays of its convolutions are missing, such as {lost[0]}"
+                f"{source}: must be the weights of a VGG16 or DeepLab, but "
+                f"{len(lost)} arrays of its convolutions are missing, such as "
+                f"{lost[0]}"
             )
     else:
         _load_keras_weights(model, source)
@@ -69,34 +70,34 @@ def load_weights(model: keras.Model, source: str) -> None:
 def _load_keras_weights(model: keras.Model, source: str) -> None:
     try:
         model.load_weights(source)
-    # h5py and Keras raise whatever broken bytes lead them to.
+    # Broken bytes can raise any exception in h5py and Keras.
     except Exception as problem:
         reason = " ".join(str(problem).split())[:300]
         raise ValueError(
-            f"{source}: not weights of this network in Keras' format, "
+            f"{source}: must be weights of this network in Keras' format, "
             f".weights.h5 or .keras ({reason})"
         ) from problem
 
 
 def digest_of(source: str) -> str:
-    """Returns a short text that changes with the weights to start from."""
+    """Returns a short digest of the initial weights."""
     if source == "hed":
         return HED_SHA256[:16]
     return saved.digest(source, "hed, none or a file")
 
 
 def cut(model: keras.Model, config: Config) -> tuple[keras.Model, keras.Model]:
-    """Cuts a network in two behind the convolutions of VGG16.
+    """Splits a network in two after the convolutions of VGG16.
 
     Returns:
-        A model from the image to what the rest needs of each scale, and one
-        from there to the outputs, which shares its layers with `model`.
+        A model from the image to the features of each scale, and a model
+        from these features to the outputs. Both share layers with `model`.
     """
     tensors = []
     for scale in _scale_names(config):
         for source in (*config.skip_names, "stage5"):
             tensors.append(_tensor(model, source, scale))
-    # The image itself may be needed twice, at no cost.
+    # The image itself may occur twice, at no cost.
     return keras.Model(model.input, tensors), keras.Model(tensors, model.output)
 
 
@@ -118,21 +119,21 @@ def _tensor(
 
 
 def main_output(outputs: dict | keras.KerasTensor) -> keras.KerasTensor:
-    """Returns the merged scores of a network with extra supervision too."""
+    """Returns the merged scores, also with extra supervision."""
     return outputs["merged"] if isinstance(outputs, dict) else outputs
 
 
 @dataclasses.dataclass(frozen=True)
 class Loaded(saved.Loaded):
-    """A saved network with the colours of its classes."""
+    """Saved network with the colours of its classes."""
 
     palette: np.ndarray
 
 
 def load_model(path: Path) -> Loaded:
-    """Loads the model of a run's folder, or the file in it."""
+    """Loads the model in the folder of a run, given the folder or file."""
     path = saved.model_file(path)
-    facts, config = saved.facts_of(path, Config, ", which tells the classes")
+    facts, config = saved.facts_of(path, Config, ", which has the classes")
     names = facts["class_names"]
     file = path.parent / runs.FACTS
     palette = _palette(facts.get("palette"), len(names), file)
@@ -142,14 +143,14 @@ def load_model(path: Path) -> Loaded:
     shape = tuple(scores.shape)
     if len(shape) != 4 or len(names) not in (shape[1], shape[3]):
         raise ValueError(
-            f"{path}: the model has outputs {shape}, and its run "
-            f"has the {len(names)} classes {names}"
+            f"{path}: the model has outputs {shape}, but its run has the "
+            f"{len(names)} classes {names}"
         )
     return Loaded(found, names, config, path, palette)
 
 
 def _palette(colours: Any, classes: int, path: Path) -> np.ndarray:
-    """Returns the colours of a run's classes, as they were saved."""
+    """Returns the saved colours of the classes of a run."""
     try:
         found = np.array(colours)
         is_palette = found.shape == (classes, 3) and found.dtype.kind == "i"
@@ -157,7 +158,7 @@ def _palette(colours: Any, classes: int, path: Path) -> np.ndarray:
         is_palette = False
     if not is_palette or found.min() < 0 or found.max() > 255:
         raise ValueError(
-            f"{path}: not the facts of a run (palette is missing, or not a "
-            f"colour for each class); {runs.REMEDY}"
+            f"{path}: not the facts of a run (palette must have a colour for "
+            f"each class). {runs.REMEDY}"
         )
     return found.astype("uint8")

@@ -1,4 +1,4 @@
-"""Pictures and their masks: whether the two of a pair fit each other."""
+"""Checks that each picture and its mask fit together."""
 
 import functools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from applications.semantic_segmentation.palette import (
 )
 from applications.semantic_segmentation.scenes import IGNORE, Scene
 
-# From this orientation of EXIF on, height and width change places.
+# From this EXIF orientation on, height and width are swapped.
 LYING = 5
 
 
@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A scene that can be read, and the values in its mask."""
+    """A readable scene, and the values in its mask."""
 
     scene: Scene
     values: list[int]
@@ -49,7 +49,7 @@ def check_all(
     good = [each for _, each in found]
     if not good:
         raise ValueError(
-            f"{place}: has no picture with a mask, of which both are good"
+            f"{place}: has no picture with a mask that can both be read"
         )
     return good
 
@@ -59,8 +59,8 @@ def _check(pair: Pair, names: list[str] | None) -> Checked:
         raise ValueError(f"{pair.image}: there is no such picture")
     if not pair.mask.is_file():
         raise ValueError(
-            f"{pair.image}: its mask {pair.mask} is missing: add it, or take "
-            "the picture out"
+            f"{pair.image}: its mask {pair.mask} is missing. Add it, or remove "
+            "the picture"
         )
     image, turned = read_with(
         pair.image, lambda opened: fit_turned(opened, (None, None, 3))
@@ -73,8 +73,8 @@ def _check(pair: Pair, names: list[str] | None) -> Checked:
     wrong = [value for value in values if count <= value != IGNORE]
     if wrong:
         raise ValueError(
-            f"{pair.mask}: the values must be 0 to {count - 1}, the classes, "
-            f"or {IGNORE}, which is not counted; there are {listed(wrong)}"
+            f"{pair.mask}: the values must be classes from 0 to {count - 1}, "
+            f"or {IGNORE}, which is ignored. Received: {listed(wrong)}"
         )
     scene = Scene(
         str(pair.image),
@@ -93,24 +93,24 @@ def _check_sizes(
     turned: int,
     mask_turned: int,
 ) -> None:
-    """Checks that a mask lies as its picture does, both as EXIF turns them."""
+    """Checks that a mask has the size and orientation of its picture."""
     is_equal = mask_size == size
-    # A quarter of a turn shows in the sizes, unless the picture is square.
+    # A quarter turn is visible in the sizes, unless the picture is square.
     is_known = size[0] != size[1] and (turned >= LYING) != (
         mask_turned >= LYING
     )
     if turned != mask_turned and not (is_equal and is_known):
         raise ValueError(
-            f"{pair.mask}: EXIF turns {pair.image} (orientation {turned}) and "
-            f"its mask (orientation {mask_turned}) differently, so that it is "
-            f"unknown whether they fit; their sizes are {_words(size)} and "
-            f"{_words(mask_size)}. Save both upright, and without an "
-            "orientation in EXIF"
+            f"{pair.mask}: EXIF rotates {pair.image} (orientation {turned}) "
+            f"and its mask (orientation {mask_turned}) differently, so it is "
+            f"unknown whether they match. Their sizes are {_words(size)} and "
+            f"{_words(mask_size)}. Save both upright, without an EXIF "
+            "orientation"
         )
     if not is_equal:
         raise ValueError(
-            f"{pair.mask}: its size is {_words(mask_size)}, and that of "
-            f"{pair.image} {_words(size)}: they must be the same"
+            f"{pair.mask}: must have the size {_words(size)} of {pair.image}. "
+            f"Received: {_words(mask_size)}"
         )
 
 

@@ -24,13 +24,13 @@ BATCH = 4
 
 @command.parsed_by(parsers.predict)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and predicts."""
+    """Labels the pixels of image files."""
     parsers.check_test_scales(options)
     stems = [path.stem for path in options.images]
     if len(set(stems)) < len(stems):
         raise ValueError(
-            "two of the images have one name, and would become one file: "
-            f"{sorted(stems)}"
+            "the images must have different names, since each becomes a file. "
+            f"Received: {sorted(stems)}"
         )
     loaded = load_model(options.model)
     output = (
@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _shares(mask: np.ndarray, names: Sequence[str]) -> str:
-    """Returns the classes of a mask, those with most pixels first."""
+    """Returns the classes of a mask as text, most frequent first."""
     counts = np.bincount(mask.ravel(), minlength=len(names))
     return ", ".join(
         f"{names[index]} {counts[index] / mask.size:.3f}"
@@ -73,9 +73,8 @@ def predict_mask(
         loaded: The network.
         image: uint8 `(height, width, 3)`.
         size: Height and width of the result; `None` for those of the image.
-        test_scales: Factors at which the image is shown to the network, whose
-            scores are averaged.
-        flip: Whether to average with the scores of the mirror image too.
+        test_scales: Scales of the image over which the scores are averaged.
+        flip: Whether to also average over the mirror image.
     """
     scores = predict_scores(loaded, image, test_scales, flip)
     return _resize(scores, size or image.shape[:2]).argmax(-1).astype("uint8")
@@ -107,8 +106,8 @@ def predict_scores(
 def _scores(loaded: Loaded, image: np.ndarray) -> np.ndarray:
     """Averages the logits of windows that overlap by a quarter.
 
-    Windows, since they all have one size: nothing is compiled for the next
-    picture, and memory does not grow with it.
+    All windows have one size, so that no picture is recompiled and memory
+    does not grow with its size.
     """
     tile = loaded.config.tile
     height, width = image.shape[:2]
@@ -124,7 +123,7 @@ def _scores(loaded: Loaded, image: np.ndarray) -> np.ndarray:
     places = [(row, column) for row in rows for column in columns]
     for some in _batches(places):
         windows = [padded[r : r + tile, c : c + tile] for r, c in some]
-        # Always as many, so that nothing is compiled for the last ones.
+        # All batches have one size, so that the last is not recompiled.
         images = np.resize(np.stack(windows), (BATCH, tile, tile, 3))
         ready = preprocess(images, loaded.data_format)
         found = np.asarray(loaded.model.predict_on_batch(ready), "float32")
@@ -161,7 +160,7 @@ def confusion(
     test_scales: Sequence[float] = (1.0,),
     flip: bool = False,
 ) -> np.ndarray:
-    """Counts the pixels of scenes: rows are the true classes."""
+    """Counts the pixels of scenes: rows are true classes."""
     classes = len(loaded.class_names)
     matrix = np.zeros((classes, classes), "int64")
     for scene in scenes:

@@ -1,7 +1,7 @@
-"""Brings the features of a trained network to the size that new layers want.
+"""Rescales the features of a pretrained network for new layers.
 
-VGG16's features are in the hundreds, as its images are, and layers that start
-from random weights learn from numbers around 1.
+VGG16's features are in the hundreds, like its images. Layers with random
+weights learn from numbers around 1.
 """
 
 from collections.abc import Iterable
@@ -11,21 +11,22 @@ import numpy as np
 
 from applications.semantic_segmentation.model import STAGES
 
-# Of the mean over the channels: what hardly ever answers is not amplified.
+# Smallest deviation as a fraction of the mean over the channels, so that nearly
+# constant channels are not amplified.
 FLOOR = 0.1
 
 
 def rescale(model: keras.Model, batches: Iterable[np.ndarray]) -> None:
     """Divides each channel at the end of a stage by its standard deviation.
 
-    The weights behind it are multiplied by as much, so that the network sees
-    the same in its images: ReLU and pooling commute with positive factors.
-    That is not done for layers behind the last stage, and for `skips`, since
-    they are new.
+    The following weights are multiplied by the same factor, so that the
+    function of the network does not change: ReLU and pooling commute with
+    positive factors. Layers after the last stage and those of `skips` are not
+    multiplied, since they are new.
 
     Args:
-        model: A DeepLab whose convolutions are trained, and no other layer.
-        batches: Images as the network reads them, to measure on.
+        model: A DeepLab in which only the convolutions are pretrained.
+        batches: Preprocessed images to measure the deviations on.
     """
     deviations = _deviations(model, batches)
     for stage, name in enumerate(STAGES):
@@ -50,8 +51,8 @@ def _convolutions(model: keras.Model, stage: str) -> list[keras.layers.Layer]:
 def _deviations(
     model: keras.Model, batches: Iterable[np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Returns the deviation of each channel, by the name of the stage."""
-    # By the layers anew: shared ones have an output for each scale.
+    """Returns the standard deviation of each channel, by stage."""
+    # A new graph of the layers, since shared layers have one output per scale.
     image = x = keras.Input(model.input_shape[1:])
     ends = []
     for name in STAGES:

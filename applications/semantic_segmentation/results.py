@@ -1,4 +1,4 @@
-"""The table and the pictures of the study, for the page of the model."""
+"""Writes the table and the pictures of the study into a page."""
 
 import dataclasses
 import importlib
@@ -20,11 +20,11 @@ PICTURES = Path("images")
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """What several seeds of one way have come to.
+    """Results of one way to merge scales, for several seeds.
 
     Attributes:
-        name: Of the way.
-        matrices: Confusion of the test pixels, one for each seed.
+        name: Name of the way.
+        matrices: Confusion matrices of the test pixels, one per seed.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Arm:
 
     @property
     def means(self) -> list[float]:
-        """The mean IoU of each seed."""
+        """Mean IoU of each seed."""
         return [float(np.nanmean(reports.iou(m))) for m in self.matrices]
 
     def cells(self) -> list[str]:
@@ -62,17 +62,17 @@ def table(arms: list[Arm]) -> str:
 
 
 def write_page(page: Path, arms: list[Arm], run: Path) -> None:
-    """Writes table and pictures between two marks of a page.
+    """Writes the table and the pictures between two marks of a page.
 
     Args:
         page: The page, with `MARKS`.
-        arms: What was found.
-        run: Folder of the network that is drawn.
+        arms: Results of the study.
+        run: Folder of the network to draw.
     """
     try:
         text = page.read_text(encoding="utf-8")
     except UnicodeDecodeError as problem:
-        raise ValueError(f"{page}: not a text file in UTF-8") from problem
+        raise ValueError(f"{page}: must be a UTF-8 text file") from problem
     if not all(mark in text for mark in MARKS):
         raise ValueError(f"{page}: must have the lines {' and '.join(MARKS)}")
     before, rest = text.split(MARKS[0])
@@ -88,7 +88,7 @@ def write_page(page: Path, arms: list[Arm], run: Path) -> None:
 
 
 def draw(run: Path, folder: Path) -> dict[str, str]:
-    """Draws truth and prediction, and the weights of the scales."""
+    """Draws the labels, the prediction and the weights of the scales."""
     loaded = load_model(run)
     (scene,) = climate.blocks(loaded.config.factor)["test"]
     image = scene.image()
@@ -118,14 +118,14 @@ def draw(run: Path, folder: Path) -> dict[str, str]:
         folder / "climate_scales.png",
     )
     return {
-        "climate_prediction.png": "The test part: the picture, the zones, and "
-        "what the network says",
-        "climate_scales.png": "How much each scale counts where",
+        "climate_prediction.png": "The picture, the climate zones and the "
+        "prediction for the test part",
+        "climate_scales.png": "Weight of each scale at each place",
     }
 
 
 def origin() -> str:
-    """Returns when, where and with what this was measured."""
+    """Returns the date, the machine and the versions of packages."""
     backend = keras.backend.backend()
     versions = f"{backend} {importlib.import_module(backend).__version__}"
     return measured(f"Keras {keras.__version__}, {versions}.")

@@ -1,4 +1,4 @@
-"""How much each scale counts at each place of a picture, and the drawing."""
+"""Computes and draws the weight of each scale at each place of a picture."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from keras_attn import explain
 
 @dataclasses.dataclass(frozen=True)
 class ScaleMaps:
-    """What a network says of a picture, and by which scale.
+    """Predicted classes of a picture, and the weights of the scales.
 
     Attributes:
-        mask: The class of each pixel, uint8 `(height, width)`.
-        weights: `(rows, columns, scales)`, an eighth of the picture; over the
-            scales they sum to 1.
+        mask: Class of each pixel, uint8 `(height, width)`.
+        weights: `(rows, columns, scales)` at an eighth of the size of the
+            picture. They sum to 1 over the scales.
     """
 
     mask: np.ndarray
@@ -31,11 +31,11 @@ class ScaleMaps:
 
 
 def scale_maps(loaded: Loaded, image: np.ndarray) -> ScaleMaps:
-    """Looks at a picture, uint8 `(height, width, 3)`."""
+    """Computes the maps for a picture, uint8 `(height, width, 3)`."""
     if len(loaded.config.scale_list) == 1:
         raise ValueError(
-            f"{loaded.path}: the network has one scale, so that there is "
-            "nothing to weigh; train one with --scales 1,0.75,0.5"
+            f"{loaded.path}: the network must have several scales to weigh. "
+            "Received: one scale. Train a network with --scales 1,0.75,0.5"
         )
     ready = preprocess(image[None], loaded.data_format)
     weights = explain.attention_maps(loaded.model, ready)["attention"][0]
@@ -48,7 +48,7 @@ def draw(
     found: Mapping[str, ScaleMaps],
     path: Path,
 ) -> None:
-    """Draws a row for each picture: itself, its classes, and the weights."""
+    """Draws one row per picture: the picture, its classes and the weights."""
     figure_module = optional("matplotlib.figure", "images")
     scales = loaded.config.scale_list
     first = next(iter(pictures.values()))

@@ -1,4 +1,4 @@
-"""Pictures with a class for each pixel, read when they are needed."""
+"""Pictures with a class for each pixel, read on demand."""
 
 import dataclasses
 import hashlib
@@ -9,21 +9,23 @@ import numpy as np
 
 from applications.common.parts import Divided
 
-# In a mask: this pixel neither trains nor counts.
+# Value in a mask for pixels without a class.
 IGNORE = 255
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """A picture and its mask, of which nothing is kept in memory.
+    """A picture and its mask, which are not kept in memory.
 
     Args:
         source: Name for messages.
-        image: Reads the picture, uint8 `(height, width, 3)` in [0, 255].
-        mask: Reads the classes, uint8 `(height, width)`, or `IGNORE`.
+        image: Function that reads the picture, uint8 `(height, width, 3)` in
+            [0, 255].
+        mask: Function that reads the classes, uint8 `(height, width)`, with
+            `IGNORE` for pixels without a class.
         size: Height and width of both.
-        files: What the two are read from, if it is nothing else: the digest
-            takes their bytes, which is quicker than to decode them.
+        files: Files of the two, if both come from files. The digest then
+            reads bytes, which is faster than decoding images.
     """
 
     source: str
@@ -33,10 +35,10 @@ class Scene:
     files: tuple[Path, ...] = ()
 
     def content(self) -> Iterator[bytes]:
-        """Yields what a digest has to see of it; not its name."""
+        """Yields the content for a digest, without the name."""
         yield f"{self.size}".encode()
         for path in self.files:
-            # With its length, or bytes could move to the next file unseen.
+            # With the length, since otherwise bytes could move between files.
             yield f"{path.stat().st_size} ".encode()
             with path.open("rb") as file:
                 while chunk := file.read(1 << 20):
@@ -48,13 +50,13 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class Scenes(Divided):
-    """Classes with their colours, and the parts that a source has.
+    """Classes with their colours, and the parts that the source has.
 
     Args:
-        class_names: In the order of the values in the masks.
-        palette: Their colours, uint8 `(classes, 3)`.
-        train: Scenes to train with, or `None`; the other parts likewise.
-        validation: Scenes to choose the best epoch by.
+        class_names: Names in the order of the values in the masks.
+        palette: Colours of the classes, uint8 `(classes, 3)`.
+        train: Training scenes, or `None`, as for the other parts.
+        validation: Scenes to choose the best epoch with.
         test: Scenes to measure on.
     """
 
@@ -66,10 +68,10 @@ class Scenes(Divided):
     test: list[Scene] | None = None
 
     def digest(self) -> str:
-        """Returns a short text that changes with any picture or mask.
+        """Returns a short digest of all pictures and masks.
 
-        It changes with the names of the classes and with the order too, and
-        not with the place of the files.
+        It also depends on the names of the classes and on the order, but not
+        on the location of the files.
         """
         digest = hashlib.sha256(f"{self.class_names}".encode())
         for name, part in self.parts().items():
@@ -81,9 +83,9 @@ class Scenes(Divided):
 
 
 def check_sizes(image: np.ndarray, mask: np.ndarray) -> None:
-    """Checks that a picture and a mask have one size."""
+    """Checks that a picture and a mask have the same size."""
     if image.shape[:2] != mask.shape:
         raise ValueError(
-            "picture and mask must have one size. Received: "
+            "picture and mask must have the same size. Received: "
             f"image.shape={image.shape}, mask.shape={mask.shape}"
         )

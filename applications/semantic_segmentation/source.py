@@ -1,4 +1,4 @@
-"""Reads the part of the data that a trained network is shown."""
+"""Reads the part of the data to show to a trained network."""
 
 import argparse
 import dataclasses
@@ -26,16 +26,17 @@ def read_for(
 
 
 def whole_maps(config: Config, part: str) -> list[Scene]:
-    """Returns the maps of the Earth uncut, with masks that are not reduced.
+    """Returns the uncut maps of the Earth, with masks at full resolution.
 
-    So that no pixel counts twice, and that networks which see the maps at
-    different sizes are measured alike.
+    This way no pixel counts twice, and networks that read the maps at
+    different sizes are comparable.
     """
     reduced = blocks(config.factor, config.validation)
     full = blocks(1, config.validation)
     if part not in full:
         raise ValueError(
-            f"the maps have no {part} part here; they have: {', '.join(full)}"
+            f"the maps have no {part} part in this run. Received: "
+            f"{', '.join(full)}"
         )
     return [
         dataclasses.replace(one, mask=other.mask)

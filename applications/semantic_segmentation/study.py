@@ -1,8 +1,8 @@
-"""Merges compared on the Earth: `-m applications.semantic_segmentation.study`.
+"""Compares merges: `python -m applications.semantic_segmentation.study`.
 
-Trains the recipe with attention, average, maximum and one scale, several seeds
-each, measures each network on the test part of the maps, and writes table and
-pictures. Started again it goes on where it was.
+Trains the recipe with attention, average, maximum and one scale, each with
+several seeds. Measures each network on the test part of the maps, and writes
+the table and the pictures. An interrupted study resumes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from applications.semantic_segmentation.results import Arm, write_page
 from applications.semantic_segmentation.source import read_for, whole_maps
 from applications.semantic_segmentation.train import train_model
 
-# Chosen by the far east of the maps, which the test part does not touch.
+# Chosen on the far east of the maps, which the test part does not contain.
 RECIPE = {
     "filters": 64,
     "attention_filters": 64,
@@ -46,7 +46,7 @@ RESULT = "result.json"
 
 @command.parsed_by(parsers.study)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and runs the study."""
+    """Runs the study."""
     arms = []
     for name, settings in ARMS.items():
         matrices = []
@@ -68,7 +68,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def run(config: Config, folder: Path, cache: Path) -> dict:
-    """Trains and tests one network, or reads what was found before."""
+    """Trains and tests one network, or reads an earlier result."""
     began, before = time.perf_counter(), folder.exists()
     train_model(config, read_for(config), Run(folder, verbose=2), cache)
     seconds = time.perf_counter() - began
@@ -78,18 +78,18 @@ def run(config: Config, folder: Path, cache: Path) -> dict:
     matrix = confusion(load_model(folder), whole_maps(config, "test"))
     found = {
         "confusion": matrix.tolist(),
-        # Of a run that was stopped in between they are not known.
+        # Unknown for a run that was interrupted.
         "seconds": None if before else seconds,
         "backend": keras.backend.backend(),
     }
     runs.write_result(folder, RESULT, found)
-    # Or the graphs of all runs would stay in memory.
+    # Otherwise the graphs of all runs would stay in memory.
     keras.backend.clear_session()
     return found
 
 
 def colour_table() -> np.ndarray:
-    """Returns the confusion of the class that a colour has most often."""
+    """Returns the confusion matrix of the colour table on the test part."""
     blocks = climate.blocks()
     predicted = climate.colour_table(blocks["train"], blocks["test"])
     classes = len(climate.CLASS_NAMES)

@@ -1,16 +1,16 @@
-"""Pieces of equal size that cover a picture."""
+"""Tiles of equal size that cover a picture."""
 
 
 def starts(length: int, tile: int, overlap: int = 0) -> list[int]:
-    """Returns where tiles begin that cover a length, evenly spread.
+    """Returns the starts of evenly spread tiles that cover a length.
 
-    As few as there can be; the first begins at 0, and the last one ends where
-    the length does. Neighbours share `overlap` pixels or more.
+    There are as few tiles as possible. The first starts at 0, and the last
+    ends at the end. Neighbours overlap by at least `overlap` pixels.
     """
     if not 1 <= tile <= length:
         raise ValueError(
-            f"--tile must be 1 to {length}, since a part of the maps has no "
-            f"more pixels on a side; it is {tile}"
+            f"--tile must be 1 to {length}, the shortest side of a part of the "
+            f"maps. Received: {tile}"
         )
     count = 1 + -(-(length - tile) // (tile - overlap))
     return [i * (length - tile) // max(1, count - 1) for i in range(count)]

