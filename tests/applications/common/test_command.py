@@ -1,14 +1,16 @@
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
 import keras
 import pytest
 
-from applications.common import command
-from keras_attn import layers
+from applications.common import command, listing, parsing
+from applications.image_classification.parsers import METHODS
+from keras_attn import applications, layers
 from tests import alone
 
 ROOT = pathlib.Path(command.__file__).parents[2]
@@ -17,7 +19,7 @@ MODULES = [
     for path in sorted(ROOT.glob("applications/*/*.py"))
     if "\ndef main(" in path.read_text()
 ]
-# Prints the exit status of each module, and whether Keras was imported.
+# Prints status and help of each module, and whether Keras was imported.
 HELP = """
 import contextlib, io, json, sys
 from applications.common import command
@@ -67,7 +69,7 @@ def fresh(code, *argv, **environment):
 
 
 def run(job, *argv):
-    return command.run(command.parser("A test."), job, argv)
+    return command.run(parsing.Parser("A test."), job, argv)
 
 
 class TestRun:
@@ -102,7 +104,7 @@ class TestBackend:
         assert run(lambda options: None, "--backend", running) == 0
 
     def test_is_not_changed_in_a_process_that_runs_another(self, capsys):
-        others = set(command.BACKENDS) - {keras.backend.backend()}
+        others = set(parsing.BACKENDS) - {keras.backend.backend()}
         other = sorted(others)[0]
         assert run(lambda options: None, "--backend", other) == 2
         assert "already runs" in capsys.readouterr().err
@@ -137,7 +139,7 @@ class TestBackend:
         module = "applications.facial_expression.predict"
         done = process("-m", module, "--help", KERAS_BACKEND="numpy")
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("usage: predict.py [-h]")
+        assert done.stdout.startswith(f"usage: python -m {module} [options]")
 
     def test_is_not_read_by_a_program_that_imports_these_modules(self):
         code = "import os, applications.facial_expression.parsers as parsers"
@@ -149,25 +151,38 @@ class TestBackend:
         assert done.stdout == "-c torch\n"
 
 
-def test_all_commands_are_listed_without_keras():
-    done = process("-X", "importtime", "-m", "applications")
-    assert done.returncode == 0 and "keras" not in done.stderr
-    listed = [x.split() for x in done.stdout.splitlines() if "python -m" in x]
-    assert [words[2] for words in listed] == MODULES
-    # And what each of them does.
-    assert all(len(words) > 3 for words in listed)
+class TestIncompleteModule:
+    """`python -m` finds no module: the answer lists those that exist."""
 
+    @pytest.mark.parametrize(
+        ("module", "words"),
+        [
+            ("facial_expresion.train", "Did you mean facial_expression?"),
+            ("facial_expression.trian", "Did you mean train?"),
+            ("zebra.train", "must be one of facial_expression, "),
+        ],
+    )
+    def test_that_does_not_exist_is_an_error(self, module, words, capsys):
+        with pytest.raises(SystemExit, match="2"):
+            command.begin(f"applications.{module}", [])
+        out, error = capsys.readouterr()
+        assert error.startswith("error: ") and error.count("\n") == 1
+        assert words in error and not out
 
-def test_a_choice_may_begin_with_a_dash(capsys):
-    made = command.parser("A test.")
-    made.add_argument("--range", choices=("0,1", "-1,1"))
-    made.add_argument("--other", nargs="*")
-    for argv in (["--range", "-1,1"], ["--range=-1,1", "--other"]):
-        assert made.parse_args(argv).range == "-1,1"
-    for wrong in (["--range", "-2,2"], ["--other", "-1,1"]):
-        with pytest.raises(SystemExit):
-            made.parse_args(wrong)
-    assert "invalid choice: '-2,2'" in capsys.readouterr().err
+    def test_a_task_lists_its_commands_without_keras(self):
+        task = "applications.semantic_segmentation"
+        for argv in (["-m", task], ["-m", *task.split(".")]):
+            done = process("-X", "importtime", *argv, KERAS_BACKEND="numpy")
+            assert done.returncode == 0 and "keras" not in done.stderr
+            assert done.stdout.startswith(f"usage: python -m {task}.<command>")
+
+    @pytest.mark.parametrize(
+        "module",
+        ["applications", "applications.common.files", "json.tool", "zebra"],
+    )
+    def test_other_modules_are_left_to_python(self, module, capsys):
+        command.begin(module, ["--help"])
+        assert capsys.readouterr() == ("", "")
 
 
 @pytest.fixture(scope="module")
@@ -189,12 +204,48 @@ class TestHelp:
             text = helps[0][f"applications.{name}"][1]
             assert "(default: 0)" in text and "(default: none)" in text
 
-    def test_the_names_of_all_blocks_are_listed(self, helps):
-        for name in ("train", "study"):
-            text = helps[0][f"applications.image_classification.{name}"][1]
-            (line,) = [x for x in text.splitlines() if "bilinear" in x]
-            listed = set(line.replace(",", " ").split())
-            assert {"none", *layers.names()} <= listed
+    @pytest.mark.parametrize(
+        ("command", "option", "names"),
+        [
+            ("train", "--attention", {"none", *layers.names()}),
+            ("study", "--attentions", {"none", *layers.names()}),
+            (
+                "train",
+                "--network",
+                {x for x in dir(applications) if x[:3] in ("Res", "ViT")},
+            ),
+            ("explain", "--method", {*METHODS, "attention_rollout"}),
+        ],
+    )
+    def test_an_option_lists_its_names(self, helps, command, option, names):
+        text = helps[0][f"applications.image_classification.{command}"][1]
+        (line,) = [x for x in text.splitlines() if x.startswith(f"  {option} ")]
+        assert names <= set(line.replace(",", " ").split())
+
+    def test_each_option_is_in_a_group(self, helps):
+        for name, (_, text) in helps[0].items():
+            _, _, options = text.partition("\noptions:\n")
+            assert options.startswith("  -h, --help "), name
+            rest = options.splitlines()[1:]
+            assert rest[0] == "" and rest[1].rstrip(":") in parsing.GROUPS, name
+
+    def test_each_has_examples_that_it_accepts(self):
+        for task in listing.tasks():
+            for name, options in listing.commands(task).items():
+                made = options()
+                assert made.examples, (task, name)
+                for what, arguments in made.examples:
+                    assert what.endswith(".") and len(what) < 75, what
+                    made.parse_args(shlex.split(arguments))
+
+    def test_fits_80_columns(self):
+        for name, (_, text) in self.narrow().items():
+            assert max(map(len, text.splitlines())) <= 80, name
+
+    @staticmethod
+    def narrow():
+        done = fresh(HELP, COLUMNS="80")
+        return json.loads(done.stdout.splitlines()[-1])[0]
 
 
 def test_an_error_is_one_line_of_limited_length():

@@ -55,13 +55,13 @@ def test_a_folder_that_is_not_divided_is_by_the_seed(pictures):
 
 def test_too_few_images_to_validate_are_refused(tmp_path):
     write_fashion(tmp_path, train=11)
-    with pytest.raises(ValueError, match="one of 12 .* there are 11 of 10"):
+    with pytest.raises(ValueError, match="at least 12 .* Received: 11 images of 10"):
         read_data(str(tmp_path), SHAPE, validation=True)
 
 
 def test_one_image_to_train_on_is_refused(tmp_path):
     write_fashion(tmp_path, train=1)
-    with pytest.raises(ValueError, match="two images or more"):
+    with pytest.raises(ValueError, match="at least two images"):
         read_data(str(tmp_path), SHAPE)
 
 

@@ -13,7 +13,7 @@ def test_by_itself_there_is_one_device_and_nothing_to_feed():
 def test_a_batch_has_to_be_a_multiple_of_the_devices():
     Devices(2).check(8)
     with pytest.raises(
-        ValueError, match="a multiple of the 2 devices; it is 7"
+        ValueError, match="a multiple of the 2 devices. Received: 7"
     ):
         Devices(2).check(7)
 

@@ -93,10 +93,10 @@ def test_what_is_no_json_object_is_one_line(tmp_path, content):
     else:
         path.write_bytes(content)
     with pytest.raises(ValueError) as caught:
-        files.read_json(path, "the facts", "write them anew")
+        files.read_json(path, "the facts", "Write them again")
     text = str(caught.value)
     assert text.startswith(f"{path}: not the facts (")
-    assert text.endswith("); write them anew") and len(text) < 400
+    assert text.endswith("). Write them again") and len(text) < 400
 
 
 def test_a_json_object_may_have_a_byte_order_mark(tmp_path):

@@ -131,7 +131,7 @@ class TestBadFolders:
         (root / "middle" / "a.png").write_text("text")
         with pytest.raises(ValueError, match="middle.a.png: not a readable"):
             read(root)
-        with pytest.raises(ValueError, match="middle: none of its files"):
+        with pytest.raises(ValueError, match="middle: none of the files"):
             read(root, skip=True)
 
     @pytest.mark.parametrize("names", [["test"], ["Val", "test"]])
@@ -139,7 +139,7 @@ class TestBadFolders:
         for name in names:
             fill(tmp_path / name / "dark", [1])
             fill(tmp_path / name / "light", [1])
-        words = f"has {', '.join(names)}, and no folder train or training"
+        words = f"has {', '.join(names)}, but no folder train or training"
         with pytest.raises(ValueError, match=words):
             read(tmp_path)
 

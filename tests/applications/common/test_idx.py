@@ -42,24 +42,24 @@ def test_a_missing_file_is_refused(path):
 
 
 def test_a_file_that_is_not_zipped_is_refused(path):
-    refused(path, idx_bytes(np.zeros((1, 2, 2))), "not a whole gzip file")
+    refused(path, idx_bytes(np.zeros((1, 2, 2))), "not a complete gzip file")
 
 
 def test_a_zipped_file_that_is_cut_off_is_refused(path):
     content = gzip.compress(idx_bytes(np.zeros((9, 2, 2))))
-    refused(path, content[:-9], "not a whole gzip file")
+    refused(path, content[:-9], "not a complete gzip file")
 
 
 def test_a_broken_zipped_file_is_refused(path):
     content = bytearray(gzip.compress(idx_bytes(np.arange(64.0)[None, None])))
     content[20:24] = b"\xff" * 4
-    refused(path, bytes(content), "not a whole gzip file")
+    refused(path, bytes(content), "not a complete gzip file")
 
 
 @pytest.mark.parametrize(
     "start, found",
     [
-        (b"", "nothing"),
+        (b"", "an empty file"),
         (b"\x00\x00", "0000"),
         # Labels, floats, and something else.
         (b"\x00\x00\x08\x01", "00000801"),
@@ -69,7 +69,7 @@ def test_a_broken_zipped_file_is_refused(path):
 )
 def test_another_start_is_refused(path, start, found):
     content = gzip.compress(start)
-    refused(path, content, f"the bytes 00000803, .* begins with {found}$")
+    refused(path, content, f"the bytes 00000803, .* Received: {found}$")
 
 
 def test_an_end_within_the_sizes_is_refused(path):
@@ -79,19 +79,19 @@ def test_an_end_within_the_sizes_is_refused(path):
 
 def test_missing_images_are_refused(path):
     content = gzip.compress(idx_bytes(np.zeros((2, 2, 2)))[:-1])
-    message = re.escape("have 8 bytes after its sizes (2, 2, 2); there are 7")
+    message = re.escape("have 8 bytes after its sizes (2, 2, 2). Received: 7")
     refused(path, content, message)
 
 
 def test_bytes_after_the_images_are_refused(path):
     content = gzip.compress(idx_bytes(np.zeros((2, 2, 2))) + b"\x00")
-    refused(path, content, "have 8 bytes .* there are 9")
+    refused(path, content, "have 8 bytes .* Received: 9")
 
 
 def test_a_file_without_end_is_not_read_to_its_end(path, monkeypatch):
     monkeypatch.setattr(idx, "_MOST", 100)
     content = gzip.compress(idx_bytes(np.zeros((5, 5, 5))))
-    refused(path, content, "holds more than 100 bytes")
+    refused(path, content, "contains more than 100 bytes")
 
 
 class TestReadPart:
@@ -117,7 +117,7 @@ class TestReadPart:
 
     def test_a_label_above_9_is_refused(self, tmp_path):
         paths = self.write(tmp_path, np.zeros((3, 2, 2)), [1, 10, 2])
-        message = "labels.gz: labels must be 0 to 9; number 1 is 10"
+        message = "labels.gz: labels must be 0 to 9. Received: 10 as label 1"
         with pytest.raises(ValueError, match=message):
             idx.read_part(*paths)
 

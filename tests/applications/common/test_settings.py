@@ -1,10 +1,10 @@
-import argparse
 import dataclasses
 import json
 import os
 
 import pytest
 
+from applications.common.parsing import DATA, GROUPS, TRAINING, Parser
 from applications.common.settings import PRECISIONS, Rule, Settings, setting
 from applications.facial_expression.config import Config as FacialExpression
 from applications.feature_visualization.config import (
@@ -35,13 +35,14 @@ class Tiny(Settings):
         "how large",
         Rule("odd", lambda x, _: x % 2),
         Rule("1 where it is loud", lambda x, config: x == 1 or not config.loud),
+        group=DATA,
     )
-    kind: str = setting("a", "which", choices=("a", "b"))
-    loud: bool = setting(False, "how")
+    kind: str = setting("a", "which", choices=("a", "b"), group=TRAINING)
+    loud: bool = setting(False, "how", group=TRAINING)
 
 
 def parsed(*argv, kind=Tiny):
-    parser = argparse.ArgumentParser()
+    parser = Parser("A test.")
     kind.add_options(parser)
     return kind.from_options(parser.parse_args(argv))
 
@@ -84,25 +85,25 @@ def test_choices_are_kept(option, choices, capsys):
 
 
 def test_help_has_a_line_for_each_option():
-    parser = argparse.ArgumentParser()
+    parser = Parser("A test.")
     Tiny.add_options(parser)
     text = parser.format_help()
-    for words in ("--size-of-it", "how large", "--loud", "images of a step"):
+    for words in ("--size-of-it", "how large", "--loud", "images per step"):
         assert words in text
 
 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"size_of_it": 4}, "--size-of-it must be odd; it is 4"),
+        ({"size_of_it": 4}, "--size-of-it must be odd. Received: 4"),
         ({"size_of_it": 4, "loud": True}, "--size-of-it must be odd"),
-        ({"loud": True}, "--size-of-it must be 1 where it is loud; it is 3"),
-        ({"epochs": 0}, "--epochs must be positive; it is 0"),
-        ({"batch_size": 0}, "--batch-size must be positive; it is 0"),
+        ({"loud": True}, "--size-of-it must be 1 where it is loud. Received: 3"),
+        ({"epochs": 0}, "--epochs must be positive. Received: 0"),
+        ({"batch_size": 0}, "--batch-size must be positive. Received: 0"),
         ({"learning_rate": 0.0}, "--learning-rate must be a positive number"),
-        ({"learning_rate": float("inf")}, "--learning-rate .* it is inf"),
-        ({"learning_rate": float("nan")}, "--learning-rate .* it is nan"),
-        ({"seed": -1}, "--seed must be 0 or more; it is -1"),
+        ({"learning_rate": float("inf")}, "--learning-rate .* Received: inf"),
+        ({"learning_rate": float("nan")}, "--learning-rate .* Received: nan"),
+        ({"seed": -1}, "--seed must be 0 or more. Received: -1"),
     ],
 )
 def test_a_broken_rule_names_the_option(setting, message):
@@ -111,7 +112,7 @@ def test_a_broken_rule_names_the_option(setting, message):
 
 
 def test_options_can_be_left_out_and_given_otherwise(capsys):
-    parser = argparse.ArgumentParser()
+    parser = Parser("A test.")
     Tiny.add_options(parser, without=("kind", "data"))
     options = parser.parse_args(["--seed", "2"])
     assert not hasattr(options, "kind") and not hasattr(options, "data")
@@ -123,7 +124,7 @@ def test_options_can_be_left_out_and_given_otherwise(capsys):
 
 
 def test_what_is_given_comes_before_the_options():
-    parser = argparse.ArgumentParser()
+    parser = Parser("A test.")
     Tiny.add_options(parser)
     options = parser.parse_args(["--kind", "a", "--data", "here"])
     found = Tiny.from_options(options, kind="b", data="there")
@@ -179,7 +180,7 @@ class TestTasks:
     def test_each_setting_is_explained(self, kind):
         for field in dataclasses.fields(kind):
             told = kind.told(field.name)
-            assert told["help"], field.name
+            assert told["help"] and told["group"] in GROUPS, field.name
             assert field.default in told.get("choices", [field.default])
 
     def test_settings_survive_json(self, kind):

@@ -59,7 +59,7 @@ def test_a_damaged_state_is_one_line_with_what_helps(path, content):
         states.read_state(path.parent, "val_accuracy")
     text = str(caught.value)
     assert text.startswith(f"{path}: not the state of a run (")
-    assert text.endswith("); --restart begins anew") and "\n" not in text
+    assert text.endswith("). Start again with --restart") and "\n" not in text
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\x80\x02}", b"[" * 99_999])
@@ -94,7 +94,7 @@ def test_damaged_arrays_are_one_line(tmp_path, content, words):
         path.write_bytes(content)
     with pytest.raises(ValueError, match=words) as caught:
         states.read_arrays(path, [(3,)])
-    assert str(caught.value).startswith(f"{path}: cannot go on from this state")
+    assert str(caught.value).startswith(f"{path}: cannot resume from this state")
     assert "pickle" not in str(caught.value)
 
 

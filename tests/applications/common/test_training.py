@@ -84,7 +84,7 @@ def test_a_run_begins_once_and_goes_on(tmp_path, capsys):
     assert second.calls == ["prepare"]
     assert second.batches.epochs[-6:] == [1, 1, 1, 2, 2, 2]
     assert not result.was_finished and len(result.history) == 3
-    assert capsys.readouterr().out == "going on after epoch 1 of 3\n"
+    assert capsys.readouterr().out == "resuming after epoch 1 of 3\n"
 
 
 def test_nothing_is_prepared_for_a_finished_run(tmp_path):

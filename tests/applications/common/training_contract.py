@@ -136,7 +136,7 @@ class TrainingContract:
         with contextlib.redirect_stdout(out):
             assert cls.main(*argv) == 0
         # Else the same numbers could be those of a run begun anew.
-        assert "going on after epoch 1 of " in out.getvalue()
+        assert "resuming after epoch 1 of " in out.getvalue()
 
     @classmethod
     def _kill(cls, argv):
@@ -181,7 +181,7 @@ class TrainingContract:
         before = content_of(trained)
         assert self.main(*command, "--output", trained) == 0
         out = capsys.readouterr().out
-        assert "already finished; --restart begins anew" in out
+        assert "already finished; --restart starts it again" in out
         assert f"wrote {trained / 'model.keras'} and log.csv" in out
         assert content_of(trained) == before
 
@@ -191,7 +191,7 @@ class TrainingContract:
         argv = [*command, "--output", trained, "--seed", seed + 1]
         assert self.main(*argv) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"error: {trained} holds another run: seed is ")
+        assert error.startswith(f"error: {trained} contains another run: seed is ")
         assert f"is {seed} there and {seed + 1} here" in error
         assert "--restart" in error and error.count("\n") == 1
         assert content_of(trained) == before
@@ -247,7 +247,7 @@ class TrainingContract:
         run = tmp_path / "run"
         assert self.main(*command, "--output", run, "--epochs", 0) == 2
         error = capsys.readouterr().err
-        assert error == "error: --epochs must be positive; it is 0\n"
+        assert error == "error: --epochs must be positive. Received: 0\n"
         assert not run.exists()
 
 

@@ -43,7 +43,7 @@ class TestLoading:
     def test_needs_names_where_there_are_none(self, trained, tmp_path):
         path = tmp_path / "alone.keras"
         path.write_bytes((trained / "model.keras").read_bytes())
-        with pytest.raises(ValueError, match="give --class-names"):
+        with pytest.raises(ValueError, match="Pass --class-names"):
             load_model(path)
         assert load_model(path, ["a", "b"]).class_names == ["a", "b"]
 

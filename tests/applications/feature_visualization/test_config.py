@@ -17,20 +17,20 @@ def test_the_network_sees_a_crop_or_the_whole():
 @pytest.mark.parametrize(
     "setting, message",
     [
-        ({"size": 8, "crop": 0}, "--size must be 9 or more; it is 8"),
+        ({"size": 8, "crop": 0}, "--size must be 9 or more. Received: 8"),
         ({"filters": "1,2,3,4"}, "--filters must be five positive integers"),
         ({"filters": "1,2,3,4,x"}, "--filters must be five"),
         ({"filters": "1,2,3,4,0"}, "--filters must be five"),
         ({"units": 0}, "--units must be positive"),
         ({"dropout": 1.0}, r"--dropout must be in \[0, 1\)"),
-        ({"constraint": -0.1}, "--constraint must be 0, or a positive"),
+        ({"constraint": -0.1}, "--constraint must be 0 or a positive"),
         ({"constraint": float("inf")}, "--constraint"),
         ({"constraint": float("nan")}, "--constraint"),
-        ({"crop": 8}, "--crop must be 0, or 9 or more and not above"),
+        ({"crop": 8}, "--crop must be 0, or 9 or more and at most"),
         ({"crop": 29}, "--crop"),
         ({"momentum": 1.0}, r"--momentum must be in \[0, 1\)"),
         ({"patience": 0}, "--patience must be positive"),
-        ({"weight_decay": -1.0}, "--weight-decay must be 0, or"),
+        ({"weight_decay": -1.0}, "--weight-decay must be 0 or"),
     ],
 )
 def test_settings_out_of_range_are_refused(setting, message):

@@ -167,7 +167,7 @@ class TestFindFeatures:
         assert np.argwhere(found.reconstructions[0]).tolist() == [[1, 1, 2]]
 
     def test_maps_that_the_layer_does_not_have(self):
-        rule = r"--channels must be 0 to 2, the maps of stage1\. Received: 3, 7"
+        rule = r"--channels must be 0 to 2 for the maps of stage1\. Received: 3, 7"
         with pytest.raises(ValueError, match=rule):
             figures.find_features(make_subject(), "stage1", [0, 3, 7])
 

@@ -113,7 +113,7 @@ class TestLoadModel:
 
     def test_a_model_without_its_facts_is_refused(self, trained, tmp_path):
         shutil.copy(trained / "model.keras", tmp_path)
-        with pytest.raises(ValueError, match="no run.json lies beside it"):
+        with pytest.raises(ValueError, match="there is no run.json next to it"):
             networks.load_model(tmp_path)
 
     def test_a_broken_model_is_refused(self, trained, tmp_path):
@@ -126,7 +126,7 @@ class TestLoadModel:
         "change, message",
         [
             ({"class_names": ["a", "b"]}, r"outputs \[\(10,\)\].*\['a', 'b'\]"),
-            ({"settings": {"crop": 10}}, "images of 10 pixels"),
+            ({"settings": {"crop": 10}}, "images of 10 pixels per side"),
             ({"settings": {"colour": 1}}, "not settings of this task"),
             ({"settings": {"crop": "9"}}, "crop is '9'"),
             ({"settings": {"crop": 2}}, "--crop must be"),

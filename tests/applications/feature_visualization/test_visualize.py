@@ -82,7 +82,7 @@ class TestRun:
         kernel = kernel_in(run_folder)
         ((found, _, title, beside),) = drawn["draw_filters"]
         np.testing.assert_array_equal(found, kernel)
-        assert title == f"{run_folder}: RMS kept at 0.1 or below"
+        assert title == f"{run_folder}: RMS limited to 0.1"
         assert beside == {}
         # The centres of the test images.
         ((subject, hidden, _),) = drawn["draw_occlusions"]
@@ -120,7 +120,7 @@ class TestRun:
         assert run("--model", run_folder, *argv, other)[0] == 0
         ((_, _, title, beside),) = drawn["draw_filters"]
         ((name, kernel),) = beside.items()
-        assert name == f"{other}: no limit of RMS" and "0.1" in title
+        assert name == f"{other}: no limit on the RMS" and "0.1" in title
         np.testing.assert_array_equal(kernel, kernel_in(other))
 
     def test_images_in_the_place_of_the_data(
@@ -157,7 +157,7 @@ class TestRun:
         "argv, message",
         [
             ("--layers stage1 stage9", "--layers must be .* Received: stage9"),
-            ("--channels 1 1", "each only once. Received: 1 1"),
+            ("--channels 1 1", "without repetitions. Received: 1 1"),
             ("--channels -1", "--channels must be 0 or more"),
             ("--layers stage1 --channels 4", "must be 0 to 3.*Received: 4"),
             ("--layers fc6", "must output"),
@@ -166,7 +166,7 @@ class TestRun:
             ("--images nowhere.png", "nowhere.png: there is no such file"),
             ("--model nowhere", "nowhere: there is no such model"),
             ("--beside nowhere", "nowhere: there is no such model"),
-            ("--part validation", "the data have no validation images"),
+            ("--part validation", "the data has no validation images"),
         ],
     )
     def test_errors_are_one_line(self, run, run_folder, argv, message):

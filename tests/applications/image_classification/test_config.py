@@ -1,7 +1,6 @@
-import argparse
-
 import pytest
 
+from applications.common.parsing import Parser
 from applications.image_classification.config import (
     ATTENTIONS,
     Config,
@@ -11,7 +10,7 @@ from keras_attn import applications, layers
 
 
 def test_options_become_settings():
-    parser = argparse.ArgumentParser()
+    parser = Parser("A test.")
     Config.add_options(parser)
     argv = ["--network", "ResNet50", "--channels", "3", "--attention", "eca"]
     argv += ["--arguments", "placement=last", "--mixup", "0.2", "--mirror"]
@@ -27,7 +26,7 @@ def test_every_block_is_a_choice():
 
 @pytest.mark.parametrize(("epochs", "expected"), [("1", 0), ("2", 1), ("9", 1)])
 def test_the_rate_rises_in_an_epoch_if_there_is_another(epochs, expected):
-    parser = argparse.ArgumentParser()
+    parser = Parser("A test.")
     Config.add_options(parser)
     found = Config.from_options(parser.parse_args(["--epochs", epochs]))
     assert found.warmup_epochs == expected
@@ -80,22 +79,22 @@ def test_other_arguments_are_refused(text):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"size": 0}, "--size must be positive; it is 0"),
+        ({"size": 0}, "--size must be positive. Received: 0"),
         ({"batch_size": 1}, "--batch-size must be 2 or more"),
         ({"network": "ViT", "attention": "se"}, "--attention must be none"),
         (
             {"attention": "sea"},
-            "--attention must be none or one of .* se, .*a$",
+            "--attention must be none or one of .* se, .* Received: sea$",
         ),
-        ({"input_range": "imagenet"}, "--input-range must be of grey images"),
-        ({"weight_decay": -1.0}, "--weight-decay must be 0, or"),
+        ({"input_range": "imagenet"}, "--input-range must be another range for grey"),
+        ({"weight_decay": -1.0}, "--weight-decay must be 0 or"),
         ({"weight_decay": float("nan")}, "--weight-decay"),
         ({"warmup_epochs": 12}, "--warmup-epochs must be 0 or more and less"),
         ({"label_smoothing": 1.0}, r"--label-smoothing must be in \[0, 1\)"),
         ({"padding": -1}, r"--padding must be in \[0, --size\]"),
         ({"mixup": 1.5}, r"--mixup must be in \[0, 1\]"),
         ({"rand_augment": -0.1}, r"--rand-augment must be in \[0, 1\]"),
-        ({"frozen": True}, "--frozen must be without --mirror"),
+        ({"frozen": True}, "--frozen must be used without --mirror"),
     ],
 )
 def test_settings_out_of_range_are_refused(setting, message):

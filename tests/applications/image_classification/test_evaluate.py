@@ -68,7 +68,7 @@ def test_any_saved_classifier(saved, lights, capsys):
     assert evaluate.main(argv) == 2
     error = capsys.readouterr().err
     assert f"error: {path}: " in error
-    assert "give --input-range, one of 0,255 0,1 -1,1 imagenet caffe" in error
+    assert "Pass --input-range, one of 0,255 0,1 -1,1 imagenet caffe" in error
     assert evaluate.main([*argv, "--input-range", "0,1"]) == 0
     assert "accuracy 0.6000" in capsys.readouterr().out
     assert (path.parent / "scores.json").exists()
@@ -97,7 +97,7 @@ def test_a_run_of_another_task_is_any_saved_classifier(saved, lights, capsys):
     assert "no run of this task" in capsys.readouterr().err
     argv = ["--model", str(path.parent), "--data", str(lights)]
     assert evaluate.main(argv) == 2
-    assert "give --input-range" in capsys.readouterr().err
+    assert "Pass --input-range" in capsys.readouterr().err
     assert evaluate.main([*argv, *pixels]) == 0
 
 
@@ -106,7 +106,7 @@ def test_other_classes_are_refused(saved, lights, trained, capsys):
     three = saved(make_classifier(classes=3), "three.keras")
     assert evaluate.main([*argv, str(three)]) == 2
     error = capsys.readouterr().err
-    assert "the model has 3 classes, and the data have 2" in error
+    assert "the model has 3 classes, but the data has 2" in error
     assert evaluate.main([*argv, str(trained)]) == 2
     assert "classes" in capsys.readouterr().err
     names = ["--class-names", "dim", "bright"]

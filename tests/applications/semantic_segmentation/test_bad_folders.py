@@ -42,7 +42,7 @@ class TestBadPairs:
     def test_picture_missing(self, root):
         (root / "train" / "images" / "bad.png").unlink()
         self.refused(
-            root, "masks.bad.png: its picture is missing: .*images has"
+            root, "masks.bad.png: its picture is missing\. .*images has"
         )
 
     def test_two_pictures_of_one_mask(self, root):
@@ -50,14 +50,14 @@ class TestBadPairs:
         (path / "bad.png").unlink()
         (root / "train" / "masks" / "bad.png").unlink()
         Image.new("RGB", (7, 5)).save(path / "good.webp")
-        self.refused(root, "good.webp: its mask is that of good.png too")
+        self.refused(root, "good.webp: has the same mask as good.png")
 
     def test_other_size(self, root):
         mask = np.zeros((7, 5), "uint8")
         path = root / "train" / "masks" / "bad.png"
         write_index_png(path, mask, voc_colormap())
         self.refused(
-            root, "masks.bad.png: its size is 5 x 7.*images.bad.png 7 x 5"
+            root, "masks.bad.png: must have the size 7 x 5 .*Received: 5 x 7"
         )
 
     @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ class TestBadPairs:
         draw(root / "train", "bad", size=size)
         for folder, number in (("images", picture), ("masks", mask)):
             turn(root / "train" / folder / "bad.png", number)
-        self.refused(root, "masks.bad.png: EXIF turns .*images.bad.png")
+        self.refused(root, "masks.bad.png: EXIF rotates .*images.bad.png")
 
     @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
     def test_colours_for_indices(self, root, mode):
         Image.new(mode, (7, 5)).save(root / "train" / "masks" / "bad.png")
-        self.refused(root, f"masks.bad.png: masks must be index.*is {mode}")
+        self.refused(root, f"masks.bad.png: masks must be index.*Received: {mode}")
 
     def test_16_bits(self, root):
         image = Image.fromarray(np.zeros((5, 7), "uint16"))
@@ -90,10 +90,10 @@ class TestBadPairs:
     def test_values_that_are_no_class(self, root):
         draw(root / "train", "bad", (0, 1, 255, 2))
         self.refused(
-            root, r"bad.png: the values must be 0 to 1,.*are 2$|are 2 \("
+            root, r"bad.png: the values must be .* 0 to 1,.*Received: 2( \(|$)"
         )
         draw(root / "train", "bad", (9, 8, 7, 6, 5, 4))
-        self.refused(root, r"there are 4 5 6 7 8 \.\.")
+        self.refused(root, r"Received: 4 5 6 7 8 \.\.\.")
 
     @pytest.mark.parametrize("folder", ["images", "masks"])
     @pytest.mark.parametrize("fault", ["truncated", "text", "bomb"])
@@ -140,7 +140,7 @@ class TestBadFolders:
 
     def test_without_training(self, tmp_path):
         draw(tmp_path / "test", "a")
-        with pytest.raises(ValueError, match="neither images nor train"):
+        with pytest.raises(ValueError, match="must have a folder images or train"):
             read(tmp_path)
 
     def test_with_two_validation_parts(self, tmp_path):

@@ -77,11 +77,11 @@ def test_the_layout_of_voc_is_read_as_one(tmp_path):
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
-        ("JPEGImages", "SegmentationClass: there is no such folder; the lay"),
-        ("SegmentationClass", "JPEGImages: there is no such folder; the layo"),
-        ("images", "masks: there is no such folder; images and masks"),
-        ("masks", "neither images nor train"),
-        ("test", "neither images nor train"),
+        ("JPEGImages", "SegmentationClass: there is no such folder. The lay"),
+        ("SegmentationClass", "JPEGImages: there is no such folder. The layo"),
+        ("images", "masks: there is no such folder. The folders images"),
+        ("masks", "must have a folder images or train"),
+        ("test", "must have a folder images or train"),
     ],
 )
 def test_of_half_a_layout_the_rest_is_asked_for(tmp_path, folder, words):
@@ -97,7 +97,7 @@ def test_other_paths_are_refused(tmp_path):
     with pytest.raises(ValueError, match="a.txt: not a folder"):
         read_data(str(tmp_path / "a.txt"))
     (tmp_path / "pictures").mkdir()
-    words = "must have images and masks, or train .* as VOC does, JPEGImages"
+    words = "must have the folders images and masks, or train .* JPEGImages"
     with pytest.raises(ValueError, match=words):
         read_data(str(tmp_path))
 
@@ -106,7 +106,7 @@ def test_bad_items_stop_it_or_are_reported(tmp_path, capsys):
     draw_flat(tmp_path / "train", 2)
     (tmp_path / "train" / "masks" / "a.png").unlink()
     with pytest.raises(
-        ValueError, match="a.png is missing.*--skip-bad goes on"
+        ValueError, match="a.png is missing.*--skip-bad skips it"
     ):
         read_data(str(tmp_path))
     scenes = read_data(str(tmp_path), skip_bad=True)

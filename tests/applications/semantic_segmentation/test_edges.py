@@ -219,7 +219,7 @@ class TestCommand:
         status, lines, errors = run(bad, pictures[0])
         assert status == 2 and not lines and len(errors) == 1
         assert errors[0].startswith(f"error: {bad}: ") and what in errors[0]
-        assert errors[0].endswith("(--skip-bad goes on without it)")
+        assert errors[0].endswith("(--skip-bad skips it)")
         status, lines, errors = run(bad, pictures[0], "--skip-bad")
         assert status == 0 and len(lines) == 1
         assert errors[0] == "skipped 1 bad items:" and str(bad) in errors[1]

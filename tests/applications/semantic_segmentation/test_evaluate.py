@@ -65,6 +65,6 @@ def test_refuses(trained, folder, tmp_path, capsys):
     (trained / "run.json").rename(trained / "away.json")
     try:
         assert evaluate.main(argv) == 2
-        assert "no run.json lies beside it" in capsys.readouterr().err
+        assert "there is no run.json next to it" in capsys.readouterr().err
     finally:
         (trained / "away.json").rename(trained / "run.json")

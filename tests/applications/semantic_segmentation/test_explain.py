@@ -44,7 +44,7 @@ def test_weights_sum_to_one_at_an_eighth_of_the_size(trained):
 def test_refuses(trained, tmp_path, capsys):
     argv = ["--model", str(trained), "--output", str(tmp_path / "a.png")]
     assert explain.main([*argv, "--index", "3"]) == 2
-    assert "--index must be 0 to 2; it is 3" in capsys.readouterr().err
+    assert "--index must be 0 to 2. Received: 3" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("small")
@@ -54,4 +54,4 @@ def test_one_scale_has_nothing_to_weigh(command, tmp_path, capsys):
     assert train.main(argv) == 0
     argv = ["--model", str(run), "--output", str(tmp_path / "a.png")]
     assert explain.main(argv) == 2
-    assert "the network has one scale" in capsys.readouterr().err
+    assert "the network must have several scales" in capsys.readouterr().err

@@ -159,10 +159,10 @@ class TestClasses:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("sea\n", "classes.txt: needs 2 to 255 classes, and has 1"),
-            ("\n".join(map(str, range(256))), "needs 2 to 255.*has 256"),
-            ("sea\nland\nsea\n", "classes.txt: needs a name for each"),
-            ("sea\n\nland\n", "classes.txt: needs a name for each"),
+            ("sea\n", "classes.txt: must have 2 to 255 classes. Received: 1"),
+            ("\n".join(map(str, range(256))), "must have 2 to 255.*Received: 256"),
+            ("sea\nland\nsea\n", "classes.txt: must have a unique name"),
+            ("sea\n\nland\n", "classes.txt: must have a unique name"),
         ],
     )
     def test_of_a_bad_file_are_refused(self, tmp_path, text, words):
@@ -184,10 +184,10 @@ class TestClasses:
         draw(tmp_path / "train", "a")
         path = tmp_path / "train" / "masks" / "a.png"
         write_index_png(path, mask, voc_colormap())
-        remedy = ".*if they are a class, replace 255 by 1$"
+        remedy = ".*If they are a class, replace 255 by 1$"
         with pytest.raises(
             ValueError,
-            match="needs 2 to 255 classes.*has [01]" + remedy * (255 in values),
+            match="must have 2 to 255 .*Received: [01]" + remedy * (255 in values),
         ):
             read(tmp_path)
 
@@ -195,7 +195,7 @@ class TestClasses:
         ("values", "gaps"),
         [
             ((0, 128), "the values 0 128, and not 1 2 3 4 5 .."),
-            ((0, 2, 255), "the values 0 2, and not 1.*replace 255 by a num"),
+            ((0, 2, 255), "the values 0 2, but not 1.*replace 255 by a num"),
         ],
     )
     def test_have_no_gaps(self, tmp_path, values, gaps):

@@ -104,7 +104,7 @@ class TestLoad:
         with pytest.raises(ValueError, match="there is no such model"):
             networks.load_model(tmp_path)
         (tmp_path / "model.keras").write_bytes(b"no model")
-        with pytest.raises(ValueError, match="no run.json lies beside it"):
+        with pytest.raises(ValueError, match="there is no run.json next to it"):
             networks.load_model(tmp_path)
         facts = (trained / "run.json").read_text()
         (tmp_path / "run.json").write_text(facts)

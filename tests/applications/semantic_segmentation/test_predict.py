@@ -64,7 +64,7 @@ def test_two_files_of_one_name_are_refused(trained, picture, tmp_path, capsys):
     other = tmp_path / "b" / picture.name
     argv = ["--model", str(trained), "--output", str(tmp_path / "out")]
     assert predict.main([*argv, str(picture), str(other)]) == 2
-    assert "would become one file" in capsys.readouterr().err
+    assert "must have different names" in capsys.readouterr().err
 
 
 MEANS = np.array([103.939, 116.779, 123.68], "float32")

@@ -31,7 +31,7 @@ def test_masks_are_whole_whatever_the_picture_is():
 
 
 def test_parts_are_those_of_the_training():
-    with pytest.raises(ValueError, match="no validation part here"):
+    with pytest.raises(ValueError, match="no validation part in this run"):
         whole_maps(Config(factor=3), "validation")
     scenes = whole_maps(Config(factor=3, validation=True), "validation")
     assert scenes[0].mask().shape == (2250, 900)

@@ -30,5 +30,5 @@ class TestStarts:
 
     @pytest.mark.parametrize("tile", [0, -1, 11])
     def test_other_tiles_are_refused(self, tile):
-        with pytest.raises(ValueError, match=f"must be 1 to 10,.*it is {tile}"):
+        with pytest.raises(ValueError, match=f"must be 1 to 10,.*Received: {tile}"):
             starts(10, tile)

