@@ -1,4 +1,4 @@
-"""Data that the tests of several tasks read."""
+"""Data for the tests of several tasks."""
 
 import numpy as np
 import pytest
@@ -33,10 +33,10 @@ def pictures(tmp_path_factory):
     return root
 
 
-# Not a method of it: those of a class's scope are deprecated in pytest.
+# Not a method, since pytest deprecates methods with the scope of a class.
 @pytest.fixture(scope="class")
 def resumed(request, command, tmp_path_factory):
-    """A `TrainingContract`'s run: stopped after an epoch, then finished."""
+    """Run of a `TrainingContract` that stops after an epoch, then resumes."""
     run = tmp_path_factory.mktemp("resumed")
     request.cls.stop_and_go_on(command, run)
     return run

@@ -1,16 +1,16 @@
-"""Writes image files byte by byte, as Pillow cannot write all of them."""
+"""Writes image files byte by byte, since Pillow cannot write them all."""
 
 import struct
 import zlib
 
 import numpy as np
 
-# The samples of TIFF, by the kind of a NumPy array.
+# Sample formats of TIFF by kind of NumPy array.
 FORMATS = {"u": 1, "i": 2, "f": 3}
 
 
 def write_png(path, array, bits=None, key=None):
-    """Writes samples of 1 to 16 bits; `key` is the grey that is transparent."""
+    """Writes samples of 1 to 16 bits; `key` is the transparent grey."""
     height, width, channels = (*array.shape, 1)[:3]
     bits = bits or 8 * array.dtype.itemsize
     if bits < 8:
@@ -33,7 +33,7 @@ def write_png(path, array, bits=None, key=None):
 
 
 def write_tiff(path, *pages, subfile=0, white_is_zero=False, bits=None):
-    """Writes grey pages; `subfile` says what those after the first are."""
+    """Writes grey pages; `subfile` is the type of those after the first."""
     content = bytearray(b"II*\0\0\0\0\0")
     link = 4
     for index, array in enumerate(pages):

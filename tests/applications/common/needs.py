@@ -1,4 +1,4 @@
-"""Marks of tests that need what packages on PyPI bring along."""
+"""Marks for tests that need packages from PyPI."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from applications.semantic_segmentation import climate, vgg16
 
 
 def needs(*functions):
-    """Skips where a package is missing, and says which."""
+    """Skips a test without a package, with the missing ones as reason."""
     reasons = []
     for function in functions:
         try:

@@ -16,7 +16,7 @@ def options(data, **given):
 
 @pytest.fixture
 def draw(tmp_path):
-    """Returns what writes an image of a mode into a class's folder."""
+    """Returns a function that writes an image into the folder of a class."""
 
     def draw(name, size, mode="RGB", ending="png"):
         folder = tmp_path / "data" / name
@@ -31,7 +31,7 @@ def draw(tmp_path):
 def test_the_median_side_and_colour_of_photographs(draw):
     for width, height in ((100, 400), (300, 120), (90, 95)):
         root = draw("a", (width, height))
-    # The median of 100, 120 and 90, to a multiple of 16.
+    # The median of 100, 120 and 90, rounded to a multiple of 16.
     assert chosen.shape(options(root), 224) == {"size": 96, "channels": 3}
     assert chosen.shape(options(root), 64)["size"] == 64
 

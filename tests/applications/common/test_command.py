@@ -37,7 +37,7 @@ START = """
 import contextlib, io, sys
 from applications.common import command
 for name in sys.argv[1:]:
-    # What must be given differs.
+    # The required arguments differ.
     for arguments in ([], ["a.png"], ["--images", "a.png"]):
         told = io.StringIO()
         try:
@@ -130,7 +130,7 @@ class TestBackend:
         chosen = ("--backend", keras.backend.backend(), "--model", "nowhere")
         module = "applications.facial_expression.predict"
         done = process("-m", module, "a.png", *chosen, KERAS_BACKEND="numpy")
-        # TensorFlow may have written about itself before.
+        # TensorFlow may have logged lines before.
         *_, told = done.stderr.splitlines()
         assert told == "error: nowhere: there is no such model"
         assert done.returncode == 2 and "Traceback" not in done.stderr
@@ -152,7 +152,7 @@ class TestBackend:
 
 
 class TestIncompleteModule:
-    """`python -m` finds no module: the answer lists those that exist."""
+    """If `python -m` finds no module, the existing ones are listed."""
 
     @pytest.mark.parametrize(
         ("module", "words"),
@@ -187,7 +187,7 @@ class TestIncompleteModule:
 
 @pytest.fixture(scope="module")
 def helps():
-    """What each command prints by `--help`, and whether it needs Keras."""
+    """Help of each command, and whether it imports Keras."""
     done = fresh(HELP, COLUMNS="1000")
     return json.loads(done.stdout.splitlines()[-1])
 

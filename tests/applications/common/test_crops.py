@@ -8,7 +8,7 @@ from keras_attn.layers import TenCrop
 
 
 def part(count=40, height=6, width=7):
-    """Images in which each pixel tells where it is."""
+    """Images whose pixels encode their position."""
     rows, columns = np.indices((height, width))
     image = np.stack([10 * rows + columns, 0 * rows], axis=-1)
     images = np.repeat(image[None].astype("uint8"), count, axis=0)
@@ -17,7 +17,7 @@ def part(count=40, height=6, width=7):
 
 
 def places(batches):
-    """Returns image, top, left and whether it is mirrored, of each crop."""
+    """Returns image, top, left and whether it is mirrored for each crop."""
     found = []
     for images, labels in (batches[i] for i in range(len(batches))):
         for crop, label in zip(images.astype(int), labels, strict=True):
@@ -47,7 +47,7 @@ def test_each_epoch_has_its_own_crops_again_and_again():
     first = places(batches)
     batches.start_epoch(1)
     second = places(batches)
-    # Not the same places for other images.
+    # Other images have other places.
     assert [each[1:] for each in first] != [each[1:] for each in second]
     batches.start_epoch(0)
     assert places(batches) == first
@@ -64,7 +64,7 @@ def test_the_order_in_which_batches_are_made_changes_nothing():
 
 def test_without_a_seed_they_are_centres_in_the_order_given():
     found = places(Crops(part(5), 2, 4))
-    # 1.5 columns are halved to the even neighbour.
+    # 1.5 columns are rounded to the even neighbour.
     assert found == [(i, 1, 2, False) for i in range(5)]
 
 
@@ -83,10 +83,10 @@ def test_channels_come_first_if_asked_for():
 
 
 def windows(image, side, padding):
-    """Returns where each piece of an image with a black border is from.
+    """Returns the place of each crop of an image with a black border.
 
-    The pieces are keys, as bytes; top, left and whether it is mirrored are
-    values. Top and left are counted from the image's own first pixel.
+    Keys are crops as bytes; values are top, left and whether it is mirrored.
+    Top and left are counted from the first pixel without the border.
     """
     height, width = image.shape
     found = {}
@@ -106,9 +106,9 @@ def windows(image, side, padding):
 @pytest.mark.parametrize(
     "side, padding, rows, columns",
     [
-        # Of a whole image, all shifts by two pixels or fewer.
+        # For a whole image, all shifts by up to two pixels.
         (5, 2, range(-2, 3), range(-2, 4)),
-        # Of a piece.
+        # For a crop.
         (4, 1, range(-1, 3), range(-1, 4)),
         (4, 0, range(2), range(3)),
     ],

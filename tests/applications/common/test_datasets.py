@@ -55,7 +55,7 @@ def test_a_folder_that_is_not_divided_is_by_the_seed(pictures):
 
 def test_too_few_images_to_validate_are_refused(tmp_path):
     write_fashion(tmp_path, train=11)
-    with pytest.raises(ValueError, match="at least 12 .* Received: 11 images of 10"):
+    with pytest.raises(ValueError, match="at least 12 .* 11 images of 10"):
         read_data(str(tmp_path), SHAPE, validation=True)
 
 

@@ -12,7 +12,7 @@ def test_reads_both_published_parts(fashion):
     assert data.validation is None
     assert data.train.labels.tolist() == [i % 10 for i in range(48)]
     assert data.class_names[9] == "ankle boot" and len(data.class_names) == 10
-    # The row that tells the class.
+    # The row that encodes the class.
     rows = data.test.images[..., 0].mean(axis=2).argmax(axis=1)
     np.testing.assert_array_equal(rows, data.test.labels)
 
@@ -73,5 +73,5 @@ def test_the_published_files_are_as_published():
     assert data.train.images.shape == (60000, 28, 28, 1)
     assert np.bincount(data.train.labels).tolist() == [6000] * 10
     assert np.bincount(data.test.labels).tolist() == [1000] * 10
-    # The mean that is found in many codes, 0.2860.
+    # The commonly used mean, 0.2860.
     assert abs(data.train.images.mean() / 255 - 0.2860) < 1e-4

@@ -35,7 +35,7 @@ def test_makes_the_folder(tmp_path):
     "problem",
     [
         OSError(errno.ENOSPC, "No space left on device"),
-        # NumPy's own, which does not say what is wrong.
+        # The error of NumPy gives no reason.
         OSError("1000000 requested and 8176 written"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_broken_zipped_file_is_refused(path):
     [
         (b"", "an empty file"),
         (b"\x00\x00", "0000"),
-        # Labels, floats, and something else.
+        # Labels, floats, and another format.
         (b"\x00\x00\x08\x01", "00000801"),
         (b"\x00\x00\x0d\x03", "00000d03"),
         (b"GIF8", "47494638"),

@@ -78,7 +78,7 @@ class TestFolders:
             Image.fromarray(grey).save(tmp_path / name, "PNG")
         for name in ("in/Thumbs.db", "desktop.ini", "notes.txt", ".DS_Store"):
             (tmp_path / name).write_text("text")
-        # By their names they are images, and are refused where they are read.
+        # Their names are those of images, so reading them raises an error.
         for name in ("b.jpg", "c.HEIC"):
             (tmp_path / name).write_text("text")
         found = [path.name for path in image_files([tmp_path])]
@@ -141,7 +141,7 @@ class TestBadFiles:
             read_image(tmp_path / "a.png", (16, 16, 1))
 
     def test_no_image_is_a_program(self, tmp_path, monkeypatch):
-        """Pillow has another program run the PostScript in an EPS."""
+        """Pillow starts another program for the PostScript in an EPS."""
         run = []
         monkeypatch.setattr(
             EpsImagePlugin, "Ghostscript", lambda *_, **__: run.append(1)

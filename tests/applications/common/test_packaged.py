@@ -10,7 +10,7 @@ FILE = "dogs/models/breeds.h5"
 
 
 class Distribution:
-    """One of which nothing is installed but what a test writes."""
+    """A package that has only the files that a test writes."""
 
     version = "0.1.0"
 
@@ -25,7 +25,7 @@ class Distribution:
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """A package whose file lies below `tmp_path` once it is written."""
+    """A package whose file is in `tmp_path` once it is written."""
     distribution = Distribution(tmp_path)
     found = {PACKAGE[0]: distribution}
     monkeypatch.setattr(metadata, "distribution", found.__getitem__)
@@ -48,7 +48,7 @@ def test_finds_a_file_and_compares_its_digest(path):
 
 def test_lists_files_by_their_names_in_the_package(installed):
     assert list(packaged.listed(PACKAGE)) == [FILE]
-    # As of a package that was installed without a record.
+    # As for a package that was installed without a record.
     installed.files = None
     assert packaged.listed(PACKAGE) == {}
 
@@ -65,7 +65,7 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 
 def test_another_version_is_refused(installed):
     installed.version = "0.2.0"
-    words = r"needs .*dogs 0\.1\.0, but 0\.2\.0 is installed: pip.*dogs==0\.1\.0$"
+    words = r"needs .*dogs 0\.1\.0, but 0\.2\.0 is .*: pip.*dogs==0\.1\.0$"
     with pytest.raises(ValueError, match=words):
         packaged.find(PACKAGE, FILE)
 

@@ -13,12 +13,12 @@ COLOURS = np.array([[[200, 30, 40], [30, 180, 60], [20, 40, 210]]], "uint8")
 
 
 def scaled(white, kind):
-    """Values from 0 to white, of an array's type."""
+    """Values from 0 to white, of a given type."""
     return (RAMP * white).astype(kind)
 
 
 def write_deep(path, array):
-    """Writes 16 bits; older Pillows cannot write a PPM of them."""
+    """Writes 16 bits, which older versions of Pillow cannot for PPM."""
     if path.suffix == ".ppm":
         path.write_bytes(b"P5 8 8 65535\n" + array.astype(">u2").tobytes())
     else:
@@ -31,7 +31,7 @@ def read(path, channels=1):
 
 
 class TestBits:
-    """Unlike 8 bits, 16 do not say what is white."""
+    """Unlike for 8 bits, the value of white is unknown for 16."""
 
     @pytest.mark.parametrize("ending", ["png", "tif", "ppm", "jp2"])
     def test_of_16_the_upper_8_are_read(self, tmp_path, ending):
@@ -68,7 +68,7 @@ class TestBits:
 
     @pytest.mark.parametrize("channels", [2, 3, 4])
     def test_of_colours_few_in_use_are_refused(self, tmp_path, channels):
-        """Pillow calls them RGB, and has cut the lower half off."""
+        """Pillow opens them as RGB, without the lower eight bits."""
         array = np.repeat(scaled(4095, "uint16")[..., None], channels, axis=2)
         if channels in (2, 4):
             array[..., -1] = 65535
@@ -138,7 +138,7 @@ class TestModes:
 
 
 class TestTransparency:
-    """Black on nothing is a usual drawing: its colours alone are all black."""
+    """Drawings are often black on transparent, so all pixels are black."""
 
     @pytest.fixture
     def drawing(self):

@@ -19,7 +19,7 @@ def uninterrupted(tmp_path_factory):
 
 
 def kill(folder, *moments):
-    """Runs until it is killed; returns the files that are left each time."""
+    """Runs until it is killed; returns the files after each kill."""
     done = subprocess.run(
         [sys.executable, "-m", tiny_run.__name__, str(folder), *moments],
         env=alone(keras.backend.backend()),
@@ -47,7 +47,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(
     uninterrupted, tmp_path
 ):
     whole, history = uninterrupted
-    # Otherwise nothing would be learned about early stopping.
+    # Otherwise early stopping would not be tested.
     assert 4 <= len(history) < tiny_run.EPOCHS
     arrays, commit, _ = kill(tmp_path, "arrays", "commit", "epoch")
     assert "partial-state-0002.npz" in arrays

@@ -94,7 +94,7 @@ class TestResult:
     @pytest.mark.parametrize("content", ["", "[]", "{}", "0.3", "\0"])
     def test_that_is_damaged_is_none(self, folder, content, capsys):
         path = folder / "result.json"
-        # One digit, too.
+        # Even a single digit.
         text = content if content != "0.3" else path.read_text()
         path.write_text(text.replace("0.3", "0.4"))
         assert runs.read_result(folder, "result.json") is None

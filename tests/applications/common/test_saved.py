@@ -8,7 +8,7 @@ pytestmark = pytest.mark.each_backend
 
 
 def write(path, *layers):
-    """Writes a compiled model of some layers; returns it."""
+    """Writes a compiled model of some layers, and returns it."""
     layers = layers or (keras.layers.Dense(2),)
     model = keras.Sequential([keras.Input((3,)), *layers])
     model.compile("adam", "mse")

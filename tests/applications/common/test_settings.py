@@ -97,7 +97,7 @@ def test_help_has_a_line_for_each_option():
     [
         ({"size_of_it": 4}, "--size-of-it must be odd. Received: 4"),
         ({"size_of_it": 4, "loud": True}, "--size-of-it must be odd"),
-        ({"loud": True}, "--size-of-it must be 1 where it is loud. Received: 3"),
+        ({"loud": True}, "must be 1 where it is loud. Received: 3"),
         ({"epochs": 0}, "--epochs must be positive. Received: 0"),
         ({"batch_size": 0}, "--batch-size must be positive. Received: 0"),
         ({"learning_rate": 0.0}, "--learning-rate must be a positive number"),
@@ -128,7 +128,7 @@ def test_what_is_given_comes_before_the_options():
     Tiny.add_options(parser)
     options = parser.parse_args(["--kind", "a", "--data", "here"])
     found = Tiny.from_options(options, kind="b", data="there")
-    # Only what is typed depends on the folder.
+    # Only paths from the command line depend on the folder.
     assert (found.kind, found.data) == ("b", "there")
 
 

@@ -94,7 +94,7 @@ def test_damaged_arrays_are_one_line(tmp_path, content, words):
         path.write_bytes(content)
     with pytest.raises(ValueError, match=words) as caught:
         states.read_arrays(path, [(3,)])
-    assert str(caught.value).startswith(f"{path}: cannot resume from this state")
+    assert str(caught.value).startswith(f"{path}: cannot resume from this")
     assert "pickle" not in str(caught.value)
 
 

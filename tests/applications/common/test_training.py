@@ -14,7 +14,7 @@ CONFIG = Settings(epochs=3, batch_size=4, seed=5)
 
 
 class Recorded(OrderedBatches):
-    """Batches of noise, which remember of which epoch they were asked for."""
+    """Batches of noise that record the requested epochs."""
 
     def __init__(self):
         super().__init__(12, 4, seed=0)
@@ -27,7 +27,7 @@ class Recorded(OrderedBatches):
 
 
 class Stopped(keras.callbacks.Callback):
-    """Ends the process, so to speak, in the second epoch."""
+    """Simulates a killed process in the second epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 1:
@@ -35,7 +35,7 @@ class Stopped(keras.callbacks.Callback):
 
 
 class Task:
-    """What a task prepares, and what of it was asked for."""
+    """Prepares a training, and records the calls."""
 
     def __init__(self, folder, *callbacks):
         self.folder = folder
@@ -70,7 +70,7 @@ class Task:
 def test_each_epoch_has_its_own_order(tmp_path):
     task = Task(tmp_path)
     task.train()
-    # TensorFlow takes some more to begin with, to see what they are like.
+    # TensorFlow requests some more at the start, to find their shapes.
     assert task.batches.epochs[-9:] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 

@@ -1,4 +1,4 @@
-"""Files in the form of Fashion-MNIST's, with tiny images."""
+"""Writes files in the format of Fashion-MNIST, with tiny images."""
 
 import gzip
 
@@ -10,19 +10,19 @@ SIZE = 12
 
 
 def idx_bytes(array):
-    """Returns an array of uint8 in the form of IDX."""
+    """Returns a uint8 array in the IDX format."""
     sizes = np.array(array.shape, ">u4").tobytes()
     start = bytes([0, 0, 8, array.ndim])
     return start + sizes + array.astype("uint8").tobytes()
 
 
 def write_idx(path, array):
-    """Writes an array of uint8 in the form of IDX."""
+    """Writes a uint8 array in the IDX format."""
     path.write_bytes(gzip.compress(idx_bytes(array)))
 
 
 def write_fashion(folder, train=48, test=20, size=SIZE):
-    """Writes the four files: noise, with a row that tells the class."""
+    """Writes the four files: noise, with a row that encodes the class."""
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
     for part, count in (("train", train), ("test", test)):

@@ -1,4 +1,4 @@
-"""A short training which can kill itself: `tiny_run.py FOLDER MOMENT ...`.
+"""A short training that can kill itself: `tiny_run.py FOLDER MOMENT ...`.
 
 It has everything whose state can be lost: random layers, batch
 normalisation, a schedule, Adam and early stopping.
@@ -45,7 +45,7 @@ def model():
 
 
 def run(folder, callbacks=(), epochs=EPOCHS, workers=1):
-    """Trains, from the start or from where it was; returns the rows."""
+    """Trains or resumes; returns the rows."""
     keras.utils.set_random_seed(0)
     made = model()
     resume.build_all(made)
@@ -105,7 +105,7 @@ def die_in_arrays():
 
 
 def die_before_commit():
-    """Dies after the second epoch's arrays, before they are named."""
+    """Dies after the second epoch's arrays, before the rename."""
     replace = os.replace
 
     def last(old, new):
@@ -120,12 +120,12 @@ def die_before_commit():
 
 
 def killed(folder, moment):
-    """Runs in a forked process until that kills itself, which is checked.
+    """Runs in a forked process, and checks that it kills itself.
 
-    This one must not have computed yet: there would be threads missing.
+    This process must not have computed anything, since a fork loses threads.
 
     Returns:
-        The names of the files that it left.
+        The names of the files that remain.
     """
     process = os.fork()
     if process == 0:

@@ -1,14 +1,14 @@
-"""What every task's training keeps: files, refusals, and going on.
+"""Contract of every task's training: files, errors and resuming.
 
-A task subclasses it beside its own tests:
+A task subclasses it next to its own tests:
 
     class TestTraining(TrainingContract):
         train = train
         shrink = staticmethod(shrink)
 
-and its conftest has two session fixtures: `command`, the options of a short
-training of several epochs with a `--seed` and all that has a state, and
-`trained`, the folder of a finished run of them.
+Its conftest has two session fixtures. `command` has the options of a short
+training of several epochs, with a `--seed` and everything that has a state.
+`trained` is the folder of a finished run with these options.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ from tests.contracts import devices
 
 
 def split_numbers(text):
-    """Returns a text without its numbers, and these."""
+    """Returns a text without its numbers, and the numbers."""
     pattern = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
     numbers = [float(number) for number in re.findall(pattern, text)]
     return re.sub(pattern, "#", text), numbers
 
 
 def read(run, name):
-    """Returns what is in a JSON file of a run."""
+    """Returns the content of a JSON file of a run."""
     return json.loads((run / name).read_text(encoding="utf-8"))
 
 
@@ -66,8 +66,8 @@ def content_of(run):
 
 
 def check_same_run(found, expected):
-    """Checks that two runs are one: their logs, facts, states and models."""
-    # A GPU adds in no fixed order, so there two runs are the same to rounding.
+    """Checks that the logs, facts, states and models of two runs are equal."""
+    # A GPU adds in any order, so that its runs are equal up to rounding.
     rtol = 0 if devices.device() == "cpu" else 1e-2
     for name in ("log.csv", "state.json", "run.json"):
         (text, numbers), (expected_text, expected_numbers) = (
@@ -85,7 +85,7 @@ def check_same_run(found, expected):
 
 
 def _state(run):
-    # Their names count the layers of a process, and differ.
+    # The names count the layers of a process, so they differ.
     with np.load(run / read(run, "state.json")["arrays"]) as stored:
         return [stored[name] for name in stored.files]
 
@@ -100,9 +100,9 @@ class TrainingContract:
 
     Attributes:
         train: The module of the task with `main`.
-        killed: Whether the run that goes on was a process that was killed, as
-            one task's is enough to be; the others stop with an exception.
-        columns: Of the log, besides those that every log has.
+        killed: Whether the resumed run is one of a killed process. One task is
+            enough for this; the others stop with an exception.
+        columns: Columns of the log in addition to those of every log.
     """
 
     train = None
@@ -111,7 +111,7 @@ class TrainingContract:
 
     @staticmethod
     def shrink(patch):
-        """Makes the network smaller, by pytest's `monkeypatch`."""
+        """Makes the network smaller with pytest's `monkeypatch`."""
 
     @classmethod
     def main(cls, *argv):
@@ -122,7 +122,7 @@ class TrainingContract:
 
     @classmethod
     def stop_and_go_on(cls, command, run):
-        """Trains for an epoch, and then the rest in another call."""
+        """Trains for one epoch, then for the others in another call."""
         argv = [*command, "--output", str(run)]
         if cls.killed:
             cls._kill(argv)
@@ -135,7 +135,7 @@ class TrainingContract:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             assert cls.main(*argv) == 0
-        # Else the same numbers could be those of a run begun anew.
+        # Otherwise a run that started again could have the same numbers.
         assert "resuming after epoch 1 of " in out.getvalue()
 
     @classmethod
@@ -157,7 +157,7 @@ class TrainingContract:
         assert {"epoch", "learning_rate", "loss", *self.columns} <= set(rows[0])
         epochs = [int(row["epoch"]) for row in rows]
         assert epochs == list(range(1, len(rows) + 1)) and len(rows) > 1
-        # That of the last epoch only.
+        # Only the state of the last epoch.
         states = [name for name in names if name.startswith("state-")]
         assert states == [f"state-{len(rows):04}.npz"]
         assert states == [read(trained, "state.json")["arrays"]]
@@ -191,7 +191,7 @@ class TrainingContract:
         argv = [*command, "--output", trained, "--seed", seed + 1]
         assert self.main(*argv) == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"error: {trained} contains another run: seed is ")
+        assert error.startswith(f"error: {trained} contains another run: seed")
         assert f"is {seed} there and {seed + 1} here" in error
         assert "--restart" in error and error.count("\n") == 1
         assert content_of(trained) == before
@@ -214,7 +214,7 @@ class TrainingContract:
     def test_a_folder_in_use_is_refused(
         self, trained, command, tmp_path, capsys
     ):
-        # Also one whose run would be removed.
+        # Also a folder whose run would be deleted.
         with locks.locked(tmp_path):
             for more in ((), ("--restart",)):
                 argv = [*command, "--output", tmp_path, *more]
@@ -252,7 +252,7 @@ class TrainingContract:
 
 
 class Stopped(BaseException):
-    """Ends a run from inside, past whoever catches exceptions."""
+    """Ends a run; not caught as an `Exception`."""
 
 
 def _raise():
@@ -260,7 +260,7 @@ def _raise():
 
 
 def stop_after_an_epoch(patch, stop):
-    """Lets the end of an epoch call `stop`, when all is written."""
+    """Calls `stop` at the end of an epoch, after all files are written."""
     end = resume.ResumableTraining.on_epoch_end
 
     def end_and_stop(self, epoch, logs=None):

@@ -14,12 +14,12 @@ OPTIONS = (
 
 
 def shrink(patch):
-    """Takes the first two stages: compiling four takes most of a minute."""
+    """Uses two stages, since compiling four takes most of a minute."""
     patch.setattr(fernet, "STAGES", (4, 8))
 
 
 def draw_images(folder, count, seed, light):
-    """Writes noisy images that are lighter above, or below."""
+    """Writes noisy images that are lighter at the top or the bottom."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     for i in range(count):
@@ -40,13 +40,13 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def command(folder):
-    """The options of a training with all that has a state."""
+    """Options of a training that uses everything with a state."""
     return ["--data", str(folder), *OPTIONS]
 
 
 @pytest.fixture(scope="session")
 def trained(command, tmp_path_factory):
-    """The folder of a finished run."""
+    """Folder of a finished run."""
     run = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
@@ -56,5 +56,5 @@ def trained(command, tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Makes a smaller FERNet of each that is trained."""
+    """Replaces every FERNet by a smaller one."""
     shrink(monkeypatch)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.each_backend
 class TestTraining(TrainingContract):
     train = train
     shrink = staticmethod(shrink)
-    # It takes several processes, so on one backend.
+    # It starts several processes, so it runs on one backend.
     killed = keras.backend.backend() == "torch"
 
 
@@ -28,5 +28,5 @@ def test_mixed_precision_trains_without_validation(folder, tmp_path, small):
     argv += ["--mixed-precision", "bfloat16", "--verbose", "0"]
     assert train.main([*argv, "--output", str(tmp_path)]) == 0
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
-    # That of the last epoch.
+    # The model of the last epoch.
     assert (tmp_path / "model.keras").exists()

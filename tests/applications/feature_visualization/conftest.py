@@ -9,7 +9,7 @@ from applications.feature_visualization import (
     visualize,
 )
 
-# As narrow as can be, at the least number of pixels.
+# As narrow as possible, with as few pixels as possible.
 NETWORK = (
     *("--size", "12", "--crop", "9", "--filters", "4,4,4,4,4"),
     *("--units", "8", "--batch-size", "8", "--verbose", "0"),
@@ -23,13 +23,13 @@ OPTIONS = (
 
 @pytest.fixture(scope="session")
 def command(fashion):
-    """The options of a training with all that has a state."""
+    """Options of a training that uses everything with a state."""
     return ["--data", str(fashion), *OPTIONS]
 
 
 @pytest.fixture(scope="session")
 def trained(command, tmp_path_factory):
-    """The folder of a finished run on Fashion-MNIST's files."""
+    """Folder of a finished run on the files of Fashion-MNIST."""
     run = tmp_path_factory.mktemp("trained")
     assert train.main([*command, "--output", str(run)]) == 0
     return run
@@ -37,7 +37,7 @@ def trained(command, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def coloured(pictures, tmp_path_factory):
-    """The folder of a run on whole pictures in colour, at half precision."""
+    """Folder of a run on whole colour pictures in half precision."""
     run = tmp_path_factory.mktemp("coloured")
     argv = ["--data", str(pictures), *NETWORK, "--channels", "3"]
     argv += ["--filters", "8,8,8,8,8", "--crop", "0", "--dropout", "0"]
@@ -63,7 +63,7 @@ def run(tmp_path, capsys):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Keeps what is to be drawn, and draws it."""
+    """Records the drawn features, and draws them."""
     found = {}
 
     def keep(module, name):
@@ -83,7 +83,7 @@ def drawn(monkeypatch):
 
 
 def names_in(tmp_path):
-    """Returns the names of the drawings, which are whole."""
+    """Returns the names of the drawings, which must be complete."""
     paths = sorted((tmp_path / "new" / "drawn").iterdir())
     for path in paths:
         with Image.open(path) as image:

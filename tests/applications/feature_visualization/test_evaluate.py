@@ -15,7 +15,7 @@ def scores(folder):
 
 
 def by_hand(model, images, places):
-    """Averages what is predicted for crops at places, both ways round."""
+    """Averages the predictions for crops and their mirror images."""
     found = []
     for top, left, mirrored in places:
         crops = images[:, top : top + 9, left : left + 9].astype("float32")

@@ -8,12 +8,12 @@ from keras_attn.applications import ZFNet
 
 layers = keras.layers
 SIDE = 12
-# Row, column and brightness of the only light pixel of each image.
+# Row, column and value of the only bright pixel of each image.
 DOTS = [(1, 1, 40), (6, 4, 200), (10, 5, 90), (5, 10, 120)]
 
 
 def make_subject(weights=(1.0, 5.0, -1.0), **kwargs):
-    """Returns a network whose maps are the image times a weight."""
+    """Returns a network whose maps are the image times weights."""
     first = keras.config.image_data_format() == "channels_first"
     shape = (1, SIDE, SIDE) if first else (SIDE, SIDE, 1)
     image = x = keras.Input(shape)
@@ -42,7 +42,7 @@ def make_subject(weights=(1.0, 5.0, -1.0), **kwargs):
 
 
 def box(row, column):
-    """Returns what a pooled activation of a dot sees: 4 x 4 pixels."""
+    """Returns the receptive field of a pooled dot: 4 x 4 pixels."""
     top, left = (2 * ((place - 1) // 2) for place in (row, column))
     return slice(top, top + 4), slice(left, left + 4)
 
@@ -112,7 +112,7 @@ class TestFindFeatures:
                 rows, columns = box(*DOTS[index][:2])
                 assert patch.dtype == "uint8"
                 np.testing.assert_array_equal(patch, image[rows, columns])
-                # The same dot, and nothing else.
+                # Only the same dot.
                 assert patch.any()
                 np.testing.assert_array_equal(picture > 0, patch > 0)
                 assert not (picture < 0).any()
@@ -135,7 +135,7 @@ class TestFindFeatures:
 
     def test_only_the_strongest_activation_of_an_image(self):
         subject = make_subject()
-        # Elsewhere than the dot of 200.
+        # Not at the dot of 200.
         subject.images[1, 10, 10] = 150
         found = figures.find_features(subject, "stage1")
         rows, columns = box(*DOTS[1][:2])
@@ -167,7 +167,7 @@ class TestFindFeatures:
         assert np.argwhere(found.reconstructions[0]).tolist() == [[1, 1, 2]]
 
     def test_maps_that_the_layer_does_not_have(self):
-        rule = r"--channels must be 0 to 2 for the maps of stage1\. Received: 3, 7"
+        rule = r"--channels must be 0 to 2 for .* stage1\. Received: 3, 7"
         with pytest.raises(ValueError, match=rule):
             figures.find_features(make_subject(), "stage1", [0, 3, 7])
 
@@ -204,7 +204,7 @@ class TestDrawFeatures:
         two = figures.Feature(9, np.arange(1), values[1:], [dot], patches[:1])
         path = tmp_path / "a.png"
         figures.draw_features([one, two], "stage1", path)
-        # Also of numbers that end in 5 in the binary system.
+        # Also for numbers that end in an exact binary 5.
         assert seen["t"][0] in (
             "stage1, map 7: 1234 to 6.25",
             "stage1, map 7: 1235 to 6.25",
@@ -212,7 +212,7 @@ class TestDrawFeatures:
         assert seen["t"][1] == "stage1, map 9: 6.25"
         assert seen["p"] == [patches, patches[:1]]
         clipped, same = seen["r"][0]
-        # 2 of 100 may be cut: -50, and the next are -49 and 49.
+        # 2 of 100 are clipped, -50; the next values are -49 and 49.
         expected = np.clip(picture, -49, 49)
         np.testing.assert_allclose(clipped, expected, atol=1e-6)
         np.testing.assert_array_equal(same, dot)

@@ -6,20 +6,20 @@ from applications.feature_visualization import filters
 
 
 def kernel_of(*pictures):
-    """Stacks filters `(height, width, channels)` as Keras has them."""
+    """Stacks filters `(height, width, channels)` into a Keras kernel."""
     return np.stack(np.array(pictures, "float32"), axis=-1)
 
 
 def drawn(path):
-    """Returns the pixels of a drawing, and how many an inch has."""
+    """Returns the pixels of a drawing, and the pixels per inch."""
     with Image.open(path) as image:
         assert image.format == "PNG"
         return np.asarray(image.convert("RGB")), 200
 
 
 def pixel_of(path, row, column, share_down, share_right, left=0.0):
-    """Returns the colour at a place in a filter, which has a title of two
-    lines above it."""
+    """Returns the colour at a place in a filter, below a title of two
+    lines."""
     pixels, dpi = drawn(path)
     head = 2 * filters.LINE + filters.GAP
     pitch = filters.SIDE + filters.GAP
@@ -81,7 +81,7 @@ class TestDrawFilters:
                 strict=True,
             ):
                 assert pixel_of(path, *place, *share) == [value] * 3
-        # Nothing is where a fifth would be.
+        # The place of a fifth filter is empty.
         assert pixel_of(path, 1, 1, 0.5, 0.5) == [255] * 3
 
     def test_colours(self, tmp_path):
@@ -107,7 +107,7 @@ class TestDrawFilters:
         path = tmp_path / "filters.svg"
         kernel = kernel_of([[[3.0], [4.0]]], [[[0.01], [0.01]]])
         filters.draw_filters(kernel, path, "no limit", {"$10": kernel[..., 1:]})
-        # Where letters are shapes, the text is a comment.
+        # Letters are drawn as shapes, with the text in a comment.
         found = path.read_text()
         for text in ("no limit", "$10", "3.5", "0.01"):
             assert f"<!-- {text} -->" in found

@@ -27,7 +27,7 @@ def kernels(model):
 
 
 def largest_rms(model):
-    """Returns that of all filters of the convolutions."""
+    """Returns the RMS of all filters of the convolutions."""
     found = kernels(model)
     return max(
         float(np.sqrt(np.mean(found[name] ** 2, axis=(0, 1, 2))).max())
@@ -53,7 +53,7 @@ def test_kernels_start_as_asked_for():
     paper = kernels(build(**wide, initializer="paper"))
     he = kernels(build(**wide, initializer="he"))
     for name, kernel in paper.items():
-        # The classifier's 640 weights tell it to some 3 %.
+        # 640 weights of the classifier estimate it to about 3 %.
         np.testing.assert_allclose(kernel.std(), 0.01, rtol=0.1)
         expected = np.sqrt(2 / np.prod(he[name].shape[:-1]))
         if name in ("stage1_conv", "classifier"):

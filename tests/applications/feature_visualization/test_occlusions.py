@@ -9,7 +9,7 @@ layers = keras.layers
 
 
 def make_classifier():
-    """Returns a subject: class 0 is seen by what is light at the top left."""
+    """Returns a subject whose class 0 depends on a light top left corner."""
     image = keras.Input((8, 8, 1))
     last = layers.Dense(2, activation="softmax")
     x = layers.Flatten(data_format="channels_last")(image)
@@ -35,11 +35,11 @@ class TestOcclusions:
         found = figures.find_occlusions(make_classifier(), 4)
         assert found.indices.tolist() == [0, 2, 4, 6]
         assert found.classes == ["light"] * 4
-        # 4 pixels of 100 at 0.01 are 4, of which the other class has 1.
+        # 4 pixels of 100 with the weight 0.01 give 4; the other class has 1.
         probability = 1 / (1 + np.exp(-3))
         np.testing.assert_allclose(found.probabilities, probability, rtol=1e-5)
         assert found.lost.shape == (4, 8, 8)
-        # A square of 2 pixels on each side, filled with the mean, 6.25.
+        # A square of 2 x 2 pixels, filled with the mean, 6.25.
         hidden = 1 / (1 + np.exp(1 - 4 * 6.25 * 0.01))
         expected = probability - hidden
         np.testing.assert_allclose(found.lost[:, 0, 0], expected, rtol=1e-4)

@@ -15,7 +15,7 @@ NAN = float("nan")
         ([3.0, 2.0, 1.0], 1, 0),
         ([3.0, 3.0], 1, 1),
         ([3.0, 4.0], 1, 1),
-        # Above the lowest one, though below the one before.
+        # Above the lowest loss, although below the previous one.
         ([3.0, 5.0, 4.0], 1, 2),
         ([3.0, 4.0, 2.0], 2, 0),
         ([3.0, 4.0, 4.0, 4.0], 2, 1),

@@ -24,7 +24,7 @@ class TestTraining(TrainingContract):
         for run in (trained, resumed):
             losses = [float(row["val_loss"]) for row in rows_of(run)]
             expected = [rate_after(losses[:i], 0.03, 1) for i in range(3)]
-            # In the second epoch the loss rises, above that before the stop.
+            # The loss rises in the second epoch, after the stop.
             assert expected[2] < expected[0]
             np.testing.assert_allclose(rates_of(run), expected, rtol=1e-6)
 
@@ -64,6 +64,6 @@ def test_it_learns_whole_pictures_in_colour(coloured):
     assert model.get_layer("stage3").dtype_policy.name == "mixed_bfloat16"
     rows, rates = rows_of(coloured), rates_of(coloured)
     assert float(rows[-1]["accuracy"]) > 0.9
-    # No validation, and a cosine that ends at 0.
+    # No validation, and a cosine schedule that ends at 0.
     assert "val_loss" not in rows[0]
     assert 0.03 > rates[0] > rates[6] > rates[11] < 1e-6

@@ -15,13 +15,13 @@ from applications.feature_visualization.model import build_model
 from tests.applications.feature_visualization.conftest import names_in
 
 STAGES = [f"stage{number}" for number in range(1, 6)]
-# 20 of these 22 pixels are seen.
+# The network sees 20 of these 22 pixels.
 CONFIG = Config(size=22, crop=20, filters="4,5,6,5,4", units=4)
 
 
 def write_run(folder, data, constraint):
-    """Writes a run, of a network that is random and no unit of it dead."""
-    # Another one for each limit.
+    """Writes the run of a random network without dead units."""
+    # Another network for each limit.
     keras.utils.set_random_seed(int(100 * constraint))
     config = dataclasses.replace(
         CONFIG, data=str(data), constraint=float(constraint)
@@ -40,7 +40,7 @@ def write_run(folder, data, constraint):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Writes grey images, 4 of each class and part."""
+    """Writes 4 grey images per class and part."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.RandomState(0)
     for part in ("train", "test"):
@@ -78,7 +78,7 @@ class TestRun:
         ]
         wrote = [line.rpartition("/")[2] for line in lines if "wrote" in line]
         assert wrote == ["filters.png", *features, "occlusion.png"]
-        # The filters of the file.
+        # The filters in the file.
         kernel = kernel_in(run_folder)
         ((found, _, title, beside),) = drawn["draw_filters"]
         np.testing.assert_array_equal(found, kernel)

@@ -19,7 +19,7 @@ class TestVGG16:
         status, lines, errors = run(*argv, *paths)
         assert (status, errors) == (0, [])
         assert names_in(tmp_path) == ["features_stage1.png", "filters.png"]
-        # In the file: outputs, then blue, green and red.
+        # The file has outputs first, then blue, green and red.
         stored = vgg16.read_vgg16()["conv1_1.weight"]
         ((kernel, _, title, _),) = drawn["draw_filters"]
         np.testing.assert_array_equal(

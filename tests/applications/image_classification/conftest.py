@@ -16,7 +16,7 @@ def draw_image(path, row, column, size=(24, 32)):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder of three images, one in a folder of its own."""
+    """A folder of three images, one of them in a subfolder."""
     root = tmp_path / "photos"
     (root / "more").mkdir(parents=True)
     (root / ".hidden").write_text("no image")
@@ -28,7 +28,7 @@ def photos(tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    """Returns what writes a model, and where it was written to."""
+    """Returns a function that writes a model and returns its path."""
 
     def save(model=None, name="model.keras"):
         if model is None:
@@ -49,14 +49,14 @@ OPTIONS = (
 
 @pytest.fixture(scope="session")
 def command(fashion):
-    """The options of a short training, with dropout."""
+    """Options of a short training with dropout."""
     arguments = f"{TINY_VIT}, dropout=0.1"
     return ["--data", str(fashion), *OPTIONS, "--arguments", arguments]
 
 
 @pytest.fixture(scope="session")
 def trained(command, tmp_path_factory):
-    """The folder of a finished run."""
+    """Folder of a finished run."""
     run = tmp_path_factory.mktemp("trained")
     assert train.main([*command, "--output", str(run)]) == 0
     return run
@@ -83,7 +83,7 @@ def run(saved, photos, tmp_path, capsys):
 
 @pytest.fixture
 def fail(saved, photos, tmp_path, capsys):
-    """Runs the command; returns the line of its error."""
+    """Runs the command; returns its error, which is one line."""
 
     def run(*options, model=None, images=None):
         path = tmp_path / "maps.png"

@@ -8,7 +8,7 @@ from applications.common.parts import Part
 from applications.image_classification.batches import Images
 from applications.image_classification.config import Config
 
-# Of Keras' own RandAugment on PyTorch.
+# From Keras' RandAugment on PyTorch.
 pytestmark = pytest.mark.filterwarnings("ignore:Tensor.T is deprecated on 0-D")
 
 
@@ -38,7 +38,7 @@ def test_labels_go_with_their_images():
 
 
 def test_mixup_mixes_images_as_labels():
-    """Each label says which two images, and how much of each."""
+    """Each label shows the two images, and their fractions."""
     images, labels = batches(mixup=1.0)[0]
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
     assert ((labels > 1e-3).sum(axis=1) == 2).sum() >= 4
@@ -68,7 +68,7 @@ def test_rand_augment_stays_in_range_and_keeps_labels():
     ],
 )
 def test_a_batch_is_the_same_whoever_makes_it_when(settings):
-    """Threads come in any order, and a run that goes on begins anywhere."""
+    """Threads run in any order, and a run can resume anywhere."""
     source = batches(count=16, **settings)
     expected = {}
     for epoch in (0, 1):
@@ -89,7 +89,7 @@ def test_a_batch_is_the_same_whoever_makes_it_when(settings):
 )
 @pytest.mark.parametrize("settings", [{"mixup": 0.4}, {"rand_augment": 0.5}])
 def test_a_thread_seeds_no_generator_of_all_threads(settings, monkeypatch):
-    """It would change what the others draw, and what dropout does."""
+    """It would change the random numbers of others and of dropout."""
     import torch
 
     def refuse(seed):
@@ -105,7 +105,7 @@ def test_each_epoch_mixes_anew():
     source, shares = batches(mixup=1.0), []
     for epoch in range(2):
         source.start_epoch(epoch)
-        # Whatever the order of the images.
+        # In any order of the images.
         shares.append(np.sort(source[0][1].max(axis=1)))
     assert np.abs(shares[0] - shares[1]).max() > 0.01
 
@@ -124,7 +124,7 @@ def test_what_leaves_the_range_is_brought_back(monkeypatch):
 def test_grey_images_are_changed_as_three_equal_colours(
     data_format, monkeypatch
 ):
-    """Keras 3.14 takes no others on JAX and TensorFlow."""
+    """Keras 3.14 accepts no others on JAX and TensorFlow."""
     axis = -1 if data_format == "channels_last" else 1
     seen = []
 

@@ -86,7 +86,7 @@ def test_other_arguments_are_refused(text):
             {"attention": "sea"},
             "--attention must be none or one of .* se, .* Received: sea$",
         ),
-        ({"input_range": "imagenet"}, "--input-range must be another range for grey"),
+        ({"input_range": "imagenet"}, "--input-range must be another"),
         ({"weight_decay": -1.0}, "--weight-decay must be 0 or"),
         ({"weight_decay": float("nan")}, "--weight-decay"),
         ({"warmup_epochs": 12}, "--warmup-epochs must be 0 or more and less"),

@@ -1,4 +1,4 @@
-"""Trainings on two devices, which a processor plays."""
+"""Trainings on two devices, simulated by a processor."""
 
 import csv
 import subprocess
@@ -14,7 +14,7 @@ from tests.applications.image_classification.conftest import OPTIONS, TINY_VIT
 
 pytestmark = pytest.mark.each_backend
 
-# Devices have to be made before anything else.
+# Devices must be created first.
 CHILD = """
 import contextlib, os, sys
 
@@ -46,7 +46,7 @@ def has_distribution():
 
 @pytest.fixture(scope="module")
 def logs(fashion, tmp_path_factory):
-    """The logs of the same training on one device and on two."""
+    """Logs of the same training on one device and on two."""
     if not has_distribution():
         pytest.skip("Keras does not distribute on PyTorch, as tested below")
     folder = tmp_path_factory.mktemp("distributed")
@@ -56,7 +56,7 @@ def logs(fashion, tmp_path_factory):
         env={
             **alone(keras.backend.backend()),
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-            # Also where there is a GPU.
+            # Even if there is a GPU.
             "CUDA_VISIBLE_DEVICES": "",
             "JAX_PLATFORMS": "cpu",
         },

@@ -34,7 +34,7 @@ def test_many_images_are_predicted_a_few_at_a_time(trained, fashion):
     images = read_data(str(fashion), (12, 12, 1)).test.images
     classifier = load_classifier(trained)
     expected = classifier.model.predict(images.astype("float32"), verbose=0)
-    # Of one image at once, sixteen are prepared.
+    # Sixteen batches of one image are prepared at a time.
     found = classifier.predict(images, batch_size=1)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
@@ -49,7 +49,7 @@ def test_the_validation_part_is_that_of_the_run(trained, tmp_path, capsys):
 
 @pytest.fixture
 def lights(tmp_path):
-    """A folder of light and of dark images, one of them in the wrong one."""
+    """A folder of light and dark images, one of them in the wrong class."""
     root = tmp_path / "lights"
     for name, count in (("bright", 3), ("dim", 2)):
         (root / "test" / name).mkdir(parents=True)
@@ -61,10 +61,10 @@ def lights(tmp_path):
 
 
 def test_any_saved_classifier(saved, lights, capsys):
-    # All these images are alike: it calls each bright.
+    # All these images are similar, and predicted as bright.
     path = saved(make_classifier())
     argv = ["--model", str(path), "--data", str(lights), "--batch-size", "2"]
-    # Nothing in it tells which pixels it was trained with.
+    # Its input range is unknown.
     assert evaluate.main(argv) == 2
     error = capsys.readouterr().err
     assert f"error: {path}: " in error
@@ -115,13 +115,13 @@ def test_other_classes_are_refused(saved, lights, trained, capsys):
     assert "['dim', 'bright']" in capsys.readouterr().err
 
 
-# What makes such a layer.
+# Functions that make such a layer.
 scaling = functools.partial(functools.partial, keras.layers.Rescaling)
 normal = functools.partial(functools.partial, keras.layers.Normalization)
 
 
 def less(mean):
-    """Returns what makes a layer that subtracts a mean image."""
+    """Returns a function that makes a layer with a mean image."""
 
     def make():
         layer = MeanImage()
@@ -138,7 +138,7 @@ def less(mean):
         *(([scaling(1 / 255)], "0,255"), ([scaling(1 / 127.5, -1)], "0,255")),
         ([keras.layers.RandomFlip, scaling([1 / 58] * 3)], "0,255"),
         ([normal(mean=[123.0] * 3, variance=[3000.0] * 3)], "0,255"),
-        # Of shares, of what is already around 0, or after something else.
+        # For pixels in [0, 1] or around 0, or after another layer.
         *(([scaling(2.0, -1)], None), ([], None)),
         ([normal(mean=[0.48] * 3, variance=[0.05] * 3)], None),
         *(([less(120.0)], "0,255"), ([less(0.5)], None)),

@@ -10,7 +10,7 @@ from applications.image_classification.parsers import METHODS
 from keras_attn.explain import AttentionRollout
 from tests.applications.image_classification.tiny import drawn, make_classifier
 
-# Those of random networks may be.
+# Maps of random networks can be zero.
 pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 
@@ -48,7 +48,7 @@ def test_a_class_is_chosen_by_name_or_index(run):
     assert by_name == run("--target", "1", *names)
     assert {line[1] for line in by_name} == {"dark"}
     assert all(float(line[2]) < 0.5 for line in by_name)
-    # What is light speaks for the other class.
+    # Light pixels are evidence for the other class.
     assert {line[3] for line in by_name} == {"grad_cam none"}
     assert {line[1] for line in run("--target", "1")} == {"1"}
 
@@ -83,7 +83,7 @@ def test_a_limit_is_kept_and_said(saved, photos, tmp_path, capsys):
         (["--layer", "convolution"], "Did you mean one of"),
         (["--target", "2"], "an index from 0 to 1. Received: 2"),
         (["--target", "cat"], "--target must be the name of a class"),
-        (["--class-names", "a", "b", "c"], "of the 2 classes of the model. Received: 3 names"),
+        (["--class-names", "a", "b", "c"], "2 classes of the model. Received: 3"),
         (["--class-names", "none.txt"], "none.txt"),
         (
             ["--class-names", "a", "a", "--target", "a"],
@@ -125,12 +125,12 @@ def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
     lines = [line.split("\t") for line in out.splitlines() if "\t" in line]
     classifier = load_classifier(trained)
     names = classifier.class_names
-    # Two images of the first two classes, and one of each of the others.
+    # Two images of the first two classes, and one of every other class.
     shown = [line[0].rpartition(", ")[2] for line in lines]
     assert shown == sorted([*names, *names[:2]], key=names.index)
     assert all(line[1] in names for line in lines)
     assert drawn(path).std() > 10
-    # Of its first image, where rollout has its highest value.
+    # The place of the highest rollout in the first image.
     settings = classifier.config
     image = read_data(settings["data"], (12, 12, 1)).test.images[:1]
     (rolled,) = AttentionRollout(classifier.model)(image.astype("float32"))
@@ -142,12 +142,12 @@ def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
     argv = ["--model", str(saved()), "--input-range", "0,1"]
     assert explain.main(argv) == 2
     assert (
-        "there is no run of this task next to the model" in capsys.readouterr().err
+        "no run of this task next to the model" in capsys.readouterr().err
     )
 
 
 def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
-    # Of sixteen, in this test of two.
+    # Pages have sixteen rows, but two in this test.
     monkeypatch.setattr(explain, "PAGE", 2)
     path = saved(make_classifier(), "model.keras")
     argv = ["--model", str(path), "--input-range", "0,1", "--images"]

@@ -12,7 +12,7 @@ from applications.image_classification import (
 )
 from tests.applications.image_classification.tiny import make_classifier
 
-# Those of random networks may be.
+# Maps of random networks can be zero.
 pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 
@@ -55,7 +55,7 @@ def test_draws_small_pictures_and_a_page(small, tmp_path):
     assert not re.search(r"\(\d+, \d+\)", text)
     caption = r": predicted .+ with probability [01]\.\d{3}\n"
     assert len(re.findall(caption, text.replace("\n  ", " "))) == 6
-    # Four faces, one of them again by layers, and a cat.
+    # Four faces, one of them again for several layers, and a cat.
     assert text.count("\n- ") == 6 == text.count(": predicted ")
 
 
@@ -78,7 +78,7 @@ def test_photographs_are_not_published(
     small, tmp_path, monkeypatch, capsys, options
 ):
     assert (gallery.ROOT / "pyproject.toml").is_file()
-    # Not in the repository itself, where a failure would leave its files.
+    # Outside the repository, where a failure would leave files.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(gallery, "ROOT", tmp_path)
     monkeypatch.setattr(gallery, "RUNS", tmp_path / "runs")

@@ -6,7 +6,7 @@ from applications.image_classification import ranges
 from tests.applications.image_classification.tiny import make_classifier
 from tests.contracts import devices
 
-# Those of random networks may be.
+# Maps of random networks can be zero.
 pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 
 
@@ -28,7 +28,7 @@ def test_probabilities_of_single_classes_stay_as_they_are(run, saved):
         [float(line[2]) for line in run("--target", target, model=model)]
         for target in ("0", "2")
     )
-    # Softmax would leave a part for the class between them.
+    # Softmax would leave some probability for the class between them.
     np.testing.assert_allclose(np.add(light, dark), 1, atol=2e-4)
     one = saved(make_classifier(activation=None, classes=1))
     assert all(0.5 < float(line[2]) < 1 for line in run(model=one))
@@ -81,7 +81,7 @@ def test_an_input_range_is_followed(run):
     assert all(
         float(p[2]) > float(s[2]) for p, s in zip(pixels, shares, strict=True)
     )
-    # The images are dark, below the middle of the range, nearly everywhere.
+    # The images are mostly dark, below the middle of the range.
     assert {line[1] for line in run(pixels="-1,1")} == {"1"}
     with pytest.raises(SystemExit, match="2"):
         run(pixels="0,2")

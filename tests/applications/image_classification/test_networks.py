@@ -50,7 +50,7 @@ def test_networks_have_a_class_for_each_of_the_data(settings):
     found = network.predict_on_batch(np.zeros((2, size, size, 1), "float32"))
     assert found.shape == (2, 5)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    # Its two parts are it.
+    # Its two parts together are the network.
     seen = networks.backbone_of(network).predict_on_batch(
         np.zeros((2, size, size, 1), "float32")
     )
@@ -61,8 +61,8 @@ def test_networks_have_a_class_for_each_of_the_data(settings):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"arguments": "deep=8"}, r"must be arguments of .*depth.*Received: \['deep'\]"),
-        ({"weights": "none.npz"}, "--weights must be a file. Received: none.npz"),
+        ({"arguments": "deep=8"}, r"must be arg.*depth.*Received: \['deep'\]"),
+        ({"weights": "none.npz"}, "must be a file. Received: none.npz"),
     ],
 )
 def test_what_there_is_not_is_refused(settings, message):
@@ -79,7 +79,7 @@ def randomized(network):
 
 @pytest.fixture(params=["PyTorch", "Keras"])
 def checkpoint(request, tmp_path):
-    """A network for three classes, and a file of its weights."""
+    """A network for three classes, and a file with its weights."""
     network = randomized(networks.build_network(small(), classes=3))
     if request.param == "Keras":
         path = tmp_path / "model.keras"

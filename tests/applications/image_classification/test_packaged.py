@@ -10,15 +10,15 @@ from applications.image_classification.explain import explain_images
 from applications.image_classification.loading import load_classifier
 from tests.applications.common.needs import needs
 
-# What shows the whole bull mastiff but for its tail, as shares of height and
-# width: top, bottom, left, right. Beside it are grass and the legs of a man.
+# Box of the whole bull mastiff except its tail, as fractions of height and
+# width: top, bottom, left, right. Around it are grass and the legs of a man.
 DOG = (0.11, 0.90, 0.23, 0.61)
 # The mouth of the astronaut's face, of 64 x 64 pixels.
 MOUTH = (38, 52, 20, 44)
 
 
 def inside(heatmap, box):
-    """Whether the peak is in a box; the box' shares of the map, the area."""
+    """Returns whether the peak is in a box, and fractions of map and area."""
     top, bottom, left, right = box
     row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
     share = heatmap[top:bottom, left:right].sum() / heatmap.sum()
@@ -42,7 +42,7 @@ def test_bullmastiff():
     sides = (height, height, width, width)
     box = [round(x * side) for x, side in zip(DOG, sides, strict=True)]
     peak, share, area = inside(found.heatmaps["grad_cam"][0], box)
-    # 0.60 of the map on 0.30 of the image.
+    # 0.60 of the map is on 0.30 of the image.
     assert peak and share > 0.55 and area < 0.31
 
 

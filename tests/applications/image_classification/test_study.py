@@ -47,7 +47,7 @@ def test_each_block_and_seed_has_a_line_also_after_a_stop(
     found = [(line["attention"], line["seed"]) for line in lines]
     assert found == [("none", 0), ("none", 1), ("eca", 0), ("eca", 1)]
     assert lines[0] == first
-    # ECA's three kernels of 3 numbers each.
+    # Three kernels of ECA with 3 numbers each.
     assert lines[2]["parameters"] == lines[0]["parameters"] + 9
     for line in lines:
         assert 0 <= line["test_accuracy"] <= 1 and line["seconds"] > 0
@@ -96,7 +96,7 @@ def test_the_table_has_means_and_deviations_of_the_seeds():
     head, none, other = study.table(lines).splitlines()
     words = ["block", "accuracy", "deviation", "seeds", "parameters", "seconds"]
     assert head.split() == words
-    # The root of (0.04 + 0 + 0.04) / 2.
+    # The square root of (0.04 + 0 + 0.04) / 2.
     assert none.split() == ["none", "0.7000", "0.2000", "3", "1,234", "20.0"]
     assert other.split() == ["feature_act", "0.2500", "-", "1", "1,234", "-"]
     assert len({len(each) for each in (head, none, other)}) == 1
@@ -108,7 +108,7 @@ def test_a_result_of_another_run_in_the_folder_is_not_taken(
     options = ("--attentions", "none", "--seeds", "0")
     assert run(*options) == 0
     folder = tmp_path / "study" / "none_0"
-    # As if another command had trained here since.
+    # As if another command had since trained here.
     result = json.loads((folder / "result.json").read_text())
     result["test_accuracy"] = 2.0
     (folder / "result.json").write_text(json.dumps(result))

@@ -34,7 +34,7 @@ def run(fashion, output, *options):
 
 
 def test_the_rate_rises_and_falls(trained):
-    # One epoch of a line from 0, two of half a cosine to 0.
+    # One epoch of linear warm-up, then two of half a cosine to 0.
     np.testing.assert_allclose(
         rates_of(trained), [0.01, 0.005, 0.0], rtol=1e-5, atol=1e-9
     )
@@ -47,7 +47,7 @@ def test_a_resnet_learns_pictures_in_colour(pictures, tmp_path):
     assert float(rows_of(tmp_path)[-1]["accuracy"]) > 0.9
     classifier = load_classifier(tmp_path)
     assert classifier.class_names == ["green", "red"]
-    # ECA has a kernel of some numbers and no other attention has.
+    # Only ECA has a kernel of a few numbers.
     names = [each.name for each in classifier.model.layers]
     assert any("attention" in name for name in names)
     policy = classifier.model.get_layer("stem").dtype_policy.name
@@ -71,7 +71,7 @@ def test_sizes_follow_from_photographs_and_one_epoch_is_enough(
     settings = load_classifier(tmp_path).config
     found = [settings[name] for name in ("size", "channels", "batch_size")]
     assert found == [13, 3, 4]
-    # Gone on with, by the same command.
+    # Resumed by the same command.
     assert train.main(argv) == 0
     assert "already finished" in capsys.readouterr().out
 
@@ -102,7 +102,7 @@ def test_kernels_alone_decay(optimizer):
     zeros = [keras.ops.zeros(each.shape) for each in model.trainable_variables]
     model.optimizer.apply(zeros, model.trainable_variables)
     for each in model.trainable_variables:
-        # One step of size 0.5 of a decay of 0.1.
+        # One step with the rate 0.5 and a decay of 0.1.
         expected = 0.95 if each.name == "kernel" else 1.0
         np.testing.assert_allclose(
             keras.ops.convert_to_numpy(each), expected, rtol=1e-6
@@ -111,7 +111,7 @@ def test_kernels_alone_decay(optimizer):
 
 @pytest.fixture(scope="module")
 def start(fashion, tmp_path_factory):
-    """A network to start from, of two epochs."""
+    """A network trained for two epochs, to start from."""
     folder = tmp_path_factory.mktemp("start")
     assert run(fashion, folder, *VIT, "--epochs", "2") == 0
     return folder / "model.keras"
@@ -177,7 +177,7 @@ class TestFrozen:
         expected = [row["loss"] for row in rows_of(frozen)]
         for file in frozen.glob("features-*.npy"):
             other = np.full(np.load(file).shape, 9, "float32")
-            # The name of an older version, of an older data set, and damage.
+            # Names of an older version and of older data, and damaged files.
             np.save(tmp_path / f"{file.stem.rpartition('-')[0]}.npy", other)
             np.save(tmp_path / f"{file.stem[:-1]}x.npy", other)
             (tmp_path / file.name).write_bytes(file.read_bytes()[:-40])
@@ -198,7 +198,7 @@ class TestFrozen:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--arguments", "deep=1"), "--arguments must be arguments of ResNetCIFAR"),
+        (("--arguments", "deep=1"), "must be arguments of ResNetCIFAR"),
         (("--attention", "sea"), "--attention must be none or one of"),
         (("--weights", "nowhere.npz"), "--weights must be a file"),
         (("--network", "ViT", "--size", "13"), "multiples of the patch size"),
@@ -225,7 +225,7 @@ def test_what_is_refused_removes_nothing(fashion, tmp_path, options, capsys):
     assert run(fashion, tmp_path, *first, *options, "--restart") == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert content_of(tmp_path) == before
-    # Nor does it leave something behind, which the right options would meet.
+    # It leaves nothing behind that would affect the right options.
     assert run(fashion, tmp_path / "new", *first, *options) == 2
     assert not (tmp_path / "new").exists()
 

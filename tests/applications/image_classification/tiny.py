@@ -1,4 +1,4 @@
-"""A classifier whose answer is known without training."""
+"""A classifier whose predictions are known without training."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ layers = keras.layers
 def make_classifier(
     shape=(24, 24, 3), classes=2, activation="softmax", first=(), **kwargs
 ):
-    """Returns a model that says in which class 0 is where it is light."""
+    """Returns a model whose class 0 depends on the light places."""
     image = x = keras.Input(shape)
     for layer in first:
         x = layer(x)

@@ -12,18 +12,18 @@ OPTIONS = (
     *("--views", "2", "--mirror", "--class-weights", "--extra-supervision"),
     *("--optimizer", "adam", "--seed", "1", "--verbose", "0"),
 )
-# Of the classes in the pictures.
+# Colours of the classes in the pictures.
 COLOURS = np.array([[230, 40, 30], [30, 60, 220], [240, 240, 240]], "uint8")
 
 
 def shrink(patch):
-    """Takes a convolution a stage: compiling thirteen takes long."""
+    """Uses one convolution per stage, since compiling thirteen is slow."""
     stages = ((4, 1), (4, 1), (4, 1), (6, 1), (6, 1))
     patch.setattr(graph, "STAGES", stages)
 
 
 def draw_scene(rng, height, width):
-    """Returns blocks of colour, with noise, and their classes."""
+    """Returns noisy blocks of colour and their classes."""
     blocks = rng.integers(0, 3, (-(-height // 16), -(-width // 16)))
     mask = blocks.repeat(16, 0).repeat(16, 1)[:height, :width].astype("uint8")
     noise = rng.integers(-20, 15, (height, width, 3))
@@ -55,14 +55,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def command(folder, tmp_path_factory):
-    """The options of a training with all that has a state."""
+    """Options of a training that uses everything with a state."""
     cache = tmp_path_factory.mktemp("cache")
     return ["--data", str(folder), "--cache", str(cache), *OPTIONS]
 
 
 @pytest.fixture(scope="session")
 def trained(command, tmp_path_factory):
-    """The folder of a finished run."""
+    """Folder of a finished run."""
     run = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
@@ -72,5 +72,5 @@ def trained(command, tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Makes a smaller DeepLab of each that is built."""
+    """Replaces every DeepLab by a smaller one."""
     shrink(monkeypatch)

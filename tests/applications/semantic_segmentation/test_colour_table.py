@@ -18,7 +18,7 @@ class TestColourTable:
         train = [
             scene([red, red, red, green], [1, 1, 2, 3]),
             scene([red, green, green], [2, 3, 3]),
-            # Not counted, or red would be of class 2.
+            # Ignored, otherwise red would be class 2.
             scene([red, red], [IGNORE, 2]),
             scene([red, red, green], [1, 1, IGNORE]),
         ]
@@ -39,7 +39,7 @@ class TestColourTable:
 
     @needs_maps
     def test_on_the_test_part(self):
-        """The figures that a network is compared with."""
+        """The numbers that networks are compared with."""
         whole = climate.blocks()
         test = whole["test"]
         (predicted,) = climate.colour_table(whole["train"], test)
@@ -49,7 +49,7 @@ class TestColourTable:
         )
         right = np.diag(matrix)
         ious = right / (matrix.sum(axis=0) + matrix.sum(axis=1) - right)
-        # Another version of the JPEG library may move single pixels.
+        # Other versions of the JPEG library may change single pixels.
         expected = [0.165, 0.644, 0.111, 0.355, 0.513, 0.930]
         np.testing.assert_allclose(ious, expected, atol=0.002)
         assert abs(ious.mean() - 0.453) < 0.001

@@ -12,7 +12,7 @@ from applications.semantic_segmentation.palette import (
 
 
 def missing():
-    """Says which package has to be installed, if one has to."""
+    """Returns the command that installs missing packages, if any."""
     try:
         packaged.find(*climate.PICTURE)
         packaged.find(*climate.ZONES)

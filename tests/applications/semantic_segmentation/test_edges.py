@@ -19,14 +19,14 @@ def network():
 
 @pytest.fixture(scope="module")
 def photograph():
-    """Returns what the golden was recorded on."""
+    """Returns the image of the golden."""
     halves = data.astronaut().reshape(256, 2, 256, 2, 3)
     return halves.mean(axis=(1, 3)).round().astype("uint8")
 
 
 @pytest.fixture
 def stripes(monkeypatch):
-    """Replaces HED, which takes seconds, by the rows' differences."""
+    """Replaces HED, which takes seconds, with differences of rows."""
 
     def edge_map(image, network):
         assert network == "network"
@@ -87,7 +87,7 @@ class TestEdgeMap:
         assert found.dtype == "float32" and found.shape == expected.shape
         assert found.min() >= 0 and found.max() <= 1
         assert correlation(found, expected) > 0.999
-        # The golden is rounded, by 0.5 at most. ImageNet's means in the place
+        # The golden is rounded, by at most 0.5. ImageNet's means instead
         # of HED's would differ by 2.8, red for blue by 185.
         assert abs(found - expected).max() < 0.6 / 255
         assert abs(found - expected).mean() < 0.3 / 255
@@ -128,7 +128,7 @@ def test_other_images_are_refused(image):
 
 @needs_weights
 def test_the_dilated_network_sees_the_same(network, photograph):
-    """Before the first dilation, only the poolings of the two differ."""
+    """Before the first dilation, the networks differ only in pooling."""
     deeplab = DeepLabLargeFOV(input_shape=(None, None, 3), filters=8)
     vgg16.load_vgg16(deeplab)
     images = photograph[None, :, :, ::-1] - np.array(edges.MEANS, "float32")
@@ -145,7 +145,7 @@ def test_the_dilated_network_sees_the_same(network, photograph):
     scale = abs(theirs[0]).max()
     np.testing.assert_allclose(ours[0], theirs[0], atol=1e-5 * scale)
     assert ours[1].shape == theirs[1].shape == (1, 64, 64, 256)
-    # 0.860; poolings of 3 x 3 see a pixel more.
+    # 0.860, since 3 x 3 pooling sees one more pixel.
     assert correlation(ours[1], theirs[1]) > 0.8
 
 
@@ -177,7 +177,7 @@ class TestCommand:
     def test_photographs_are_turned_the_right_way_up(self, run, tmp_path):
         image = Image.fromarray(np.zeros((8, 16, 3), "uint8"))
         exif = image.getexif()
-        # Turned by a quarter.
+        # Rotated by a quarter turn.
         exif[0x0112] = 6
         image.save(tmp_path / "turned.jpg", exif=exif)
         assert run(tmp_path / "turned.jpg")[0] == 0
@@ -195,7 +195,7 @@ class TestCommand:
 
     def test_values_are_rounded(self, run, tmp_path):
         image = np.zeros((6, 8, 3), "uint8")
-        # 51 1/3 on average, of which the picture has 203 2/3.
+        # 51 1/3 on average; the picture has 203 2/3.
         image[2:] = 51, 51, 52
         Image.fromarray(image).save(tmp_path / "colour.png")
         assert run(tmp_path / "colour.png")[0] == 0

@@ -14,7 +14,7 @@ def test_counts_the_pixels_of_all_scenes(trained, folder, tmp_path, capsys):
     assert evaluate.main(argv) == 0
     found = json.loads((tmp_path / "scores.json").read_text())
     matrix = np.array(found["confusion"])
-    # 3 pictures of 40 x 48, without the rows that do not count.
+    # 3 pictures of 40 x 48, without the ignored rows.
     assert matrix.sum() == 3 * 38 * 48
     loaded = load_model(trained)
     expected = np.zeros((3, 3), int)

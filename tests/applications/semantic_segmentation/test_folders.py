@@ -65,7 +65,7 @@ class TestReading:
         image.save(folder / f"a.{ending}", exif=exif)
         scene = read(tmp_path).train[0]
         assert scene.size == (16, 8) == scene.mask().shape
-        # What was on the left is above.
+        # The left side is now at the top.
         assert scene.image()[:6].min() > 200 and scene.image()[10:].max() < 50
 
     @pytest.mark.parametrize("number", [3, 6])
@@ -74,7 +74,7 @@ class TestReading:
         for folder in ("images", "masks"):
             turn(tmp_path / "train" / folder / "a.png", number)
         scene = read(tmp_path).train[0]
-        # To the right, seen as rows and columns.
+        # A turn to the right, as rows and columns.
         turns = {3: 2, 6: -1}[number]
         np.testing.assert_array_equal(scene.image(), np.rot90(image, turns))
         np.testing.assert_array_equal(scene.mask(), np.rot90(mask, turns))
@@ -160,7 +160,7 @@ class TestClasses:
         ("text", "words"),
         [
             ("sea\n", "classes.txt: must have 2 to 255 classes. Received: 1"),
-            ("\n".join(map(str, range(256))), "must have 2 to 255.*Received: 256"),
+            ("\n".join(map(str, range(256))), "must have 2 to 255.*: 256"),
             ("sea\nland\nsea\n", "classes.txt: must have a unique name"),
             ("sea\n\nland\n", "classes.txt: must have a unique name"),
         ],
@@ -187,7 +187,7 @@ class TestClasses:
         remedy = ".*If they are a class, replace 255 by 1$"
         with pytest.raises(
             ValueError,
-            match="must have 2 to 255 .*Received: [01]" + remedy * (255 in values),
+            match="must have 2 to 255 .*: [01]" + remedy * (255 in values),
         ):
             read(tmp_path)
 
@@ -205,7 +205,7 @@ class TestClasses:
 
     @pytest.mark.parametrize("values", [(0, 255), (0,), (0, 2)])
     def test_with_a_name_need_pixels_to_learn_from(self, tmp_path, values):
-        """Or the mean over classes would be that of the others."""
+        """Otherwise the mean over classes would leave it out."""
         for part in ("train", "validation", "test"):
             draw(tmp_path / part, part, values)
         names = ["background", "object", "border"]

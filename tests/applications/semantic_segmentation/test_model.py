@@ -50,7 +50,7 @@ def test_the_two_parts_are_the_whole(kwargs):
 
 
 def test_weights_of_a_network_for_pytorch(tmp_path, monkeypatch):
-    # Of all layers, since their names are known for these only.
+    # Names exist for whole networks only.
     stages = tuple((4, count) for _, count in WHOLE)
     monkeypatch.setattr(graph, "STAGES", stages)
     first = networks.build_model(config(), 3)
@@ -62,7 +62,7 @@ def test_weights_of_a_network_for_pytorch(tmp_path, monkeypatch):
         first.get_weights(), whole.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
-    # A frozen convolution that is not there would stay as it was drawn.
+    # A missing frozen convolution would stay random.
     del arrays[next(name for name in arrays if "features4.1" in name)]
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match="1 arrays .* are missing") as caught:
@@ -97,7 +97,7 @@ class TestLoad:
             assert loaded.palette.shape == (3, 3)
             assert loaded.config.scale_list == (1, 0.5)
             assert loaded.data_format == keras.config.image_data_format()
-            # The merged scores only, of any size.
+            # Only the merged scores, of any size.
             assert tuple(loaded.model.output.shape) == (None, None, None, 3)
 
     def test_bad_files(self, trained, tmp_path):

@@ -10,7 +10,7 @@ from applications.semantic_segmentation.palette import (
 )
 from tests.applications.common.image_files import write_png
 
-# Of the development kit of Pascal VOC.
+# From the development kit of Pascal VOC.
 KNOWN = {
     0: (0, 0, 0),
     1: (128, 0, 0),
@@ -25,7 +25,7 @@ KNOWN = {
 
 @pytest.fixture
 def mask():
-    """All indices, in an order that no palette has."""
+    """All indices, in an unusual order."""
     values = np.random.default_rng(0).permutation(256)
     return values.astype("uint8").reshape(8, 32)
 
@@ -88,7 +88,7 @@ class TestWriting:
 class TestReading:
     def test_of_a_palette_the_indices_are_read(self, tmp_path):
         image = Image.fromarray(np.array([[0, 1], [2, 3]], "uint8"))
-        # All the same colour, and one of them transparent.
+        # All colours are the same, and one is transparent.
         image.putpalette(bytes([7, 7, 7] * 4))
         for bits in (2, 8):
             path = tmp_path / f"{bits}.png"
@@ -106,7 +106,7 @@ class TestReading:
 
     @pytest.mark.parametrize("bits", [1, 2, 4, 8])
     def test_grey_of_few_bits_is_read(self, tmp_path, bits):
-        """Pillow makes 85 or 17 of a 1, as an image would need it."""
+        """Pillow turns a 1 into 85 or 17, as is right for grey images."""
         values = np.arange(16, dtype="uint8").reshape(2, 8) & (1 << bits) - 1
         write_png(tmp_path / "a.png", values, bits)
         np.testing.assert_array_equal(
@@ -130,7 +130,7 @@ class TestReading:
     @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
     def test_colours_are_refused(self, tmp_path, mode):
         Image.new(mode, (4, 4)).save(tmp_path / "a.png")
-        words = f"a.png: masks must be index images.*Received: {mode}. Replace each"
+        words = f"a.png: masks must be index .*Received: {mode}. Replace each"
         with pytest.raises(ValueError, match=words):
             read_index_png(tmp_path / "a.png")
 
@@ -177,7 +177,7 @@ class TestOverlay:
         assert (found == 178).all()
 
     def test_other_sizes_are_refused(self, image):
-        with pytest.raises(ValueError, match="must have the same size. Received"):
+        with pytest.raises(ValueError, match="the same size. Received"):
             overlay(image, np.zeros((3, 1), "uint8"), voc_colormap())
 
     def test_classes_without_a_colour_are_refused(self, image):

@@ -19,7 +19,7 @@ from tests.contracts.devices import FORMATS, format_error
 
 @pytest.fixture
 def picture(tmp_path):
-    """A picture of another size than those of the training."""
+    """A picture whose size differs from the training pictures."""
     image, _ = draw_scene(np.random.default_rng(9), 30, 70)
     path = tmp_path / "some.jpg"
     Image.fromarray(image).save(path, quality=95)
@@ -71,9 +71,9 @@ MEANS = np.array([103.939, 116.779, 123.68], "float32")
 
 
 def sampling(data_format="channels_last", tile=33):
-    """A network whose scores are each eighth pixel of the image.
+    """A network whose scores are every eighth pixel of the image.
 
-    They are blue, green and red, less their means.
+    The scores are blue, green and red minus their means.
     """
     first = data_format == "channels_first"
     shape = (3, None, None) if first else (None, None, 3)
@@ -89,7 +89,7 @@ def sampling(data_format="channels_last", tile=33):
 
 
 def ramps(height, width):
-    """A picture whose colours rise evenly, so that they can be read between."""
+    """A picture with linear colours, so that they can be interpolated."""
     rows, columns = np.mgrid[:height, :width]
     image = np.stack([3 * rows, 2 * columns, rows + columns], axis=2)
     assert image.max() < 256
@@ -112,7 +112,7 @@ def test_a_picture_smaller_than_a_window_is_padded():
     scores = predict_scores(sampling(), image)
     expected = image[..., ::-1].astype("float32") - MEANS
     assert scores.shape == (17, 25, 3)
-    # Beside the padding, interpolation reads it too.
+    # Next to the padding, interpolation also reads the padding.
     np.testing.assert_allclose(scores[:9, :17], expected[:9, :17], atol=1e-3)
 
 

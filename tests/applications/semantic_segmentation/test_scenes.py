@@ -60,7 +60,7 @@ class TestFiles:
         files = tmp_path / "a.png", tmp_path / "b.png"
         for path, text in zip(files, ("picture", "mask"), strict=True):
             path.write_text(text)
-        # Their bytes are enough: nothing is decoded.
+        # The bytes are enough, so nothing is decoded.
         return dataclasses.replace(
             array_scene(1), image=None, mask=None, files=files
         )

