@@ -98,5 +98,5 @@ def _rows(task: str) -> list[str]:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
-    fix = f". Did you mean {near[0]}?" if near else ""
-    return f"The {what} must be one of {', '.join(known)}. Received: {name}{fix}"
+    text = f"the {what} must be one of {', '.join(known)}. Received: {name}"
+    return f"{text}. Did you mean {near[0]}?" if near else text

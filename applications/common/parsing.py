@@ -45,14 +45,14 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, description: str, examples: Examples = ()):
         super().__init__(usage="%(prog)s [options]", description=description)
         self.examples = [*examples]
-        self.groups = {title: self.add_argument_group(title) for title in GROUPS}
+        self.groups = {each: self.add_argument_group(each) for each in GROUPS}
         self.add_argument(
             "--backend",
             choices=BACKENDS,
             default=argparse.SUPPRESS,
             group=DEVICE,
-            help="backend of Keras (default: the environment variable "
-            "KERAS_BACKEND, then Keras' own choice)",
+            derived="the variable KERAS_BACKEND, otherwise Keras' default",
+            help="backend of Keras",
         )
 
     def parse_known_args(self, args=None, namespace=None):

@@ -45,7 +45,7 @@ def evaluate() -> Parser:
         "Prints the accuracy, recall and F1 of a trained network. Draws the "
         "confusion matrix and writes the probabilities of each image.",
         examples=[
-            ("Measure the network that demo has trained.", "--model demo/seed0"),
+            ("Measure the network that demo trains.", "--model demo/seed0"),
             (
                 "Measure on the validation images.",
                 "--model runs/fer --part validation --output validation",
@@ -84,7 +84,7 @@ def explain() -> Parser:
         several=True,
         examples=[
             (
-                "Compare the two networks that demo has trained.",
+                "Compare the two networks that demo trains.",
                 "--model demo/seed0 demo/sigmoid",
             ),
             (
@@ -124,8 +124,9 @@ def demo() -> Parser:
     """Returns the parser of `demo`."""
     made = Parser(
         "Trains and tests FERNet on 200 built-in images within minutes. Half "
-        "of the images train, half test. Reloads the model in a new process, "
-        "and draws what FeatureAct does with and without the sigmoid.",
+        "of the images are for training, half for the test. Reloads the model "
+        "in a new process, and draws what FeatureAct does with and without "
+        "the sigmoid. Runs on JAX unless KERAS_BACKEND or --backend is set.",
         [
             ("Run the demonstration.", ""),
             (

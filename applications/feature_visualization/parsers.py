@@ -43,7 +43,7 @@ def evaluate() -> Parser:
         "confusion matrix.",
         DEFAULT_RUN,
         examples=[
-            ("Measure the network that train has saved by default.", ""),
+            ("Measure the network that train saves by default.", ""),
             ("Average over ten crops of each image.", "--ten-crop"),
         ],
     )
@@ -69,7 +69,7 @@ def visualize() -> Parser:
         "images excite each map.",
         DEFAULT_RUN,
         examples=[
-            ("Draw the network that train has saved by default.", ""),
+            ("Draw the network that train saves by default.", ""),
             (
                 "Draw two maps of VGG16 for your own photographs.",
                 "--vgg16 --images photos/ --layers stage3 --channels 0 7",

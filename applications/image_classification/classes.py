@@ -20,7 +20,9 @@ def class_names(given: Sequence[str] | None, count: int) -> list[str]:
         try:
             text = Path(source).read_text(encoding="utf-8")
         except UnicodeDecodeError as problem:
-            raise ValueError(f"{source}: must be a UTF-8 text file") from problem
+            raise ValueError(
+                f"{source}: must be a UTF-8 text file"
+            ) from problem
         lines = (line.strip() for line in text.splitlines())
         names = [line for line in lines if line]
     if len(names) != count:

@@ -72,7 +72,7 @@ def evaluate() -> Parser:
         "Prints the accuracy, recall and F1 of any saved classifier. Draws "
         "the confusion matrix.",
         [
-            ("Measure the network that train has saved by default.", ""),
+            ("Measure the network that train saves by default.", ""),
             (
                 "Measure another Keras model on your own images.",
                 "--model classifier.keras --input-range imagenet "
@@ -112,7 +112,7 @@ def explain() -> Parser:
         "probability, and the row and column where each map is highest, in "
         "pixels of the image at the size that the model reads.",
         [
-            ("Explain test images of the network that train has saved.", ""),
+            ("Explain test images of the network that train saves.", ""),
             (
                 "Compare two methods on your own images.",
                 "--model classifier.keras --input-range imagenet "
@@ -263,7 +263,7 @@ def _model_parser(description: str, examples: Examples) -> Parser:
         type=int,
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        derived="that of the model",
+        derived="the input size of the model",
         group=DATA,
         help="size of the images, for a model that takes any size",
     )

@@ -41,7 +41,7 @@ def test_a_task_lists_its_own_commands(capsys):
 def test_unknown_names_are_errors(capsys):
     assert listing.show("image_clasification") == 2
     told = capsys.readouterr().err
-    assert told.startswith("error: The task must be one of facial_expression,")
+    assert told.startswith("error: the task must be one of facial_expression,")
     assert told.endswith("Did you mean image_classification?\n")
     assert listing.show("image_classification", "zzz") == 2
     assert capsys.readouterr().err.endswith("Received: zzz\n")

@@ -83,7 +83,7 @@ def test_a_limit_is_kept_and_said(saved, photos, tmp_path, capsys):
         (["--layer", "convolution"], "Did you mean one of"),
         (["--target", "2"], "an index from 0 to 1. Received: 2"),
         (["--target", "cat"], "--target must be the name of a class"),
-        (["--class-names", "a", "b", "c"], "2 classes of the model. Received: 3"),
+        (["--class-names", "a", "b", "c"], "classes of the model. Received: 3"),
         (["--class-names", "none.txt"], "none.txt"),
         (
             ["--class-names", "a", "a", "--target", "a"],
