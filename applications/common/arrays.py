@@ -48,7 +48,7 @@ def read(
 def writing(
     path: Path, shape: tuple[int, ...], dtype: str
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Yields a function that appends to an array larger than the memory.
+    """Yields a function that appends to an array, which can exceed the memory.
 
     A memory map is not used, since a full disk would end the process without
     an error.

@@ -90,7 +90,7 @@ def is_a(value: Any, kind: Any) -> bool:
 
 
 def _flush(path: Path) -> None:
-    # Windows flushes only files opened for writing; folders open for reading.
+    # Windows flushes only files open for writing; folders open for reading.
     flags = os.O_RDONLY if path.is_dir() else os.O_RDWR
     handle = os.open(path, flags)
     try:

@@ -15,15 +15,16 @@ class ImageSettings(Settings):
 
     data: str | None = setting(
         None,
-        "folder with one folder of images per class, or with the four files "
-        "of Fashion-MNIST",
+        "folder with one folder of images per class, which is split 70:15:15 "
+        "by --seed unless it has folders for the parts, or folder with the "
+        "four files of Fashion-MNIST",
         derived="Fashion-MNIST, from Debian's package dataset-fashion-mnist "
         "if it is installed, otherwise downloaded",
     )
     batch_size: int = setting(
         128,
-        derived="from the data: a power of two with at least ten batches per "
-        "epoch, smaller for large images",
+        derived="a power of two with at least ten batches per epoch, smaller "
+        "for large images",
     )
     size: int = setting(
         28, "height and width that images are resized to", POSITIVE, group=DATA

@@ -158,9 +158,9 @@ def read_all(
 
 
 def read_with(path: Path, use: Callable[[Any], T]) -> T:
-    """Returns the result of a function of the image in a file.
+    """Applies a function to the image in a file, and returns the result.
 
-    The function loads the pixels, since this discards some metadata.
+    The function has to load the pixels, since this discards some metadata.
 
     Raises:
         ValueError: If the file does not exist or cannot be read.

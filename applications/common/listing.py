@@ -29,7 +29,7 @@ def commands(task: str) -> dict[str, Callable[[], Parser]]:
 
 
 def parser_of(options: Callable[[], Parser]) -> Parser:
-    """Returns the parser of a command, named as the command is started.
+    """Returns the parser of a command, with the command in its usage.
 
     Args:
         options: Function of the command in the `parsers` of its task.

@@ -66,7 +66,7 @@ class Data(Divided):
     test: Part | None = None
 
     def digest(self) -> str:
-        """Returns a short text that changes with any image or label."""
+        """Returns a short digest of all images and labels."""
         digest = hashlib.sha256()
         for part in self.parts().values():
             if part is not None:

@@ -58,7 +58,7 @@ def read_state(folder: Path, monitor: str | None = None) -> State:
             )
     rows = found["history"]
     values = [row[monitor] for row in rows] if monitor else []
-    # From the rows, not from the file: it decides which model is kept.
+    # Computed from the rows, since it decides which model is kept.
     best = max((x for x in values if not math.isnan(x)), default=None)
     return State(found["arrays"], best, found["finished"], rows)
 

@@ -114,7 +114,7 @@ def _compute(
             pieces = [read_view(scenes, view, size) for view in chosen]
             images, found = map(np.stack, zip(*pieces, strict=True))
             masks[start : start + len(chosen)] = found
-            # All batches have one size, so that the last is not recompiled.
+            # All batches have one size, so that nothing is compiled twice.
             images = np.resize(images, (BATCH, *images.shape[1:]))
             ready = preprocess(images, keras.config.image_data_format())
             outputs = trunk.predict_on_batch(ready)

@@ -106,8 +106,8 @@ def predict_scores(
 def _scores(loaded: Loaded, image: np.ndarray) -> np.ndarray:
     """Averages the logits of windows that overlap by a quarter.
 
-    All windows have one size, so that no picture is recompiled and memory
-    does not grow with its size.
+    All windows have one size, so that the network is compiled only once and
+    memory does not grow with the picture.
     """
     tile = loaded.config.tile
     height, width = image.shape[:2]
@@ -123,7 +123,7 @@ def _scores(loaded: Loaded, image: np.ndarray) -> np.ndarray:
     places = [(row, column) for row in rows for column in columns]
     for some in _batches(places):
         windows = [padded[r : r + tile, c : c + tile] for r, c in some]
-        # All batches have one size, so that the last is not recompiled.
+        # All batches have one size, so that nothing is compiled twice.
         images = np.resize(np.stack(windows), (BATCH, tile, tile, 3))
         ready = preprocess(images, loaded.data_format)
         found = np.asarray(loaded.model.predict_on_batch(ready), "float32")
