@@ -285,7 +285,8 @@ def _add_method_options(made: Parser) -> None:
         choices=(*METHODS, ROLLOUT),
         default=["grad_cam"],
         group=EXPLANATION,
-        help=f"methods, one column each, {ROLLOUT} for transformers only",
+        help=f"methods to draw, one column each, {ROLLOUT} only for "
+        "transformers",
     )
     made.add_argument(
         "--layer",
