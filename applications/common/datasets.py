@@ -52,9 +52,7 @@ def read_data(
         # Images of a folder are ordered by class, those of Fashion-MNIST are
         # mixed.
         is_mixed = source is None or has_files(Path(source))
-        data = hold_out(
-            data, "--validation", lambda _: _last(data, is_mixed)
-        )
+        data = hold_out(data, "--validation", lambda _: _last(data, is_mixed))
     if len(data.train) < 2:
         raise ValueError("training needs at least two images")
     return data

@@ -145,9 +145,7 @@ class Settings:
             raise ValueError(f"{path}: {problem}") from problem
 
     @classmethod
-    def add_options(
-        cls, parser: Parser, without: Collection[str] = ()
-    ) -> None:
+    def add_options(cls, parser: Parser, without: Collection[str] = ()) -> None:
         """Adds an option for each field; a bool becomes a flag."""
         for field in dataclasses.fields(cls):
             if field.name in without:

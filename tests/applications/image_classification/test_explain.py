@@ -141,9 +141,7 @@ def test_a_run_is_explained_by_its_test_images(trained, tmp_path, capsys):
 def test_without_images_and_without_a_run_there_is_nothing(saved, capsys):
     argv = ["--model", str(saved()), "--input-range", "0,1"]
     assert explain.main(argv) == 2
-    assert (
-        "no run of this task next to the model" in capsys.readouterr().err
-    )
+    assert "no run of this task next to the model" in capsys.readouterr().err
 
 
 def test_pages_lie_beside_the_model(saved, photos, capsys, monkeypatch):
