@@ -30,8 +30,8 @@ def add_skip_bad(made: Parser) -> None:
         "--skip-bad",
         action="store_true",
         group=DATA,
-        help="skip files and rows that cannot be read, and report how many "
-        "there were; by default the first one ends the command",
+        derived="stop at the first one",
+        help="skip files and rows that cannot be read, and report them",
     )
 
 
@@ -95,7 +95,6 @@ def model_parser(
         group=NETWORK,
         help="folder of a run, or the model file in it",
     )
-    add_data_options(made)
     return made
 
 

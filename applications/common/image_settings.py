@@ -16,7 +16,7 @@ class ImageSettings(Settings):
     data: str | None = setting(
         None,
         "folder with one folder of images per class, which is split 70:15:15 "
-        "by --seed unless it has folders for the parts, or folder with the "
+        "by the seed unless it has folders for the parts, or folder with the "
         "four files of Fashion-MNIST",
         derived="Fashion-MNIST, from Debian's package dataset-fashion-mnist "
         "if it is installed, otherwise downloaded",

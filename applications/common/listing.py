@@ -22,7 +22,7 @@ def tasks() -> list[str]:
 def commands(task: str) -> dict[str, Callable[[], Parser]]:
     """Returns the commands of a task, with the functions of their parsers."""
     parsers = importlib.import_module(f"applications.{task}.parsers")
-    names = sorted(path.stem for path in (ROOT / task).glob("*.py"))
+    names = sorted(path.stem for path in (ROOT / task).glob("[a-z]*.py"))
     return {
         name: getattr(parsers, name) for name in names if hasattr(parsers, name)
     }

@@ -1,8 +1,8 @@
 """Parser of a command line: options in groups, defaults and examples."""
 
 import argparse
+import re
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +17,8 @@ DATA, NETWORK, TRAINING, AUGMENTATION, EXPLANATION, OUTPUT, DEVICE = GROUPS = (
     "output",
     "device",
 )
-# A longer list of choices goes into the help text of its option.
+# A longer list of choices goes into the help text of its option, as does one
+# with commas in it.
 LONGEST = 42
 # Placeholders for values in `--help`, by type.
 METAVARS = {int: "N", float: "X", Path: "PATH"}
@@ -80,11 +81,13 @@ class Parser(argparse.ArgumentParser):
                 is not `default`.
             kwargs: As in `argparse`.
         """
-        choices = ", ".join(map(str, kwargs.get("choices") or ()))
+        choices = [*map(str, kwargs.get("choices") or ())]
         metavar = None if choices else METAVARS.get(kwargs.get("type"))
-        if len(choices) > LONGEST:
+        has_commas = any("," in each for each in choices)
+        if len(", ".join(choices)) > LONGEST or has_commas:
             metavar = names[0].strip("-").replace("-", "_").upper()
-            kwargs["help"] = f"{kwargs['help']}: {choices}"
+            listed = (" " if has_commas else ", ").join(choices)
+            kwargs["help"] = f"{kwargs['help']}: {listed}"
         if metavar and not kwargs.get("metavar"):
             kwargs["metavar"] = metavar
         place = self.groups[group] if group else super()
@@ -93,8 +96,9 @@ class Parser(argparse.ArgumentParser):
             self.dashed |= {*names}
         if made.required and self.usage:
             several = " ..." if made.nargs == "+" else ""
-            name = "".join(f"{each} " for each in made.option_strings[:1])
-            self.usage += f" {name}{made.metavar or made.dest}{several}"
+            # On the next line, since the names of commands are long.
+            name = "".join(f"\n{' ' * 7}{x}" for x in made.option_strings[:1])
+            self.usage += f"{name} {made.metavar or made.dest}{several}"
         default = made.default
         silent = any(default is x for x in (None, False, argparse.SUPPRESS))
         if made.help and not derived and not silent and default != "":
@@ -106,15 +110,19 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Formats as `argparse` does, and adds the examples."""
-        blocks = []
-        for what, arguments in self.examples:
-            lines = textwrap.wrap(
-                f"{self.prog} {arguments}",
-                WIDTH - 4,
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            blocks.append(f"  # {what}\n  " + " \\\n  ".join(lines) + "\n")
+        blocks = [
+            f"  # {what}\n{_wrapped(f'{self.prog} {arguments}')}\n"
+            for what, arguments in self.examples
+        ]
         text = super().format_help()
         return "\n".join([text, "examples:", *blocks]) if blocks else text
+
+
+def _wrapped(command: str) -> str:
+    """Breaks a command before options, so that it can still be pasted."""
+    lines = [""]
+    for each in re.split(r" (?=--)", command.strip()):
+        if len(lines[-1]) + len(each) > WIDTH - 5:
+            lines.append("    ")
+        lines[-1] += f" {each}"
+    return " \\\n".join(f" {line}" for line in lines)

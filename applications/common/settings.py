@@ -81,7 +81,7 @@ class Settings:
     )
     mixed_precision: str = setting(
         "none",
-        "type of the computation; weights stay float32",
+        "16-bit type for computations; weights stay float32",
         choices=PRECISIONS,
         group=DEVICE,
     )

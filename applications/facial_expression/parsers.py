@@ -53,6 +53,7 @@ def evaluate() -> Parser:
         ],
     )
     command.add_source(made)
+    command.add_data_options(made)
     command.add_output(made, "folder for the drawing and the table")
     return made
 
@@ -70,6 +71,7 @@ def predict() -> Parser:
         ],
     )
     command.add_images(made)
+    command.add_data_options(made)
     command.add_top(made)
     return made
 
@@ -108,6 +110,7 @@ def explain() -> Parser:
         group=DATA,
         help="index of the image in the data",
     )
+    command.add_data_options(made)
     made.add_argument(
         "--stages",
         nargs="+",
@@ -123,7 +126,7 @@ def explain() -> Parser:
 def demo() -> Parser:
     """Returns the parser of `demo`."""
     made = Parser(
-        "Trains and tests FERNet on 200 built-in images within minutes. Half "
+        "Trains and tests FERNet on 200 built-in images in minutes. Half "
         "of the images are for training, half for the test. Reloads the model "
         "in a new process, and draws what FeatureAct does with and without "
         "the sigmoid. Runs on JAX unless KERAS_BACKEND or --backend is set.",

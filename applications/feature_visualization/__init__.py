@@ -1,1 +1,1 @@
-"""Shows what the feature maps of ZF-Net and VGG16 respond to."""
+"""Shows what feature maps of ZF-Net and VGG16 respond to."""

@@ -55,6 +55,7 @@ def evaluate() -> Parser:
         help="average over ten crops as in the paper: corners and centre, and "
         "their mirror images; without it, only the centre is shown",
     )
+    command.add_data_options(made)
     command.add_output(made, "folder for the drawing and the scores")
     return made
 
@@ -100,6 +101,7 @@ def visualize() -> Parser:
         group=DATA,
         help="height and width that images are resized to for --vgg16",
     )
+    command.add_data_options(made)
     made.add_argument(
         "--layers",
         nargs="+",

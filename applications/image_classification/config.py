@@ -90,8 +90,8 @@ class Config(ImageSettings):
     )
     input_range: str = setting(
         "-1,1",
-        "range to which the first layer scales pixels of [0, 255]; imagenet: "
-        "(pixel / 255 - mean) / std as in torchvision",
+        "range to which the first layer scales pixels of [0, 255], where "
+        "imagenet is (pixel / 255 - mean) / std as in torchvision",
         Rule(
             "another range for grey images (--channels 1)",
             lambda x, config: x != "imagenet" or config.channels == 3,

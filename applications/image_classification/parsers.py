@@ -81,6 +81,7 @@ def evaluate() -> Parser:
         ],
     )
     command.add_source(made)
+    command.add_data_options(made)
     command.add_output(made, "folder for the drawing and the scores")
     return made
 
@@ -99,6 +100,7 @@ def predict() -> Parser:
         ],
     )
     _add_images(made)
+    command.add_data_options(made)
     command.add_top(made)
     return made
 
@@ -106,11 +108,11 @@ def predict() -> Parser:
 def explain() -> Parser:
     """Returns the parser of `explain`."""
     made = _model_parser(
-        "Draws where in an image the answer of any saved classifier comes "
-        "from. Captions have the predicted class, and the true class where it "
-        "is known. Prints for each image the explained class, its "
-        "probability, and the row and column where each map is highest, in "
-        "pixels of the image at the size that the model reads.",
+        "Draws which parts of an image any saved classifier looks at. Captions "
+        "have the predicted class, and the true class where it is known. "
+        "Prints for each image the explained class, its probability, and the "
+        "row and column where each map is highest, in pixels of the image at "
+        "the size that the model reads.",
         [
             ("Explain test images of the network that train saves.", ""),
             (
@@ -122,6 +124,7 @@ def explain() -> Parser:
         ],
     )
     _add_images(made, required=False)
+    command.add_source(made)
     _add_method_options(made)
     made.add_argument(
         "--limit",
@@ -130,7 +133,7 @@ def explain() -> Parser:
         group=DATA,
         help="largest number of images to explain",
     )
-    command.add_source(made)
+    command.add_data_options(made)
     command.add_output(
         made,
         "drawing to write: .png, .svg or .pdf; more than 16 images are drawn "
@@ -143,10 +146,10 @@ def explain() -> Parser:
 def study() -> Parser:
     """Returns the parser of `study`."""
     made = Parser(
-        "Compares attention blocks: trains one recipe with each block and "
-        "seed. Writes one line of JSON per run with the test accuracy, the "
-        "parameters and the seconds, and prints a table of the blocks. A "
-        "study that was interrupted resumes when it is started again.",
+        "Compares attention blocks with one recipe and several seeds. Writes "
+        "one line of JSON per run with the test accuracy, the parameters and "
+        "the seconds, and prints a table of the blocks. A study that was "
+        "interrupted resumes when it is started again.",
         [
             (
                 "Compare two blocks with a network without attention.",
@@ -251,12 +254,12 @@ def _model_parser(description: str, examples: Examples) -> Parser:
         "--input-range",
         choices=INPUT_RANGES,
         metavar="RANGE",
-        derived="found in the first layer, as for runs of this task; required "
-        "for other models",
+        derived="inferred if the first layer scales pixels, as in runs of this "
+        "task, otherwise required",
         group=NETWORK,
-        help="what the model expects pixels of [0, 255] to be scaled to: "
-        "0,255, 0,1 or -1,1; imagenet: (pixel / 255 - mean) / std as in "
-        "torchvision; caffe: blue, green, red minus their means",
+        help="range to which pixels of [0, 255] are scaled for the model, "
+        "where imagenet is (pixel / 255 - mean) / std as in torchvision, and "
+        "caffe is blue, green, red minus their means",
     )
     made.add_argument(
         "--size",
@@ -274,7 +277,6 @@ def _model_parser(description: str, examples: Examples) -> Parser:
         group=DEVICE,
         help="images that the model reads at once",
     )
-    command.add_data_options(made)
     return made
 
 

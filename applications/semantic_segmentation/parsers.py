@@ -63,6 +63,7 @@ def evaluate() -> Parser:
         ],
     )
     command.add_source(made)
+    command.add_data_options(made)
     _add_test_scales(made)
     command.add_output(made, "folder for the drawing and the scores")
     return made
@@ -83,6 +84,7 @@ def predict() -> Parser:
         ],
     )
     command.add_images(made)
+    command.add_data_options(made)
     command.add_output(made, "folder for the files", PREDICTIONS)
     _add_test_scales(made)
     return made
@@ -118,6 +120,7 @@ def explain() -> Parser:
         group=DATA,
         help="index of the scene in the data",
     )
+    command.add_data_options(made)
     command.add_output(made, "drawing to write: .png, .svg or .pdf", DRAWING)
     return made
 
