@@ -58,7 +58,7 @@ def test_damaged_facts_are_one_line_with_what_helps(tmp_path, facts):
 def test_a_state_whose_facts_are_gone_is_not_gone_on_with(tmp_path):
     runs.open_run(tmp_path, FACTS, restart=False)
     (tmp_path / "run.json").rename(tmp_path / "state.json")
-    with pytest.raises(ValueError, match="run.json: missing, and state.json"):
+    with pytest.raises(ValueError, match="run.json: missing, but state.json"):
         runs.open_run(tmp_path, FACTS, restart=False)
     runs.open_run(tmp_path, FACTS, restart=True)
 
