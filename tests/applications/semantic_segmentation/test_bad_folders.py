@@ -42,7 +42,7 @@ class TestBadPairs:
     def test_picture_missing(self, root):
         (root / "train" / "images" / "bad.png").unlink()
         self.refused(
-            root, "masks.bad.png: its picture is missing\. .*images has"
+            root, r"masks.bad.png: its picture is missing\. .*images has"
         )
 
     def test_two_pictures_of_one_mask(self, root):
