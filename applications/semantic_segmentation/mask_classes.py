@@ -37,8 +37,8 @@ def numbered_classes(root: Path, values: set[int]) -> list[str]:
     if gaps:
         raise ValueError(
             f"{root}: the masks have the values {listed(found)}, but not "
-            f"{listed(gaps)}. Number the classes from 0 without gaps, and "
-            "replace each value in the masks by the number of its class"
+            f"{listed(gaps)}, so there are gaps. Number the classes from 0, "
+            "and replace each value in the masks by the number of its class"
             f"{_about_ignored(values, 'a number')}"
         )
     _check_count(root, names, _about_ignored(values, "1"))
@@ -72,14 +72,16 @@ def check_learnable(
     if not absent:
         return
     text = (
-        f"{where}: no pixel of the training part belongs to the classes "
-        f"{listed(f'{value} ({names[value]})' for value in absent)}"
+        f"{where}: the classes "
+        f"{listed(f'{value} ({names[value]})' for value in absent)} have no "
+        "pixels in the training part"
     )
     if len(names) - len(absent) < (len(names) if least is None else least):
         if set(absent) <= set().union(*seen.values()):
             raise ValueError(
-                f"{text}, which other parts have. Move pictures of them to the "
-                "training part, or pass another --seed if it splits the folder"
+                f"{text}, but other parts have some. Move pictures of these "
+                "classes to the training part, or pass another --seed if it "
+                "splits the folder"
             )
         raise ValueError(
             f"{text}. Replace the values in the masks, which are "
@@ -87,7 +89,7 @@ def check_learnable(
             f"only existing classes in {CLASSES}"
             f"{_about_ignored(values, str(absent[0]))}"
         )
-    problems.notes.append(f"{text}, which cannot be learned")
+    problems.notes.append(f"{text}, so they cannot be learned")
 
 
 def read_lines(path: Path) -> list[str]:

@@ -77,7 +77,7 @@ def test_any_saved_classifier(saved, lights, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "no run of this task has trained this model, whose data could"),
+        ((), "there is no run of this task next to the model"),
         (("--data", "nowhere"), "nowhere: there is no such folder"),
         (("--batch-size", "0"), "--batch-size must be 1 or more"),
     ],

@@ -102,6 +102,6 @@ def test_a_damaged_file_is_reported_and_computed_again(tmp_path, name, capsys):
 
 
 def test_numbers_beyond_half_precision_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="do not fit into half precision"):
+    with pytest.raises(ValueError, match="must fit into half precision"):
         features(trunk(gain=1e4), tmp_path)
     assert not list(tmp_path.glob("*/done.json"))

@@ -194,7 +194,7 @@ class TestClasses:
     @pytest.mark.parametrize(
         ("values", "gaps"),
         [
-            ((0, 128), "the values 0 128, and not 1 2 3 4 5 .."),
+            ((0, 128), r"the values 0 128, but not 1 2 3 4 5 \.\.\.,"),
             ((0, 2, 255), "the values 0 2, but not 1.*replace 255 by a num"),
         ],
     )
@@ -211,7 +211,7 @@ class TestClasses:
         names = ["background", "object", "border"]
         names = names[: 3 if 2 in values else 2]
         (tmp_path / "classes.txt").write_text("\n".join(names))
-        words = r"classes.txt: no pixel of the training .* 1 \(object\)\. R"
+        words = r"classes.txt: .* 1 \(object\) have no pixels .* part\. R"
         if 255 in values:
             words += ".*replace 255 by 1$"
         with pytest.raises(ValueError, match=words):
@@ -221,7 +221,7 @@ class TestClasses:
         draw(tmp_path / "train", "a", (0, 255))
         draw(tmp_path / "test", "b", (0, 1))
         (tmp_path / "classes.txt").write_text("background\nobject")
-        with pytest.raises(ValueError, match=r"1 \(object\), which other.*Mo"):
+        with pytest.raises(ValueError, match=r"1 \(object\) .*but other.*Mo"):
             read(tmp_path)
 
     def test_without_a_name_that_cannot_be_learned_are_told(self, tmp_path):
@@ -230,4 +230,4 @@ class TestClasses:
         problems = Problems()
         assert len(read(tmp_path, problems).class_names) == 3
         (note,) = problems.notes
-        assert note.endswith("2 (class 2), which cannot be learned")
+        assert "2 (class 2) have no pixels" in note

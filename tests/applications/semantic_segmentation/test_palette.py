@@ -124,7 +124,7 @@ class TestReading:
     def test_several_frames_are_refused(self, tmp_path, mask):
         one, other = Image.fromarray(mask), Image.fromarray(255 - mask)
         one.save(tmp_path / "a.png", save_all=True, append_images=[other])
-        with pytest.raises(ValueError, match="a.png: .*must be one frame"):
+        with pytest.raises(ValueError, match="a.png: .*must have one frame"):
             read_index_png(tmp_path / "a.png")
 
     @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
