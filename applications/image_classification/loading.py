@@ -10,7 +10,7 @@ import keras_attn  # noqa: F401
 from applications.common import runs, saved
 from applications.common.classifiers import Classifier
 from applications.image_classification.classes import class_names
-from applications.image_classification.parsers import INPUT_RANGES
+from applications.image_classification.classifier_options import INPUT_RANGES
 from applications.image_classification.ranges import known_range, scaled
 
 
@@ -32,8 +32,8 @@ def load_classifier(
     Args:
         path: The file, or the folder of a run. Code in the file is not run.
         size: Height and width of the images, for a model that takes any size.
-        input_range: One of `parsers.INPUT_RANGES`; `None` to infer it from
-            the first layer of the model.
+        input_range: One of `INPUT_RANGES`; `None` to infer it from the first
+            layer of the model.
         names: Names of the classes, or one file with them; `None` for those
             of the run, or indices without a run.
 

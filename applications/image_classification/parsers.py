@@ -6,14 +6,13 @@ from pathlib import Path
 from applications.common import command
 from applications.common.parsing import (
     DATA,
-    DEVICE,
     EXPLANATION,
     NETWORK,
     OUTPUT,
     TRAINING,
-    Examples,
     Parser,
 )
+from applications.image_classification import classifier_options
 from applications.image_classification.config import (
     ATTENTIONS,
     DEFAULT_RUN,
@@ -37,7 +36,6 @@ METHODS = {
 ROLLOUT = "attention_rollout"
 # The file that `explain` draws.
 DRAWING = "explain.png"
-INPUT_RANGES = ("0,255", "0,1", "-1,1", "imagenet", "caffe")
 
 
 def train() -> Parser:
@@ -68,7 +66,7 @@ def train() -> Parser:
 
 def evaluate() -> Parser:
     """Returns the parser of `evaluate`."""
-    made = _model_parser(
+    made = classifier_options.model_parser(
         "Prints the accuracy, recall and F1 of any saved classifier. Draws "
         "the confusion matrix.",
         [
@@ -88,7 +86,7 @@ def evaluate() -> Parser:
 
 def predict() -> Parser:
     """Returns the parser of `predict`."""
-    made = _model_parser(
+    made = classifier_options.model_parser(
         "Prints the most probable classes of each image. Works with any saved "
         "classifier. Each line has the file, the class and its probability, "
         "separated by tabs.",
@@ -99,7 +97,7 @@ def predict() -> Parser:
             ),
         ],
     )
-    _add_images(made)
+    classifier_options.add_images(made)
     command.add_data_options(made)
     command.add_top(made)
     return made
@@ -107,7 +105,7 @@ def predict() -> Parser:
 
 def explain() -> Parser:
     """Returns the parser of `explain`."""
-    made = _model_parser(
+    made = classifier_options.model_parser(
         "Draws which parts of an image any saved classifier looks at. Captions "
         "have the predicted class, and the true class where it is known. "
         "Prints for each image the explained class, its probability, and the "
@@ -123,7 +121,7 @@ def explain() -> Parser:
             ),
         ],
     )
-    _add_images(made, required=False)
+    classifier_options.add_images(made, required=False)
     command.add_source(made)
     _add_method_options(made)
     made.add_argument(
@@ -216,68 +214,6 @@ def check_positive(options: argparse.Namespace, *names: str) -> None:
         if value < 1:
             name = name.replace("_", "-")
             raise ValueError(f"--{name} must be 1 or more. Received: {value}")
-
-
-def _add_images(made: Parser, required: bool = True) -> None:
-    """Adds the option for image files."""
-    made.add_argument(
-        "--images",
-        type=Path,
-        nargs="+",
-        required=required,
-        derived="" if required else "--part of --data, evenly by class",
-        group=DATA,
-        help="image files, or folders of them",
-    )
-
-
-def _model_parser(description: str, examples: Examples) -> Parser:
-    """Returns a parser with the options of the model and its images."""
-    made = Parser(description, examples)
-    made.add_argument(
-        "--model",
-        type=Path,
-        default=Path(DEFAULT_RUN),
-        group=NETWORK,
-        help="folder of a run, or a .keras, .h5 or .hdf5 file",
-    )
-    made.add_argument(
-        "--class-names",
-        nargs="+",
-        metavar="NAME",
-        derived="those of the run, or indices",
-        group=NETWORK,
-        help="names in the order of the classes, or a text file with one name "
-        "per line",
-    )
-    made.add_argument(
-        "--input-range",
-        choices=INPUT_RANGES,
-        metavar="RANGE",
-        derived="inferred if the first layer scales pixels, as in runs of this "
-        "task, otherwise required",
-        group=NETWORK,
-        help="range to which pixels of [0, 255] are scaled for the model, "
-        "where imagenet is (pixel / 255 - mean) / std as in torchvision, and "
-        "caffe is blue, green, red minus their means",
-    )
-    made.add_argument(
-        "--size",
-        type=int,
-        nargs=2,
-        metavar=("HEIGHT", "WIDTH"),
-        derived="the input size of the model",
-        group=DATA,
-        help="size of the images, for a model that takes any size",
-    )
-    made.add_argument(
-        "--batch-size",
-        type=int,
-        default=32,
-        group=DEVICE,
-        help="images that the model reads at once",
-    )
-    return made
 
 
 def _add_method_options(made: Parser) -> None:

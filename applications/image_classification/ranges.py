@@ -32,7 +32,7 @@ def scaled(images: np.ndarray, input_range: str) -> np.ndarray:
 
     Args:
         images: Images `(n, height, width, channels)`.
-        input_range: One of `parsers.INPUT_RANGES`.
+        input_range: One of `classifier_options.INPUT_RANGES`.
     """
     if input_range == "imagenet":
         return resnet.preprocess_input(images, "channels_last")
