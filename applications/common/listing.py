@@ -23,9 +23,8 @@ def commands(task: str) -> dict[str, Callable[[], Parser]]:
     """Returns the commands of a task, with the functions of their parsers."""
     parsers = importlib.import_module(f"applications.{task}.parsers")
     names = sorted(path.stem for path in (ROOT / task).glob("[a-z]*.py"))
-    return {
-        name: getattr(parsers, name) for name in names if hasattr(parsers, name)
-    }
+    found = {name: getattr(parsers, name, None) for name in names}
+    return {name: each for name, each in found.items() if callable(each)}
 
 
 def parser_of(options: Callable[[], Parser]) -> Parser:
