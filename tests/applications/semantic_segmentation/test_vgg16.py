@@ -226,7 +226,7 @@ class TestLoad:
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
         before = weights(model)
         with pytest.raises(
-            ValueError, match="for models that `register_names`"
+            ValueError, match="registered with `register_names`"
         ):
             vgg16.load_vgg16(model, write())
         for path, array in weights(model).items():
