@@ -24,13 +24,13 @@ class Growth:
         before, _ = self._marks()
         # The first run may need more memory, to find the fastest kernels.
         function()
-        self._marks(anew=True)
+        self._marks(reset=True)
         function()
         _, highest = self._marks()
         return (highest - before + self._held) / 2**20 if highest else None
 
 
-def _of_jax(anew=False):
+def _of_jax(reset=False):
     """Returns the bytes in use, and their peak."""
     import jax
 
@@ -38,12 +38,12 @@ def _of_jax(anew=False):
     return found.get("bytes_in_use", 0), found.get("peak_bytes_in_use", 0)
 
 
-def _of_torch(anew=False):
-    """Returns the same for PyTorch; `anew` resets the peak."""
+def _of_torch(reset=False):
+    """Returns the same for PyTorch; `reset` resets the peak."""
     import torch
 
     if not torch.cuda.is_available():
         return 0, 0
-    if anew:
+    if reset:
         torch.cuda.reset_peak_memory_stats()
     return torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()

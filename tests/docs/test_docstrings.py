@@ -25,7 +25,7 @@ s`, where `x` is the input. Both `n = 1`, `ratio` and `z = n` are inline.
 layer = `x`
 ```
 
-Reference: Somebody, "A
+Reference: Author, "A
 title" (`y = x`), 2020, with an
 exception: one.
 
