@@ -30,7 +30,9 @@ def export(
     batches of any size. The file is then loaded in its runtime and run on
     batches of 1 and 3 random inputs. Its outputs `y` are compared to the
     outputs `e` of the model by `max |y - e| / max |e|`. If the model leaves
-    height and width open, the two batches have different sizes.
+    height and width open, the two batches have different sizes. The inputs are
+    scaled until the outputs depend on them. A warning is given if they never
+    do, for example because all weights are 0.
 
     The export is all or nothing: only after these checks is the file or folder
     at `path` replaced.

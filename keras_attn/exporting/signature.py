@@ -1,5 +1,6 @@
 """The inputs of a model, and random examples of them."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from keras_attn.exporting.quiet import quiet
 
 # For open sizes, tried in this order until the model runs.
 _SIZES = (32, 64, 128, 224, 320)
+
+# Standard deviations, tried in this order until the outputs depend on the
+# inputs: a softmax can return exactly 0 and 1 for all large ones.
+_SCALES = (1.0, 0.1, 0.01, 100.0)
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,44 @@ class Signature:
     def run(
         self, model: keras.Model, batch: int
     ) -> tuple[Nest, list[np.ndarray]]:
-        """Runs a model on random numbers.
+        """Runs a model on random numbers that its outputs depend on.
+
+        Warns if there are none, since any file would then seem to be right.
 
         Returns:
             The inputs, in the structure of the model, and a list of outputs.
         """
+        best = self._run(model, batch, _SCALES[0])
+        largest = _sensitivity(model, *best)
+        for scale in _SCALES[1:]:
+            if largest > 1e-2:
+                break
+            try:
+                found = self._run(model, batch, scale)
+            except ValueError:
+                continue
+            sensitivity = _sensitivity(model, *found)
+            if sensitivity > largest:
+                best, largest = found, sensitivity
+        if largest < 1e-6:
+            warnings.warn(
+                f"An output of the model {model.name!r} hardly depends on "
+                "random inputs. Its comparison with the exported model says "
+                "nothing: compare both on your own inputs.",
+                # At the caller of `export`.
+                stacklevel=4,
+            )
+        return best
+
+    def _run(
+        self, model: keras.Model, batch: int, scale: float
+    ) -> tuple[Nest, list[np.ndarray]]:
         sizes = _SIZES if self.is_open else _SIZES[:1]
         inputs = None
         for size in sizes:
-            inputs = self._draw(batch, size)
+            inputs = self._draw(batch, size, scale)
             try:
-                with quiet():
-                    outputs = model.predict_on_batch(inputs)
+                outputs = _outputs(model, inputs)
             except Exception as error:
                 if size == sizes[-1]:
                     raise ValueError(
@@ -66,7 +97,6 @@ class Signature:
                         f"shape {self._shapes(inputs)}."
                     ) from error
                 continue
-            outputs = [np.asarray(y) for y in keras.tree.flatten(outputs)]
             if all(y.size and np.isfinite(y).all() for y in outputs):
                 return inputs, outputs
         raise ValueError(
@@ -76,7 +106,7 @@ class Signature:
             f"{self._shapes(inputs)}."
         )
 
-    def _draw(self, batch: int, size: int) -> Nest:
+    def _draw(self, batch: int, size: int, scale: float) -> Nest:
         """Draws random inputs, with open sizes that depend on the batch."""
         random = np.random.default_rng(batch)
 
@@ -89,13 +119,40 @@ class Signature:
                     side = size + 8 * ((count + batch) % 3)
                     count += 1
                 shape.append(side)
-            return random.normal(size=shape).astype(spec.dtype)
+            return random.normal(scale=scale, size=shape).astype(spec.dtype)
 
         return keras.tree.map_structure(draw, self.structure)
 
     def _shapes(self, inputs: Nest) -> str:
         shapes = [array.shape for array in keras.tree.flatten(inputs)]
         return ", ".join(map(str, shapes))
+
+
+def _outputs(model: keras.Model, inputs: Nest) -> list[np.ndarray]:
+    with quiet():
+        outputs = model.predict_on_batch(inputs)
+    return [np.asarray(y) for y in keras.tree.flatten(outputs)]
+
+
+def _sensitivity(
+    model: keras.Model, inputs: Nest, outputs: list[np.ndarray]
+) -> float:
+    """Returns how much the outputs change if the inputs change by 5%.
+
+    It is the largest change relative to the largest number, of the output for
+    which it is smallest.
+    """
+    random = np.random.default_rng(0)
+
+    def change(x: np.ndarray) -> np.ndarray:
+        noise = random.normal(scale=0.05 * x.std(), size=x.shape)
+        return x + noise.astype(x.dtype)
+
+    others = _outputs(model, keras.tree.map_structure(change, inputs))
+    return min(
+        float(np.abs(y - other).max() / (np.abs(y).max() or 1.0))
+        for y, other in zip(outputs, others, strict=True)
+    )
 
 
 def read_signature(model: keras.Model) -> Signature:

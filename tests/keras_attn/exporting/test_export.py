@@ -12,6 +12,7 @@ from keras import ops
 
 import keras_attn
 from keras_attn.exporting import naming, runners
+from keras_attn.exporting.signature import read_signature
 from tests.keras_attn.exporting.targets import (
     BACKEND,
     FORMAT,
@@ -273,3 +274,18 @@ class TestAllOrNothing:
         with pytest.raises(ValueError, match="Nothing was written"):
             keras_attn.export(model, tmp_path / NAME, FORMAT)
         assert listing(tmp_path) == []
+
+    def test_compares_where_a_classifier_is_not_saturated(self):
+        """Inputs with a standard deviation of 1 give exactly 0 and 1."""
+        inputs = keras.Input((40,))
+        scores = keras.ops.sigmoid(50 * keras.ops.sum(inputs, axis=-1))
+        model = keras.Model(inputs, scores)
+        _, (found,) = read_signature(model).run(model, batch=3)
+        assert ((found > 1e-3) & (found < 0.999)).any()
+
+    def test_warns_if_the_outputs_do_not_depend_on_the_inputs(self, tmp_path):
+        inputs = keras.Input((4,))
+        dense = keras.layers.Dense(2, kernel_initializer="zeros")
+        model = keras.Model(inputs, dense(inputs))
+        with pytest.warns(UserWarning, match="hardly depends on random inputs"):
+            keras_attn.export(model, tmp_path / NAME, FORMAT)
