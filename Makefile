@@ -30,7 +30,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
 	@echo "make demo      train FERNet on real faces; writes demo/"
-	@echo "make gallery   draw heat maps; writes docs/gallery.md and runs/gallery/"
+	@echo "make gallery   draw heatmaps; writes docs/gallery.md and runs/gallery/"
 	@echo "make climate   segment climate zones; writes docs/applications/deeplab.md"
 	@echo "make docs      build the site and run its examples; writes build/docs/"
 	@echo "make docs-test build the site and check each page in a browser"

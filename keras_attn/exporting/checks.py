@@ -25,8 +25,15 @@ def check_packages(target: Format) -> None:
         raise ImportError(
             f"Exporting to {target.name!r} on the backend "
             f"{keras.backend.backend()!r} requires {', '.join(missing)}. "
-            f"Install: pip install {' '.join(missing)}"
+            f"Install: pip install {' '.join(missing)}{_extra(target)}"
         )
+
+
+def _extra(target: Format) -> str:
+    if target.name != "onnx":
+        return ""
+    name = "export-jax" if keras.backend.backend() == "jax" else "export"
+    return f". All of them are in the extra {name!r} of keras_attn."
 
 
 def check_path(path: pathlib.Path, target: Format) -> None:

@@ -1,5 +1,6 @@
 """Attention blocks by name, for models that take any of them."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -124,6 +125,9 @@ def get(identifier: Any, **kwargs: Any) -> keras.layers.Layer:
             f"Received: {identifier!r}, which returned {layer!r}"
         )
     fix = ""
+    if isinstance(identifier, str):
+        near = difflib.get_close_matches(identifier.lower(), names(), 1)
+        fix = f". Did you mean {near[0]!r}?" if near else ""
     if isinstance(identifier, keras.layers.Layer):
         fix = (
             ". Pass its class or config, since every place needs its own layer."

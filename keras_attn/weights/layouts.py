@@ -50,8 +50,8 @@ class Layout:
     def fit(self, array: np.ndarray, keras_shape: Shape) -> np.ndarray:
         """Reshapes an array for `to_keras`, or raises a `ShapeError`.
 
-        In PyTorch, some layers occur as matrices and as convolutions whose
-        kernel has one pixel, or as many pixels as the map.
+        In PyTorch, the same layer may be a matrix, or a convolution whose
+        kernel has one pixel or as many pixels as the map.
         """
         expected = self.torch_shape(keras_shape)
         larger = self.larger

@@ -77,8 +77,8 @@ def find_weights(
             )
         raise ValueError(
             "`key` must be a key of the checkpoint, or a prefix of its names "
-            f"before a dot. Received: key={key!r}. The checkpoint has "
-            f"{_keys(checkpoint)}"
+            f"that ends before a dot. Received: key={key!r}. The checkpoint "
+            f"has {_keys(checkpoint)}"
         )
     shared = [fit(each.weights.keys()) for each in found]
     most = max(shared)

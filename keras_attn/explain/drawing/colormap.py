@@ -1,4 +1,4 @@
-"""A colormap for heat maps, from dark blue to light red."""
+"""A colormap for heatmaps, from dark blue to light red."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,7 +26,7 @@ COLORS = np.array(
 
 
 def colorize(heatmap: ArrayLike) -> np.ndarray:
-    """Maps a heat map in [0, 1] to a uint8 RGB image."""
+    """Maps a heatmap in [0, 1] to a uint8 RGB image."""
     heatmap = checked_heatmap(heatmap)
     places = np.linspace(0, 1, len(COLORS))
     channels = [np.interp(heatmap, places, color) for color in COLORS.T]
@@ -34,7 +34,7 @@ def colorize(heatmap: ArrayLike) -> np.ndarray:
 
 
 def checked_heatmap(heatmap: ArrayLike) -> np.ndarray:
-    """Returns a heat map `(height, width)` in [0, 1] as float64."""
+    """Returns a heatmap `(height, width)` in [0, 1] as float64."""
     heatmap = np.asarray(heatmap)
     if heatmap.ndim != 2 or heatmap.size == 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Overlays a heat map on its image."""
+"""Overlays a heatmap on its image."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from keras_attn.ops.heatmaps import check_values
 def overlay(
     image: ArrayLike, heatmap: ArrayLike, alpha: float = 0.5
 ) -> np.ndarray:
-    """Overlays a heat map on its image.
+    """Overlays a heatmap on its image.
 
     Computes `round(255 * ((1 - alpha) * image + alpha * colour))`, with both
     in [0, 1]. The colours run from dark blue (0) through green and yellow to
@@ -23,7 +23,7 @@ def overlay(
         image: One image of shape `(height, width, 3)`, `(height, width, 1)`
             or `(height, width)`: integers in [0, 255], or floats in [0, 1].
         heatmap: Floats in [0, 1] of shape `(height, width)`. Pillow resizes a
-            heat map of another size to the image (bilinear).
+            heatmap of another size to the image (bilinear).
         alpha: Float in [0, 1], the opacity of the colours. Defaults to `0.5`.
 
     Returns:
@@ -73,7 +73,7 @@ def to_rgb(image: ArrayLike) -> np.ndarray:
 
 
 def resized(heatmap: ArrayLike, size: tuple[int, int]) -> np.ndarray:
-    """Resizes a heat map to `size`, a height and a width."""
+    """Resizes a heatmap to `size`, a height and a width."""
     heatmap = checked_heatmap(heatmap)
     if heatmap.shape == size:
         return heatmap
@@ -81,7 +81,7 @@ def resized(heatmap: ArrayLike, size: tuple[int, int]) -> np.ndarray:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            "Resizing a heat map requires Pillow. Received: a heat map of "
+            "Resizing a heatmap requires Pillow. Received: a heatmap of "
             f"shape {heatmap.shape} for an image of {size}. Install it with: "
             f"{how_to_install('images')}"
         ) from error

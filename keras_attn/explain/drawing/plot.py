@@ -1,4 +1,4 @@
-"""Draws images beside their heat maps."""
+"""Draws images beside their heatmaps."""
 
 import os
 import pathlib
@@ -28,9 +28,9 @@ def plot(
     path: str | os.PathLike[str] | None = None,
     alpha: float = 0.5,
 ) -> Any:
-    """Draws one row per image: the image, its heat map, and their overlay.
+    """Draws one row per image: the image, its heatmap, and their overlay.
 
-    The colours are those of `overlay`, from 0 to 1 for all heat maps. The
+    The colours are those of `overlay`, from 0 to 1 for all heatmaps. The
     function does not use pyplot, so it shows no window and changes no global
     state.
 
@@ -39,9 +39,9 @@ def plot(
             [0, 255], or floats in [0, 1]. An array
             `(n, height, width, channels)`, or a list, whose images may have
             different sizes.
-        heatmaps: `n` heat maps in [0, 1], as an array `(n, height, width)` or
-            as a list. Alternatively, a mapping from method names to such heat
-            maps; each row then shows the image and one overlay per method.
+        heatmaps: `n` heatmaps in [0, 1], as an array `(n, height, width)` or
+            as a list. Alternatively, a mapping from method names to such
+            heatmaps; each row then shows the image and one overlay per method.
         titles: `n` strings, such as the class and its probability, written
             below the rows. Defaults to `None`, for no titles.
         path: Where to write the figure, as `.png`, `.svg` or `.pdf`. The
@@ -53,8 +53,8 @@ def plot(
         A `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: If the numbers of images, heat maps and titles differ, if
-            `overlay` rejects an image or a heat map, or if `path` is invalid.
+        ValueError: If the numbers of images, heatmaps and titles differ, if
+            `overlay` rejects an image or a heatmap, or if `path` is invalid.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -73,8 +73,8 @@ def plot(
     counts = {name: len(maps) for name, maps in methods.items()}
     if not images or set(counts.values()) != {len(images)}:
         raise ValueError(
-            "`images` must not be empty, and `heatmaps` must hold one heat map "
-            f"per image and method. Received: {len(images)} images, heat maps: "
+            "`images` must not be empty, and `heatmaps` must hold one heatmap "
+            f"per image and method. Received: {len(images)} images, heatmaps: "
             f"{counts if by_method else counts['overlay']}"
         )
     titles = [""] * len(images) if titles is None else titles
@@ -84,7 +84,7 @@ def plot(
             f"image. Received: titles={titles!r}"
         )
     path = checked_path(path)
-    names, rows = ["image", *([] if by_method else ["heat map"]), *methods], []
+    names, rows = ["image", *([] if by_method else ["heatmap"]), *methods], []
     for image, *maps in zip(images, *methods.values(), strict=True):
         panels = [np.rint(to_rgb(image)).astype("uint8")]
         if not by_method:

@@ -1,4 +1,4 @@
-"""Average drop and increase of a class inside its heat map."""
+"""Average drop and increase of a class inside its heatmap."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ def average_drop(
     output: int | str | None = None,
     image: int | str | None = None,
 ) -> float:
-    """Measures how much a class loses when its heat map masks the image.
+    """Measures how much a class loses when its heatmap masks the image.
 
     Computes `100 / N sum_i max(0, Y_i - O_i) / Y_i` in percent; lower is
     better. `Y_i` is the probability of the class for an image, and `O_i` its
-    probability for the image times the heat map. Where `Y_i` is not above 0,
+    probability for the image times the heatmap. Where `Y_i` is not above 0,
     nothing can be lost, and the drop is 0.
 
     A map of ones also has a drop of 0. Therefore use this measure together
@@ -42,21 +42,21 @@ def average_drop(
             outputs scores, a softmax turns them into probabilities, or a
             sigmoid if there is only one.
         images: Batch of images as the model expects them, or several inputs
-            that include images. Pixels hidden by a heat map become 0.
+            that include images. Pixels hidden by a heatmap become 0.
         heatmaps: `(n, height, width)` in [0, 1], of the images' size.
         targets: As for the maps. `None` for the class with the highest score
             on the image. The score of a callable is used as the probability.
             Defaults to `None`.
         batch_size: Number of images that are run at once. Defaults to 32.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that the heat maps belong to, if
+        image: Index or name of the image that the heatmaps belong to, if
             the model takes several images.
 
     Returns:
         A float in [0, 100].
 
     Raises:
-        ValueError: If the images, heat maps or targets are invalid.
+        ValueError: If the images, heatmaps or targets are invalid.
 
     Example:
 
@@ -90,11 +90,11 @@ def average_increase(
     output: int | str | None = None,
     image: int | str | None = None,
 ) -> float:
-    """Measures how often a class gains when its heat map masks the image.
+    """Measures how often a class gains when its heatmap masks the image.
 
     Computes `100 / N sum_i [O_i > Y_i]` in percent; higher is better. `Y_i`
     is the probability of the class for an image, and `O_i` its probability
-    for the image times the heat map.
+    for the image times the heatmap.
 
     Reference: Chattopadhyay et al., "Grad-CAM++", WACV 2018, section 4,
         [arXiv:1710.11063](https://arxiv.org/abs/1710.11063).
@@ -107,14 +107,14 @@ def average_increase(
             score on the image. Defaults to `None`.
         batch_size: Number of images that are run at once. Defaults to 32.
         output: Index or name of the output, if there are several.
-        image: Index or name of the image that the heat maps belong to, if
+        image: Index or name of the image that the heatmaps belong to, if
             the model takes several images.
 
     Returns:
         A float in [0, 100].
 
     Raises:
-        ValueError: If the images, heat maps or targets are invalid.
+        ValueError: If the images, heatmaps or targets are invalid.
 
     Example:
 
@@ -140,7 +140,7 @@ def _before_and_after(
     targets: Any,
     batch_size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns probabilities of images and of images times heat maps."""
+    """Returns probabilities of images and of images times heatmaps."""
     model, output, image = subject
     network = Network.of(model, output, image=image)
     inputs = network.check(images, batch_size)

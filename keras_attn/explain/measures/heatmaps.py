@@ -1,4 +1,4 @@
-"""Checks of the heat maps that the measures take."""
+"""Checks of the heatmaps that the measures take."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_attn.ops.heatmaps import check_values
 
 
 def checked_heatmaps(heatmaps: Any, inputs: Inputs | None = None) -> np.ndarray:
-    """Returns heat maps `(n, height, width)` in [0, 1] as float32."""
+    """Returns heatmaps `(n, height, width)` in [0, 1] as float32."""
     if keras.ops.is_tensor(heatmaps):
         heatmaps = keras.ops.convert_to_numpy(heatmaps)
     maps = np.asarray(heatmaps)

@@ -1,4 +1,4 @@
-"""Deletion and insertion of pixels in the order of a heat map."""
+"""Deletion and insertion of pixels in the order of a heatmap."""
 
 from typing import Any
 
@@ -71,7 +71,7 @@ def deletion(
         `return_curve`, a tuple of the areas and the curves `(n, steps + 1)`.
 
     Raises:
-        ValueError: If the images, heat maps, targets, steps or baseline are
+        ValueError: If the images, heatmaps, targets, steps or baseline are
             invalid.
 
     Example:
@@ -145,7 +145,7 @@ def insertion(
         `return_curve`, a tuple of the areas and the curves `(n, steps + 1)`.
 
     Raises:
-        ValueError: If the images, heat maps, targets, steps or baseline are
+        ValueError: If the images, heatmaps, targets, steps or baseline are
             invalid.
 
     Example:

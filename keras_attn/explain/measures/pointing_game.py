@@ -7,7 +7,7 @@ from keras_attn.explain.measures.heatmaps import checked_heatmaps
 
 
 def pointing_game(heatmaps: Any, masks: Any, tolerance: float = 15) -> float:
-    """Measures how often the maximum of a heat map is on its object.
+    """Measures how often the maximum of a heatmap is on its object.
 
     Computes `hits / N`. A map is a hit if its maximum (the first one in
     raster order) is at most `tolerance` from the nearest pixel of the object,
@@ -29,7 +29,7 @@ def pointing_game(heatmaps: Any, masks: Any, tolerance: float = 15) -> float:
         A float in [0, 1].
 
     Raises:
-        ValueError: If the heat maps, masks or tolerance are invalid, or if a
+        ValueError: If the heatmaps, masks or tolerance are invalid, or if a
             mask is empty.
 
     Example:
@@ -44,7 +44,7 @@ def pointing_game(heatmaps: Any, masks: Any, tolerance: float = 15) -> float:
     heatmaps, masks = checked_heatmaps(heatmaps), np.asarray(masks)
     if masks.dtype != bool or masks.shape != heatmaps.shape:
         raise ValueError(
-            "`masks` must be booleans of the heat maps' shape "
+            "`masks` must be booleans of the heatmaps' shape "
             f"{heatmaps.shape}. Received: shape {masks.shape} of "
             f"{masks.dtype}. For label maps, pass `labels == label`"
         )

@@ -14,9 +14,9 @@ class PositionEmbedding(keras.layers.Layer):
     """Adds a trained embedding of its position to each token: `y = x + e`.
 
     The tokens are those of a grid, row by row, after some tokens without a
-    position. When weights of another grid are loaded, they are interpolated
-    bilinearly with aligned corners, as in the paper's code. The weights of the
-    tokens before the grid do not change.
+    position. When weights for another grid size are loaded, they are
+    interpolated bilinearly with aligned corners, as in the paper's code. The
+    weights of the tokens before the grid do not change.
 
     Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
     (https://arxiv.org/abs/2010.11929), section 3.2.

@@ -51,6 +51,11 @@ def test_the_error_lists_the_blocks(identifier):
         get(identifier)
 
 
+def test_the_error_suggests_a_name():
+    with pytest.raises(ValueError, match=r"'CBAM'\. Did you mean 'cbam'\?"):
+        get("CBAM")
+
+
 def test_rejects_a_layer():
     with pytest.raises(ValueError, match="Pass its class or config"):
         get(SE())

@@ -70,7 +70,7 @@ class TestTexts:
         figure = plot(IMAGES, HEATMAPS, ["bull mastiff 0.997", "$1 and $2"])
         assert texts(figure) == [
             "image",
-            "heat map",
+            "heatmap",
             "overlay",
             "bull mastiff 0.997",
             "$1 and $2",
@@ -156,18 +156,18 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("images", "heatmaps", "received"),
         [
-            (IMAGES, HEATMAPS[:1], "2 images, heat maps: 1"),
-            (IMAGES[:0], HEATMAPS[:0], "0 images, heat maps: 0"),
-            (IMAGES, {}, "2 images, heat maps: {}"),
+            (IMAGES, HEATMAPS[:1], "2 images, heatmaps: 1"),
+            (IMAGES[:0], HEATMAPS[:0], "0 images, heatmaps: 0"),
+            (IMAGES, {}, "2 images, heatmaps: {}"),
             (
                 IMAGES,
                 {"CAM": HEATMAPS, "b": HEATMAPS[:1]},
-                "2 images, heat maps: {'CAM': 2, 'b': 1}",
+                "2 images, heatmaps: {'CAM': 2, 'b': 1}",
             ),
         ],
     )
     def test_numbers_of_images_and_maps_agree(self, images, heatmaps, received):
-        with pytest.raises(ValueError, match=f"one heat map .*: {received}"):
+        with pytest.raises(ValueError, match=f"one heatmap .*: {received}"):
             plot(images, heatmaps)
 
     @pytest.mark.parametrize("titles", [[], ["a"], "ab"])
