@@ -128,6 +128,17 @@ def add_images(made: Parser) -> None:
     )
 
 
+def add_index(made: Parser, what: str) -> None:
+    """Adds which image of the data to draw; `what` names it in the help."""
+    made.add_argument(
+        "--index",
+        type=int,
+        default=0,
+        group=DATA,
+        help=f"index of the {what} in the data",
+    )
+
+
 def add_output(made: Parser, what: str, default: Path | str = "") -> None:
     """Adds where to write, by default into the folder of the model.
 

@@ -103,13 +103,7 @@ def explain() -> Parser:
         group=DATA,
         help="image file to use instead of an image of the data",
     )
-    made.add_argument(
-        "--index",
-        type=int,
-        default=0,
-        group=DATA,
-        help="index of the image in the data",
-    )
+    command.add_index(made, "image")
     command.add_data_options(made)
     made.add_argument(
         "--stages",

@@ -113,13 +113,7 @@ def explain() -> Parser:
         group=DATA,
         help="image files to use instead of a scene of the data",
     )
-    made.add_argument(
-        "--index",
-        type=int,
-        default=0,
-        group=DATA,
-        help="index of the scene in the data",
-    )
+    command.add_index(made, "scene")
     command.add_data_options(made)
     command.add_output(made, "drawing to write: .png, .svg or .pdf", DRAWING)
     return made

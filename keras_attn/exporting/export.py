@@ -91,7 +91,10 @@ def export(
     checks.check_model(model)
     signature = read_signature(model)
     checks.check_signature(signature, target)
-    runs = [signature.run(model, batch) for batch in BATCHES]
+    runs = []
+    # No comprehension, which some versions of Python count as a caller.
+    for batch in BATCHES:
+        runs.append(signature.run(model, batch))
     with new_neighbor(path) as neighbor:
         _, outputs = runs[0]
         names = naming.output_names(model, len(outputs))

@@ -76,7 +76,7 @@ class Signature:
                 "random inputs. Its comparison with the exported model says "
                 "nothing: compare both on your own inputs.",
                 # At the caller of `export`.
-                stacklevel=4,
+                stacklevel=3,
             )
         return best
 

@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 
+from tests.contracts.batches import Batches
 from tests.contracts.calls import COMPILED, outputs, tensors
 from tests.contracts.devices import assert_close, to_numpy
 from tests.contracts.walk import tensors_of
@@ -49,20 +50,6 @@ def _values(subject):
     }
 
 
-class _Batches(keras.utils.PyDataset):
-    """Pairs of inputs and targets, of different shapes."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, index):
-        return self.batches[index]
-
-
 def _fit(case, subject):
     """Fits two batches, of two sizes unless fixed, and returns the loss."""
     other, size = case.other_size()
@@ -85,7 +72,7 @@ def _fit(case, subject):
             )
         )
     with case.fitting():
-        fitted = model.fit(_Batches(data), verbose=0, shuffle=False)
+        fitted = model.fit(Batches(data), verbose=0, shuffle=False)
     return fitted.history["loss"][0]
 
 

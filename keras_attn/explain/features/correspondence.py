@@ -58,9 +58,9 @@ def correspondence(
         0 if all agree, and 1/2 for random signs + and -.
 
     Raises:
-        ValueError: If the images do not fit the model or the occluded images,
-            if there is only one image, or if the layer is not in the model,
-            is not called, or does not output finite numbers for each image.
+        ValueError: If there is only one image, or if the images do not fit the
+            model or the occluded images. Also if the model does not call the
+            layer, or if the layer does not output finite numbers per image.
 
     Example:
 

@@ -287,5 +287,7 @@ class TestAllOrNothing:
         inputs = keras.Input((4,))
         dense = keras.layers.Dense(2, kernel_initializer="zeros")
         model = keras.Model(inputs, dense(inputs))
-        with pytest.warns(UserWarning, match="hardly depends on random inputs"):
+        message = "hardly depends on random inputs"
+        with pytest.warns(UserWarning, match=message) as caught:
             keras_attn.export(model, tmp_path / NAME, FORMAT)
+        assert {each.filename for each in caught} == {__file__}

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attn.layers.historic.ten_crop import TenCrop
 from tests.contracts import LAYER_CHECKS, LayerCase, contract
+from tests.contracts.batches import Batches
 from tests.contracts.devices import FORMATS, from_format, to_format
 from tests.contracts.running import check_compiled_fit, check_keeps_no_tensor
 from tests.marks import once_but_first
@@ -105,18 +106,6 @@ def test_the_centre_starts_where_python_rounds():
         assert start == round(rest / 2.0)
 
 
-class Batches(keras.utils.PyDataset):
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, index):
-        return (self.batches[index],)
-
-
 @pytest.mark.parametrize("data_format", FORMATS)
 def test_sizes_only_known_at_run_time(data_format):
     first = data_format == "channels_first"
@@ -127,7 +116,7 @@ def test_sizes_only_known_at_run_time(data_format):
     # Several sizes, for which TensorFlow builds one graph with open sizes.
     sizes = [(5, 6), (7, 4), (9, 8), (4, 3)]
     images = [random(2, *size, 3) for size in sizes]
-    batches = Batches([to_format(x, data_format) for x in images])
+    batches = Batches([(to_format(x, data_format),) for x in images])
     y = from_format(model.predict(batches, verbose=0), data_format)
     expected = np.concatenate([ten_crops(x, 4, 3) for x in images])
     np.testing.assert_array_equal(y, expected)
@@ -144,7 +133,7 @@ def test_rejects_small_images_at_run_time():
     model = keras.Model(image, layer(image))
     with pytest.raises(errors):
         # The last ten crops have one row each, and could become five crops.
-        batches = Batches([random(2, side, 4, 1) for side in (3, 4, 1)])
+        batches = Batches([(random(2, side, 4, 1),) for side in (3, 4, 1)])
         model.predict(batches, verbose=0)
 
 
