@@ -21,17 +21,21 @@ BACKENDS = ("jax", "tensorflow", "torch")
 
 
 def recorded():
-    """Yields cases and formats, for each class only the first case in both.
+    """Yields cases and formats, for each layer only the first case in both.
 
-    For the other cases, `check_data_formats_agree` compares the formats.
+    For the other cases, `check_data_formats_agree` compares the formats. The
+    second format of a model is thorough, since its layers are recorded in both.
     """
     seen = set()
     for case in (*LAYERS, *MODELS):
         kind = getattr(case, "cls", None) or case.function
         formats = case.formats[:1] if kind in seen else case.formats
         seen.add(kind)
-        for data_format in formats:
-            yield pytest.param(case, data_format, id=f"{case}-{data_format}")
+        for count, data_format in enumerate(formats):
+            name = f"{case}-{data_format}"
+            thorough = count > 0 and case in MODELS
+            marks = pytest.mark.thorough if thorough else ()
+            yield pytest.param(case, data_format, id=name, marks=marks)
 
 
 @pytest.fixture(scope="module")

@@ -52,10 +52,24 @@ def expected(method):
 # One method with gradients and one with masked images. A form changes only how
 # the model is run, which all other methods share with these two.
 KINDS = {
-    "all": (METHODS, pytest.mark.thorough),
-    "gradients": (("GradCAM",), ()),
-    "masks": (("ScoreCAM",), pytest.mark.once),
+    "all": METHODS,
+    "gradients": ("GradCAM",),
+    "masks": ("ScoreCAM",),
 }
+# Only how these models are read differs from those before them, and that is the
+# same on every backend.
+READ = (
+    *("composite", "nested_whole", "skip", "several_outputs", "frozen"),
+    *("softmax_activation", "softmax_layer", "softmax_operation"),
+    *("sigmoid_in_dense", "tokens_behind_one", "tokens_reshaped"),
+)
+
+
+def _marks(count, name, kind):
+    if count and kind == "all":
+        return pytest.mark.thorough
+    once = kind == "masks" or name in READ
+    return pytest.mark.once if once else ()
 
 
 @pytest.mark.parametrize(
@@ -65,10 +79,10 @@ KINDS = {
             name,
             methods,
             id=f"{name}-{kind}",
-            marks=marks if count else (),
+            marks=_marks(count, name, kind),
         )
         for count, name in enumerate(FORMS)
-        for kind, (methods, marks) in KINDS.items()
+        for kind, methods in KINDS.items()
         if count or kind == "all"
     ],
 )

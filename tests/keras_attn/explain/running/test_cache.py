@@ -76,6 +76,7 @@ class TestAnswers:
         expected = cam(some(), lambda y: y[:, 1] - y[:, 0])
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
+    @pytest.mark.once
     def test_of_a_score_that_uses_a_global(self, monkeypatch):
         cam = explain.HiResCAM(network())
 
@@ -87,6 +88,7 @@ class TestAnswers:
         expected = cam(some(), lambda y: y[:, 1] - y[:, 2])
         np.testing.assert_allclose(cam(some(), score), expected, atol=1e-6)
 
+    @pytest.mark.once
     def test_of_a_score_with_its_own_weights(self):
         cam = explain.HiResCAM(network())
         probe = layers.Dense(1, use_bias=False)
@@ -101,6 +103,7 @@ class TestAnswers:
         expected = cam(some(), lambda y: y[:, 1] - y[:, 0])
         np.testing.assert_allclose(cam(some(), score), expected, atol=1e-6)
 
+    @pytest.mark.once
     def test_of_a_layer_with_a_replaced_activation(self):
         model = network()
         cam = explain.HiResCAM(model, "conv")
@@ -113,6 +116,7 @@ class TestAnswers:
         np.testing.assert_allclose(found, expected(some(), 0), atol=1e-6)
         assert np.abs(first - found).max() > 1e-3
 
+    @pytest.mark.once
     def test_of_a_model_to_which_a_softmax_was_added(self):
         model = network()
         cam = explain.CAM(model)
@@ -124,6 +128,7 @@ class TestAnswers:
         scores = explain.Network(model).trace(cam.network.check(some()))
         assert scores.final.operation is model.get_layer("scores")
 
+    @pytest.mark.once
     def test_of_another_reshape(self):
         model = network()
         maps = [
@@ -147,6 +152,7 @@ class TestCompiled:
             explain.GradCAM(explain.Network(model))(some(), 2)
         assert not Telling.told
 
+    @pytest.mark.once
     def test_once_for_scores_that_do_the_same(self):
         cam = explain.GradCAM(network())
         cam(some(), lambda y: y[:, 0])
@@ -155,6 +161,7 @@ class TestCompiled:
             cam(some(), lambda y, index=index: y[:, index])
         assert len(Telling.told) == 2
 
+    @pytest.mark.once
     def test_once_for_similar_numbers_of_images(self):
         cam = explain.GradCAM(network())
         whole = cam(some(8), 0)
@@ -209,6 +216,7 @@ def with_gates():
     return keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
 
 
+@pytest.mark.once
 class TestFingerprint:
     def test_is_that_of_what_is_read(self):
         def of(index, other=1.0):

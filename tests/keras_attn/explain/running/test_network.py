@@ -67,6 +67,7 @@ class TestNoTrace:
             Telling.fails = False
         assert_same(before, snapshot(model))
 
+    @pytest.mark.once
     def test_after_an_exception_in_a_target(self):
         model = explained.functional()
         before = snapshot(model)
@@ -115,6 +116,7 @@ class Hidden(keras.Model):
         return ops.softmax(self.body(x))
 
 
+@pytest.mark.once
 class TestProbabilities:
     def test_of_an_unknown_source_raise_a_warning(self):
         model = Hidden()
@@ -147,6 +149,7 @@ class TestProbabilities:
         np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+@pytest.mark.once
 class TestOutputs:
     def test_need_a_choice(self):
         model = explained.several_outputs()
