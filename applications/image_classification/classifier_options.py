@@ -11,6 +11,8 @@ from applications.common.parsing import (
 )
 from applications.image_classification.config import DEFAULT_RUN
 
+# Names on the command line, and functions of `packaged`.
+NETWORKS = {"efficientnet_lite0": "imagenet", "mini_xception": "expressions"}
 INPUT_RANGES = ("0,255", "0,1", "-1,1", "imagenet", "caffe")
 
 
@@ -35,13 +37,14 @@ def model_parser(description: str, examples: Examples) -> Parser:
         type=Path,
         default=Path(DEFAULT_RUN),
         group=NETWORK,
-        help="folder of a run, or a .keras, .h5 or .hdf5 file",
+        help="folder of a run, a .keras, .h5 or .hdf5 file, or a network of a "
+        f"package from PyPI: {', '.join(NETWORKS)}",
     )
     made.add_argument(
         "--class-names",
         nargs="+",
         metavar="NAME",
-        derived="those of the run, or indices",
+        derived="those of the run or the package, or indices",
         group=NETWORK,
         help="names in the order of the classes, or a text file with one name "
         "per line",

@@ -26,7 +26,7 @@ ENDINGS = (".png", ".svg", ".pdf")
 @command.parsed_by(parsers.explain)
 def main(options: argparse.Namespace) -> None:
     """Draws explanations of a classifier."""
-    output = options.output or runs.folder_of(options.model) / parsers.DRAWING
+    output = options.output or Path(parsers.DRAWING)
     if output.suffix.lower() not in ENDINGS:
         raise ValueError(f"{output}: --output must end in one of {ENDINGS}")
     parsers.check_positive(options, "limit", "batch_size")
@@ -34,6 +34,7 @@ def main(options: argparse.Namespace) -> None:
     optional("matplotlib.figure", "images")
     paths = options.images and image_files(options.images)
     classifier = load_for(options)
+    output = options.output or runs.folder_of(classifier.path) / output
     true = None
     if paths:
         images, sources = _of_files(paths, classifier, options)

@@ -18,6 +18,8 @@ from keras_attn import explain
 FACES_METHODS = (
     "grad_cam grad_cam_plus_plus hi_res_cam layer_cam score_cam".split()
 )
+# Score-CAM runs the network once for each of its 1280 channels.
+QUICK_METHODS = [name for name in FACES_METHODS if name != "score_cam"]
 COLUMNS = 5
 ROOT = Path(__file__).resolve().parents[2]
 # Folder that Git ignores.
@@ -34,10 +36,11 @@ def main(options: argparse.Namespace) -> None:
     found = [
         sections.faces(FACES_METHODS),
         sections.layers(),
+        sections.objects(QUICK_METHODS),
         sections.cat(list(METHODS)),
     ]
     if options.photos:
-        found.append(sections.dogs(list(METHODS)))
+        found.append(sections.private(QUICK_METHODS))
     for section in found:
         path = options.output / f"{section.name}.png"
         draw(section, path)

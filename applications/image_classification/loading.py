@@ -4,20 +4,58 @@ import argparse
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import keras
 
 # Registers the layers that a saved model can have.
 import keras_attn  # noqa: F401
 from applications.common import runs, saved
 from applications.common.classifiers import Classifier
+from applications.image_classification import packaged
 from applications.image_classification.classes import class_names
-from applications.image_classification.classifier_options import INPUT_RANGES
+from applications.image_classification.classifier_options import (
+    INPUT_RANGES,
+    NETWORKS,
+)
+from applications.image_classification.config import DEFAULT_RUN
 from applications.image_classification.ranges import known_range, scaled
 
 
 def load_for(options: argparse.Namespace) -> Classifier:
     """Loads the classifier that the options of a command select."""
-    return load_classifier(
+    # A folder of this name can only be meant as a run.
+    is_packaged = str(options.model) in NETWORKS and not options.model.exists()
+    load = load_packaged if is_packaged else load_classifier
+    return load(
         options.model, options.size, options.input_range, options.class_names
+    )
+
+
+def load_packaged(
+    name: Path | str,
+    size: tuple[int, int] | None = None,
+    input_range: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Classifier:
+    """Loads a network of an installed package.
+
+    Args:
+        name: One of `classifier_options.NETWORKS`.
+        size: As in `load_classifier`; `None` for the size of the network.
+        input_range: As in `load_classifier`; `None` for the network's own.
+        names: As in `load_classifier`; `None` for those of the package.
+
+    Returns:
+        The classifier. Its `path` is a folder in `runs`, not the package.
+    """
+    found = getattr(packaged, NETWORKS[str(name)])()
+    return _classifier(
+        found.read(found.path),
+        Path(DEFAULT_RUN).with_name(str(name)),
+        size or found.size,
+        input_range or found.input_range,
+        names or found.class_names,
     )
 
 
@@ -45,7 +83,28 @@ def load_classifier(
             range is unknown.
     """
     path = saved.model_file(path)
-    model = saved.image_model(path)
+    # A model can be in any folder, next to any file.
+    is_run = path.name == runs.MODEL and (path.parent / runs.FACTS).exists()
+    facts = runs.read(path.parent) if is_run else {}
+    return _classifier(
+        saved.image_model(path),
+        path,
+        size,
+        input_range,
+        names or facts.get("class_names"),
+        facts.get("settings", {}),
+    )
+
+
+def _classifier(
+    model: keras.Model,
+    path: Path,
+    size: tuple[int, int] | None,
+    input_range: str | None,
+    names: Sequence[str] | None,
+    settings: dict[str, Any] | None = None,
+) -> Classifier:
+    """Returns a model with what its images must be."""
     loaded = saved.Loaded(model, [], {}, path)
     size = _size(loaded, size)
     input_range = input_range or known_range(model)
@@ -60,15 +119,11 @@ def load_classifier(
             f"{path}: --input-range must be for grey images, as the model "
             f"reads. Received: {input_range}, which is for colour images"
         )
-    # A model can be in any folder, next to any file.
-    is_run = path.name == runs.MODEL and (path.parent / runs.FACTS).exists()
-    facts = runs.read(path.parent) if is_run else {}
-    names = names or facts.get("class_names")
     return Classifier(
         model,
         # A model without classes raises an error when it predicts.
         class_names(names, (0, *model.outputs[0].shape)[-1] or 0),
-        facts.get("settings", {}),
+        settings or {},
         path,
         functools.partial(scaled, input_range=input_range),
         size,

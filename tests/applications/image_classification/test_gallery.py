@@ -20,10 +20,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Some maps of the layers")
 def small(saved, photos, monkeypatch):
     """Untrained networks instead of those of the packages."""
     face = make_classifier((16, 16, 1), 7, name="add_3")
-    breeds = make_classifier((16, 16, 3), 19)
+    objects = make_classifier((16, 16, 3), 1000)
+    classes = tuple(map(str, range(1000)))
     chosen = {
         "expressions": (saved(face, "face.keras"), packaged.EMOTIONS),
-        "dog_breeds": (saved(breeds, "breeds.keras"), packaged.BREEDS),
+        "imagenet": (saved(objects, "objects.keras"), classes),
     }
     for name, arguments in chosen.items():
         found = packaged.Packaged(*arguments)
@@ -38,7 +39,12 @@ def test_draws_small_pictures_and_a_page(small, tmp_path):
     pictures, path = tmp_path / "docs" / "images", tmp_path / "docs" / "a.md"
     argv = ["--output", str(pictures), "--page", str(path)]
     assert gallery.main(argv) == 0
-    names = ["gallery_faces", "gallery_layers", "gallery_methods"]
+    names = [
+        "gallery_faces",
+        "gallery_layers",
+        "gallery_methods",
+        "gallery_objects",
+    ]
     found = sorted(pictures.iterdir())
     assert [each.name for each in found] == [f"{name}.png" for name in names]
     for each in found:
@@ -54,15 +60,14 @@ def test_draws_small_pictures_and_a_page(small, tmp_path):
     # Places in pixels tell a reader nothing.
     assert not re.search(r"\(\d+, \d+\)", text)
     caption = r": predicted .+ with probability [01]\.\d{3}\n"
-    assert len(re.findall(caption, text.replace("\n  ", " "))) == 6
-    # Four faces, one of them again for several layers, and a cat.
-    assert text.count("\n- ") == 6 == text.count(": predicted ")
+    assert len(re.findall(caption, text.replace("\n  ", " "))) == 8
+    # Four faces, one of them again for several layers, and three photographs.
+    assert text.count("\n- ") == 8 == text.count(": predicted ")
 
 
 def test_photographs_are_drawn_if_asked_for(small, tmp_path):
     assert gallery.main(["--output", str(tmp_path), "--photos"]) == 0
-    with Image.open(tmp_path / "photographs_dogs.png") as image:
-        # Ten methods, five side by side.
+    with Image.open(tmp_path / "photographs_private.png") as image:
         assert image.size[0] < 1100
 
 
@@ -84,5 +89,5 @@ def test_photographs_are_not_published(
     monkeypatch.setattr(gallery, "RUNS", tmp_path / "runs")
     assert gallery.main([*options, "--photos"]) == 2
     assert "may not be published" in capsys.readouterr().err
-    assert not list(tmp_path.rglob("*dogs.png"))
+    assert not list(tmp_path.rglob("*private.png"))
     gallery.check_is_private(gallery.RUNS / "photos")

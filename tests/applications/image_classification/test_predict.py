@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from applications.image_classification import predict
+from applications.image_classification import explain, packaged, predict
 from applications.image_classification.loading import load_classifier
 from tests.applications.image_classification.tiny import make_classifier
 
@@ -44,6 +46,35 @@ def test_bad_files_are_left_out_if_asked_for(saved, photos, capsys):
     assert "d.png" in capsys.readouterr().err
     assert predict.main([*argv, "--skip-bad"]) == 0
     assert len(lines_of(capsys)) == 3
+
+
+def test_a_packaged_network_is_chosen_by_name(
+    saved, photos, tmp_path, monkeypatch, capsys
+):
+    path = saved(make_classifier(), "packaged.keras")
+    found = packaged.Packaged(path, ("light", "dark"), "0,1")
+    monkeypatch.setattr(packaged, "imagenet", lambda: found)
+    monkeypatch.chdir(tmp_path)
+    argv = ["--model", "efficientnet_lite0", "--images", str(photos / "a.png")]
+    assert predict.main(argv) == 0
+    (line,) = lines_of(capsys)
+    assert line[1] == "light"
+    # The network's own names, range and size are only defaults.
+    names = ["--class-names", "day", "night", "--input-range", "-1,1"]
+    assert predict.main([*argv, *names]) == 0
+    (line,) = lines_of(capsys)
+    assert line[1] == "night"
+    assert predict.main([*argv, "--size", "12", "12"]) == 2
+    assert "--size must be [24, 24]" in capsys.readouterr().err
+    # Drawings are written beside the runs, not into the package.
+    assert explain.main(argv) == 0
+    file = Path("runs/image_classification/efficientnet_lite0/explain.png")
+    assert file.is_file()
+    # A folder of that name is a run.
+    Path("efficientnet_lite0").mkdir()
+    saved(make_classifier(classes=3), "efficientnet_lite0/model.keras")
+    assert predict.main([*argv, "--input-range", "0,1"]) == 0
+    assert lines_of(capsys)[-1][1] == "0"
 
 
 @pytest.mark.parametrize(
