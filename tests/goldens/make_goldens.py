@@ -17,7 +17,6 @@ import zlib
 import numpy as np
 import torch
 
-from applications.image_classification import packaged
 from benchmarks.plain import deeplab
 from benchmarks.plain import zfnet as plain_zfnet
 from tests.goldens import (
@@ -26,7 +25,7 @@ from tests.goldens import (
     cotangent,
     deeplab_images,
     deeplab_weights,
-    efficientnet_weights,
+    efficientnet_lite0,
     fernet_images,
     random_weights,
     resnet_images,
@@ -142,39 +141,6 @@ def make_resnet(name, network, source):
         },
         source=f"{source} in float64, weights by random_weights, images by "
         "resnet_images",
-        torch=torch.__version__,
-        shapes=shapes,
-    )
-
-
-def make_efficientnet(timm):
-    """Records timm's EfficientNet-Lite0 with the names of a package.
-
-    The file of the package has the same arrays in the same order.
-    """
-    path = packaged.imagenet().path
-    names = list(torch.load(path, weights_only=True))
-    names = [name for name in names if not name.endswith("tracked")]
-    network = timm.tf_efficientnet_lite0()
-    arrays = {
-        name: tuple(value.shape)
-        for name, value in network.state_dict().items()
-        if not name.endswith("tracked")
-    }
-    shapes = dict(zip(names, arrays.values(), strict=True))
-    weights = efficientnet_weights(shapes).values()
-    state = {
-        name: torch.tensor(value)
-        for name, value in zip(arrays, weights, strict=True)
-    }
-    network.load_state_dict(state, strict=False)
-    x = torch.tensor(channels_first(resnet_images())).double()
-    logits = network.double().eval()(x).detach().numpy()
-    save(
-        "efficientnet_lite0",
-        {"logits": logits.astype("float32")},
-        source="timm 1.0.31 tf_efficientnet_lite0 in float64, weights by "
-        "efficientnet_weights, images by resnet_images",
         torch=torch.__version__,
         shapes=shapes,
     )
@@ -317,7 +283,8 @@ def main():
         importlib.import_module("torchvision.models.resnet"),
         importlib.import_module("timm.models.resnet"),
     )
-    make_efficientnet(importlib.import_module("timm.models.efficientnet"))
+    timm = importlib.import_module("timm.models.efficientnet")
+    save("efficientnet_lite0", **efficientnet_lite0.record(timm))
     make_zfnet(importlib.import_module("zfnet"))
     make_hed()
 
