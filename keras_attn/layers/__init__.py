@@ -37,6 +37,7 @@ from keras_attn.layers.historic.max_unpooling2d import (
 )
 from keras_attn.layers.historic.mean_image import MeanImage as MeanImage
 from keras_attn.layers.historic.ten_crop import TenCrop as TenCrop
+from keras_attn.layers.layer_scale import LayerScale as LayerScale
 from keras_attn.layers.multi_head_self_attention import (
     MultiHeadSelfAttention as MultiHeadSelfAttention,
 )

@@ -24,6 +24,7 @@ BUILT = {
     "attention_to_scale": (layers.AttentionToScale, {}, [MAP, MAP]),
     "context_encoding": (layers.ContextEncoding, {"num_classes": 3}, MAP),
     "encoding": (layers.Encoding, {}, MAP),
+    "layer_scale": (layers.LayerScale, {}, (None, 5, 32)),
     "gsop_position": (layers.GSoP, {"mode": "position", "grid": 2}, MAP),
     "multi_head_self_attention": (
         layers.MultiHeadSelfAttention,
