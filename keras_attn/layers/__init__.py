@@ -18,9 +18,18 @@ from keras_attn.layers.blocks.eca import ECA as ECA
 from keras_attn.layers.blocks.fca import FCA as FCA
 from keras_attn.layers.blocks.feature_act import FeatureAct as FeatureAct
 from keras_attn.layers.blocks.gct import GCT as GCT
+from keras_attn.layers.blocks.global_context import (
+    GlobalContext as GlobalContext,
+)
 from keras_attn.layers.blocks.gsop import GSoP as GSoP
 from keras_attn.layers.blocks.se import SE as SE
+from keras_attn.layers.blocks.selective_kernel import (
+    SelectiveKernel as SelectiveKernel,
+)
 from keras_attn.layers.blocks.soca import SOCA as SOCA
+from keras_attn.layers.blocks.split_attention import (
+    SplitAttention as SplitAttention,
+)
 from keras_attn.layers.blocks.srm import SRM as SRM
 from keras_attn.layers.covariance_pooling import (
     CovariancePooling as CovariancePooling,

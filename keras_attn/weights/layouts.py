@@ -227,6 +227,8 @@ LAYOUTS = {
             lambda x, _: x[:, :, 0, 0],
             lambda x: x[:, :, None, None],
         ),
+        # (c, 1, 1) -> (c,): a layer normalisation of maps of one pixel.
+        Layout("pixel", lambda x, _: x[:, 0, 0], lambda x: x[:, None, None]),
         # (1, c, 1, 1) -> (c,)
         Layout(
             "channels",

@@ -57,6 +57,33 @@ def projected(weights, x):
     return normalized(weights, p, "projection/normalization")
 
 
+def convolved(x, kernel, strides=1, dilation=1, groups=1):
+    """Computes a convolution, padded so that a stride of 1 keeps the size."""
+    size, _, inputs, filters = kernel.shape
+    reach = size // 2 * dilation
+    outputs = filters // groups
+    padded = np.pad(x, [(0, 0), (reach,) * 2, (reach,) * 2, (0, 0)])
+    height, width = x.shape[1:3]
+    y = np.zeros((len(x), height, width, filters))
+    for group in range(groups):
+        taken = slice(group * inputs, (group + 1) * inputs)
+        made = slice(group * outputs, (group + 1) * outputs)
+        for i in range(size):
+            rows = slice(i * dilation, i * dilation + height)
+            for j in range(size):
+                columns = slice(j * dilation, j * dilation + width)
+                piece = padded[:, rows, columns, taken]
+                y[..., made] += piece @ kernel[i, j, :, made]
+    return y[:, ::strides, ::strides]
+
+
+def mixed(maps, logits):
+    """Computes the sum of maps, weighted by the softmax of logits."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    weights = powers / powers.sum(1, keepdims=True)
+    return sum(u * weights[:, i, None, None] for i, u in enumerate(maps))
+
+
 def adaptive_pool(x, height, width):
     """Averages to a size. Windows overlap if it does not divide evenly."""
     y = np.zeros((len(x), height, width, x.shape[-1]))

@@ -47,6 +47,11 @@ def gates(layout):
     return promise
 
 
+def strided(side, strides):
+    """Returns the side of a map after a stride; `None` if it is unknown."""
+    return None if side is None else -(-side // strides)
+
+
 def of_sides(function):
     """Expects the result of a function of batch, height, width and channels."""
     return lambda layout: lambda shape, **call: function(*layout.sides(shape))

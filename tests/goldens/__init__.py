@@ -27,16 +27,16 @@ def load_golden(name):
     return {**arrays, "weights": weights, "meta": meta}
 
 
-def cotangent(shape):
+def cotangent(shape, dtype="float32"):
     """Returns the cotangent of the recorded gradients `y_grad`.
 
     It is `sin(0.1 * index)` over the flat channels-first output. `shape` is the
-    channels-last shape.
+    channels-last shape. `dtype` is that of the recorded numbers, since the sine
+    of 600 differs between float32 and float64.
     """
     batch, *size, channels = shape
-    # In float32 throughout, as recorded: the sine of 600 differs in float64.
-    index = np.arange(np.prod(shape), dtype="float32")
-    flat = np.sin(np.float32(0.1) * index)
+    index = np.arange(np.prod(shape), dtype=dtype)
+    flat = np.sin(np.asarray(0.1, dtype) * index).astype("float32")
     return np.moveaxis(flat.reshape(batch, channels, *size), 1, -1)
 
 

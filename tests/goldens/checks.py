@@ -9,10 +9,11 @@ from tests.contracts.devices import to_format
 from tests.goldens import cotangent, load_golden
 
 
-def check_golden(name, make, data_format):
+def check_golden(name, make, data_format, dtype="float32"):
     """Checks outputs, input gradients and the export of the weights.
 
     `make` takes the golden and returns an unbuilt layer of the data format.
+    `dtype` is that of the cotangent.
     """
     golden = load_golden(name)
     layer = make(golden, data_format=data_format)
@@ -25,7 +26,7 @@ def check_golden(name, make, data_format):
     y = ops.convert_to_numpy(layer(x))
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6 * size)
 
-    pull = to_format(cotangent(golden["y"].shape), data_format)
+    pull = to_format(cotangent(golden["y"].shape, dtype), data_format)
     pull = ops.convert_to_tensor(pull)
     _, gradient = backend.value_and_gradient(
         lambda x: ops.sum(layer(x) * pull), x

@@ -37,7 +37,8 @@ BLOCKS = (
     *("se_nobias", "rcan_ca", "timm_se", "eca_k5", "timm_eca", "cbam"),
     *("timm_cbam", "gct_l1", "gct_l2", "srm", "fca_top16", "fca_low8_pooled"),
     *("gsop", "soca", "mpncov", "enc", "dia", "cam_cnn", "lrn"),
-    *("resize_align", "switch_pool"),
+    *("resize_align", "switch_pool", "timm_sk", "timm_sk_split"),
+    *("timm_splat_groups", "timm_gc", "timm_gca"),
 )
 
 

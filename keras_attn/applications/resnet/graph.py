@@ -111,6 +111,11 @@ def _stage(
         y = x
         for j, (size, step, units) in enumerate(branch, start=1):
             y = slots.before_convolution(y, stage, f"{name}_conv{j}")
+            if size == 3 and j < len(branch):
+                attended = slots.replace(y, stage, name, units, step)
+                if attended is not None:
+                    y = attended
+                    continue
             activation = "relu" if j < len(branch) else None
             y = _convolution(
                 y, units, size, step, f"{name}_conv{j}", activation

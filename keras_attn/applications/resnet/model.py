@@ -56,9 +56,12 @@ _DOCUMENTATION = """ResNet-{depth} with slots for attention (version 1.5).
             normalisation. `"last"`: only in the last block of each stage.
             `"convolution"`: before each convolution. `"shared"`: one layer
             per stage, at the end of each branch, which passes its state from
-            block to block. `None` selects the placement of the block's paper:
-            `"last"` for GSoP, `"convolution"` for GCT, `"shared"` for DIA and
-            `"block"` for all others. Defaults to `None`.
+            block to block. `"replace"`: instead of the first 3x3 convolution
+            of each branch, its normalisation and its activation. `None` selects
+            the placement of the block's paper: `"last"` for GSoP,
+            `"convolution"` for GCT, `"shared"` for DIA, `"replace"` for
+            selective kernels and split attention, and `"block"` for all
+            others. Defaults to `None`.
         head: The pooling before the classifier: `"average"`, or
             `"covariance"` for a 1x1 convolution to 256 channels and the
             square root of their covariance (iSQRT-COV). Checkpoints of

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_attn.layers.blocks.selective_kernel import SelectiveKernel
 from keras_attn.weights import register_names
 from keras_attn.weights.refusals import register_refusal
 from keras_attn.weights.shown import quoted
@@ -36,7 +37,10 @@ def torch_names(model: keras.Model) -> list[Any] | None:
     layers = _layers(model)
     if layers is None:
         return None
-    return [_names(layers, *spelling) for spelling in _SPELLINGS]
+    found = [_names(layers, *spelling) for spelling in _SPELLINGS]
+    if any(isinstance(layer, SelectiveKernel) for layer in layers.values()):
+        found.insert(0, _in_pairs(found[0]))
+    return found
 
 
 @register_refusal
@@ -66,7 +70,9 @@ def refusal(
 def _layers(model: keras.Model) -> Layers | None:
     """Returns the layers of a ResNet by name, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
-    is_one = "stem" in layers and "stage1_block1_conv1" in layers
+    # Attention may replace one of these.
+    first = {"stage1_block1_conv1", "stage1_block1_conv2"}
+    is_one = "stem" in layers and not first.isdisjoint(layers)
     return layers if is_one else None
 
 
@@ -83,12 +89,36 @@ def _names(layers: Layers, attribute: str, blocks: str) -> list[tuple]:
         elif rest.startswith("block"):
             index, _, part = rest.removeprefix("block").partition("_")
             prefix = f"layer{stage}.{blocks}{int(index) - 1}"
-            names += _of_part(layer, part, prefix, attribute)
+            replaced = _replaced(layers, f"stage{stage}_block{index}")
+            if part == "attention" and replaced:
+                names.append((f"{prefix}.{replaced}", layer))
+            else:
+                names += _of_part(layer, part, prefix, attribute)
     if "head_conv" in layers:
         names += _of_convolution(layers["head_conv"], "head_conv", "head_bn")
     if "classifier" in layers:
         return [*names, ("fc", layers["classifier"])]
     return [*names, ("head_conv", None), ("head_bn", None), ("fc", None)]
+
+
+def _in_pairs(names: list[tuple]) -> list[tuple]:
+    """Returns the names in timm's networks with selective kernels.
+
+    There, each convolution of a branch and its normalisation are a pair.
+    """
+    pair = re.compile(r"(layer\d.*\.)(conv|bn)(\d)")
+    return [
+        (name, layer)
+        if isinstance(layer, SelectiveKernel)
+        else (pair.sub(r"\1conv\3.\2", name), layer)
+        for name, layer in names
+    ]
+
+
+def _replaced(layers: Layers, block: str) -> str | None:
+    """Returns the convolution that attention replaces in a block, if any."""
+    names = (name for name in ("conv1", "conv2"))
+    return next((x for x in names if f"{block}_{x}" not in layers), None)
 
 
 def _of_part(

@@ -42,6 +42,8 @@ class Slots:
             self.placement = placement_of(self._make(1, "example"))
         if self.placement == "shared":
             self._check_state()
+        if self.placement == "replace":
+            self._check_convolutions(stages)
         self._shared: Any = None
         self._state: Any = None
 
@@ -51,6 +53,16 @@ class Slots:
             raise ValueError(
                 "`placement='shared'` requires a layer with a state, which "
                 "takes `return_state` and `initial_state` as `DIA` does. "
+                f"Received: attention={self.attention!r}"
+            )
+
+    def _check_convolutions(self, stages: int) -> None:
+        layers = [self._make(i, "example") for i in range(1, stages + 1)]
+        needed = ("filters", "strides", "groups")
+        if not all(hasattr(layer, x) for layer in layers for x in needed):
+            raise ValueError(
+                "`placement='replace'` requires layers that take `filters`, "
+                "`strides` and `groups`, as `SelectiveKernel` does. "
                 f"Received: attention={self.attention!r}"
             )
 
@@ -67,6 +79,24 @@ class Slots:
         if self.placement != "convolution":
             return x
         return self._make(stage, f"{name}_attention")(x)
+
+    def replace(
+        self,
+        x: Any,
+        stage: int,
+        name: str,
+        filters: int,
+        strides: int,
+        groups: int = 1,
+    ) -> Any:
+        """Applies attention instead of a 3x3 convolution of a branch.
+
+        Returns `None` if it is placed elsewhere.
+        """
+        if self.placement != "replace":
+            return None
+        sizes = {"filters": filters, "strides": strides, "groups": groups}
+        return self._make(stage, f"{name}_attention", **sizes)(x)
 
     def start_stage(self, stage: int) -> None:
         """Creates the shared layer of a stage, still without a state."""

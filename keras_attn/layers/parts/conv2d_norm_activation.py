@@ -34,6 +34,9 @@ class Conv2DNormActivation(keras.layers.Layer):
         use_bias: Whether the convolution has a bias. Defaults to `True`.
         kernel_initializer: A Keras initializer, or `None` for PyTorch's,
             uniform within `+-1 / sqrt(fan_in)`. Defaults to `None`.
+        groups: Positive integer, the number of groups of channels that are
+            convolved separately. Defaults to `1`.
+        dilation_rate: Integer or pair of integers. Defaults to `1`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
     """
@@ -48,6 +51,8 @@ class Conv2DNormActivation(keras.layers.Layer):
         use_bias: bool = True,
         kernel_initializer: Any = None,
         data_format: str | None = None,
+        groups: int = 1,
+        dilation_rate: int | Pair = 1,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -59,6 +64,8 @@ class Conv2DNormActivation(keras.layers.Layer):
             strides,
             padding,
             data_format,
+            groups=groups,
+            dilation_rate=dilation_rate,
             use_bias=use_bias,
             dtype=self.dtype_policy,
             name="convolution",
@@ -82,7 +89,7 @@ class Conv2DNormActivation(keras.layers.Layer):
                 f"Received: input_shape={tuple(input_shape)}"
             )
         height, width = self.convolution.kernel_size
-        fan_in = height * width * channels
+        fan_in = height * width * channels // self.convolution.groups
         self.convolution.kernel_initializer = (
             self.kernel_initializer or FanInUniform(fan_in)
         )
@@ -145,5 +152,7 @@ class Conv2DNormActivation(keras.layers.Layer):
                 self.kernel_initializer
             ),
             "data_format": self.data_format,
+            "groups": convolution.groups,
+            "dilation_rate": convolution.dilation_rate,
         }
         return {**super().get_config(), **config}
