@@ -141,6 +141,17 @@ def _convolve_on_cpu(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
+    if compiled.count_groups(inputs, kernel, data_format) > 1:
+        # Keras would compile each call with XLA, which ONNX cannot represent.
+        return compiled.convolve_groups(
+            _convolve_on_cpu,
+            inputs,
+            kernel,
+            strides,
+            padding,
+            dilation_rate,
+            data_format,
+        )
     if tuple(kernel.shape[:2]) == (1, 1):
         return compiled.convolve_pixels(inputs, kernel, strides, data_format)
     plain = padding == "valid" and data_format == "channels_last"

@@ -13,6 +13,9 @@ from keras_attn.backend import compiled
 from keras_attn.backend.padding import pixels
 from keras_attn.backend.protocol import Padding, Pair, Tensor
 
+# With more groups, compiling a convolution for each of them takes too long.
+_MOST_GROUPS = 8
+
 
 def convolve(*arguments: Any) -> Tensor:
     """Convolves images and adds the bias unless it is `None`."""
@@ -31,17 +34,27 @@ def _convolve_on_cpu(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
+    groups = compiled.count_groups(inputs, kernel, data_format)
+    if 1 < groups <= _MOST_GROUPS:
+        return compiled.convolve_groups(
+            _convolve_on_cpu,
+            inputs,
+            kernel,
+            strides,
+            padding,
+            dilation_rate,
+            data_format,
+        )
     # JAX must be able to prove that an open size equals that of another
     # convolution.
     every = max(strides) == 1 or _has_sizes(inputs)
-    if every and tuple(kernel.shape[:2]) == (1, 1):
+    if every and groups == 1 and tuple(kernel.shape[:2]) == (1, 1):
         return compiled.convolve_pixels(
             inputs, kernel, strides, data_format, _product
         )
     plain = padding == "valid" and data_format == "channels_last"
-    in_groups = kernel.shape[2] != inputs.shape[-1]
     strided = max(strides) > 1 == max(dilation_rate)
-    if plain and strided and not in_groups and _has_sizes(inputs):
+    if plain and strided and groups == 1 and _has_sizes(inputs):
         return _convolve_with_strides(inputs, kernel, tuple(strides))
     return compiled.convolution(
         inputs, kernel, strides, padding, dilation_rate, data_format

@@ -46,7 +46,10 @@ EXPECTED = {
         lambda a, b, c, d: ((a, b, 1, 1), (a, b)),
         lambda k, s: (k[0], k[1], 0, 0),
     ),
-    "pixel": ((3, 1, 1), lambda w: w.reshape(3)),
+    "pixel": (
+        lambda a, b, c, d: ((a, 1, 1), (a,)),
+        lambda k, s: (k[0], 0, 0),
+    ),
     "channels": (
         lambda a, b, c, d: ((1, a, 1, 1), (a,)),
         lambda k, s: (0, k[0], 0, 0),

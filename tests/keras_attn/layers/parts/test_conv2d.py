@@ -14,6 +14,7 @@ from keras_attn.layers.parts.conv2d import Conv2D
         {"strides": 2, "use_bias": False},
         {"dilation_rate": 2, "padding": "same"},
         {"groups": 2},
+        {"groups": 2, "kernel_size": 1},
     ],
 )
 def test_matches_keras(data_format, kwargs):
@@ -23,10 +24,10 @@ def test_matches_keras(data_format, kwargs):
     x = np.random.normal(size=shape).astype("float32")
     # Biases of zero would hide errors.
     added = {"data_format": data_format, "bias_initializer": "random_normal"}
-    kwargs = kwargs | added
+    kwargs = {"kernel_size": 3} | kwargs | added
     ours, keras_own = (
-        Conv2D(6, 3, **kwargs),
-        keras.layers.Conv2D(6, 3, **kwargs),
+        Conv2D(6, **kwargs),
+        keras.layers.Conv2D(6, **kwargs),
     )
     y = ours(x)
     keras_own.build(shape)
