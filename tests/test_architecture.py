@@ -261,7 +261,7 @@ def test_a_block_is_three_files():
 
 
 # Abstract bases, which saved files cannot contain.
-ABSTRACT = {"base", "channel_attention"}
+ABSTRACT = {"base", "channel_attention", "path_attention"}
 
 
 def own_layers():

@@ -43,6 +43,7 @@ PLACES = {
     "last": "at the end of the last residual branch of each stage",
     "convolution": "before each convolution, including the first",
     "shared": "at the end of each residual branch, with one layer per stage",
+    "replace": "instead of the 3x3 convolution of each residual branch",
 }
 
 

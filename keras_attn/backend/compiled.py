@@ -49,40 +49,6 @@ def convolution(
     )
 
 
-def count_groups(inputs: Tensor, kernel: Tensor, data_format: str) -> int:
-    """Returns the number of groups of channels of a convolution."""
-    axis = 1 if data_format == "channels_first" else 3
-    return inputs.shape[axis] // kernel.shape[2]
-
-
-def convolve_groups(
-    convolution: Function,
-    inputs: Tensor,
-    kernel: Tensor,
-    strides: Pair,
-    padding: Padding,
-    dilation_rate: Pair,
-    data_format: str,
-) -> Tensor:
-    """Convolves each group of channels separately.
-
-    On CPU, XLA's gradient of a convolution with groups takes 6 to 70 times as
-    long.
-    """
-    axis = 1 if data_format == "channels_first" else 3
-    groups = count_groups(inputs, kernel, data_format)
-    pairs = zip(
-        ops.split(inputs, groups, axis),
-        ops.split(kernel, groups, 3),
-        strict=True,
-    )
-    outputs = [
-        convolution(x, each, strides, padding, dilation_rate, data_format)
-        for x, each in pairs
-    ]
-    return ops.concatenate(outputs, axis)
-
-
 def convolve_pixels(
     inputs: Tensor,
     kernel: Tensor,

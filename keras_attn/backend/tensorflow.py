@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_attn.backend import compiled
+from keras_attn.backend import compiled, groups
 from keras_attn.backend.compiled import FUSES as FUSES
 from keras_attn.backend.compiled import attend as attend
 from keras_attn.backend.compiled import contiguous as contiguous
@@ -141,9 +141,9 @@ def _convolve_on_cpu(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
-    if compiled.count_groups(inputs, kernel, data_format) > 1:
+    if groups.count(inputs, kernel, data_format) > 1:
         # Keras would compile each call with XLA, which ONNX cannot represent.
-        return compiled.convolve_groups(
+        return groups.convolve(
             _convolve_on_cpu,
             inputs,
             kernel,

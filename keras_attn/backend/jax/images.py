@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from keras_attn.backend import compiled
+from keras_attn.backend import compiled, groups
 from keras_attn.backend.padding import pixels
 from keras_attn.backend.protocol import Padding, Pair, Tensor
 
@@ -34,9 +34,9 @@ def _convolve_on_cpu(
     dilation_rate: Pair,
     data_format: str,
 ) -> Tensor:
-    groups = compiled.count_groups(inputs, kernel, data_format)
-    if 1 < groups <= _MOST_GROUPS:
-        return compiled.convolve_groups(
+    count = groups.count(inputs, kernel, data_format)
+    if 1 < count <= _MOST_GROUPS:
+        return groups.convolve(
             _convolve_on_cpu,
             inputs,
             kernel,
@@ -48,13 +48,13 @@ def _convolve_on_cpu(
     # JAX must be able to prove that an open size equals that of another
     # convolution.
     every = max(strides) == 1 or _has_sizes(inputs)
-    if every and groups == 1 and tuple(kernel.shape[:2]) == (1, 1):
+    if every and count == 1 and tuple(kernel.shape[:2]) == (1, 1):
         return compiled.convolve_pixels(
             inputs, kernel, strides, data_format, _product
         )
     plain = padding == "valid" and data_format == "channels_last"
     strided = max(strides) > 1 == max(dilation_rate)
-    if plain and strided and groups == 1 and _has_sizes(inputs):
+    if plain and strided and count == 1 and _has_sizes(inputs):
         return _convolve_with_strides(inputs, kernel, tuple(strides))
     return compiled.convolution(
         inputs, kernel, strides, padding, dilation_rate, data_format

@@ -18,7 +18,7 @@ class GlobalContext(FeatureMapLayer):
 
     Computes `a = softmax_p(w x[p])`, `v = sum_p a[p] * x[p]` and
     `t = W2 relu(LN(W1 v + b1)) + b2` with a layer normalisation `LN`, and
-    `y = x + t`. With `fusion="scale"` it computes `y = x * sigmoid(t)`. The
+    `y = x + t`. With `fusion="scale"` it multiplies `x` by `sigmoid(t)`. The
     attention `a` has one number per position `p`, which sum to 1. It chooses
     what the summary `v` describes, where `SE` takes the mean. Use it as a cheap
     form of self-attention, which yields nearly the same `a` for each query.

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attn.applications import ResNetCIFAR
-from keras_attn.layers import DIA, FCA, GCT, SE
+from keras_attn.layers import DIA, FCA, GCT, SE, SelectiveKernel
 from keras_attn.weights import load_torch, to_torch
 from tests.contracts import ModelCase
 from tests.contracts.saving import (
@@ -47,7 +47,43 @@ def test_gct_goes_before_each_convolution():
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["dia", "gsop", "fca"])
+@pytest.mark.parametrize(
+    ("depth", "attention", "replaced"),
+    [(14, "selective_kernel", "conv1"), (29, "split_attention", "conv2")],
+)
+def test_replaces_the_first_3x3_convolution(depth, attention, replaced):
+    model = ResNetCIFAR(depth=depth, attention=attention)
+    plain = ResNetCIFAR(depth=depth)
+    assert len(model.layers) == len(plain.layers)
+    for layer in plain.layers[1:]:
+        name = layer.name.replace(f"_{replaced}", "_attention")
+        assert model.get_layer(name).output.shape == layer.output.shape
+    arrays = to_torch(model)
+    first = {"conv1": "paths.0.conv", "conv2": "conv"}[replaced]
+    assert f"layer3.0.{replaced}.{first}.weight" in arrays
+    load_torch(model, arrays)
+
+
+@pytest.mark.once
+def test_networks_of_selective_kernels_have_the_names_of_timm():
+    arrays = to_torch(ResNetCIFAR(depth=8, attention="selective_kernel"))
+    assert arrays["layer1.0.conv2.conv.weight"].shape == (16, 16, 3, 3)
+    assert arrays["layer1.0.conv2.bn.running_mean"].shape == (16,)
+    assert arrays["layer2.0.downsample.0.weight"].shape == (32, 16, 1, 1)
+    assert {"conv1.weight", "bn1.weight"} <= set(arrays)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("attention", ["se", [SelectiveKernel, SE, SE]])
+def test_rejects_a_replacement_that_does_not_convolve(attention):
+    with pytest.raises(ValueError, match="take `filters`, `strides` and"):
+        ResNetCIFAR(depth=8, attention=attention, placement="replace")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "name", ["dia", "gsop", "fca", "selective_kernel", "split_attention"]
+)
 def test_loads_with_each_attention(name, tmp_path):
     attention = {"fca": functools.partial(FCA, frequencies="top4")}
     case = ModelCase(
