@@ -43,8 +43,8 @@ def load_torch(
 
     Args:
         target: A built layer or model of keras_attn, or a Keras `Conv1D`,
-            `Conv2D`, `DepthwiseConv2D`, `Dense`, `BatchNormalization` or
-            `LayerNormalization`.
+            `Conv2D`, `DepthwiseConv2D`, `Dense`, `BatchNormalization`,
+            `GroupNormalization` or `LayerNormalization`.
         source: A path that ends in `.safetensors`, `.pt`, `.pth`, `.pth.tar`,
             `.ckpt`, `.bin` or `.npz`, or a mapping from names to arrays or
             tensors, in PyTorch's layout.

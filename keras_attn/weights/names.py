@@ -36,6 +36,7 @@ _BUILT_IN: dict[type[keras.layers.Layer], Table] = {
         "running_var": ("moving_variance", "same"),
         "num_batches_tracked": None,
     },
+    keras.layers.GroupNormalization: _NORMALIZATION,
     keras.layers.LayerNormalization: _NORMALIZATION,
 }
 

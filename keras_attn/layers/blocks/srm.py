@@ -59,10 +59,14 @@ class SRM(ChannelAttention):
     ((2, 6, 6, 16), (2, 16))
     """
 
-    torch_names = {
-        "cfc.weight": ("kernel", "depthwise1d"),
-        **normalization_names("bn"),
-    }
+    torch_names = (
+        {
+            "cfc.weight": ("kernel", "depthwise1d"),
+            **normalization_names("bn"),
+        },
+        # The official code.
+        {"cfc": ("kernel", "same"), **normalization_names("bn")},
+    )
 
     def __init__(
         self,

@@ -1,19 +1,23 @@
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_attn import backend
+from keras_attn import backend, checks
 from keras_attn.backend.protocol import Function, Padding, Pair, Shape, Tensor
 from keras_attn.layers.parts.batch_normalization import BatchNormalization
 from keras_attn.layers.parts.conv2d import Conv2D
 from keras_attn.layers.parts.initializers import FanInUniform
 from keras_attn.ops.precision import narrow
 
+# The usual number of groups of a group normalisation.
+_GROUPS = 32
+
 
 @keras.saving.register_keras_serializable(package="keras_attn")
 class Conv2DNormActivation(keras.layers.Layer):
-    """Convolution, batch normalisation and activation as one layer.
+    """Convolution, normalisation and activation as one layer.
 
     Computes
     `y = act(gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta)`. In
@@ -22,6 +26,9 @@ class Conv2DNormActivation(keras.layers.Layer):
     every layer until it is done, so one layer instead of three also uses a
     third of the memory. A momentum of 0.9, an epsilon of 1e-5 and the initial
     weights are PyTorch's, which the models of this package assume.
+
+    A group normalisation uses the statistics of each image instead, and
+    cannot be folded.
 
     Args:
         filters: Positive integer, the number of output channels.
@@ -37,6 +44,9 @@ class Conv2DNormActivation(keras.layers.Layer):
         groups: Positive integer, the number of groups of channels that are
             convolved separately. Defaults to `1`.
         dilation_rate: Integer or pair of integers. Defaults to `1`.
+        normalization: `"batch"`, or `"group"` for a group normalisation with
+            32 groups, or with the largest power of 2 below that divides
+            `filters`. Defaults to `"batch"`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.
     """
@@ -53,9 +63,13 @@ class Conv2DNormActivation(keras.layers.Layer):
         data_format: str | None = None,
         groups: int = 1,
         dilation_rate: int | Pair = 1,
+        normalization: str = "batch",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.kind = checks.one_of(
+            "normalization", normalization, ("batch", "group")
+        )
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.convolution = Conv2D(
@@ -72,13 +86,19 @@ class Conv2DNormActivation(keras.layers.Layer):
         )
         self.data_format = self.convolution.data_format
         self.channel_axis = 1 if self.data_format == "channels_first" else 3
-        self.normalization = BatchNormalization(
-            axis=self.channel_axis,
-            momentum=0.9,
-            epsilon=1e-5,
-            dtype=self.dtype_policy,
-            name="normalization",
-        )
+        settings = {
+            "axis": self.channel_axis,
+            "epsilon": 1e-5,
+            "dtype": self.dtype_policy,
+            "name": "normalization",
+        }
+        if self.kind == "group":
+            count = math.gcd(_GROUPS, filters)
+            self.normalization = keras.layers.GroupNormalization(
+                count, **settings
+            )
+        else:
+            self.normalization = BatchNormalization(momentum=0.9, **settings)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def build(self, input_shape: Shape) -> None:
@@ -99,7 +119,9 @@ class Conv2DNormActivation(keras.layers.Layer):
         self.normalization.build(shape)
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        if training and self.normalization.trainable:
+        if self.kind == "group":
+            outputs = self.normalization(self.convolution(inputs))
+        elif training and self.normalization.trainable:
             outputs = self.convolution(inputs)
             outputs = self.normalization(outputs, training=True)
         else:
@@ -154,5 +176,6 @@ class Conv2DNormActivation(keras.layers.Layer):
             "data_format": self.data_format,
             "groups": convolution.groups,
             "dilation_rate": convolution.dilation_rate,
+            "normalization": self.kind,
         }
         return {**super().get_config(), **config}

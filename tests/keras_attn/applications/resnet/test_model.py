@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attn import backend
-from keras_attn.applications import ResNet18, ResNet50, ResNetCIFAR, resnet
+from keras_attn.applications import ResNet, ResNet18, ResNet50, ResNetCIFAR
 from keras_attn.layers import ECA, SE, names
 from keras_attn.weights import load_torch, to_torch
 from tests.cases import RESNET
@@ -49,9 +49,9 @@ class TestReference:
     def model(self, name, bottleneck, attention):
         """Returns a model of few blocks per stage with the golden's weights."""
         blocks = (2 if "timm" in name else 1, 1, 1, 1)
-        model = resnet.model._resnet(
-            0, bottleneck=bottleneck, blocks=blocks, parameters=0
-        )(
+        model = ResNet(
+            blocks=blocks,
+            bottleneck=bottleneck,
             input_shape=(64, 63, 3),
             classes=5,
             classifier_activation=None,

@@ -52,48 +52,6 @@ def test_says_which_names_of_a_checkpoint_do_not_fit():
         load_torch(ResNetCIFAR(depth=8), arrays)
 
 
-@pytest.mark.once
-@pytest.mark.parametrize("kwargs", [{}, {"include_top": False}])
-@pytest.mark.parametrize("strict", [True, False])
-def test_refuses_mpn_cov_whose_stride_is_another(kwargs, strict):
-    arrays = to_torch(ResNetCIFAR(depth=8, head="covariance"))
-    # Our own names load again, with a head that other models ignore.
-    load_torch(ResNetCIFAR(depth=8, head="covariance"), arrays)
-    load_torch(ResNetCIFAR(depth=8, include_top=False), arrays)
-    theirs = {
-        name.replace("head_conv", "layer_reduce").replace(
-            "head_bn", "layer_reduce_bn"
-        ): array
-        for name, array in arrays.items()
-    }
-    model = ResNetCIFAR(depth=8, head="covariance", **kwargs)
-    with pytest.raises(ValueError, match="stride of 1 and that of this model"):
-        load_torch(model, theirs, strict=strict)
-
-
-@pytest.mark.once
-@pytest.mark.parametrize(
-    ("architecture", "fine"),
-    [
-        ("resnetaa50", False),
-        ("resnetblur50.bt_in1k", False),
-        ("seresnextaa101d_32x8d", False),
-        ("resnet50", True),
-        (None, True),
-    ],
-)
-def test_refuses_timms_networks_that_blur_by_their_name(
-    arrays, architecture, fine
-):
-    model = ResNetCIFAR(depth=8, classes=7)
-    checkpoint = {"state_dict": arrays, "arch": architecture}
-    if fine:
-        load_torch(model, checkpoint)
-    else:
-        with pytest.raises(ValueError, match="blurs or averages"):
-            load_torch(model, checkpoint)
-
-
 @pytest.fixture(scope="module")
 def arrays():
     """The weights of a network for seven classes."""
