@@ -10,7 +10,7 @@ pytestmark = pytest.mark.once
 
 TINY = {
     "blocks": (1, 1, 1, 1),
-    "filters": (4, 4, 4, 4),
+    "filters": (4, 4, 4, 8),
     "stem_width": 4,
     "input_shape": (32, 32, 3),
     "classes": 7,
