@@ -16,6 +16,7 @@ _TIMM = (
     (r"resnest\d+[a-z]?_\d+s\d+x\d+d", "average_3x3_first"),
     (r"resnest\d", "average_3x3"),
     (r"resne(t|xt)aa\d", "average"),
+    (r"resnet\w*_clip", "average"),
     (r"resne(t|xt)blur\d", "blur"),
     (r"resne(t|xt)\d", "stride"),
 )
@@ -35,6 +36,7 @@ def why(
     return (
         _other_downsampling(layers, architecture)
         or _other_stride(layers, names)
+        or _other_block(layers, names)
         or _other_head(layers, names)
         or _other_attention(names)
     )
@@ -106,6 +108,28 @@ def _other_stride(layers: Layers, names: Collection[str]) -> str | None:
     )
 
 
+def _other_block(layers: Layers, names: Collection[str]) -> str | None:
+    first = layers.get("stage2_block1_conv1")
+    if "layer0.conv1.weight" not in names or first is None:
+        return None
+    what = "`layer0.conv1.weight`, a name in timm's `legacy` networks. "
+    if "layer2.0.conv3.weight" not in names:
+        return (
+            f"{what}Those with blocks of two convolutions apply a ReLU before "
+            "the attention, so the same weights would compute something else."
+        )
+    expected = "1x1" if _groups(layers["stage2_block1_conv2"]) == 1 else "3x3"
+    found = "1x1" if _stride(first) == 2 else "3x3"
+    if found == expected:
+        return None
+    return (
+        f"{what}They have the stride in the first convolution of a bottleneck "
+        "without groups, and otherwise in the second, so the same weights "
+        "would compute something else. Build the model with "
+        f"`stride_in={expected!r}`."
+    )
+
+
 def _other_head(layers: Layers, names: Collection[str]) -> str | None:
     has_gsop = any(isinstance(layer, GSoP) for layer in layers.values())
     if "layer_reduce.weight" not in names or "head_conv" not in layers:
@@ -128,6 +152,11 @@ def _other_attention(names: Collection[str]) -> str | None:
         "attention to positions. They apply a ReLU to its result and this "
         "model does not, so the same weights would compute something else."
     )
+
+
+def _groups(layer: keras.layers.Layer) -> int:
+    """Returns the number of groups of a convolution."""
+    return getattr(getattr(layer, "convolution", layer), "groups", 1)
 
 
 def _stride(layer: keras.layers.Layer) -> int:

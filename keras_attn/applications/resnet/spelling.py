@@ -1,5 +1,7 @@
 """Spellings of the names of a ResNet in PyTorch."""
 
+import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -28,6 +30,7 @@ class Spelling(NamedTuple):
         classifier: The classifier.
         head: The 1x1 convolution of the head.
         head_normalization: Its normalisation.
+        renamed: Function that changes the names that result from the others.
     """
 
     attention: str
@@ -40,9 +43,14 @@ class Spelling(NamedTuple):
     classifier: str = "fc"
     head: str = "head_conv"
     head_normalization: str = "head_bn"
+    renamed: Callable[[str], str] = str
 
     def names(self, layers: Layers) -> Names:
         """Returns the names of all layers with weights."""
+        found = self._names(layers)
+        return [(self.renamed(name), layer) for name, layer in found]
+
+    def _names(self, layers: Layers) -> Names:
         names = self._stem(layers)
         for name, layer in layers.items():
             stage, _, rest = name.removeprefix("stage").partition("_")
@@ -148,6 +156,17 @@ def _pair(
     ]
 
 
+def _in_stages(name: str) -> str:
+    """Returns a name in timm's `byobnet` for that of its `resnet`."""
+    name = re.sub(
+        r"^layer(\d)", lambda match: f"stages.{int(match[1]) - 1}", name
+    )
+    name = re.sub(r"(^stages.*\.conv)([13])\.", r"\1\2_1x1.", name)
+    name = re.sub(r"(^stages.*\.conv)2\.", r"\g<1>2_kxk.", name)
+    name = name.replace("downsample.1", "shortcut.conv.conv")
+    return name.replace("downsample.2", "shortcut.conv.bn")
+
+
 # The first one, timm's and torchvision's, is used for writing. The others of
 # its form are those of the official codes of ECA, CBAM, SRM, FcaNet and
 # DIANet. A stage of DIANet holds its blocks in a list beside the cell.
@@ -175,6 +194,16 @@ LEGACY = Spelling(
 )
 # timm's networks with selective kernels.
 PAIRS = Spelling("se", convolution="conv{}.conv", normalization="conv{}.bn")
+# timm's form of CLIP's image encoders.
+CLIP = Spelling(
+    "attn",
+    stem="stem.",
+    convolution="conv{}.conv",
+    normalization="conv{}.bn",
+    like_blocks=True,
+    classifier="head.fc",
+    renamed=_in_stages,
+)
 
 
 def of(layers: Layers) -> list[Spelling]:
@@ -184,7 +213,10 @@ def of(layers: Layers) -> list[Spelling]:
         found.insert(0, PAIRS)
     if "stem_attention" in layers:
         found.append(GCT)
+    # Other networks would load, and compute something else.
     if "stem_padding" in layers:
-        # Other networks would load, and compute something else.
         found.append(LEGACY)
+    pools = isinstance(layers["stem"], keras.layers.AveragePooling2D)
+    if pools and "stem_conv3" in layers:
+        found.append(CLIP)
     return found
