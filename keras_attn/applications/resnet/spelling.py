@@ -187,7 +187,13 @@ REDUCED = Spelling(
 )
 GSOP = REDUCED._replace(attention="")
 # GCT's, with a list of attention and convolution.
-GCT = Spelling("", stem="stem.", convolution="conv{}.1", before="conv{}.0")
+GCT = Spelling(
+    "",
+    stem="stem.",
+    convolution="conv{}.1",
+    before="conv{}.0",
+    like_blocks=True,
+)
 # Cadene's, which timm calls `legacy`.
 LEGACY = Spelling(
     "se_module", stem="layer0.", like_blocks=True, classifier="last_linear"
