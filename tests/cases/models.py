@@ -8,6 +8,7 @@ from keras_attn.applications import (
     DeepLabASC,
     DeepLabLargeFOV,
     FERNet,
+    ResNet,
     ResNetCIFAR,
     ViT,
     ZFNet,
@@ -28,6 +29,27 @@ RESNET = ModelCase(
     shape=(9, 8, 3),
     # 9 convolutions with normalisation, 3 SE blocks and the classifier.
     num_weights=9 * 3 + 3 * 4 + 2,
+    in_float32=("predictions",),
+)
+RESNET_FORMS = ModelCase(
+    function=ResNet,
+    name="resnet_forms",
+    kwargs={
+        "blocks": (1, 1, 1, 1),
+        "filters": (4, 4, 4, 8),
+        "stem": "tiered",
+        "stem_width": 4,
+        "shortcut": "average",
+        "groups": 2,
+        "downsampling": "blur",
+        "normalization": "group",
+        "activation": "silu",
+        "classes": 3,
+    },
+    shape=(33, 40, 3),
+    # 3 convolutions with normalisation in the stem and 4 in each stage, and
+    # the classifier.
+    num_weights=(3 + 4 * 4) * 3 + 2,
     in_float32=("predictions",),
 )
 

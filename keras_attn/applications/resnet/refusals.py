@@ -113,6 +113,12 @@ def _other_block(layers: Layers, names: Collection[str]) -> str | None:
     if "layer0.conv1.weight" not in names or first is None:
         return None
     what = "`layer0.conv1.weight`, a name in timm's `legacy` networks. "
+    if "stem_padding" not in layers:
+        return (
+            f"{what}The pooling in their stem has no padding, so the same "
+            "weights would compute something else. Build the model with "
+            "`stem_pooling='caffe'`."
+        )
     if "layer2.0.conv3.weight" not in names:
         return (
             f"{what}Those with blocks of two convolutions apply a ReLU before "

@@ -9,7 +9,7 @@ from keras_attn import backend
 from keras_attn.applications import ResNet, ResNet18, ResNet50, ResNetCIFAR
 from keras_attn.layers import ECA, SE, names
 from keras_attn.weights import load_torch, to_torch
-from tests.cases import RESNET
+from tests.cases.models import RESNET, RESNET_FORMS
 from tests.contracts import MODEL_CHECKS, contract
 from tests.goldens import (
     cotangent,
@@ -23,7 +23,7 @@ from tests.marks import once_but_first, thorough
 CHECKS = [c for c in MODEL_CHECKS if c.__name__ != "check_matches_reference"]
 
 
-@contract([RESNET], CHECKS)
+@contract([RESNET, RESNET_FORMS], CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 

@@ -8,7 +8,7 @@ from keras_attn.weights import load_torch, to_torch
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("attribute", ["se", "eca", "attention"])
+@pytest.mark.parametrize("attribute", ["se", "eca", "attention", "layer_block"])
 def test_attention_is_called_as_others_call_it(attribute):
     model = ResNetCIFAR(depth=8, attention="eca")
     arrays = {
@@ -22,6 +22,20 @@ def test_attention_is_called_as_others_call_it(attribute):
         again["layer3.0.se.conv.weight"],
         arrays[f"layer3.0.{attribute}.conv.weight"],
     )
+
+
+@pytest.mark.once
+def test_takes_the_names_of_the_official_srm():
+    model = ResNetCIFAR(depth=8, attention="srm")
+    theirs = {}
+    for name, array in to_torch(model).items():
+        if name.endswith("cfc.weight"):
+            name, array = name.removesuffix(".weight"), array[:, 0] + 1
+        theirs[name.replace(".se.", ".rclb.")] = array
+    assert theirs["layer1.0.rclb.cfc"].shape == (16, 2)
+    load_torch(model, theirs)
+    again = to_torch(model)["layer1.0.se.cfc.weight"]
+    np.testing.assert_array_equal(again[:, 0], theirs["layer1.0.rclb.cfc"])
 
 
 @pytest.mark.once

@@ -82,9 +82,10 @@ def test_gsop_net():
 
 
 @pytest.fixture(scope="module")
-def plain():
-    """The weights of a network, which blurred ones share."""
-    return to_torch(ResNet(**TINY))
+def networks():
+    """Networks with the same weights, by their downsampling."""
+    kinds = "stride", "average", "average_3x3", "average_3x3_first", "blur"
+    return {kind: ResNet(**TINY, downsampling=kind) for kind in kinds}
 
 
 @pytest.mark.parametrize(
@@ -93,28 +94,59 @@ def plain():
         ("resnetaa50", "average"),
         ("resnetblur50.bt_in1k", "blur"),
         ("seresnextaa101d_32x8d", "average"),
+        ("resnest50d", "average_3x3"),
+        ("resnest50d_4s2x40d", "average_3x3_first"),
+        ("resnet50x4_clip_gap", "average"),
         ("resnet50", "stride"),
         ("seresnext26t_32x4d", "stride"),
     ],
 )
 def test_the_name_of_the_architecture_tells_the_downsampling(
-    plain, architecture, downsampling
+    networks, architecture, downsampling
 ):
-    checkpoint = {"state_dict": plain, "arch": architecture}
-    for kind in ("stride", "average", "blur"):
-        model = ResNet(**TINY, downsampling=kind)
+    arrays = to_torch(networks["stride"])
+    checkpoint = {"state_dict": arrays, "arch": architecture}
+    for kind, network in networks.items():
         if kind == downsampling:
-            load_torch(model, checkpoint)
+            load_torch(network, checkpoint)
         else:
             fix = f"Build it with `downsampling='{downsampling}'`"
             with pytest.raises(ValueError, match=fix):
-                load_torch(model, checkpoint)
+                load_torch(network, checkpoint)
 
 
 @pytest.mark.parametrize("architecture", [None, "my_network"])
-def test_without_such_a_name_any_downsampling_loads(plain, architecture):
-    checkpoint = {"state_dict": plain, "arch": architecture}
-    load_torch(ResNet(**TINY, downsampling="blur"), checkpoint)
+def test_without_such_a_name_any_downsampling_loads(networks, architecture):
+    arrays = to_torch(networks["stride"])
+    checkpoint = {"state_dict": arrays, "arch": architecture}
+    load_torch(networks["blur"], checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "right"),
+    [({}, "1x1"), ({"groups": 2}, "3x3"), ({"bottleneck": False}, None)],
+)
+def test_legacy_networks_of_timm(kwargs, right):
+    kwargs = {**TINY, "attention": "se", "stem_pooling": "caffe", **kwargs}
+    both = ["3x3"] if right is None else ["1x1", "3x3"]
+    for stride_in in both:
+        model = ResNet(**kwargs, stride_in=stride_in)
+        theirs = renamed(
+            to_torch(model), (".se.", ".se_module."), ("fc.", "last_linear.")
+        )
+        theirs = {
+            f"layer0.{name}" if name.startswith(("conv1", "bn1")) else name: a
+            for name, a in theirs.items()
+        }
+        if stride_in == right:
+            load_torch(model, theirs)
+        else:
+            message = "ReLU before" if right is None else f"stride_in='{right}'"
+            with pytest.raises(ValueError, match=message):
+                load_torch(model, theirs)
+    other = ResNet(**{**kwargs, "stem_pooling": "max"})
+    with pytest.raises(ValueError, match="with `stem_pooling='caffe'`"):
+        load_torch(other, theirs)
 
 
 def test_the_official_gct_has_strides_in_its_first_convolutions():

@@ -63,6 +63,42 @@ def test_matches_three_keras_layers(data_format, use_bias, strides):
         )
 
 
+@pytest.mark.parametrize("filters", once_but_first([6, 64]))
+def test_group_normalization(filters):
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 4)).astype("float32")
+    layer = Conv2DNormActivation(
+        filters,
+        3,
+        data_format="channels_last",
+        groups=2,
+        normalization="group",
+    )
+    layer.build(x.shape)
+    layer.set_weights(
+        [np.random.default_rng(1).normal(size=w.shape) for w in layer.weights]
+    )
+    kernel, bias, gamma, beta = map(ops.convert_to_numpy, layer.weights)
+    maps = ops.concatenate(
+        [
+            ops.conv(x[..., :2], kernel[..., : filters // 2], 1, "same"),
+            ops.conv(x[..., 2:], kernel[..., filters // 2 :], 1, "same"),
+        ],
+        axis=-1,
+    )
+    maps = ops.convert_to_numpy(maps) + bias
+    # 2 is the largest power of 2 that divides 6.
+    count = 2 if filters == 6 else 32
+    split = maps.reshape(2, 30, count, -1)
+    mean = split.mean((1, 3), keepdims=True)
+    deviation = np.sqrt(split.var((1, 3), keepdims=True) + 1e-5)
+    expected = ((split - mean) / deviation).reshape(maps.shape) * gamma + beta
+    for training in (False, True):
+        y = ops.convert_to_numpy(layer(x, training=training))
+        np.testing.assert_allclose(
+            y, np.maximum(expected, 0), rtol=1e-4, atol=1e-4
+        )
+
+
 def test_training_does_not_change_a_frozen_normalization():
     layer, x = randomized("channels_last")
     layer.normalization.trainable = False
@@ -104,12 +140,25 @@ def test_gradients_flow_through_the_folded_normalization():
 
 def test_round_trips_its_configuration():
     layer = Conv2DNormActivation(
-        6, (3, 5), strides=2, padding="valid", activation=None, use_bias=False
+        6,
+        (3, 5),
+        strides=2,
+        padding="valid",
+        activation=None,
+        use_bias=False,
+        groups=3,
+        normalization="group",
     )
     config = layer.get_config()
     again = Conv2DNormActivation.from_config(config)
     assert again.get_config() == config
     assert (config["kernel_size"], config["use_bias"]) == ((3, 5), False)
+
+
+@pytest.mark.once
+def test_refuses_another_normalization():
+    with pytest.raises(ValueError, match="`normalization` must be"):
+        Conv2DNormActivation(2, 3, normalization="layer")
 
 
 def test_requires_a_known_number_of_channels():

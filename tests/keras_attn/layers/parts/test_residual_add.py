@@ -16,6 +16,15 @@ def test_adds_and_rectifies():
     np.testing.assert_allclose(result, np.maximum(x + y, 0), rtol=1e-5)
 
 
+def test_another_activation():
+    x, y = pair()
+    layer = ResidualAdd("tanh")
+    result = ops.convert_to_numpy(layer([x, y]))
+    np.testing.assert_allclose(result, np.tanh(x + y), rtol=1e-4, atol=1e-6)
+    again = ResidualAdd.from_config(layer.get_config())
+    assert again.activation is keras.activations.tanh
+
+
 def test_does_not_change_its_inputs():
     x, y = pair()
     tensors = [ops.convert_to_tensor(a, "float32") for a in (x, y)]
