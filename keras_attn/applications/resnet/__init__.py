@@ -1,4 +1,4 @@
-"""ResNets with slots for attention blocks, in torchvision's form."""
+"""ResNets with slots for attention blocks, in the forms of timm."""
 
 from keras_attn.applications.common.imagenet import (
     decode_predictions as decode_predictions,
