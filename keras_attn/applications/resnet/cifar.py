@@ -65,9 +65,9 @@ def ResNetCIFAR(
         bottleneck: Whether blocks are bottlenecks of 1x1, 3x3 and 1x1
             convolutions. `None` selects them if the depth is 164 or not
             6 n + 2. Defaults to `None`.
-        attention: See `ResNet50`.
-        placement: See `ResNet50`.
-        head: See `ResNet50`.
+        attention: See `ResNet`.
+        placement: See `ResNet`.
+        head: See `ResNet`.
 
     Returns:
         A functional `keras.Model`. It outputs class probabilities
