@@ -7,6 +7,7 @@ from keras_attn import backend, checks
 from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.layers.base import LayerArguments
 from keras_attn.layers.parts.dense import Dense
+from keras_attn.layers.parts.layer_normalization import LayerNormalization
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -44,6 +45,12 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             Defaults to `None`.
         seed: Integer, the seed of the dropout, or `None` to follow
             `keras.utils.set_random_seed`. Defaults to `None`.
+        qk_norm: Whether queries and keys are normalised over the numbers of a
+            head, each with a trained scale and offset that all heads share,
+            as in Dehghani et al., https://arxiv.org/abs/2302.05442, section
+            2.1. Defaults to `False`.
+        epsilon: Number of at least 0, the epsilon of these normalisations.
+            Defaults to `1e-6`.
         **kwargs: `keras.layers.Layer` arguments.
 
     Call arguments:
@@ -76,6 +83,10 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             "qkv.bias": ("qkv.bias", "same"),
             "proj.weight": ("projection.kernel", "linear"),
             "proj.bias": ("projection.bias", "same"),
+            "q_norm.weight": ("query_norm.gamma", "same"),
+            "q_norm.bias": ("query_norm.beta", "same"),
+            "k_norm.weight": ("key_norm.gamma", "same"),
+            "k_norm.bias": ("key_norm.beta", "same"),
         },
         {
             "to_qkv.weight": ("qkv.kernel", "linear"),
@@ -101,6 +112,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = None,
         seed: int | None = None,
+        qk_norm: bool = False,
+        epsilon: float = 1e-6,
         **kwargs: Unpack[LayerArguments],
     ):
         super().__init__(**kwargs)
@@ -112,6 +125,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.seed = seed
+        self.qk_norm = qk_norm
+        self.epsilon = checks.number("epsilon", epsilon, least=0)
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
@@ -148,11 +163,22 @@ class MultiHeadSelfAttention(keras.layers.Layer):
                 name="projection",
             )
             self.projection.build((None, None, inner))
+        self.query_norm = self.key_norm = None
+        if self.qk_norm:
+            self.query_norm = self._normalization("query_norm")
+            self.key_norm = self._normalization("key_norm")
         self._drop = None
         if self.dropout:
             self._drop = keras.layers.Dropout(
                 self.dropout, seed=self.seed, dtype=self.dtype_policy
             )
+
+    def _normalization(self, name: str) -> LayerNormalization:
+        layer = LayerNormalization(
+            self.epsilon, dtype=self.dtype_policy, name=name
+        )
+        layer.build((None, None, None, self._size))
+        return layer
 
     def call(
         self, inputs: Tensor, mask: Tensor | None = None, training: bool = False
@@ -190,7 +216,10 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             self.qkv(inputs),
             (*batch_and_tokens, 3 * self.num_heads, self._size),
         )
-        return ops.split(qkv, 3, axis=2)
+        query, key, value = ops.split(qkv, 3, axis=2)
+        if self.query_norm is not None and self.key_norm is not None:
+            query, key = self.query_norm(query), self.key_norm(key)
+        return [query, key, value]
 
     def _scores(
         self, query: Tensor, key: Tensor, mask: Tensor | None
@@ -232,6 +261,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
                 self.bias_initializer
             ),
             "seed": self.seed,
+            "qk_norm": self.qk_norm,
+            "epsilon": self.epsilon,
         }
         return {**super().get_config(), **config}
 

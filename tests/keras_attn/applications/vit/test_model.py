@@ -117,7 +117,7 @@ class TestArguments:
             input_shape=(32, 32, 3),
             **SMALL,
             mlp_dim=96,
-            approximate_gelu=True,
+            activation="gelu_tanh",
         )
         other.set_weights(exact.get_weights())
         difference = np.abs(

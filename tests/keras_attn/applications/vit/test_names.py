@@ -107,7 +107,7 @@ class TestOtherNetworks:
     @pytest.mark.parametrize(
         ("architecture", "message"),
         [
-            ("vit_base_patch32_siglip_gap_256", "approximate_gelu=True"),
+            ("vit_base_patch32_siglip_gap_256", "activation='gelu_tanh'"),
             ("vit_base_patch16_clip_quickgelu_224", "quick-GELU"),
         ],
     )
@@ -125,7 +125,7 @@ class TestOtherNetworks:
             with pytest.raises(ValueError, match=message):
                 load_torch(tiny(**kwargs), source)
         if "siglip" in architecture:
-            load_torch(tiny(**kwargs, approximate_gelu=True), source)
+            load_torch(tiny(**kwargs, activation="gelu_tanh"), source)
         for text in ("[" * 10**5, "[]", '{"architecture": 1}', "\0"):
             (tmp_path / "config.json").write_text(text)
             load_torch(tiny(**kwargs), source)
