@@ -43,7 +43,8 @@ def build(
         x = norm(x, "norm", options)
     if top.include_top:
         x = classified(x, top.classes, options, seeds)
-        x = blocks.activate(x, top.classifier_activation)
+        if top.classes:
+            x = blocks.activate(x, top.classifier_activation)
     elif top.pooling == "avg":
         x = mean(x, "avg_pool")
     elif top.pooling == "max":

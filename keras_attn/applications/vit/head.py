@@ -11,7 +11,7 @@ from keras_attn.layers.parts.dense import Dense
 
 
 def classified(x: Any, classes: int, options: Options, seeds: Seeds) -> Any:
-    """Returns the logits of tokens."""
+    """Returns the logits of tokens, or their pooled vector for no classes."""
     y = _pool(x, options, seeds)
     if options.final_norm and options.norm_after_pooling:
         y = norm(y, "norm", options)
@@ -20,7 +20,7 @@ def classified(x: Any, classes: int, options: Options, seeds: Seeds) -> Any:
         return y
     z = _token(x, 1, "distillation_", options)
     z = _classify(z, classes, "distillation_classifier", options)
-    return keras.layers.Average(name="mean_logits")([y, z])
+    return keras.layers.Average(name="mean_output")([y, z])
 
 
 def mean(x: Any, name: str) -> Any:
@@ -55,5 +55,7 @@ def _token(x: Any, index: int, prefix: str, options: Options) -> Any:
 
 
 def _classify(x: Any, classes: int, name: str, options: Options) -> Any:
+    if not classes:
+        return x
     start = initializers(x.shape[-1], options, head=True)
     return Dense(classes, name=name, **start)(x)

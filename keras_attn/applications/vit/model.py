@@ -91,7 +91,9 @@ def ViT(
         pooling: Without the top, `None` for all tokens
             `(batch, tokens, hidden_dim)`, or `"avg"` or `"max"` over the
             tokens for a vector.
-        classes: Number of classes. Defaults to `1000`.
+        classes: Number of classes, or 0 for a model without a classifier that
+            outputs the vector that it would take, `(batch, hidden_dim)`.
+            Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"vit"`.
@@ -176,7 +178,9 @@ def ViT(
     >>> {name: scores.shape for name, scores in maps.items()}
     {'block1_attention': (1, 3, 13, 13), 'block2_attention': (1, 3, 13, 13)}
     """
-    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    top = arguments.Top(
+        include_top, pooling, classes, classifier_activation, least_classes=0
+    )
     options = Options(
         patch_size=patch_size,
         hidden_dim=hidden_dim,

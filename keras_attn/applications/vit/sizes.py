@@ -30,7 +30,7 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
             the range of values.
         pooling: Without the top, `None` for all tokens, or `"avg"` or
             `"max"`.
-        classes: Number of classes. Defaults to `1000`.
+        classes: As for `ViT`. Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"{name}"`.
