@@ -1,0 +1,29 @@
+"""Tests the forms of ViT that timm's networks have."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attn.weights import load_torch, to_torch
+from tests.cases.recorded_vit import FORMS, form_weights, in_form
+from tests.contracts.devices import to_format
+from tests.goldens import load_golden, vit_images
+
+
+@pytest.mark.each_backend
+@pytest.mark.parametrize("name", FORMS)
+class TestRecorded:
+    def test_outputs_and_names(self, name, data_format):
+        weights = form_weights(name)
+        model = in_form(name, data_format)
+        report = load_torch(model, weights)
+        assert not report.ignored
+        x = keras.ops.convert_to_tensor(to_format(vit_images(), data_format))
+        y = keras.ops.convert_to_numpy(model(x))
+        expected = load_golden("timm_vit_forms")[name]
+        limit = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(y, expected, rtol=0, atol=limit)
+        again = to_torch(model)
+        assert again.keys() == weights.keys()
+        for key, array in weights.items():
+            np.testing.assert_array_equal(again[key], array)
