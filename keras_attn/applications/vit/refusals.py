@@ -72,7 +72,7 @@ def _of_architecture(
         )
     width = layers["block1_norm1"].output.shape[-1]
     heads = _heads(width, architecture)
-    if layers["block1_attention"].num_heads != heads:
+    if heads not in (None, layers["block1_attention"].num_heads):
         yield f"has {heads} heads. Build the model with `num_heads={heads}`."
     if "cls_token" in names and "fc_norm.weight" not in names:
         if pools_mean(layers):
@@ -130,9 +130,9 @@ def _activation(layers: Layers) -> str:
     return layer.activation.__name__
 
 
-def _heads(width: int, architecture: str) -> int:
-    """Returns the number of heads of timm's networks of a width."""
+def _heads(width: int, architecture: str) -> int | None:
+    """Returns the number of heads of timm's networks of a width, if known."""
     if width <= 1024:
-        return width // 64
+        return width // 64 or None
     is_giant = width == 1536 and "giantopt" not in architecture
     return 24 if is_giant else 16
