@@ -132,7 +132,9 @@ def _activation(layers: Layers) -> str:
 
 def _heads(width: int, architecture: str) -> int | None:
     """Returns the number of heads of timm's networks of a width, if known."""
+    if width < 192 or width % 64:
+        return None
     if width <= 1024:
-        return width // 64 or None
+        return width // 64
     is_giant = width == 1536 and "giantopt" not in architecture
     return 24 if is_giant else 16
