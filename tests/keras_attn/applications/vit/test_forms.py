@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attn.explain import GradCAM
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.recorded_vit import FORMS, form_weights, in_form
 from tests.contracts.devices import to_format
@@ -27,3 +28,18 @@ class TestRecorded:
         assert again.keys() == weights.keys()
         for key, array in weights.items():
             np.testing.assert_array_equal(again[key], array)
+
+
+@pytest.mark.parametrize("name", ["giant", "distilled", "siglip"])
+def test_grad_cam_needs_no_reshape(name):
+    model = in_form(name, num_layers=2)
+    random = np.random.default_rng(1)
+    model.set_weights(
+        [0.3 * random.normal(size=w.shape) for w in model.get_weights()]
+    )
+    found = GradCAM(model)(vit_images())
+    assert found.shape == (2, 32, 24) and found.max() > 0.9
+    # Without the tokens before the patches.
+    layer = "norm" if name == "siglip" else "block2_norm1"
+    expected = GradCAM(model, layer)(vit_images())
+    np.testing.assert_allclose(found, expected, atol=1e-5)
