@@ -22,6 +22,15 @@ from tests.contracts.devices import FORMATS
 from tests.goldens import load_golden
 
 
+def normalized(x, weights, name):
+    """Normalises queries or keys, if the layer does."""
+    if f"{name}/gamma" not in weights:
+        return x
+    x = x - x.mean(-1, keepdims=True)
+    x = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6)
+    return x * weights[f"{name}/gamma"] + weights[f"{name}/beta"]
+
+
 def reference(weights, x):
     """Computes three heads of four numbers, head by head."""
     qkv = x @ weights["qkv/kernel"] + weights.get("qkv/bias", 0.0)
@@ -30,6 +39,10 @@ def reference(weights, x):
         q, k, v = (
             qkv[..., start + 4 * head : start + 4 * head + 4]
             for start in (0, 12, 24)
+        )
+        q, k = (
+            normalized(each, weights, name)
+            for each, name in ((q, "query_norm"), (k, "key_norm"))
         )
         scores = np.exp(np.einsum("bid,bjd->bij", q, k) / 2.0)
         scores /= scores.sum(-1, keepdims=True)
@@ -60,9 +73,10 @@ CASES = (
             "project": False,
             "dropout": 0.25,
             "seed": 3,
+            "qk_norm": True,
         },
         shape=(6, 12),
-        num_weights=1,
+        num_weights=5,
         name="bare_self_attention",
         reference=reference,
         formats=FORMATS[:1],
@@ -76,6 +90,7 @@ REFUSED = {
     "dropout": [*NUMBERS, 1.0],
     "kernel_initializer": ["no such"],
     "bias_initializer": ["no such"],
+    "epsilon": [*NUMBERS, -1.0],
 }
 
 
@@ -93,6 +108,8 @@ def examples(draw):
         "kernel_initializer": st.sampled_from(["he_normal", "zeros"]),
         "bias_initializer": st.sampled_from([None, "ones"]),
         "seed": st.none() | SMALL,
+        "qk_norm": BOOL,
+        "epsilon": st.sampled_from([1e-6, 0.5]),
     }
     kwargs = arguments(draw, optional=optional)
     kwargs |= {"num_heads": heads, "head_dim": size}
