@@ -110,7 +110,7 @@ class TestArguments:
             atol=1e-6,
         )
 
-    def test_approximate_gelu(self):
+    def test_tanh_gelu(self):
         _, exact = loaded("timm_vit")
         golden = load_golden("timm_vit")
         other = ViT(
