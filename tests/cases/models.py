@@ -132,16 +132,17 @@ VIT_FORMS = ModelCase(
         "gated_mlp": True,
         "layer_scale": 0.1,
         "register_tokens": 2,
-        "class_position": False,
         "pre_norm": True,
         "patch_bias": False,
+        "qkv_bias": "query_value",
         "qk_norm": True,
+        "position": "rotary",
     },
     shape=(8, 9, 3),
-    # Patches, registers, position embedding and first normalisation; four
-    # normalisations, four linear layers and two scales in each block; final
-    # normalisation; pooling, with its normalisation and MLP; head.
-    num_weights=1 + 1 + 1 + 2 + 2 * (8 + 8 + 2) + 2 + 7 + 2 + 4 + 2,
+    # Patches, registers and first normalisation; four normalisations, four
+    # linear layers, one of them with two biases, and two scales in each block;
+    # final normalisation; pooling, with its normalisation and MLP; head.
+    num_weights=1 + 1 + 2 + 2 * (8 + 9 + 2) + 2 + 7 + 2 + 4 + 2,
     random=True,
     in_float32=("predictions",),
 )

@@ -43,6 +43,17 @@ FORMS = {
         "class_position": False,
         "final_norm": False,
     },
+    "dinov3": {
+        "position": "rotary",
+        "token_pooling": "patches",
+        "class_token": True,
+        "register_tokens": 4,
+        "qkv_bias": "query_value",
+        "gated_mlp": "separate",
+        "activation": "silu",
+        "layer_scale": 1e-5,
+        "epsilon": 1e-5,
+    },
     "distilled": {"distilled": True},
     "giant": {
         "gated_mlp": True,

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from timm.layers import GluMlp, LayerNorm, resample_abs_pos_embed
 from timm.models.deit import VisionTransformerDistilled
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 
 from tests.goldens import vit_images, vit_weights
@@ -38,6 +39,22 @@ FORMS = {
     "deit3": (
         VisionTransformer,
         {"init_values": 1e-6, "no_embed_class": True, "final_norm": False},
+    ),
+    "dinov3": (
+        Eva,
+        {
+            "num_reg_tokens": 4,
+            "use_abs_pos_emb": False,
+            "use_rot_pos_emb": True,
+            "rope_type": "dinov3",
+            "rope_temperature": 100,
+            "rope_rotate_half": True,
+            "swiglu_mlp": True,
+            "swiglu_align_to": 8,
+            "init_values": 1e-5,
+            "use_fc_norm": False,
+            "norm_layer": functools.partial(LayerNorm, eps=1e-5),
+        },
     ),
     "distilled": (VisionTransformerDistilled, {}),
     "giant": (

@@ -20,7 +20,9 @@ Seeds = Iterator[int | None]
 _GELUS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "quick_gelu": quick_gelu}
 
 
-def block(x: Any, name: str, options: Options, seeds: Seeds) -> Any:
+def block(
+    x: Any, name: str, options: Options, seeds: Seeds, grid: tuple[int, int]
+) -> Any:
     """Computes `y = x + attention(norm(x))`, then `y + mlp(norm(y))`."""
     size = options.head_dim or options.hidden_dim // options.num_heads
     inner = options.num_heads * size
@@ -37,6 +39,7 @@ def block(x: Any, name: str, options: Options, seeds: Seeds) -> Any:
         seed=next(seeds),
         qk_norm=options.qk_norm,
         epsilon=options.epsilon,
+        rotary_grid=grid if options.position == "rotary" else None,
         name=f"{name}_attention",
     )(y)
     y = drop(y, options.dropout, f"{name}_attention_dropout", seeds)
@@ -49,25 +52,34 @@ def block(x: Any, name: str, options: Options, seeds: Seeds) -> Any:
 
 
 def mlp(
-    x: Any, name: str, options: Options, seeds: Seeds, gated: bool = False
+    x: Any,
+    name: str,
+    options: Options,
+    seeds: Seeds,
+    gated: bool | str = False,
 ) -> Any:
     """Applies two linear layers with an activation or a gate in between."""
     function = _GELUS.get(options.activation, options.activation)
-    x = Dense(
-        2 * options.mlp_dim if gated else options.mlp_dim,
-        activation=None if gated else function,
+    start = initializers(options.hidden_dim, options, mlp=True)
+    y = Dense(
+        2 * options.mlp_dim if gated is True else options.mlp_dim,
+        activation=None if gated is True else function,
         name=f"{name}_mlp1",
-        **initializers(options.hidden_dim, options, mlp=True),
+        **start,
     )(x)
-    if gated:
-        x = GatedActivation(function, name=f"{name}_gate")(x)
-    x = drop(x, options.dropout, f"{name}_mlp1_dropout", seeds)
-    x = Dense(
+    if gated is True:
+        y = GatedActivation(function, name=f"{name}_gate")(y)
+    elif gated:
+        start = initializers(options.hidden_dim, options, mlp=True)
+        z = Dense(options.mlp_dim, name=f"{name}_value", **start)(x)
+        y = keras.layers.Multiply(name=f"{name}_gate")([y, z])
+    y = drop(y, options.dropout, f"{name}_mlp1_dropout", seeds)
+    y = Dense(
         options.hidden_dim,
         name=f"{name}_mlp2",
         **initializers(options.mlp_dim, options, mlp=True),
-    )(x)
-    return drop(x, options.dropout, f"{name}_mlp2_dropout", seeds)
+    )(y)
+    return drop(y, options.dropout, f"{name}_mlp2_dropout", seeds)
 
 
 def norm(x: Any, name: str, options: Options) -> Any:

@@ -38,7 +38,7 @@ def build(
     seeds = blocks.seeds_from(options.seed)
     x = _embed(input_tensor, grid, options, seeds)
     for i in range(1, options.num_layers + 1):
-        x = block(x, f"block{i}", options, seeds)
+        x = block(x, f"block{i}", options, seeds, grid)
     if options.final_norm and not options.norm_after_pooling:
         x = norm(x, "norm", options)
     if top.include_top:
@@ -70,7 +70,9 @@ def _embed(
 ) -> Any:
     """Returns the tokens of the patches, after the other tokens, if any."""
     x = _patches(image, grid, options)
-    if not options.class_position:
+    if options.position == "rotary":
+        x = _with_prefix(x, options)
+    elif not options.class_position:
         x = _with_prefix(_with_positions(x, grid, 0, options), options)
     else:
         x = _with_prefix(x, options)

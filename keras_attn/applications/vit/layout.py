@@ -4,7 +4,7 @@ import keras
 
 # Split by columns into heads and hidden units, and by rows out of them. Only
 # the sums after `projection` and `mlp2` are communicated between devices.
-_COLUMNS = ("attention/qkv", "mlp1")
+_COLUMNS = ("attention/qkv", "mlp1", "value")
 _ROWS = ("attention/projection", "mlp2")
 
 

@@ -29,11 +29,11 @@ def ViT(
     token_pooling: str = "cls",
     form: str = "google",
     class_token: bool | None = None,
-    qkv_bias: bool | None = None,
+    qkv_bias: bool | str | None = None,
     epsilon: float | None = None,
     norm_after_pooling: bool | None = None,
     activation: str = "gelu",
-    gated_mlp: bool = False,
+    gated_mlp: bool | str = False,
     layer_scale: float | None = None,
     register_tokens: int = 0,
     class_position: bool = True,
@@ -42,6 +42,7 @@ def ViT(
     qk_norm: bool = False,
     final_norm: bool = True,
     distilled: bool = False,
+    position: str = "learned",
     dropout: float = 0.0,
     embedding_dropout: float | None = None,
     attention_dropout: float = 0.0,
@@ -114,7 +115,8 @@ def ViT(
             arguments where they are `None`. Defaults to `"google"`.
         class_token: Whether to add a class token. Except with `"cls"`, the
             default of Google's form is to have none.
-        qkv_bias: Whether queries, keys and values have a bias.
+        qkv_bias: Whether queries, keys and values have a bias, or
+            `"query_value"` for all but the keys.
         epsilon: Epsilon of the normalisations.
         norm_after_pooling: Whether the last normalisation follows the
             pooling, in which case only models with the top have it.
@@ -124,8 +126,9 @@ def ViT(
             CLIP), `"relu"` or `"silu"`. Defaults to `"gelu"`.
         gated_mlp: Whether the first layer of each MLP computes `2 mlp_dim`
             numbers, `a` and `b`, and the second takes `activation(a) b`. With
-            `"silu"`, this is the SwiGLU of DINOv2's largest model. Defaults
-            to `False`.
+            `"silu"`, this is the SwiGLU of DINOv2's largest model.
+            `"separate"` computes the same with two layers, as in DINOv3.
+            Defaults to `False`.
         layer_scale: Initial value of a trained factor per channel at the end
             of each residual branch, as in DeiT III and DINOv2, or `None` for
             no such factors. Defaults to `None`.
@@ -145,6 +148,9 @@ def ViT(
         distilled: Whether a distillation token follows the class token, which
             a second classifier takes, as in DeiT. The output is computed from
             the mean of both classifiers. Defaults to `False`.
+        position: `"learned"` for the position embedding, or `"rotary"` for
+            none, and queries and keys that are rotated by the positions of
+            the patches, as in DINOv3. Defaults to `"learned"`.
         dropout: Dropout rate after attention and linear layers. Defaults to
             `0.0`.
         embedding_dropout: Dropout rate of the tokens before the first block,
@@ -204,6 +210,7 @@ def ViT(
         qk_norm=qk_norm,
         final_norm=final_norm,
         distilled=distilled,
+        position=position,
         dropout=dropout,
         embedding_dropout=embedding_dropout,
         attention_dropout=attention_dropout,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from typing import Any
 
 import keras
@@ -62,10 +63,10 @@ class _Scheme:
         found: list[tuple] = [(prefix, layers["patch_embedding"], layouts)]
         if "class_token" in layers:
             found.append(("", layers["class_token"], {self.token: "same"}))
-        prefix, name = self.places
-        places = layers["position_embedding"]
-        layout = Positions(places.grid, places.before, self.matrix)
-        found.append((prefix, places, {name: layout}))
+        if places := layers.get("position_embedding"):
+            prefix, name = self.places
+            layout = Positions(places.grid, places.before, self.matrix)
+            found.append((prefix, places, {name: layout}))
         for i in itertools.count():
             if f"block{i + 1}" not in layers:
                 break
@@ -74,10 +75,9 @@ class _Scheme:
                 is_attention = ours == "attention"
                 layouts = {self.queries: "linear"} if is_attention else {}
                 prefix = f"{self.block.format(i)}.{theirs}"
+                if ours == "mlp1" and f"block{i + 1}_value" in layers:
+                    prefix += "_g"
                 found.append((prefix, layer, layouts))
-            for ours, theirs in _SCALES.items():
-                if layer := layers.get(f"block{i + 1}_{ours}"):
-                    found.append((f"{self.block.format(i)}.{theirs}", layer))
         return [*found, *self._end(layers)]
 
     def _end(self, layers: Layers) -> list[tuple]:
@@ -100,8 +100,23 @@ class _Scheme:
 class _Timm(_Scheme):
     """The naming scheme of timm, which has further forms."""
 
+    def scale(self, layer: Any, name: str) -> tuple:
+        """Returns the name of a layer scale."""
+        block, number = _numbers(name)
+        return f"blocks.{block}.ls{number}", layer, {"gamma": "same"}
+
     def names(self, layers: Layers) -> list[tuple]:
         found = super().names(layers)
+        found += [
+            self.scale(layer, name)
+            for name, layer in layers.items()
+            if _SCALE.fullmatch(name)
+        ]
+        found += [
+            (f"blocks.{_numbers(name)[0]}.mlp.fc1_x", layer)
+            for name, layer in layers.items()
+            if _VALUE.fullmatch(name)
+        ]
         for name, part in _TOKENS.items():
             if name in layers:
                 found.append(("", layers[name], {part: "same"}))
@@ -117,8 +132,24 @@ class _Timm(_Scheme):
         return found
 
 
+@dataclasses.dataclass(frozen=True)
+class _Eva(_Timm):
+    """The naming scheme of timm's second module, with rotary positions."""
+
+    def scale(self, layer: Any, name: str) -> tuple:
+        block, number = _numbers(name)
+        return f"blocks.{block}", layer, {f"gamma_{number}": "same"}
+
+
+def _numbers(name: str) -> tuple[int, int]:
+    """Returns the index of the block and the number of a layer in it."""
+    block, *number = map(int, re.findall(r"\d+", name))
+    return block - 1, number[0] if number else 0
+
+
 _PARTS = ("norm1", "attention", "norm2", "mlp1", "mlp2")
-_SCALES = {"scale1": "ls1", "scale2": "ls2"}
+_VALUE = re.compile(r"block(\d+)_value")
+_SCALE = re.compile(r"block(\d+)_scale(\d)")
 _TOKENS = {"register_tokens": "reg_token", "distillation_token": "dist_token"}
 _FURTHER = {
     "pre_norm": "norm_pre",
@@ -127,7 +158,7 @@ _FURTHER = {
     "pool_mlp1": "attn_pool.mlp.fc1",
     "pool_mlp2": "attn_pool.mlp.fc2",
 }
-_TIMM = _Timm(
+_TIMM_PARTS = (
     ("patch_embed.proj", False),
     "cls_token",
     ("", "pos_embed"),
@@ -137,6 +168,7 @@ _TIMM = _Timm(
     "qkv.weight",
     ("norm", "fc_norm", "head"),
 )
+_TIMM, _EVA = _Timm(*_TIMM_PARTS), _Eva(*_TIMM_PARTS)
 _LUCIDRAINS = _Scheme(
     ("to_patch_embedding.1", True),
     "cls_token",
@@ -168,6 +200,8 @@ def torch_names(model: keras.Model) -> list[Any] | None:
     layers = layers_of(model)
     if layers is None:
         return None
+    if "position_embedding" not in layers:
+        return [_EVA.names(layers)]
     if _is_further(layers):
         return [_TIMM.names(layers)]
     # In timm's names, `fc_norm` with a class token means that the mean excludes
@@ -184,5 +218,10 @@ def torch_names(model: keras.Model) -> list[Any] | None:
 def _is_further(layers: Layers) -> bool:
     """Returns whether only timm has the form of a model."""
     further = _TOKENS.keys() | _FURTHER.keys() | {"block1_gate"}
-    further |= {f"block1_{name}" for name in _SCALES}
-    return bool(further & layers.keys()) or layers["block1_attention"].qk_norm
+    further |= {"block1_scale1"}
+    attention = layers["block1_attention"]
+    return (
+        bool(further & layers.keys())
+        or attention.qk_norm
+        or attention.qkv_bias == "query_value"
+    )

@@ -6,6 +6,8 @@ from typing import Any
 from keras_attn import checks
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "quick_gelu", "relu", "silu")
+# The values besides booleans.
+_TEXTS = {"qkv_bias": "query_value", "gated_mlp": "separate"}
 POOLINGS = ("cls", "mean", "patches", "attention")
 
 # The values of a form for arguments that are `None`.
@@ -37,11 +39,11 @@ class Options:
     token_pooling: str = "cls"
     form: str = "google"
     class_token: Any = None
-    qkv_bias: bool | None = None
+    qkv_bias: bool | str | None = None
     epsilon: Any = None
     norm_after_pooling: bool | None = None
     activation: str = "gelu"
-    gated_mlp: bool = False
+    gated_mlp: bool | str = False
     layer_scale: Any = None
     register_tokens: int = 0
     class_position: bool = True
@@ -50,6 +52,7 @@ class Options:
     qk_norm: bool = False
     final_norm: bool = True
     distilled: bool = False
+    position: str = "learned"
     dropout: float = 0.0
     embedding_dropout: float | None = None
     attention_dropout: float = 0.0
@@ -72,6 +75,10 @@ class Options:
         self._set("patch_size", checks.pair("patch_size", self.patch_size))
         checks.one_of("token_pooling", self.token_pooling, POOLINGS)
         checks.one_of("form", self.form, _FORMS)
+        for name, allowed in _TEXTS.items():
+            if not isinstance(getattr(self, name), bool | None):
+                checks.one_of(name, getattr(self, name), (allowed,))
+        checks.one_of("position", self.position, ("learned", "rotary"))
         checks.one_of("activation", self.activation, ACTIVATIONS)
         checks.number("epsilon", self.epsilon, least=0, optional=True)
         checks.number("layer_scale", self.layer_scale, least=0, optional=True)

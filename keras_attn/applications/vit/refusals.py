@@ -22,11 +22,16 @@ _ACTIVATIONS = {
         r"(base_patch32|giantopt_patch16|so400m_patch16)_siglip"
         r"|large_patch16_siglip(_gap)?_512"
     ),
-    "silu": re.compile(r"giant_patch14_(reg\d_)?(dinov2|tipsv2)"),
+    "silu": re.compile(
+        r"giant_patch14_(reg\d_)?(dinov2|tipsv2)"
+        r"|(_plus|_7b)_patch16_dinov3|giant_patch16_lingbot"
+    ),
 }
-_LARGE_EPSILON = re.compile("_clip_|^beit3_")
+_LARGE_EPSILON = re.compile("_clip_|^beit3_|_dinov3|_lingbot")
 _UNSUPPORTED = {
     "_rpn_": "normalises the outputs of the branches, not their inputs",
+    "_rope_": "rotates queries and keys by other angles",
+    "_pe_": "rotates queries and keys by other angles",
     "test_vit3": "pools all tokens by attention, not only the patches",
 }
 _TOKENS = {"cls_token", "class_token", "dist_token"}
@@ -75,7 +80,8 @@ def _of_architecture(
     if heads not in (None, layers["block1_attention"].num_heads):
         yield f"has {heads} heads. Build the model with `num_heads={heads}`."
     if "cls_token" in names and "fc_norm.weight" not in names:
-        if pools_mean(layers):
+        # Both poolings are in use for DINOv3.
+        if pools_mean(layers) and "_dinov3" not in architecture:
             yield (
                 "classifies the class token. Build the model with "
                 "`token_pooling='cls'`."
@@ -126,8 +132,9 @@ def _use_patches(layers: Layers, has_token: bool) -> str:
 
 def _activation(layers: Layers) -> str:
     """Returns the name of the activation of the MLPs."""
-    layer = layers.get("block1_gate", layers["block1_mlp1"])
-    return layer.activation.__name__
+    first = layers["block1_mlp1"]
+    gate = layers.get("block1_gate", first)
+    return getattr(gate, "activation", first.activation).__name__
 
 
 def _heads(width: int, architecture: str) -> int | None:

@@ -49,6 +49,7 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
         qk_norm: As for `ViT`. Defaults to `False`.
         final_norm: As for `ViT`. Defaults to `True`.
         distilled: As for `ViT`. Defaults to `False`.
+        position: As for `ViT`. Defaults to `"learned"`.
         dropout: As for `ViT`. Defaults to `0.0`.
         embedding_dropout: As for `ViT`. Defaults to `None`.
         attention_dropout: As for `ViT`. Defaults to `0.0`.
@@ -111,11 +112,11 @@ def _vit(
         *,
         token_pooling: str = "cls",
         class_token: bool | None = None,
-        qkv_bias: bool | None = None,
+        qkv_bias: bool | str | None = None,
         epsilon: float | None = None,
         norm_after_pooling: bool | None = None,
         activation: str = "gelu",
-        gated_mlp: bool = False,
+        gated_mlp: bool | str = False,
         layer_scale: float | None = None,
         register_tokens: int = 0,
         class_position: bool = True,
@@ -124,6 +125,7 @@ def _vit(
         qk_norm: bool = False,
         final_norm: bool = True,
         distilled: bool = False,
+        position: str = "learned",
         dropout: float = 0.0,
         embedding_dropout: float | None = None,
         attention_dropout: float = 0.0,
@@ -158,6 +160,7 @@ def _vit(
             qk_norm=qk_norm,
             final_norm=final_norm,
             distilled=distilled,
+            position=position,
             dropout=dropout,
             embedding_dropout=embedding_dropout,
             attention_dropout=attention_dropout,

@@ -10,7 +10,7 @@ Layers = dict[str, Any]
 def layers_of(model: keras.Model) -> Layers | None:
     """Returns the layers of a ViT by name, or `None` for other models."""
     layers = {layer.name: layer for layer in model.layers}
-    is_one = {"patch_embedding", "position_embedding"} <= layers.keys()
+    is_one = {"patch_embedding", "tokens", "block1_attention"} <= layers.keys()
     return layers if is_one else None
 
 
@@ -27,5 +27,5 @@ def pools_mean(layers: Layers) -> bool:
 
 def counts_prefix(layers: Layers) -> bool:
     """Returns whether that mean includes tokens before the patches."""
-    rows, columns = layers["position_embedding"].grid
-    return pools_mean(layers) and layers["pool"].input.shape[1] > rows * columns
+    patches = layers["tokens"].output.shape[1]
+    return pools_mean(layers) and layers["pool"].input.shape[1] > patches

@@ -87,6 +87,7 @@ class TestArchitectures:
             ("vit_base_patch16_224", {"epsilon": 1e-5}, "epsilon=1e-06"),
             ("vit_base_patch16_rpn_224", {}, "`ViT` does not support"),
             ("test_vit3", {}, "`ViT` does not support"),
+            ("vit_base_patch16_rope_224", {}, "`ViT` does not support"),
         ],
     )
     def test_are_refused(self, architecture, kwargs, message):
