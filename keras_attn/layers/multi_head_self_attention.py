@@ -6,22 +6,12 @@ from keras import ops
 from keras_attn import backend, checks
 from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.layers.base import LayerArguments
+from keras_attn.layers.parts import attention_names
 from keras_attn.layers.parts.dense import Dense
 from keras_attn.layers.parts.initializers import copied
 from keras_attn.layers.parts.layer_normalization import LayerNormalization
 from keras_attn.layers.parts.rotary_embedding import RotaryEmbedding
 from keras_attn.ops import attention
-
-
-def _named(*names: str) -> dict[str, tuple[str, str]]:
-    """Returns a table of the names of both linear layers."""
-    kinds = {"kernel": "linear", "bias": "same"}
-    variables = [
-        (f"{layer}.{kind}", kinds[kind])
-        for layer in ("qkv", "projection")
-        for kind in kinds
-    ]
-    return dict(zip(names, variables, strict=True))
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -69,6 +59,11 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             whose queries and keys are then rotated by their positions, as in
             DINOv3, https://arxiv.org/abs/2508.10104. The size of a head must
             be a multiple of 4. Defaults to `None`, for no rotation.
+        mixed_norm: Whether the concatenated heads are normalised before the
+            output projection, with the same epsilon, as in Wang et al.,
+            https://arxiv.org/abs/2210.06423. Defaults to `False`.
+        project_bias: Whether the output projection has the bias `b`. Defaults
+            to `True`.
         **kwargs: `keras.layers.Layer` arguments.
 
     Call arguments:
@@ -94,24 +89,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
     ((2, 5, 32), (2, 4, 5, 5))
     """
 
-    # The names in timm, lucidrains' code and torchvision.
-    torch_names = (
-        {
-            **_named("qkv.weight", "qkv.bias", "proj.weight", "proj.bias"),
-            "q_bias": ("query_bias", "same"),
-            "v_bias": ("value_bias", "same"),
-            "q_norm.weight": ("query_norm.gamma", "same"),
-            "q_norm.bias": ("query_norm.beta", "same"),
-            "k_norm.weight": ("key_norm.gamma", "same"),
-            "k_norm.bias": ("key_norm.beta", "same"),
-        },
-        _named(
-            "to_qkv.weight", "to_qkv.bias", "to_out.0.weight", "to_out.0.bias"
-        ),
-        _named(
-            "in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"
-        ),
-    )
+    torch_names = attention_names.TABLES
 
     def __init__(
         self,
@@ -126,6 +104,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         qk_norm: bool = False,
         epsilon: float = 1e-6,
         rotary_grid: tuple[int, int] | None = None,
+        mixed_norm: bool = False,
+        project_bias: bool = True,
         **kwargs: Unpack[LayerArguments],
     ):
         super().__init__(**kwargs)
@@ -144,6 +124,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.rotary_grid = checks.pair(
             "rotary_grid", rotary_grid, optional=True
         )
+        self.mixed_norm = mixed_norm
+        self.project_bias = project_bias
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
@@ -180,6 +162,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         if self.project:
             self.projection = Dense(
                 channels,
+                use_bias=self.project_bias,
                 kernel_initializer=copied(self.kernel_initializer),
                 bias_initializer=copied(self.bias_initializer) or "zeros",
                 dtype=self.dtype_policy,
@@ -196,19 +179,22 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             )
         self.query_norm = self.key_norm = None
         if self.qk_norm:
-            self.query_norm = self._normalization("query_norm")
-            self.key_norm = self._normalization("key_norm")
+            self.query_norm = self._normalization("query_norm", self._size)
+            self.key_norm = self._normalization("key_norm", self._size)
+        self.projection_norm = None
+        if self.mixed_norm:
+            self.projection_norm = self._normalization("projection_norm", inner)
         self._drop = None
         if self.dropout:
             self._drop = keras.layers.Dropout(
                 self.dropout, seed=self.seed, dtype=self.dtype_policy
             )
 
-    def _normalization(self, name: str) -> LayerNormalization:
+    def _normalization(self, name: str, size: int) -> LayerNormalization:
         layer = LayerNormalization(
             self.epsilon, dtype=self.dtype_policy, name=name
         )
-        layer.build((None, None, None, self._size))
+        layer.build((None, size))
         return layer
 
     def call(
@@ -226,6 +212,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         else:
             mixed = backend.attend(query, key, value, mask, scale)
         mixed = ops.reshape(mixed, self._shape_of(inputs))
+        if self.projection_norm is not None:
+            mixed = self.projection_norm(mixed)
         return mixed if self.projection is None else self.projection(mixed)
 
     def attention(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -292,5 +280,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             "qk_norm": self.qk_norm,
             "epsilon": self.epsilon,
             "rotary_grid": self.rotary_grid,
+            "mixed_norm": self.mixed_norm,
+            "project_bias": self.project_bias,
         }
         return {**super().get_config(), **config}

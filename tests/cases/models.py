@@ -136,13 +136,15 @@ VIT_FORMS = ModelCase(
         "patch_bias": False,
         "qkv_bias": "query_value",
         "qk_norm": True,
+        "inner_norm": True,
+        "patch_norm": True,
         "position": "rotary",
     },
     shape=(8, 9, 3),
-    # Patches, registers and first normalisation; four normalisations, four
+    # Patches, registers and two normalisations; six normalisations, four
     # linear layers, one of them with two biases, and two scales in each block;
     # final normalisation; pooling, with its normalisation and MLP; head.
-    num_weights=1 + 1 + 2 + 2 * (8 + 9 + 2) + 2 + 7 + 2 + 4 + 2,
+    num_weights=1 + 1 + 4 + 2 * (12 + 9 + 2) + 2 + 7 + 2 + 4 + 2,
     random=True,
     in_float32=("predictions",),
 )

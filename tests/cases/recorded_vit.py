@@ -32,6 +32,23 @@ RECORDED = {
 
 # The arguments of the networks in `timm_vit_forms`.
 FORMS = {
+    "aimv2": {
+        "token_pooling": "patches",
+        "qkv_bias": False,
+        "use_bias": False,
+        "activation": "silu",
+        "gated_mlp": "separate",
+        "normalization": "rms",
+        "patch_norm": True,
+        "epsilon": 1e-5,
+    },
+    "beit3": {
+        "token_pooling": "patches",
+        "class_token": True,
+        "norm_after_pooling": True,
+        "inner_norm": True,
+        "epsilon": 1e-5,
+    },
     "clip": {
         "pre_norm": True,
         "patch_bias": False,

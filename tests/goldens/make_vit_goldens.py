@@ -9,7 +9,13 @@ import functools
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timm.layers import GluMlp, LayerNorm, resample_abs_pos_embed
+from timm.layers import (
+    GluMlp,
+    LayerNorm,
+    RmsNorm,
+    SwiGLU,
+    resample_abs_pos_embed,
+)
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
@@ -28,6 +34,29 @@ COMMON = {
 }
 NO_CLASS = {"class_token": False}
 FORMS = {
+    "aimv2": (
+        VisionTransformer,
+        {
+            **NO_CLASS,
+            "fc_norm": False,
+            "global_pool": "avg",
+            "qkv_bias": False,
+            "proj_bias": False,
+            "act_layer": "silu",
+            "mlp_layer": SwiGLU,
+            "norm_layer": functools.partial(RmsNorm, eps=1e-5),
+            "embed_norm_layer": functools.partial(RmsNorm, eps=1e-5),
+        },
+    ),
+    "beit3": (
+        VisionTransformer,
+        {
+            "global_pool": "avg",
+            "norm_layer": functools.partial(LayerNorm, eps=1e-5),
+            "scale_attn_norm": True,
+            "scale_mlp_norm": True,
+        },
+    ),
     "clip": (
         VisionTransformer,
         {

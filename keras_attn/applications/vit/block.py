@@ -13,6 +13,7 @@ from keras_attn.layers.parts.gated_activation import GatedActivation
 from keras_attn.layers.parts.gelu import gelu, gelu_tanh, quick_gelu
 from keras_attn.layers.parts.initializers import FanInUniform, Normal
 from keras_attn.layers.parts.layer_normalization import LayerNormalization
+from keras_attn.layers.parts.rms_normalization import RMSNormalization
 
 Seeds = Iterator[int | None]
 
@@ -40,13 +41,15 @@ def block(
         qk_norm=options.qk_norm,
         epsilon=options.epsilon,
         rotary_grid=grid if options.position == "rotary" else None,
+        mixed_norm=options.inner_norm,
+        project_bias=options.use_bias,
         name=f"{name}_attention",
     )(y)
     y = drop(y, options.dropout, f"{name}_attention_dropout", seeds)
     y = _scale(y, f"{name}_scale1", options)
     x = keras.layers.Add(name=f"{name}_attended")([x, y])
     y = norm(x, f"{name}_norm2", options)
-    y = mlp(y, name, options, seeds, options.gated_mlp)
+    y = mlp(y, name, options, seeds, options.gated_mlp, options.use_bias)
     y = _scale(y, f"{name}_scale2", options)
     return keras.layers.Add(name=name)([x, y])
 
@@ -57,34 +60,37 @@ def mlp(
     options: Options,
     seeds: Seeds,
     gated: bool | str = False,
+    use_bias: bool = True,
 ) -> Any:
     """Applies two linear layers with an activation or a gate in between."""
+
+    def linear(x: Any, units: int, name: str, activation: Any = None) -> Any:
+        start = initializers(x.shape[-1], options, mlp=True)
+        return Dense(units, activation, use_bias=use_bias, name=name, **start)(
+            x
+        )
+
     function = _GELUS.get(options.activation, options.activation)
-    start = initializers(options.hidden_dim, options, mlp=True)
-    y = Dense(
-        2 * options.mlp_dim if gated is True else options.mlp_dim,
-        activation=None if gated is True else function,
-        name=f"{name}_mlp1",
-        **start,
-    )(x)
     if gated is True:
+        y = linear(x, 2 * options.mlp_dim, f"{name}_mlp1")
         y = GatedActivation(function, name=f"{name}_gate")(y)
-    elif gated:
-        start = initializers(options.hidden_dim, options, mlp=True)
-        z = Dense(options.mlp_dim, name=f"{name}_value", **start)(x)
+    else:
+        y = linear(x, options.mlp_dim, f"{name}_mlp1", function)
+    if gated == "separate":
+        z = linear(x, options.mlp_dim, f"{name}_value")
         y = keras.layers.Multiply(name=f"{name}_gate")([y, z])
     y = drop(y, options.dropout, f"{name}_mlp1_dropout", seeds)
-    y = Dense(
-        options.hidden_dim,
-        name=f"{name}_mlp2",
-        **initializers(options.mlp_dim, options, mlp=True),
-    )(y)
+    if options.inner_norm and name.startswith("block"):
+        y = norm(y, f"{name}_mlp_norm", options)
+    y = linear(y, options.hidden_dim, f"{name}_mlp2")
     return drop(y, options.dropout, f"{name}_mlp2_dropout", seeds)
 
 
 def norm(x: Any, name: str, options: Options) -> Any:
-    """Applies layer normalisation."""
-    return LayerNormalization(options.epsilon, name=name)(x)
+    """Normalises tokens."""
+    rms = options.normalization == "rms"
+    kind = RMSNormalization if rms else LayerNormalization
+    return kind(options.epsilon, name=name)(x)
 
 
 def drop(x: Any, rate: float | None, name: str, seeds: Seeds) -> Any:

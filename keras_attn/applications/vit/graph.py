@@ -70,6 +70,8 @@ def _embed(
 ) -> Any:
     """Returns the tokens of the patches, after the other tokens, if any."""
     x = _patches(image, grid, options)
+    if options.patch_norm:
+        x = norm(x, "patch_norm", options)
     if options.position == "rotary":
         x = _with_prefix(x, options)
     elif not options.class_position:

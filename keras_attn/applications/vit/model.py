@@ -43,6 +43,10 @@ def ViT(
     final_norm: bool = True,
     distilled: bool = False,
     position: str = "learned",
+    normalization: str = "layer",
+    inner_norm: bool = False,
+    patch_norm: bool = False,
+    use_bias: bool = True,
     dropout: float = 0.0,
     embedding_dropout: float | None = None,
     attention_dropout: float = 0.0,
@@ -151,6 +155,15 @@ def ViT(
         position: `"learned"` for the position embedding, or `"rotary"` for
             none, and queries and keys that are rotated by the positions of
             the patches, as in DINOv3. Defaults to `"learned"`.
+        normalization: `"layer"`, or `"rms"` for a division by the root mean
+            square, as in AIMv2. Defaults to `"layer"`.
+        inner_norm: Whether each block also normalises before its attention
+            and MLP are mapped back to tokens, as in BEiT-3. Defaults to
+            `False`.
+        patch_norm: Whether the embedded patches are normalised. Defaults to
+            `False`.
+        use_bias: Whether the linear layers in the blocks, except those of
+            queries, keys and values, have a bias. Defaults to `True`.
         dropout: Dropout rate after attention and linear layers. Defaults to
             `0.0`.
         embedding_dropout: Dropout rate of the tokens before the first block,
@@ -211,6 +224,10 @@ def ViT(
         final_norm=final_norm,
         distilled=distilled,
         position=position,
+        normalization=normalization,
+        inner_norm=inner_norm,
+        patch_norm=patch_norm,
+        use_bias=use_bias,
         dropout=dropout,
         embedding_dropout=embedding_dropout,
         attention_dropout=attention_dropout,

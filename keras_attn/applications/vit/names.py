@@ -113,9 +113,10 @@ class _Timm(_Scheme):
             if _SCALE.fullmatch(name)
         ]
         found += [
-            (f"blocks.{_numbers(name)[0]}.mlp.fc1_x", layer)
+            (f"blocks.{_numbers(name)[0]}.{theirs}", layer)
             for name, layer in layers.items()
-            if _VALUE.fullmatch(name)
+            for ours, theirs in _IN_BLOCKS.items()
+            if name.startswith("block") and name.endswith(ours)
         ]
         for name, part in _TOKENS.items():
             if name in layers:
@@ -148,10 +149,11 @@ def _numbers(name: str) -> tuple[int, int]:
 
 
 _PARTS = ("norm1", "attention", "norm2", "mlp1", "mlp2")
-_VALUE = re.compile(r"block(\d+)_value")
+_IN_BLOCKS = {"_value": "mlp.fc1_x", "_mlp_norm": "mlp.norm"}
 _SCALE = re.compile(r"block(\d+)_scale(\d)")
 _TOKENS = {"register_tokens": "reg_token", "distillation_token": "dist_token"}
 _FURTHER = {
+    "patch_norm": "patch_embed.norm",
     "pre_norm": "norm_pre",
     "distillation_classifier": "head_dist",
     "pool_norm": "attn_pool.norm",
@@ -217,8 +219,8 @@ def torch_names(model: keras.Model) -> list[Any] | None:
 
 def _is_further(layers: Layers) -> bool:
     """Returns whether only timm has the form of a model."""
-    further = _TOKENS.keys() | _FURTHER.keys() | {"block1_gate"}
-    further |= {"block1_scale1"}
+    further = _TOKENS.keys() | _FURTHER.keys()
+    further |= {"block1_gate", "block1_scale1", "block1_mlp_norm"}
     attention = layers["block1_attention"]
     return (
         bool(further & layers.keys())

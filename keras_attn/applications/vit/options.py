@@ -53,6 +53,10 @@ class Options:
     final_norm: bool = True
     distilled: bool = False
     position: str = "learned"
+    normalization: str = "layer"
+    inner_norm: bool = False
+    patch_norm: bool = False
+    use_bias: bool = True
     dropout: float = 0.0
     embedding_dropout: float | None = None
     attention_dropout: float = 0.0
@@ -78,6 +82,7 @@ class Options:
         for name, allowed in _TEXTS.items():
             if not isinstance(getattr(self, name), bool | None):
                 checks.one_of(name, getattr(self, name), (allowed,))
+        checks.one_of("normalization", self.normalization, ("layer", "rms"))
         checks.one_of("position", self.position, ("learned", "rotary"))
         checks.one_of("activation", self.activation, ACTIVATIONS)
         checks.number("epsilon", self.epsilon, least=0, optional=True)
@@ -109,6 +114,12 @@ class Options:
                 "`token_pooling='attention'` requires that `hidden_dim` is a "
                 "multiple of `num_heads`. Received: "
                 f"hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
+            )
+        if self.normalization == "rms" and (self.qk_norm or self.inner_norm):
+            raise ValueError(
+                "`normalization='rms'` requires `qk_norm=False` and "
+                f"`inner_norm=False`. Received: qk_norm={self.qk_norm}, "
+                f"inner_norm={self.inner_norm}"
             )
         if not self.distilled:
             return

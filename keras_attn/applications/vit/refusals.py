@@ -15,7 +15,7 @@ from keras_attn.applications.vit.structure import (
 from keras_attn.weights.shown import quoted
 
 # timm's names of networks with these names of weights.
-_TIMM = re.compile(r"(vit|deit3?|flexivit|eva_large|beit3)_")
+_TIMM = re.compile(r"(vit|deit3?|flexivit|eva_large|beit3|aimv2)_")
 _ACTIVATIONS = {
     "quick_gelu": re.compile("quickgelu"),
     "gelu_tanh": re.compile(
@@ -24,10 +24,10 @@ _ACTIVATIONS = {
     ),
     "silu": re.compile(
         r"giant_patch14_(reg\d_)?(dinov2|tipsv2)"
-        r"|(_plus|_7b)_patch16_dinov3|giant_patch16_lingbot"
+        r"|aimv2|(_plus|_7b)_patch16_dinov3|giant_patch16_lingbot"
     ),
 }
-_LARGE_EPSILON = re.compile("_clip_|^beit3_|_dinov3|_lingbot")
+_LARGE_EPSILON = re.compile("_clip_|^beit3_|^aimv2_|_dinov3|_lingbot")
 _UNSUPPORTED = {
     "_rpn_": "normalises the outputs of the branches, not their inputs",
     "_rope_": "rotates queries and keys by other angles",
@@ -141,6 +141,8 @@ def _heads(width: int, architecture: str) -> int | None:
     """Returns the number of heads of timm's networks of a width, if known."""
     if width < 192 or width % 64:
         return None
+    if architecture.startswith("aimv2"):
+        return width // 128
     if width <= 1024:
         return width // 64
     is_giant = width == 1536 and "giantopt" not in architecture

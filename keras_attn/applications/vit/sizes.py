@@ -50,6 +50,10 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
         final_norm: As for `ViT`. Defaults to `True`.
         distilled: As for `ViT`. Defaults to `False`.
         position: As for `ViT`. Defaults to `"learned"`.
+        normalization: As for `ViT`. Defaults to `"layer"`.
+        inner_norm: As for `ViT`. Defaults to `False`.
+        patch_norm: As for `ViT`. Defaults to `False`.
+        use_bias: As for `ViT`. Defaults to `True`.
         dropout: As for `ViT`. Defaults to `0.0`.
         embedding_dropout: As for `ViT`. Defaults to `None`.
         attention_dropout: As for `ViT`. Defaults to `0.0`.
@@ -126,6 +130,10 @@ def _vit(
         final_norm: bool = True,
         distilled: bool = False,
         position: str = "learned",
+        normalization: str = "layer",
+        inner_norm: bool = False,
+        patch_norm: bool = False,
+        use_bias: bool = True,
         dropout: float = 0.0,
         embedding_dropout: float | None = None,
         attention_dropout: float = 0.0,
@@ -161,6 +169,10 @@ def _vit(
             final_norm=final_norm,
             distilled=distilled,
             position=position,
+            normalization=normalization,
+            inner_norm=inner_norm,
+            patch_norm=patch_norm,
+            use_bias=use_bias,
             dropout=dropout,
             embedding_dropout=embedding_dropout,
             attention_dropout=attention_dropout,

@@ -193,6 +193,8 @@ class TestArguments:
             ),
             ({"classes": -1}, "classes=-1"),
             ({"position": "sine"}, "position='sine'"),
+            ({"normalization": "batch"}, "normalization='batch'"),
+            ({"normalization": "rms", "qk_norm": True}, "qk_norm=True"),
             ({"qkv_bias": "query"}, "qkv_bias='query'"),
             ({"gated_mlp": "packed"}, "gated_mlp='packed'"),
             ({"dropout": 1.0}, "dropout=1.0"),
