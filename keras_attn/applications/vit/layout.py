@@ -13,8 +13,8 @@ def layout_map(
 ) -> keras.distribution.LayoutMap:
     """Returns a layout that distributes the blocks of a ViT over devices.
 
-    The linear layers of each block are split: `qkv` and `mlp1` by their
-    outputs, `projection` and `mlp2` by their inputs. All other weights are
+    The linear layers of each block are split: `qkv`, `mlp1` and `value` (of a
+    separate gate) by their outputs, `projection` and `mlp2` by their inputs. All other weights are
     replicated on each device. Like Keras' `ModelParallel`, this works only
     with JAX.
 
