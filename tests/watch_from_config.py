@@ -46,6 +46,7 @@ WATCHED = {
     "ctypes.dlopen",
 }
 ARGUMENTS = {
+    "activation": "relu",
     "dim": 4,
     "fan_in": 4,
     "filters": 4,
@@ -54,6 +55,7 @@ ARGUMENTS = {
     "hidden": 2,
     "kernel_size": 3,
     "num_classes": 3,
+    "num_heads": 2,
     "stddev": 0.1,
     "units": 2,
     "width": 4,

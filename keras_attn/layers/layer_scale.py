@@ -45,8 +45,12 @@ class LayerScale(keras.layers.Layer):
     ((2, 5, 16), 0.5)
     """
 
-    # The name in timm.
-    torch_names = {"gamma": ("gamma", "same")}
+    # The name in timm, and those of its two scales per block in EVA.
+    torch_names = (
+        {"gamma": ("gamma", "same")},
+        {"gamma_1": ("gamma", "same")},
+        {"gamma_2": ("gamma", "same")},
+    )
 
     def __init__(self, initial: float = 1e-5, **kwargs: Unpack[LayerArguments]):
         super().__init__(**kwargs)

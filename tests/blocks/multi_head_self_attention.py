@@ -22,15 +22,36 @@ from tests.contracts.devices import FORMATS
 from tests.goldens import load_golden
 
 
+def normalized(x, weights, name):
+    """Normalises queries or keys."""
+    x = x - x.mean(-1, keepdims=True)
+    x /= np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+    return x * weights[f"{name}/gamma"] + weights[f"{name}/beta"]
+
+
+def rotated(x):
+    """Rotates two pairs per token of a 2 x 3 grid, as complex numbers."""
+    places = np.meshgrid([-0.5, 0.5], [-2 / 3, 0, 2 / 3], indexing="ij")
+    angles = 2 * np.pi * np.stack(places, axis=-1).reshape(6, 2)
+    turned = (x[..., :2] + 1j * x[..., 2:]) * np.exp(1j * angles)
+    return np.concatenate([turned.real, turned.imag], axis=-1)
+
+
 def reference(weights, x):
     """Computes three heads of four numbers, head by head."""
     qkv = x @ weights["qkv/kernel"] + weights.get("qkv/bias", 0.0)
+    if "query_bias" in weights:
+        qkv[..., :12] += weights["query_bias"]
+        qkv[..., 24:] += weights["value_bias"]
     mixed = []
     for head in range(3):
         q, k, v = (
             qkv[..., start + 4 * head : start + 4 * head + 4]
             for start in (0, 12, 24)
         )
+        if "query_norm/gamma" in weights:
+            q = rotated(normalized(q, weights, "query_norm"))
+            k = rotated(normalized(k, weights, "key_norm"))
         scores = np.exp(np.einsum("bid,bjd->bij", q, k) / 2.0)
         scores /= scores.sum(-1, keepdims=True)
         mixed.append(scores @ v)
@@ -56,14 +77,18 @@ CASES = (
         products_in_half=True,
         kwargs={
             "num_heads": 3,
-            "qkv_bias": False,
+            "qkv_bias": "query_value",
             "project": False,
             "dropout": 0.25,
             "seed": 3,
+            "qk_norm": True,
+            "rotary_grid": (2, 3),
         },
         shape=(6, 12),
-        num_weights=1,
+        num_weights=7,
         name="bare_self_attention",
+        fixed_size=True,
+        smallest=None,
         reference=reference,
         formats=FORMATS[:1],
         masks=True,
@@ -76,6 +101,7 @@ REFUSED = {
     "dropout": [*NUMBERS, 1.0],
     "kernel_initializer": ["no such"],
     "bias_initializer": ["no such"],
+    "epsilon": [*NUMBERS, -1.0],
 }
 
 
@@ -93,6 +119,8 @@ def examples(draw):
         "kernel_initializer": st.sampled_from(["he_normal", "zeros"]),
         "bias_initializer": st.sampled_from([None, "ones"]),
         "seed": st.none() | SMALL,
+        "qk_norm": BOOL,
+        "epsilon": st.sampled_from([1e-6, 0.5]),
     }
     kwargs = arguments(draw, optional=optional)
     kwargs |= {"num_heads": heads, "head_dim": size}
@@ -261,6 +289,9 @@ def test_names_of_three_packages(spelling):
         ({"num_heads": 2, "head_dim": 1.5}, (2, 3, 4), "head_dim=1.5"),
         ({"num_heads": 2, "dropout": 1}, (2, 3, 4), "dropout=1"),
         ({"num_heads": 3}, (2, 3, 4), "4 channels, num_heads=3"),
+        ({"num_heads": 2, "qkv_bias": "key"}, (2, 3, 4), "qkv_bias='key'"),
+        ({"num_heads": 2, "rotary_grid": 2}, (2, 4, 12), "heads of 6"),
+        ({"num_heads": 1, "rotary_grid": 2}, (2, 3, 8), "3 tokens"),
         ({"num_heads": 2}, (2, 3, None), "channels must be known"),
     ],
 )

@@ -137,3 +137,36 @@ VIT = ModelCase(
     random=True,
     in_float32=("predictions",),
 )
+# All parts that the default form lacks.
+VIT_FORMS = ModelCase(
+    function=ViT,
+    name="vit_forms",
+    kwargs={
+        "patch_size": (4, 3),
+        "hidden_dim": 12,
+        "num_layers": 2,
+        "num_heads": 3,
+        "mlp_dim": 16,
+        "classes": 3,
+        "dropout": 0.25,
+        "token_pooling": "attention",
+        "activation": "silu",
+        "gated_mlp": True,
+        "layer_scale": 0.1,
+        "register_tokens": 2,
+        "pre_norm": True,
+        "patch_bias": False,
+        "qkv_bias": "query_value",
+        "qk_norm": True,
+        "inner_norm": True,
+        "patch_norm": True,
+        "position": "rotary",
+    },
+    shape=(8, 9, 3),
+    # Patches, registers and two normalisations; six normalisations, four
+    # linear layers, one of them with two biases, and two scales in each block;
+    # final normalisation; pooling, with its normalisation and MLP; head.
+    num_weights=1 + 1 + 4 + 2 * (12 + 9 + 2) + 2 + 7 + 2 + 4 + 2,
+    random=True,
+    in_float32=("predictions",),
+)

@@ -255,6 +255,27 @@ PLANTED = (
         "test_computes_its_formula",
     ),
     Fault(
+        "applications/vit/positions.py",
+        "_cubic(distance / max(scale, 1.0), -0.5)",
+        "_cubic(distance, -0.5)",
+        "tests/keras_attn/applications/vit/test_positions.py",
+        "test_of_a_checkpoint",
+    ),
+    Fault(
+        "layers/parts/gated_activation.py",
+        "return self.activation(a) * b",
+        "return a * self.activation(b)",
+        "tests/keras_attn/applications/vit/test_graph.py",
+        "test_outputs_and_names",
+    ),
+    Fault(
+        "explain/methods/attention_rollout.py",
+        'key = "rollout", *settings, len(layers)',
+        'key = "rollout", *settings',
+        "tests/keras_attn/explain/methods/test_attention_rollout.py",
+        "test_is_weighted",
+    ),
+    Fault(
         "exporting/export.py",
         "if not largest <= tolerance:",
         "if largest > 1e3 * tolerance:",

@@ -64,6 +64,28 @@ def zfnet_images():
     return (50 * images).astype("float32")
 
 
+def vit_images():
+    """Returns the images of the goldens of ViTs' forms."""
+    images = np.random.RandomState(4).normal(size=(2, 32, 24, 3))
+    return images.astype("float32")
+
+
+def vit_weights(shapes):
+    """Draws weights for the names and shapes of a Vision Transformer.
+
+    The same names always have the same numbers. Scales are around 1, and other
+    arrays have the size that makes all parts matter.
+    """
+    weights = {}
+    for name, shape in shapes.items():
+        random = np.random.RandomState(zlib.crc32(name.encode()))
+        array = random.normal(scale=0.3, size=shape)
+        if name.endswith((".weight", ".gamma")) and len(shape) == 1:
+            array += 1.0
+        weights[name] = array.astype("float32")
+    return weights
+
+
 def deeplab_weights(shapes):
     """Draws weights for a DeepLab, only once for a shared backbone."""
     alone = {name.replace("backbones.1.", "backbones.0.") for name in shapes}

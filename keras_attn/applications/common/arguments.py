@@ -30,6 +30,7 @@ class Top:
     pooling: str | None
     classes: int
     classifier_activation: Activation
+    least_classes: int = 1
 
     def __post_init__(self) -> None:
         checks.one_of("pooling", self.pooling, (None, "avg", "max"))
@@ -40,7 +41,9 @@ class Top:
                 f"include_top={self.include_top}. Pass `include_top=False`"
             )
         if self.include_top:
-            self.classes = checks.positive("classes", self.classes)
+            self.classes = checks.integer(
+                "classes", self.classes, self.least_classes
+            )
         # Raises an error for names that Keras does not know.
         keras.activations.get(self.classifier_activation)
 

@@ -4,7 +4,7 @@ import keras
 
 # Split by columns into heads and hidden units, and by rows out of them. Only
 # the sums after `projection` and `mlp2` are communicated between devices.
-_COLUMNS = ("attention/qkv", "mlp1")
+_COLUMNS = ("attention/qkv", "mlp1", "value")
 _ROWS = ("attention/projection", "mlp2")
 
 
@@ -13,10 +13,10 @@ def layout_map(
 ) -> keras.distribution.LayoutMap:
     """Returns a layout that distributes the blocks of a ViT over devices.
 
-    The linear layers of each block are split: `qkv` and `mlp1` by their
-    outputs, `projection` and `mlp2` by their inputs. All other weights are
-    replicated on each device. Like Keras' `ModelParallel`, this works only
-    with JAX.
+    The linear layers of each block are split: `qkv`, `mlp1` and the `value` of
+    a separate gate by their outputs, `projection` and `mlp2` by their inputs.
+    All other weights are replicated on each device. Like Keras'
+    `ModelParallel`, this works only with JAX.
 
     Reference: Shoeybi et al., "Megatron-LM: Training Multi-Billion Parameter
     Language Models Using Model Parallelism",

@@ -29,10 +29,24 @@ def ViT(
     token_pooling: str = "cls",
     form: str = "google",
     class_token: bool | None = None,
-    qkv_bias: bool | None = None,
+    qkv_bias: bool | str | None = None,
     epsilon: float | None = None,
     norm_after_pooling: bool | None = None,
-    approximate_gelu: bool = False,
+    activation: str = "gelu",
+    gated_mlp: bool | str = False,
+    layer_scale: float | None = None,
+    register_tokens: int = 0,
+    class_position: bool = True,
+    pre_norm: bool = False,
+    patch_bias: bool = True,
+    qk_norm: bool = False,
+    final_norm: bool = True,
+    distilled: bool = False,
+    position: str = "learned",
+    normalization: str = "layer",
+    inner_norm: bool = False,
+    patch_norm: bool = False,
+    use_bias: bool = True,
     dropout: float = 0.0,
     embedding_dropout: float | None = None,
     attention_dropout: float = 0.0,
@@ -46,7 +60,8 @@ def ViT(
     named `block1` and so on. Each block computes
     `z = x + attention(norm(x))` and `y = z + mlp(norm(z))`, with
     `mlp(x) = W2 gelu(W1 x + b1) + b2`. The classifier is a linear layer on
-    the class token, or on the mean of all tokens.
+    the class token, or on other tokens that are pooled. Further arguments
+    select the forms of CLIP, SigLIP, DeiT III, DINOv2 and others.
 
     The attention layers are named `block1_attention` and so on.
     `keras_attn.explain.attention_maps` returns their scores, and
@@ -59,8 +74,8 @@ def ViT(
     precedes the pooling, and the classifier is initialised with zeros.
     `"lucidrains"` is an older variant of the package vit-pytorch. It has no
     such biases, an epsilon of 1e-5, normalisation after the pooling, always a
-    class token, and PyTorch's initial weights. Both use the exact GELU, as
-    timm and torchvision do; the paper's code approximates it.
+    class token, and PyTorch's initial weights. Both use the exact GELU by
+    default, as timm and torchvision do; the paper's code approximates it.
 
     Args:
         include_top: Whether to include the classifier. Defaults to `True`.
@@ -81,7 +96,9 @@ def ViT(
         pooling: Without the top, `None` for all tokens
             `(batch, tokens, hidden_dim)`, or `"avg"` or `"max"` over the
             tokens for a vector.
-        classes: Number of classes. Defaults to `1000`.
+        classes: Number of classes, or 0 for a model without a classifier that
+            outputs the vector that it would take, `(batch, hidden_dim)`.
+            Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"vit"`.
@@ -94,18 +111,59 @@ def ViT(
         head_dim: Size of a head, or `None` for `hidden_dim / num_heads`.
             Defaults to `None`.
         token_pooling: The input of the classifier: `"cls"` for the class
-            token, or `"mean"` for the mean of all tokens, including the class
-            token if there is one. Defaults to `"cls"`.
+            token, `"mean"` for the mean of all tokens, including those before
+            the patches, `"patches"` for the mean of the patches, or
+            `"attention"` for their pooling by attention and an MLP, as in
+            SigLIP. Defaults to `"cls"`.
         form: `"google"` or `"lucidrains"`. It determines the next four
             arguments where they are `None`. Defaults to `"google"`.
-        class_token: Whether to add a class token. With `"mean"`, the default
-            of Google's form is to have none.
-        qkv_bias: Whether queries, keys and values have a bias.
+        class_token: Whether to add a class token. Except with `"cls"`, the
+            default of Google's form is to have none.
+        qkv_bias: Whether queries, keys and values have a bias, or
+            `"query_value"` for all but the keys.
         epsilon: Epsilon of the normalisations.
         norm_after_pooling: Whether the last normalisation follows the
             pooling, in which case only models with the top have it.
-        approximate_gelu: Whether to use the tanh approximation of GELU.
+        activation: Activation of the MLPs: `"gelu"` for the exact GELU,
+            `"gelu_tanh"` for its tanh approximation (Google's code, some
+            SigLIP models), `"quick_gelu"` for `x sigmoid(1.702 x)` (OpenAI's
+            CLIP), `"relu"` or `"silu"`. Defaults to `"gelu"`.
+        gated_mlp: Whether the first layer of each MLP computes `2 mlp_dim`
+            numbers, `a` and `b`, and the second takes `activation(a) b`. With
+            `"silu"`, this is the SwiGLU of DINOv2's largest model.
+            `"separate"` computes the same with two layers, as in DINOv3.
             Defaults to `False`.
+        layer_scale: Initial value of a trained factor per channel at the end
+            of each residual branch, as in DeiT III and DINOv2, or `None` for
+            no such factors. Defaults to `None`.
+        register_tokens: Number of trained tokens between the class token and
+            the patches, which no classifier takes, as in DINOv2 with
+            registers. Defaults to `0`.
+        class_position: Whether the position embedding covers the class token
+            and all other tokens before the patches, and not the patches only.
+            Defaults to `True`.
+        pre_norm: Whether the tokens are normalised before the first block, as
+            in CLIP. Defaults to `False`.
+        patch_bias: Whether the linear layer on the patches has a bias. CLIP
+            has none. Defaults to `True`.
+        qk_norm: Whether queries and keys are normalised, see
+            `keras_attn.layers.MultiHeadSelfAttention`. Defaults to `False`.
+        final_norm: Whether there is a last normalisation. Defaults to `True`.
+        distilled: Whether a distillation token follows the class token, which
+            a second classifier takes, as in DeiT. The output is computed from
+            the mean of both classifiers. Defaults to `False`.
+        position: `"learned"` for the position embedding, or `"rotary"` for
+            none, and queries and keys that are rotated by the positions of
+            the patches, as in DINOv3. Defaults to `"learned"`.
+        normalization: `"layer"`, or `"rms"` for a division by the root mean
+            square, as in AIMv2. Defaults to `"layer"`.
+        inner_norm: Whether each block also normalises before its attention
+            and MLP are mapped back to tokens, as in BEiT-3. Defaults to
+            `False`.
+        patch_norm: Whether the embedded patches are normalised. Defaults to
+            `False`.
+        use_bias: Whether the linear layers in the blocks, except those of
+            queries, keys and values, have a bias. Defaults to `True`.
         dropout: Dropout rate after attention and linear layers. Defaults to
             `0.0`.
         embedding_dropout: Dropout rate of the tokens before the first block,
@@ -139,7 +197,9 @@ def ViT(
     >>> {name: scores.shape for name, scores in maps.items()}
     {'block1_attention': (1, 3, 13, 13), 'block2_attention': (1, 3, 13, 13)}
     """
-    top = arguments.Top(include_top, pooling, classes, classifier_activation)
+    top = arguments.Top(
+        include_top, pooling, classes, classifier_activation, least_classes=0
+    )
     options = Options(
         patch_size=patch_size,
         hidden_dim=hidden_dim,
@@ -153,7 +213,21 @@ def ViT(
         qkv_bias=qkv_bias,
         epsilon=epsilon,
         norm_after_pooling=norm_after_pooling,
-        approximate_gelu=approximate_gelu,
+        activation=activation,
+        gated_mlp=gated_mlp,
+        layer_scale=layer_scale,
+        register_tokens=register_tokens,
+        class_position=class_position,
+        pre_norm=pre_norm,
+        patch_bias=patch_bias,
+        qk_norm=qk_norm,
+        final_norm=final_norm,
+        distilled=distilled,
+        position=position,
+        normalization=normalization,
+        inner_norm=inner_norm,
+        patch_norm=patch_norm,
+        use_bias=use_bias,
         dropout=dropout,
         embedding_dropout=embedding_dropout,
         attention_dropout=attention_dropout,

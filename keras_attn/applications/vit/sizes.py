@@ -30,12 +30,32 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
             the range of values.
         pooling: Without the top, `None` for all tokens, or `"avg"` or
             `"max"`.
-        classes: Number of classes. Defaults to `1000`.
+        classes: As for `ViT`. Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"{name}"`.
-        token_pooling: `"cls"` or `"mean"`. Defaults to `"cls"`.
+        token_pooling: As for `ViT`. Defaults to `"cls"`.
+        class_token: As for `ViT`. Defaults to `None`.
+        qkv_bias: As for `ViT`. Defaults to `None`.
+        epsilon: As for `ViT`. Defaults to `None`.
+        norm_after_pooling: As for `ViT`. Defaults to `None`.
+        activation: As for `ViT`. Defaults to `"gelu"`.
+        gated_mlp: As for `ViT`. Defaults to `False`.
+        layer_scale: As for `ViT`. Defaults to `None`.
+        register_tokens: As for `ViT`. Defaults to `0`.
+        class_position: As for `ViT`. Defaults to `True`.
+        pre_norm: As for `ViT`. Defaults to `False`.
+        patch_bias: As for `ViT`. Defaults to `True`.
+        qk_norm: As for `ViT`. Defaults to `False`.
+        final_norm: As for `ViT`. Defaults to `True`.
+        distilled: As for `ViT`. Defaults to `False`.
+        position: As for `ViT`. Defaults to `"learned"`.
+        normalization: As for `ViT`. Defaults to `"layer"`.
+        inner_norm: As for `ViT`. Defaults to `False`.
+        patch_norm: As for `ViT`. Defaults to `False`.
+        use_bias: As for `ViT`. Defaults to `True`.
         dropout: As for `ViT`. Defaults to `0.0`.
+        embedding_dropout: As for `ViT`. Defaults to `None`.
         attention_dropout: As for `ViT`. Defaults to `0.0`.
         seed: Non-negative integer that seeds the dropout, or `None` to follow
             `keras.utils.set_random_seed`. Defaults to `None`.
@@ -95,7 +115,27 @@ def _vit(
         name: str = model_name,
         *,
         token_pooling: str = "cls",
+        class_token: bool | None = None,
+        qkv_bias: bool | str | None = None,
+        epsilon: float | None = None,
+        norm_after_pooling: bool | None = None,
+        activation: str = "gelu",
+        gated_mlp: bool | str = False,
+        layer_scale: float | None = None,
+        register_tokens: int = 0,
+        class_position: bool = True,
+        pre_norm: bool = False,
+        patch_bias: bool = True,
+        qk_norm: bool = False,
+        final_norm: bool = True,
+        distilled: bool = False,
+        position: str = "learned",
+        normalization: str = "layer",
+        inner_norm: bool = False,
+        patch_norm: bool = False,
+        use_bias: bool = True,
         dropout: float = 0.0,
+        embedding_dropout: float | None = None,
         attention_dropout: float = 0.0,
         seed: int | None = None,
     ) -> keras.Model:
@@ -114,7 +154,27 @@ def _vit(
             num_heads=num_heads,
             mlp_dim=mlp_dim,
             token_pooling=token_pooling,
+            class_token=class_token,
+            qkv_bias=qkv_bias,
+            epsilon=epsilon,
+            norm_after_pooling=norm_after_pooling,
+            activation=activation,
+            gated_mlp=gated_mlp,
+            layer_scale=layer_scale,
+            register_tokens=register_tokens,
+            class_position=class_position,
+            pre_norm=pre_norm,
+            patch_bias=patch_bias,
+            qk_norm=qk_norm,
+            final_norm=final_norm,
+            distilled=distilled,
+            position=position,
+            normalization=normalization,
+            inner_norm=inner_norm,
+            patch_norm=patch_norm,
+            use_bias=use_bias,
             dropout=dropout,
+            embedding_dropout=embedding_dropout,
             attention_dropout=attention_dropout,
             seed=seed,
         )

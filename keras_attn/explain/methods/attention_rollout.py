@@ -14,10 +14,13 @@ from keras_attn.explain.running.feature_maps import Place, place_of
 from keras_attn.explain.running.inputs import Inputs
 from keras_attn.explain.running.network import Network
 from keras_attn.explain.running.stand_ins import Change, around
+from keras_attn.explain.running.trace import Trace
 from keras_attn.ops.interpolation import resize
 
 FUSIONS = {"mean": ops.mean, "max": ops.max, "min": ops.min}
-STARTS = ("cls", "mean")
+STARTS = ("cls", "mean", "patches")
+# The rows to start from.
+Rows = tuple[int, ...]
 
 
 class AttentionRollout:
@@ -29,9 +32,10 @@ class AttentionRollout:
     `A' = (A + I) / 2`, with each row divided by its sum, and all blocks
     together with `R = A'_L ... A'_1`.
 
-    The map is the row of the class token, or the mean of all rows, at the
-    image tokens, divided by its maximum and resized. It does not depend on a
-    class, so it shows where the network looks, but not for which class.
+    The map is the mean of the rows of the tokens that the classifier takes, at
+    the image tokens, divided by its maximum and resized. It does not depend on
+    a class, so it shows where the network looks, but not for which class. If
+    the tokens are pooled by attention, their rows are weighted by its scores.
 
     Only one row is multiplied, from the last block to the first. The result
     is exact and costs a fraction of the full matrix product.
@@ -52,10 +56,12 @@ class AttentionRollout:
         discard_ratio: Fraction of the smallest entries of each image's fused
             matrix to set to 0, in [0, 1). The entry from the first token to
             itself is always kept. Defaults to `0.0`, as in the paper.
-        token_pooling: `"cls"` for the row of the first token, or `"mean"` for
-            the mean of all rows. `None` selects `"cls"` if there are more
-            tokens than image patches, and `"mean"` otherwise. Defaults to
-            `None`.
+        token_pooling: `"cls"` for the row of the first token, `"mean"` for
+            the mean of all rows, or `"patches"` for the mean of the rows of
+            the image tokens. `None` selects the tokens that the model pools if
+            it does so with layers, as `keras_attn.applications.ViT` does.
+            Otherwise, it selects `"cls"` if there are more tokens than image
+            patches, and `"mean"` if not. Defaults to `None`.
 
     Call arguments:
         images: The model's input, as for
@@ -155,12 +161,19 @@ class AttentionRollout:
 
     def _rows(self, inputs: Inputs, place: Place) -> np.ndarray:
         """Returns each image's row of the rollout, or the mean of rows."""
+        height, width = place.grid or place.sides
+        count, patches = place.shape[0], height * width
+        trace = self.network.trace(inputs)
         start = self.token_pooling
         if start is None:
-            height, width = place.grid or place.sides
-            start = "cls" if place.shape[0] > height * width else "mean"
-        layers = self._layers
-        key = start, self.head_fusion, self.discard_ratio
+            default = "cls" if count > patches else "mean"
+            start = _read(trace, place, count) or default
+        if isinstance(start, str):
+            start = _rows_of(start, count, patches)
+        layers = dict(self._layers)
+        if self.token_pooling is None:
+            layers |= _poolings(self.network)
+        settings = start, self.head_fusion, self.discard_ratio
 
         def function(run: taps.Run) -> Any:
             found: dict[str, Any] = {}
@@ -169,18 +182,63 @@ class AttentionRollout:
                 for layer, path in layers.items()
             }
             run(changes)
-            return _rollout(list(found.values()), *key)
+            return _rollout(list(found.values()), *settings)
 
-        run = taps.hearing(self.network, inputs, ("rollout", *key), function)
+        key = "rollout", *settings, len(layers)
+        run = taps.hearing(self.network, inputs, key, function)
         return in_batches(
             len(inputs), inputs.batch_size, lambda i: run(inputs.take(i))
         )
 
 
-def _rollout(scores: list, start: str, fusion: str, ratio: float) -> Any:
-    """Returns one row of the product of all matrices, or the mean row."""
+def _rows_of(start: str, count: int, patches: int) -> Rows:
+    """Returns the rows of a kind of pooling."""
+    first = count - patches if start == "patches" else 0
+    return tuple(range(first, 1 if start == "cls" else count))
+
+
+def _read(trace: Trace, place: Place, count: int) -> Rows:
+    """Returns the tokens that layers take after the last self-attention."""
+    calls = [x.operation for x in trace.calls]
+    last = len(calls) - 1 - calls[::-1].index(place.operation)
+    rows: set[int] = set()
+    for call in trace.calls[last + 1 :]:
+        if not call.given or len(call.given[0]) != 2:
+            continue
+        if call.given[0][0] == count:
+            layer = call.operation
+            if isinstance(layer, keras.layers.Cropping1D):
+                before, after = layer.cropping
+                rows |= set(range(before, count - after))
+            elif isinstance(
+                layer, keras.layers.GlobalAveragePooling1D
+            ) or structure.is_attention_pooling(layer):
+                rows |= set(range(count))
+    return tuple(sorted(rows))
+
+
+def _poolings(network: Network) -> dict[Any, str]:
+    """Returns the layers that pool tokens by attention, with their paths."""
+    return {
+        each: path
+        for each, path in network.paths().items()
+        if structure.is_attention_pooling(each)
+    }
+
+
+def _rollout(scores: list, start: Rows, fusion: str, ratio: float) -> Any:
+    """Returns the mean of rows of the product of all matrices."""
+    weights = None
+    if len(scores[-1].shape) == 3:
+        *scores, weights = scores
     *others, last = (_fused(each, fusion, ratio) for each in scores)
-    row = ops.mean(last, axis=1) if start == "mean" else last[:, 0]
+    rows = ops.take(last, np.asarray(start), axis=1)
+    if weights is None:
+        row = ops.mean(rows, axis=1)
+    else:
+        weights = FUSIONS[fusion](weights, axis=1)
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)
+        row = ops.matmul(weights[:, None], rows)[:, 0]
     for matrix in reversed(others):
         row = ops.matmul(row[:, None], matrix)[:, 0]
     return row

@@ -75,7 +75,7 @@ class ClassActivationMap:
             the output. Defaults to `None`.
         reshape: Function that turns the layer's output, a tensor, into
             `(batch, height, width, channels)`, for tokens in an unusual
-            order. Not needed for maps, or for tokens that follow at most 8
+            order. Not needed for maps, or for tokens that follow at most 16
             extra tokens. Defaults to `None`.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the
             format of the model's layers. Defaults to `None`.

@@ -10,8 +10,10 @@ from keras import ops
 from keras_attn.explain.running import fingerprint, structure
 from keras_attn.explain.running.trace import Call, Trace
 
-# Class, distillation and register tokens, which precede the patches.
-_MOST_PREFIX_TOKENS = 8
+# Class, distillation and register tokens, which precede the patches. Where no
+# map shows the number of patches, more of them would make grids ambiguous.
+_MOST_PREFIX_TOKENS = 16
+_MOST_UNSEEN_PREFIX_TOKENS = 8
 # After these, the tokens may no longer be on the first axis.
 _TURNING = ("Moveaxis", "Permute", "Swapaxes", "Transpose")
 Reshape = Callable[[Any], Any]
@@ -189,6 +191,7 @@ def token_grid(
                         trace, each
                     ):
                         return sides
+    few = range(_MOST_UNSEEN_PREFIX_TOKENS + 1)
     if not _are_of_the_image(trace, index):
         return None
     for extra in few:
@@ -206,7 +209,7 @@ def _are_of_the_image(trace: Trace, index: int) -> bool:
     their origin. Image tokens originate from an image or a map. Queries
     originate from weights, and meet image tokens only in attention layers.
     """
-    few = range(_MOST_PREFIX_TOKENS + 1)
+    few = range(_MOST_UNSEEN_PREFIX_TOKENS + 1)
     todo, seen = [index], set()
     while todo:
         at = todo.pop()

@@ -43,7 +43,13 @@ def is_self_attention(layer: keras.Operation) -> bool:
     """Returns whether a layer is self-attention of keras_attn or Keras."""
     if isinstance(layer, keras.layers.MultiHeadAttention):
         return True
-    return is_attention(layer) and hasattr(layer, "num_heads")
+    return is_attention(layer) and hasattr(layer, "qkv_bias")
+
+
+def is_attention_pooling(layer: keras.Operation) -> bool:
+    """Returns whether a layer of keras_attn pools tokens by attention."""
+    name = keras.saving.get_registered_name(type(layer))
+    return name == f"{_OURS}AttentionPooling"
 
 
 def find(model: keras.Model, layer: str | keras.Operation) -> keras.Operation:

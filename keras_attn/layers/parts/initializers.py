@@ -9,6 +9,13 @@ import numpy as np
 from keras_attn.backend.protocol import Tensor
 
 
+def copied(initializer: Any) -> Any:
+    """Returns a copy, since a shared initialiser would draw equal weights."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer
+
+
 @keras.saving.register_keras_serializable(package="keras_attn")
 class FanInUniform(keras.initializers.RandomUniform):
     """Draws uniformly within `+-1 / sqrt(fan_in)`.

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -7,6 +7,15 @@ from keras import ops
 
 from keras_attn.backend.protocol import Shape, Tensor
 from keras_attn.ops import interpolation
+
+# From the numbers of positions before and after to a matrix.
+Matrix = Callable[[int, int], np.ndarray]
+
+
+def bilinear(source: int, target: int) -> np.ndarray:
+    """Returns the matrix of linear interpolation with aligned corners."""
+    matrix = interpolation.bilinear_matrix(source, target, align_corners=True)
+    return np.asarray(matrix)
 
 
 @keras.saving.register_keras_serializable(package="keras_attn")
@@ -105,20 +114,22 @@ class PositionEmbedding(keras.layers.Layer):
 
 
 def interpolated(
-    embedding: np.ndarray, source: Sequence[int], target: Sequence[int]
+    embedding: np.ndarray,
+    source: Sequence[int],
+    target: Sequence[int],
+    matrix: Matrix = bilinear,
 ) -> np.ndarray:
     """Interpolates an embedding `(1, tokens, channels)` to another grid.
 
     Both are NumPy arrays. Tokens beyond the `source` grid come first and do
-    not change.
+    not change. `matrix` returns the matrix `(target, source)` for one axis.
     """
     before = embedding.shape[1] - source[0] * source[1]
     rows, columns = (
-        interpolation.bilinear_matrix(*sides, align_corners=True)
-        for sides in zip(source, target, strict=True)
+        matrix(*sides) for sides in zip(source, target, strict=True)
     )
     maps = embedding[0, before:].reshape(*source, -1)
-    maps = np.einsum("ij,jlc,kl->ikc", rows, maps, columns)
+    maps = np.einsum("ij,jlc,kl->ikc", rows, maps, columns, optimize=True)
     places = maps.reshape(1, target[0] * target[1], -1)
     places = places.astype(embedding.dtype)
     return np.concatenate([embedding[:, :before], places], axis=1)

@@ -22,6 +22,8 @@ DIVIDED = {
     "attention/projection/kernel": ("model", None),
     "mlp1/kernel": (None, "model"),
     "mlp1/bias": ("model",),
+    "value/kernel": (None, "model"),
+    "value/bias": ("model",),
     "mlp2/kernel": ("model", None),
 }
 
@@ -78,13 +80,13 @@ def mesh(axes=("batch", "model")):
 def test_linear_layers_of_blocks_are_divided_and_nothing_else():
     layout = vit.layout_map(mesh())
     divided = 0
-    for variable in ViT(**TINY).variables:
+    for variable in ViT(**TINY, gated_mlp="separate").variables:
         block, _, rest = variable.path.partition("_")
         expected = DIVIDED.get(rest) if block.startswith("block") else None
         found = layout[variable.path]
         assert (found and found.axes) == expected, variable.path
         divided += expected is not None
-    assert divided == 12
+    assert divided == 16
 
 
 def test_the_axis_may_have_another_name():

@@ -13,7 +13,7 @@ from keras_attn.applications import (
 )
 from keras_attn.explain import GradCAM, attention_maps
 from keras_attn.weights import load_torch, to_torch
-from tests.cases import VIT
+from tests.cases.models import VIT, VIT_FORMS
 from tests.cases.recorded_vit import RECORDED, SMALL, images, loaded
 from tests.contracts import MODEL_CHECKS, check_matches_reference, contract
 from tests.contracts.devices import to_format
@@ -23,7 +23,7 @@ from tests.goldens import load_golden
 CHECKS = [c for c in MODEL_CHECKS if c is not check_matches_reference]
 
 
-@contract([VIT], CHECKS)
+@contract([VIT_FORMS, VIT], CHECKS)
 def test_keeps_the_contract(case, check, tmp_path):
     check(case, tmp_path)
 
@@ -110,14 +110,14 @@ class TestArguments:
             atol=1e-6,
         )
 
-    def test_approximate_gelu(self):
+    def test_tanh_gelu(self):
         _, exact = loaded("timm_vit")
         golden = load_golden("timm_vit")
         other = ViT(
             input_shape=(32, 32, 3),
             **SMALL,
             mlp_dim=96,
-            approximate_gelu=True,
+            activation="gelu_tanh",
         )
         other.set_weights(exact.get_weights())
         difference = np.abs(
@@ -171,6 +171,32 @@ class TestArguments:
             ({"token_pooling": "max"}, "token_pooling='max'"),
             ({"form": "timm"}, "form='timm'"),
             ({"class_token": False}, "class_token=False"),
+            ({"activation": "swish"}, "activation='swish'"),
+            ({"layer_scale": -1.0}, "layer_scale=-1.0"),
+            ({"register_tokens": -1}, "register_tokens=-1"),
+            ({"distilled": True, "register_tokens": 2}, "register_tokens=2"),
+            (
+                {"distilled": True, "token_pooling": "patches"},
+                "token_pooling='patches'",
+            ),
+            (
+                {"distilled": True, "norm_after_pooling": True},
+                "norm_after_pooling=True",
+            ),
+            (
+                {
+                    "token_pooling": "attention",
+                    "num_heads": 5,
+                    "head_dim": 4,
+                },
+                "hidden_dim=24, num_heads=5",
+            ),
+            ({"classes": -1}, "classes=-1"),
+            ({"position": "sine"}, "position='sine'"),
+            ({"normalization": "batch"}, "normalization='batch'"),
+            ({"normalization": "rms", "qk_norm": True}, "qk_norm=True"),
+            ({"qkv_bias": "query"}, "qkv_bias='query'"),
+            ({"gated_mlp": "packed"}, "gated_mlp='packed'"),
             ({"dropout": 1.0}, "dropout=1.0"),
             ({"attention_dropout": -0.1}, "attention_dropout=-0.1"),
             ({"weights": "imagenet"}, "weights='imagenet'"),

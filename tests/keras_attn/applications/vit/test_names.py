@@ -1,19 +1,10 @@
-import json
-
-import keras
 import numpy as np
 import pytest
-from scipy import ndimage
 
-from keras_attn.applications import (
-    ViT,
-)
-from keras_attn.layers.parts.position_embedding import (
-    PositionEmbedding,
-    interpolated,
-)
+from keras_attn.applications import ViT
 from keras_attn.weights import load_torch, to_torch
 from tests.cases.recorded_vit import SMALL, loaded
+from tests.keras_attn.applications.vit.tiny import AFTER, MEAN, of_timm, tiny
 
 
 @pytest.mark.once
@@ -48,93 +39,8 @@ class TestTorchvision:
             np.testing.assert_array_equal(one, two)
 
 
-def tiny(**kwargs):
-    """Returns a model with random weights, unless some are given."""
-    return ViT(input_shape=(16, 16, 3), mlp_dim=8, **{**SMALL, **kwargs})
-
-
-MEAN = {"token_pooling": "mean", "class_token": True}
-
-
-AFTER = {"norm_after_pooling": True}
-
-
-def of_timm(**kwargs):
-    """Returns the weights of a timm network with some options."""
-    arrays = to_torch(tiny())
-    if kwargs.get("fc_norm"):
-        for kind in ("weight", "bias"):
-            arrays[f"fc_norm.{kind}"] = arrays.pop(f"norm.{kind}")
-    if not kwargs.get("class_token", True):
-        del arrays["cls_token"]
-        arrays["pos_embed"] = arrays["pos_embed"][:, 1:]
-    return arrays
-
-
 @pytest.mark.once
-class TestOtherNetworks:
-    """Names and shapes fit, but the network computes something else."""
-
-    @pytest.mark.parametrize(
-        ("kwargs", "theirs", "message"),
-        [
-            (MEAN, {}, "the mean of this model includes it"),
-            ({**MEAN, **AFTER}, {"fc_norm": True}, "all tokens but the class"),
-            ({}, {"fc_norm": True}, "for timm's `global_pool='avg'`. This"),
-            (AFTER, {"fc_norm": True}, "`ViT` does not support"),
-            (
-                {"token_pooling": "mean"},
-                {"fc_norm": True, "class_token": False},
-                "token_pooling='mean', class_token=False, norm_after_pool",
-            ),
-            (
-                {"include_top": False},
-                {"fc_norm": True},
-                "include_top=False, norm_after_pooling=True",
-            ),
-        ],
-    )
-    @pytest.mark.parametrize("strict", [True, False])
-    def test_are_refused(self, kwargs, theirs, message, strict):
-        model, arrays = tiny(**kwargs), of_timm(**theirs)
-        before = model.get_weights()
-        with pytest.raises(ValueError, match=message) as caught:
-            load_torch(model, arrays, strict=strict)
-        assert "Received: " in str(caught.value)
-        for one, other in zip(before, model.get_weights(), strict=True):
-            np.testing.assert_array_equal(one, other)
-
-    @pytest.mark.parametrize(
-        ("architecture", "message"),
-        [
-            ("vit_base_patch32_siglip_gap_256", "approximate_gelu=True"),
-            ("vit_base_patch16_clip_quickgelu_224", "quick-GELU"),
-        ],
-    )
-    def test_may_be_named(self, architecture, message, tmp_path):
-        kwargs = {"token_pooling": "mean"}
-        arrays = of_timm(class_token=False)
-        np.savez(tmp_path / "a.npz", **arrays)
-        (tmp_path / "config.json").write_text(
-            json.dumps({"architecture": architecture})
-        )
-        for source in (
-            {"state_dict": arrays, "arch": architecture},
-            tmp_path / "a.npz",
-        ):
-            with pytest.raises(ValueError, match=message):
-                load_torch(tiny(**kwargs), source)
-        if "siglip" in architecture:
-            load_torch(tiny(**kwargs, approximate_gelu=True), source)
-        for text in ("[" * 10**5, "[]", '{"architecture": 1}', "\0"):
-            (tmp_path / "config.json").write_text(text)
-            load_torch(tiny(**kwargs), source)
-
-    def test_torchvision_has_no_mean(self):
-        arrays = dict.fromkeys(("conv_proj.weight", "class_token"), [1.0])
-        with pytest.raises(ValueError, match="includes it"):
-            load_torch(tiny(**MEAN), arrays)
-
+class TestTimm:
     @pytest.mark.parametrize(
         ("kwargs", "theirs", "ignored"),
         [
@@ -145,6 +51,7 @@ class TestOtherNetworks:
                 {"fc_norm": True, "class_token": False},
                 4,
             ),
+            ({"final_norm": False}, {"fc_norm": True}, 4),
         ],
     )
     def test_tokens_are_the_same_whatever_follows(
@@ -155,6 +62,27 @@ class TestOtherNetworks:
         )
         assert len(report.ignored) == ignored and "head.bias" in report.ignored
 
+    def test_a_model_without_a_classifier_ignores_it(self):
+        kwargs = {"register_tokens": 1, "token_pooling": "attention"}
+        source = tiny(**kwargs)
+        tokens = tiny(include_top=False, **kwargs)
+        report = load_torch(tokens, to_torch(source))
+        ignored = {name.partition(".")[0] for name in report.ignored}
+        assert ignored == {"attn_pool", "head"}
+        vector = tiny(classes=0, **kwargs)
+        report = load_torch(vector, to_torch(source))
+        assert report.ignored == ("head.weight", "head.bias")
+        pair = to_torch(tiny(distilled=True))
+        report = load_torch(tiny(distilled=True, classes=0), pair)
+        assert {name.partition(".")[0] for name in report.ignored} == {
+            "head",
+            "head_dist",
+        }
+
+    def test_a_normalisation_that_the_model_lacks_is_not_ignored(self):
+        with pytest.raises(ValueError, match="norm.bias"):
+            load_torch(tiny(final_norm=False), of_timm())
+
     @pytest.mark.parametrize("kwargs", [MEAN, {**MEAN, **AFTER}, AFTER])
     def test_our_names_load_again(self, kwargs):
         model = tiny(**kwargs, classifier_activation="softmax")
@@ -164,83 +92,3 @@ class TestOtherNetworks:
             other.get_weights(), model.get_weights(), strict=True
         ):
             np.testing.assert_array_equal(one, two)
-
-
-@pytest.mark.once
-class TestResolution:
-    """Position embeddings for another grid."""
-
-    def expected(self, embedding, grid):
-        """Resizes an embedding as in Google's code, with SciPy's zoom."""
-        maps = embedding[0, 1:].reshape(4, 4, -1).astype("float64")
-        zoom = (grid[0] / 4, grid[1] / 4, 1)
-        places = ndimage.zoom(maps, zoom, order=1).reshape(
-            1, grid[0] * grid[1], -1
-        )
-        return np.concatenate([embedding[:, :1], places], axis=1)
-
-    @pytest.mark.parametrize("grid", [(6, 6), (3, 7), (1, 1), (4, 4)])
-    def test_are_interpolated_as_in_the_papers_code(self, grid):
-        random = np.random.default_rng(0)
-        embedding = random.normal(size=(1, 17, 6)).astype("float32")
-        found = interpolated(embedding, (4, 4), grid)
-        assert found.dtype == "float32"
-        np.testing.assert_allclose(
-            found, self.expected(embedding, grid), atol=1e-6
-        )
-
-    def test_of_a_checkpoint_of_pytorch(self):
-        golden, model = loaded("timm_vit")
-        larger = ViT(input_shape=(48, 40, 3), **SMALL, mlp_dim=96)
-        load_torch(larger, golden["weights"])
-        layer = larger.get_layer("position_embedding")
-        np.testing.assert_allclose(
-            keras.ops.convert_to_numpy(layer.embedding),
-            self.expected(golden["weights"]["pos_embed"], (6, 5)),
-            atol=1e-6,
-        )
-        np.testing.assert_array_equal(
-            keras.ops.convert_to_numpy(larger.get_layer("classifier").kernel),
-            keras.ops.convert_to_numpy(model.get_layer("classifier").kernel),
-        )
-
-    @pytest.mark.parametrize("grid", [(2_000_000, 1), (5, 4), (0, 4)])
-    def test_a_grid_that_a_file_makes_up_is_refused(self, grid):
-        layer = PositionEmbedding((4, 4), before=1)
-        layer.build((None, 17, 6))
-        before = keras.ops.convert_to_numpy(layer.embedding)
-        store = {"grid": np.array(grid), "0": np.ones((1, 17, 6), "float32")}
-        with pytest.raises(ValueError, match="must not have more positions"):
-            layer.load_own_variables(store)
-        after = keras.ops.convert_to_numpy(layer.embedding)
-        np.testing.assert_array_equal(after, before)
-
-    def test_of_a_file_of_keras_though_it_is_no_square(self, tmp_path):
-        before = ViT(input_shape=(16, 32, 3), **SMALL, mlp_dim=40)
-        before.save_weights(tmp_path / "vit.weights.h5")
-        after = ViT(
-            weights=tmp_path / "vit.weights.h5",
-            input_shape=(32, 48, 3),
-            **SMALL,
-            mlp_dim=40,
-        )
-        embeddings = [
-            keras.ops.convert_to_numpy(
-                model.get_layer("position_embedding").embedding
-            )
-            for model in (before, after)
-        ]
-        assert embeddings[1].shape == (1, 25, 24)
-        corners = embeddings[1][0, 1:].reshape(4, 6, 24)[::3, ::5]
-        expected = embeddings[0][0, 1:].reshape(2, 4, 24)[:, ::3]
-        np.testing.assert_allclose(corners, expected, atol=1e-6)
-
-    def test_that_fit_no_grid_are_refused(self):
-        golden, model = loaded("timm_vit")
-        weights = dict(golden["weights"])
-        weights["pos_embed"] = weights["pos_embed"][:, :-1]
-        before = model.get_weights()
-        with pytest.raises(ValueError, match=r"pos_embed.*\(1, 16, 24\)"):
-            load_torch(model, weights)
-        for one, other in zip(model.get_weights(), before, strict=True):
-            np.testing.assert_array_equal(one, other)

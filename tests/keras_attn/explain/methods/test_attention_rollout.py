@@ -120,6 +120,52 @@ class TestStart:
         tokens = AttentionRollout(model, token_pooling="mean").tokens(images())
         np.testing.assert_allclose(tokens, expected, atol=1e-5)
 
+    @pytest.mark.parametrize(
+        ("kwargs", "rows"),
+        [
+            ({"token_pooling": "mean", "class_token": True}, slice(0, 13)),
+            (
+                {
+                    "token_pooling": "patches",
+                    "class_token": True,
+                    "register_tokens": 9,
+                },
+                slice(10, 22),
+            ),
+            ({"distilled": True}, slice(0, 2)),
+            ({"register_tokens": 4, "class_position": False}, slice(0, 1)),
+        ],
+    )
+    def test_is_the_mean_of_the_tokens_that_the_model_pools(self, kwargs, rows):
+        model = drawn(**kwargs, num_layers=2)
+        maps = list(attention_maps(model, images(2)).values())
+        expected = rollout_in_numpy(maps, "mean", 0.0)[:, rows].mean(1)
+        rollout = AttentionRollout(model)
+        tokens = rollout.tokens(images(2))
+        np.testing.assert_allclose(tokens, expected, atol=1e-5)
+        places = tokens[:, -12:].reshape(2, 3, 4)
+        places = places / places.max((1, 2), keepdims=True)
+        found = rollout(images(2))[:, 4::8, 4::8]
+        np.testing.assert_allclose(
+            found.argmax(2), places.argmax(2), rtol=0, atol=0
+        )
+
+    def test_is_weighted_by_the_scores_of_an_attention_pooling(self):
+        model = drawn(
+            token_pooling="attention", register_tokens=2, num_layers=2
+        )
+        *maps, scores = attention_maps(model, images(2)).values()
+        assert scores.shape == (2, 3, 12)
+        np.testing.assert_allclose(scores.sum(-1), 1.0, atol=1e-5)
+        rows = rollout_in_numpy(maps, "mean", 0.0)[:, 2:]
+        expected = np.einsum("bp,bpt->bt", scores.mean(1), rows)
+        tokens = AttentionRollout(model).tokens(images(2))
+        np.testing.assert_allclose(tokens, expected, atol=1e-5)
+        plain = AttentionRollout(model, token_pooling="patches")
+        np.testing.assert_allclose(
+            plain.tokens(images(2)), rows.mean(1), atol=1e-5
+        )
+
 
 @pytest.mark.once
 def test_does_not_depend_on_the_batch_size():
