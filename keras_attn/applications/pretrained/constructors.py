@@ -116,9 +116,10 @@ def takes_names(form: Form = dict) -> Callable[[Function], Function]:
         def by_name(*args: Any, **kwargs: Any) -> keras.Model:
             given = constructor.bind(args, kwargs)
             weights = given.get("weights")
-            if weights is not None and not is_name(weights):
-                arguments.check_weights(weights, imagenet.hint(name))
+            if weights is None:
+                return function(*args, **kwargs)
             if not is_name(weights):
+                arguments.check_weights(weights, imagenet.hint(name))
                 return function(*args, **kwargs)
             every = {**constructor.form_arguments(), **given}
             if weights == imagenet.NAME:

@@ -42,7 +42,12 @@ def fetch(
             repository, file, revision=revision, endpoint=_endpoint()
         )
     except Exception as error:
-        _explain(error, name, repository, revision, file)
+        # The client looks there too, but not if a server breaks off its answer.
+        path = client.try_to_load_from_cache(
+            repository, file, revision=revision
+        )
+        if not isinstance(path, str):
+            _explain(error, name, repository, revision, file)
     return pathlib.Path(path)
 
 

@@ -89,15 +89,18 @@ class Preprocessing:
         if image.dtype == np.uint8:
             image = _resized(image, (columns, rows), self.interpolation)
         else:
-            # Pillow resizes only single channels of floats.
-            channels = [
-                _resized(image[..., i], (columns, rows), self.interpolation)
-                for i in range(3)
-            ]
-            image = np.clip(np.stack(channels, -1), 0, 255)
+            # Columns first, as in the layer. Bytes are limited after each pass.
+            for to in ((columns, sides[0]), (columns, rows)):
+                # Pillow resizes only single channels of floats.
+                channels = [
+                    _resized(image[..., i], to, self.interpolation)
+                    for i in range(3)
+                ]
+                image = np.clip(np.stack(channels, -1), 0, 255)
         image = image[top : top + height, left : left + width]
         x = image.astype("float32") / np.float32(255)
-        return (x - np.float32(self.mean)) / np.float32(self.std)
+        mean, std = (np.asarray(n, "float32") for n in (self.mean, self.std))
+        return (x - mean) / std
 
 
 def preprocessing(name: str) -> Preprocessing:

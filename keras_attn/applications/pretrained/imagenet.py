@@ -31,7 +31,8 @@ PINNED = (
 
 
 class _Constructor(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def contradictions(
         self, given: Mapping[str, Any], entry: Entry

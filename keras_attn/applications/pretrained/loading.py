@@ -59,8 +59,9 @@ def from_pretrained(
     if not is_name(name):
         raise ValueError(
             "`name` must be one that `keras_attn.applications.pretrained()` "
-            f"lists. Received: name={name!r}. For a file, pass its path as `weights` "
-            "of a model function, such as `keras_attn.applications.ResNet50`"
+            f"lists. Received: name={name!r}. For a file, pass its path as "
+            "`weights` of a model function, such as "
+            "`keras_attn.applications.ResNet50`"
         )
     entry = resolve(name)
     constructor = CONSTRUCTORS[entry.function]

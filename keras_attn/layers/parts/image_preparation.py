@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from math import inf
 from typing import Any, Unpack
 
 import keras
@@ -72,7 +73,7 @@ class ImagePreparation(FeatureMapLayer):
         self.interpolation = checks.one_of(
             "interpolation", interpolation, KERNELS
         )
-        self.mean_values = _numbers("mean", mean, least=0)
+        self.mean_values = _numbers("mean", mean)
         self.std_values = _numbers("std", std, above=0)
         if len(self.mean_values) != len(self.std_values):
             raise ValueError(
@@ -133,10 +134,10 @@ class ImagePreparation(FeatureMapLayer):
         return {**super().get_config(), **config}
 
 
-def _numbers(name: str, values: Any, **bounds: float) -> tuple[float, ...]:
+def _numbers(name: str, values: Any, above: float = -inf) -> tuple[float, ...]:
     if not isinstance(values, (list, tuple)) or not values:
         raise ValueError(
             f"`{name}` must be a list with one number per channel. "
             f"Received: {name}={values!r}"
         )
-    return tuple(checks.number(name, each, **bounds) for each in values)
+    return tuple(checks.number(name, each, above=above) for each in values)
