@@ -54,6 +54,7 @@ ARGUMENTS = {
     "hidden": 2,
     "kernel_size": 3,
     "num_classes": 3,
+    "resize": 4,
     "stddev": 0.1,
     "units": 2,
     "width": 4,

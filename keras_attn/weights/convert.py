@@ -88,6 +88,7 @@ def load(
     argument: str = "source",
     lenient: str = _LENIENT,
     new_classifier: bool = False,
+    architecture: str | None = None,
 ) -> Report:
     """Implements `load_torch`, with error messages for other callers.
 
@@ -100,6 +101,8 @@ def load(
         lenient: Advice on how to leave weights unchanged.
         new_classifier: Whether a classifier may keep its initial values if
             the source has none, or has another number of classes.
+        architecture: timm's name of the network, or `None` if only the source
+            may state it.
     """
 
     def fit(names: Collection[str]) -> int:
@@ -113,7 +116,8 @@ def load(
     found = find_weights(checkpoint, fit, key)
     names = found.weights.keys()
     slots = find_slots(target, names)
-    architecture = stated_architecture(source, checkpoint)
+    if architecture is None:
+        architecture = stated_architecture(source, checkpoint)
     if reason := why_refused(target, names, architecture):
         raise ValueError(
             "The checkpoint must be of a network that computes the same as "

@@ -46,7 +46,14 @@ def create(
             f"licence is {entry.license!r}"
         )
     path = _download(entry) if file is None else _local(file, entry)
-    report = load(model, path, argument="weights", new_classifier=True)
+    report = load(
+        model,
+        path,
+        argument="weights",
+        new_classifier=True,
+        # Some files of CLIP belong to two networks, and state only one.
+        architecture=entry.architecture or None,
+    )
     warn_of_new_classifier(report, model, entry.name)
     return model
 

@@ -21,7 +21,6 @@ PINNED = (
     "timm/skresnet18.ra_in1k",
     "timm/skresnet34.ra_in1k",
     "timm/resnest50d.in1k",
-    "timm/gcresnet50t.ra2_in1k",
     "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
     "timm/vit_small_patch16_224.augreg_in21k_ft_in1k",
     "timm/vit_base_patch16_224.augreg2_in21k_ft_in1k",

@@ -13,6 +13,7 @@ from keras_attn.applications.pretrained.repositories import resolve
 
 def from_pretrained(
     name: str,
+    /,
     weights: str | os.PathLike[str] | None = None,
     **arguments: Any,
 ) -> keras.Model:
@@ -37,7 +38,8 @@ def from_pretrained(
             contradict the weights. `include_top` defaults to whether the
             weights include a classifier. With another number of `classes`,
             the classifier keeps its initial values and a warning says so. The
-            default `input_shape` is the size that the weights are for.
+            default `input_shape` is the size that the weights are for. A
+            `name` among them is that of the model.
 
     Returns:
         A functional `keras.Model`, as the function returns it.

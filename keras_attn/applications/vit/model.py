@@ -14,7 +14,7 @@ from keras_attn.applications.vit.options import Options
 
 
 def _form(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of a form without `None`."""
+    """Returns what the arguments of a form mean, for `takes_names`."""
     return dataclasses.asdict(Options(**arguments))
 
 
