@@ -20,7 +20,8 @@ _PREFIXES = ("timm/", "torchvision/", HUB)
 # with "/" is a branch of a pull request, such as "refs/pr/1".
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _REVISION = re.compile(r"[\w-][\w./-]*")
-_NEAR = 4
+# Number of similar names in an error, and of letters that find any part of one.
+_NEAR, _LEAST = 4, 4
 
 
 def is_name(weights: Any) -> bool:
@@ -99,22 +100,18 @@ def _near(name: str, known: Collection[str]) -> Iterator[str]:
     bare = name.lower()
     for prefix in _PREFIXES:
         bare = bare.removeprefix(prefix)
-    bare, lower = bare.strip(". "), {each.lower(): each for each in known}
-    bares = {each.partition("/")[2]: each for each in lower}
-    same = [
-        bares[each]
-        for each in bares
-        if bare and (each == bare or each.startswith(f"{bare}."))
-    ]
-    if not same and "." in bare:
-        # The architecture is right, but not the tag.
+    bare = bare.strip(". ")
+    names = {each.partition("/")[2].lower(): each for each in known}
+    found = [each for each in names if bare and each.startswith(bare)]
+    if not found and len(bare) >= _LEAST:
+        found = [each for each in names if bare in each]
+    if not found and "." in bare:
+        # The architecture may be right, and the tag wrong.
         start = bare.partition(".")[0]
-        same = [bares[each] for each in bares if each.startswith(f"{start}.")]
-        close = difflib.get_close_matches(
-            bare, [each.partition("/")[2] for each in same], _NEAR, 0
-        )
-        same = [bares[each] for each in close]
-    if not same:
-        close = difflib.get_close_matches(bare, bares, _NEAR)
-        same = [bares[each] for each in close]
-    return (lower[each] for each in same[:_NEAR])
+        same = [each for each in names if each.startswith(f"{start}.")]
+        found = difflib.get_close_matches(bare, same, _NEAR, 0)
+    if not found:
+        found = difflib.get_close_matches(bare, names, _NEAR)
+    # Exact architectures before longer names that begin in the same way.
+    found.sort(key=lambda each: not each.startswith(f"{bare}."))
+    return (names[each] for each in found[:_NEAR])
