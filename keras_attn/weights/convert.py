@@ -101,8 +101,8 @@ def load(
         lenient: Advice on how to leave weights unchanged.
         new_classifier: Whether a classifier may keep its initial values if
             the source has none, or has another number of classes.
-        architecture: timm's name of the network, or `None` if only the source
-            may state it.
+        architecture: timm's name of the network, `""` if the caller has
+            compared the networks, or `None` to find it in the source.
     """
 
     def fit(names: Collection[str]) -> int:

@@ -51,8 +51,9 @@ def create(
         path,
         argument="weights",
         new_classifier=True,
-        # Some files of CLIP belong to two networks, and state only one.
-        architecture=entry.architecture or None,
+        # The tables describe the network completely, and some files of CLIP
+        # belong to two networks but state only one.
+        architecture="",
     )
     warn_of_new_classifier(report, model, entry.name)
     return model
