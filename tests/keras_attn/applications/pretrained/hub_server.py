@@ -27,6 +27,8 @@ class Hub(http.server.ThreadingHTTPServer):
         self.repositories = {}
         self.gated = set()
         self.requests = []
+        # The first byte of each transfer from the store.
+        self.starts = []
         # Bytes after which the next transfer from the store breaks off.
         self.breaks_after = None
         # Changes what the store sends, such as `bytes.upper`.
@@ -121,6 +123,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if asked:
             start, status = int(asked[1]), 206
             headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
+        if with_body:
+            hub.starts.append(start)
         breaks, hub.breaks_after = hub.breaks_after, None
         self.send(status, headers, content[start:], with_body, breaks)
 
