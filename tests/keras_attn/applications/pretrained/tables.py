@@ -1,5 +1,8 @@
 """Small tables in the format of those of the package."""
 
+import keras
+import numpy as np
+
 ARGUMENTS = {
     "patch_size": 8,
     "hidden_dim": 8,
@@ -57,3 +60,13 @@ TORCHVISION = {
         **facts(),
     },
 }
+
+
+def outputs(model):
+    shape = model.input_shape[1:]
+    images = np.random.default_rng(0).random((1, *shape), "float32")
+    return keras.ops.convert_to_numpy(model(images))
+
+
+def assert_same(model, other):
+    np.testing.assert_array_equal(outputs(model), outputs(other))

@@ -12,35 +12,15 @@ from safetensors.numpy import load_file, save_file
 
 from keras_attn.applications import ViT, from_pretrained
 from keras_attn.applications.pretrained import constructors, entries, imagenet
-from tests.keras_attn.applications.pretrained.tables import ARGUMENTS
+from tests.keras_attn.applications.pretrained.tables import (
+    ARGUMENTS,
+    assert_same,
+)
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tables")]
 
 NAME = "timm/vit_tiny.in1k"
 TORCHVISION = "torchvision/ViT_T_8_Weights.IMAGENET1K_V1"
-
-
-def outputs(model):
-    shape = model.input_shape[1:]
-    images = np.random.default_rng(0).random((1, *shape), "float32")
-    return keras.ops.convert_to_numpy(model(images))
-
-
-def assert_same(model, other):
-    np.testing.assert_array_equal(outputs(model), outputs(other))
-
-
-@pytest.mark.each_backend
-class TestLoading:
-    def test_gives_the_published_network(self, file, trained):
-        model = from_pretrained(NAME, file)
-        assert_same(model, trained)
-        assert model.name == "vit_tiny"
-        assert model.input_shape == (None, 16, 16, 3)
-
-    def test_channels_first(self, file):
-        keras.config.set_image_data_format("channels_first")
-        assert from_pretrained(NAME, file).input_shape == (None, 3, 16, 16)
 
 
 class TestArguments:
