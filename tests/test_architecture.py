@@ -47,6 +47,9 @@ OPTIONAL = {
     },
     "keras_attn/exporting/naming.py": {"onnx"},
     "keras_attn/weights/keras_files.py": {"h5py"},
+    # The only file that downloads from the Hugging Face Hub.
+    "keras_attn/applications/pretrained/hub.py": {"huggingface_hub"},
+    "keras_attn/applications/pretrained/image_preparation.py": {"PIL"},
 }
 OPTIONAL_OF_DRAWING = {"PIL", "matplotlib"}
 # Tests of crafted files, of damaged files and of other threads.

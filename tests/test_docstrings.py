@@ -68,8 +68,10 @@ def documented():
         yield cls, LAYER
     for function in public(keras_attn.layers, inspect.isfunction):
         yield function, FUNCTION
-    for model in public(keras_attn.applications, inspect.isfunction):
-        yield model, MODEL
+    for function in public(keras_attn.applications, inspect.isfunction):
+        names = "keras_attn.applications.pretrained."
+        by_name = function.__module__.startswith(names)
+        yield function, FUNCTION if by_name else MODEL
     for module in modules_of(keras_attn.applications):
         for name in ("preprocess_input", "decode_predictions"):
             if hasattr(module, name):

@@ -53,6 +53,7 @@ ARGUMENTS = {
     "grid": (2, 2),
     "height": 4,
     "hidden": 2,
+    "resize": 4,
     "kernel_size": 3,
     "num_classes": 3,
     "num_heads": 2,

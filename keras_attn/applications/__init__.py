@@ -8,6 +8,13 @@ from keras_attn.applications import zfnet as zfnet
 from keras_attn.applications.deeplab import DeepLabASC as DeepLabASC
 from keras_attn.applications.deeplab import DeepLabLargeFOV as DeepLabLargeFOV
 from keras_attn.applications.fernet import FERNet as FERNet
+from keras_attn.applications.pretrained import (
+    from_pretrained as from_pretrained,
+)
+from keras_attn.applications.pretrained import (
+    preprocessing as preprocessing,
+)
+from keras_attn.applications.pretrained import pretrained as pretrained
 from keras_attn.applications.resnet import ResNet as ResNet
 from keras_attn.applications.resnet import ResNet18 as ResNet18
 from keras_attn.applications.resnet import ResNet34 as ResNet34

@@ -59,7 +59,7 @@ def resize(
         known = isinstance(source, int) and isinstance(target, int)
         if not known or source != target:
             matrix = bilinear_matrix(source, target, align_corners)
-            maps = _multiply(
+            maps = multiply(
                 ops.convert_to_tensor(matrix, maps.dtype), maps, axis
             )
     return maps
@@ -88,7 +88,7 @@ def _float32(math: Any, x: Tensor) -> Tensor:
     return np.float32(x) if math is np else ops.cast(x, "float32")
 
 
-def _multiply(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
+def multiply(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
     """Multiplies an axis of maps by a matrix."""
     shape = list(ops.shape(maps))
     axis = axis % len(shape)

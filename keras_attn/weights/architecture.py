@@ -25,15 +25,19 @@ def stated_architecture(source: Any, checkpoint: Mapping[Any, Any]) -> str:
     if found or not isinstance(source, str | os.PathLike):
         return found
     folder = os.path.dirname(os.fsdecode(source))
-    path = os.path.join(folder, _CONFIG)
+    return _name(read_config(os.path.join(folder, _CONFIG)))
+
+
+def read_config(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """Returns the contents of a `config.json`, empty if it cannot be read."""
     try:
         if not os.path.isfile(path) or os.path.getsize(path) > _MAX_BYTES:
-            return ""
+            return {}
         with open(path, "rb") as file:
             config = json.load(file)
     except (OSError, ValueError, RecursionError):
-        return ""
-    return _name(config) if isinstance(config, Mapping) else ""
+        return {}
+    return config if isinstance(config, Mapping) else {}
 
 
 def _name(stated: Mapping[Any, Any]) -> str:

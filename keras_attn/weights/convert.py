@@ -35,7 +35,8 @@ def load_torch(
     Dictionaries around the weights (such as `state_dict`, `model` or
     `teacher`) and common prefixes of all names (such as `module.`,
     `_orig_mod.` or `backbone.`) are removed, and the report lists them. If
-    the model has no classifier, a classifier in the checkpoint is ignored.
+    the model has no classifier, a classifier in the checkpoint is ignored. If
+    it has another number of classes, `strict=False` loads everything else.
 
     A checkpoint contains arrays, but not the graph. Strides, the number of
     heads, the variant of GELU, the epsilon of a normalisation and the scaling
@@ -48,16 +49,17 @@ def load_torch(
         source: A path that ends in `.safetensors`, `.pt`, `.pth`, `.pth.tar`,
             `.ckpt`, `.bin` or `.npz`, or a mapping from names to arrays or
             tensors, in PyTorch's layout.
-        strict: Boolean, whether missing or unexpected names raise an error.
-            Defaults to `True`.
+        strict: Boolean, whether missing or unexpected names, or another
+            number of classes, raise an error. Defaults to `True`.
         key: Key or prefix of the weights in the source, such as
             `"model_ema"` or `"student"`. `None` selects the one that fits
             best. Defaults to `None`.
 
     Returns:
         A report with the fields `entries`, `ignored`, `missing`,
-        `unexpected`, `taken` and `others`. Each of its `entries` has a
-        `source`, a `target`, a `torch_shape`, a `keras_shape` and a `layout`.
+        `unexpected`, `skipped`, `taken` and `others`. Each of its `entries`
+        has a `source`, a `target`, a `torch_shape`, a `keras_shape` and a
+        `layout`.
 
     Raises:
         ValueError: If the source cannot be read, the target has no known
@@ -85,6 +87,8 @@ def load(
     key: str | None = None,
     argument: str = "source",
     lenient: str = _LENIENT,
+    new_classifier: bool = False,
+    architecture: str | None = None,
 ) -> Report:
     """Implements `load_torch`, with error messages for other callers.
 
@@ -95,6 +99,10 @@ def load(
         key: As for `load_torch`.
         argument: The name of the source in error messages.
         lenient: Advice on how to leave weights unchanged.
+        new_classifier: Whether a classifier may keep its initial values if
+            the source has none, or has another number of classes.
+        architecture: timm's name of the network, `""` if the caller has
+            compared the networks, or `None` to find it in the source.
     """
 
     def fit(names: Collection[str]) -> int:
@@ -108,7 +116,8 @@ def load(
     found = find_weights(checkpoint, fit, key)
     names = found.weights.keys()
     slots = find_slots(target, names)
-    architecture = stated_architecture(source, checkpoint)
+    if architecture is None:
+        architecture = stated_architecture(source, checkpoint)
     if reason := why_refused(target, names, architecture):
         raise ValueError(
             "The checkpoint must be of a network that computes the same as "
@@ -121,15 +130,17 @@ def load(
     unexpected = tuple(name for name in arrays if name not in slots)
 
     values, problems, shapes = _converted(arrays, present)
+    mismatch = Mismatch(needed, missing, unexpected, problems, shapes)
+    skipped: tuple[str, ...] = ()
+    if (new_classifier or not strict) and mismatch.classes():
+        skipped, problems, shapes = tuple(problems), {}, {}
+        present = {n: s for n, s in present.items() if n not in skipped}
+    new = mismatch.classifier() if new_classifier else ()
     matters = strict or not present
-    if problems or not present or (strict and (missing or unexpected)):
-        mismatch = Mismatch(
-            slots=needed,
-            missing=missing if matters else (),
-            unexpected=unexpected if matters else (),
-            problems=problems,
-            shapes=shapes,
-        )
+    absent = missing if matters and missing != new else ()
+    unknown = unexpected if matters else ()
+    if problems or not present or absent or unknown:
+        mismatch = Mismatch(needed, absent, unknown, problems, shapes)
         raise ValueError(mismatch.message(target, lenient))
 
     _assign([(present[name].variable, values[name]) for name in present])
@@ -150,6 +161,7 @@ def load(
         ),
         missing=missing,
         unexpected=unexpected,
+        skipped=skipped,
         taken=".".join(found.where),
         others=tuple(map(".".join, found.others)),
     )

@@ -48,6 +48,20 @@ def read(source: Source, argument: str = "source") -> Mapping[Any, Any]:
     return source
 
 
+def check_readable(name: str) -> None:
+    """Raises an error if a package for this kind of file is not installed.
+
+    Args:
+        name: Name or path of a file that ends in one of `SUFFIXES`.
+
+    Raises:
+        ValueError: If the package is not installed, or is too old.
+    """
+    for suffix, loader in _LOADERS.items():
+        if name.lower().endswith(suffix):
+            loader()
+
+
 def to_array(name: str, value: Any, from_file: bool) -> np.ndarray:
     """Returns an array of a checkpoint, which may share its memory."""
     # A pickle can nest references to one list many times, which NumPy would

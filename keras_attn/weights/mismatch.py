@@ -61,12 +61,17 @@ class Mismatch:
         """Returns advice on what to do, or an empty string."""
         if not isinstance(target, keras.Model):
             return ""
-        if classes := self._classes():
+        if classes := self.classes():
             theirs, ours = classes
+            new = ""
+            if not (self.missing or self.unexpected):
+                new = (
+                    f" To keep the initial values of the classifier, {lenient}."
+                )
             return (
                 f" The checkpoint has {theirs} classes and the model {ours}. "
                 f"Build the model with `classes={theirs}`, or with "
-                "`include_top=False` and your own classifier."
+                f"`include_top=False` and your own classifier.{new}"
             )
         if self.unexpected or self.problems or not self._is_new():
             return ""
@@ -81,8 +86,8 @@ class Mismatch:
             f"{lenient}."
         )
 
-    def _classes(self) -> tuple[int, int] | None:
-        """Returns both numbers of classes, if nothing else differs."""
+    def classes(self) -> tuple[int, int] | None:
+        """Returns both numbers of classes, if no other shape differs."""
         pairs = {
             (found[0], expected[0])
             if found
@@ -94,6 +99,14 @@ class Mismatch:
         if self.shapes.keys() < self.problems.keys() or len(pairs) != 1:
             return None
         return pairs.pop()
+
+    def classifier(self) -> tuple[str, ...]:
+        """Returns the missing names if the whole classifier is missing."""
+        layers = {self._layer(name) for name in self.missing}
+        is_whole = all(
+            any(word in layer for word in _OF_CLASSES) for layer in layers
+        )
+        return tuple(self.missing) if is_whole and self._is_new() else ()
 
     def _is_new(self) -> bool:
         """Returns whether only whole layers that may be new are missing."""

@@ -28,6 +28,8 @@ class Report:
             names without the removed prefix.
         missing: Names that the source does not have.
         unexpected: Names that the target does not have.
+        skipped: Names of arrays of the classifier that were not loaded because
+            the source has another number of classes.
         taken: Keys and prefixes around the weights that were removed, such as
             `"state_dict.module"`; `""` if there were none.
         others: Alternative keys and prefixes that fit equally well. The
@@ -38,6 +40,7 @@ class Report:
     ignored: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     taken: str = ""
     others: tuple[str, ...] = ()
 
@@ -53,6 +56,8 @@ class Report:
         for kind in ("ignored", "missing", "unexpected"):
             names = map(plain, getattr(self, kind))
             lines.append(f"{kind}: {', '.join(names) or 'none'}")
+        if self.skipped:
+            lines.append(f"skipped: {', '.join(map(plain, self.skipped))}")
         if self.taken:
             lines.append(f"taken: {plain(self.taken)}")
         if self.others:

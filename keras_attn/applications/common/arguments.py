@@ -10,6 +10,7 @@ import keras
 
 from keras_attn import checks
 from keras_attn.applications.common.images import channel_axis
+from keras_attn.applications.common.warnings import warn_of_new_classifier
 from keras_attn.weights.convert import load
 from keras_attn.weights.files import SUFFIXES
 from keras_attn.weights.keras_files import load_keras
@@ -130,7 +131,14 @@ def finish(
     if weights is not None:
         path = os.fsdecode(weights)
         if path.lower().endswith(SUFFIXES):
-            load(model, path, argument="weights", lenient=_LENIENT)
+            report = load(
+                model,
+                path,
+                argument="weights",
+                lenient=_LENIENT,
+                new_classifier=True,
+            )
+            warn_of_new_classifier(report, model, path)
         else:
             load_keras(model, path)
     return model
@@ -143,8 +151,13 @@ _LENIENT = (
 )
 
 
-def check_weights(weights: Weights) -> None:
-    """Checks that `weights` is `None` or a file that can be loaded."""
+def check_weights(weights: Weights, names: str = "") -> None:
+    """Checks that `weights` is `None` or a file that can be loaded.
+
+    Args:
+        weights: The argument of a function that creates a model.
+        names: Which names the function takes, or `""` if it takes none.
+    """
     if weights is None:
         return
     kinds = _KERAS_FILES + SUFFIXES
@@ -158,8 +171,12 @@ def check_weights(weights: Weights) -> None:
         problem = "does not exist"
     else:
         return
+    others = f" It can also be {names}." if names else _NONE
     raise ValueError(
         "`weights` must be None (random weights) or the path of a file that "
-        f"ends in one of {', '.join(kinds)}. There are no pretrained weights "
-        f"for this model. Received: weights={weights!r}, which {problem}"
+        f"ends in one of {', '.join(kinds)}.{others} "
+        f"Received: weights={weights!r}, which {problem}"
     )
+
+
+_NONE = " There are no pretrained weights for this model."

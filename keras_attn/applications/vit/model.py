@@ -1,15 +1,24 @@
 """Vision Transformers, in the form of Google and timm or of lucidrains."""
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_attn.applications.common import arguments
 from keras_attn.applications.common.images import normalized
+from keras_attn.applications.pretrained.constructors import takes_names
 from keras_attn.applications.vit import graph
 from keras_attn.applications.vit.options import Options
 
 
+def _form(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the arguments of a form mean, for `takes_names`."""
+    return dataclasses.asdict(Options(**arguments))
+
+
+@takes_names(_form)
 def ViT(
     include_top: bool = True,
     weights: arguments.Weights = None,

@@ -10,6 +10,7 @@ from keras_attn.applications import DeepLabASC, FERNet, ViT, ZFNet
 CONSTRUCTORS = [
     function
     for _, function in inspect.getmembers(applications, inspect.isfunction)
+    if "classes" in inspect.signature(function).parameters
 ]
 # Numeric arguments that are `None` by default.
 OPTIONAL = {"epsilon", "embedding_dropout", "head_dim", "seed"}

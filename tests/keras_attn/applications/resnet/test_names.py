@@ -83,17 +83,44 @@ class TestFineTuning:
         # It is not written either, since its size is unknown.
         assert "fc.weight" not in to_torch(body)
 
-    @pytest.mark.parametrize("strict", [True, False])
-    def test_another_number_of_classes(self, arrays, strict):
+    def test_another_number_of_classes(self, arrays):
+        model = ResNetCIFAR(depth=8)
         with pytest.raises(ValueError) as caught:
-            load_torch(ResNetCIFAR(depth=8), arrays, strict=strict)
+            load_torch(model, arrays)
         assert str(caught.value).endswith(
             "'fc.weight': shape (7, 64), expected (10, 64)\n"
             "  'fc.bias': shape (7,), expected (10,)\n"
             "Nothing was loaded. The checkpoint has 7 classes and the model "
             "10. Build the model with `classes=7`, or with "
-            "`include_top=False` and your own classifier."
+            "`include_top=False` and your own classifier. To keep the initial "
+            "values of the classifier, pass `strict=False`."
         )
+        before = model.get_layer("classifier").get_weights()
+        report = load_torch(model, arrays, strict=False)
+        assert report.skipped == ("fc.weight", "fc.bias")
+        assert str(report).endswith("skipped: fc.weight, fc.bias")
+        assert (report.missing, report.unexpected) == ((), ())
+        assert len(report.entries) == len(to_torch(model)) - 2 - len(
+            report.ignored
+        )
+        for ours, theirs in zip(
+            model.get_layer("classifier").get_weights(), before, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+    def test_another_number_of_classes_and_other_gaps(self, arrays):
+        model = ResNetCIFAR(depth=8)
+        with pytest.raises(ValueError) as caught:
+            load_torch(model, {**arrays, "extra.weight": np.ones(1)})
+        assert "pass `strict=False`" not in str(caught.value)
+
+    def test_a_constructor_warns_of_another_number_of_classes(
+        self, arrays, tmp_path
+    ):
+        np.savez(tmp_path / "seven.npz", **arrays)
+        with pytest.warns(UserWarning, match="classifier .* keeps its initial"):
+            model = ResNetCIFAR(depth=8, weights=tmp_path / "seven.npz")
+        assert model.output_shape == (None, 10)
 
     def test_other_widths_are_not_classes(self, arrays):
         with pytest.raises(ValueError) as caught:
