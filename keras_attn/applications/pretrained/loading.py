@@ -7,6 +7,7 @@ import keras
 
 from keras_attn.applications.pretrained.constructors import CONSTRUCTORS
 from keras_attn.applications.pretrained.creating import create
+from keras_attn.applications.pretrained.entries import Entry
 from keras_attn.applications.pretrained.names import is_name
 from keras_attn.applications.pretrained.repositories import resolve
 
@@ -35,11 +36,11 @@ def from_pretrained(
         weights: Path of a file of these weights that was downloaded before, or
             `None` to use the cache or the network. Defaults to `None`.
         **arguments: Further arguments of the function, if they do not
-            contradict the weights. `include_top` defaults to whether the
-            weights include a classifier. With another number of `classes`,
-            the classifier keeps its initial values and a warning says so. The
-            default `input_shape` is the size that the weights are for. A
-            `name` among them is that of the model.
+            contradict the weights. Without a classifier in the weights, the
+            output is the pooled features, as in timm. With another number of
+            `classes`, the classifier keeps its initial values and a warning
+            says so. The default `input_shape` is the size that the weights
+            are for. A `name` among them is that of the model.
 
     Returns:
         A functional `keras.Model`, as the function returns it.
@@ -70,18 +71,28 @@ def from_pretrained(
     given = constructor.bind((), arguments)
     fix = "Leave these arguments out, or choose other weights"
     constructor.check(given, entry, fix)
-    if not entry.classes and given.get("classes") is None:
-        if given.get("include_top"):
-            raise ValueError(
-                "`classes` must be given for a classifier, because the weights "
-                f"{name!r} have none. Received: include_top=True. Pass "
-                "`classes` or `include_top=False`"
-            )
-        given["include_top"] = False
-    elif given.get("classes") is None:
-        given["classes"] = entry.classes
+    if given.get("classes") is None:
+        _choose_top(given, entry)
     given.setdefault("name", _model_name(name))
     return create(constructor.function, entry, given, weights)
+
+
+def _choose_top(given: dict[str, Any], entry: Entry) -> None:
+    """Sets the arguments of the top where they are not given.
+
+    Without a classifier, the output is the pooled features, as in timm.
+    """
+    if entry.classes or entry.function == "ViT":
+        given["classes"] = entry.classes
+        return
+    if given.get("include_top"):
+        raise ValueError(
+            "`classes` must be given for a classifier, because the weights "
+            f"{entry.name!r} have none. Received: include_top=True. Pass "
+            "`classes` or `include_top=False`"
+        )
+    if "include_top" not in given:
+        given.update(include_top=False, pooling=given.get("pooling") or "avg")
 
 
 def _model_name(name: str) -> str:

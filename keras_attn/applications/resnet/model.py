@@ -1,16 +1,25 @@
 """ResNets of any size and form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from keras_attn.applications.common import arguments
+from keras_attn.applications.pretrained.constructors import takes_names
 from keras_attn.applications.resnet import graph
 from keras_attn.applications.resnet.architecture import Architecture
 from keras_attn.applications.resnet.slots import Slots
 
 
+def _form(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the arguments of a form mean, for `takes_names`."""
+    slots = Slots(arguments["attention"], arguments["placement"], stages=4)
+    attention = {"attention": slots.described(), "placement": slots.placement}
+    return {**arguments, **attention}
+
+
+@takes_names(_form)
 def ResNet(
     include_top: bool = True,
     weights: arguments.Weights = None,
@@ -65,13 +74,16 @@ def ResNet(
             format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of
             torchvision or timm (`.safetensors`, `.pt`, `.pth`, `.pth.tar`,
             `.ckpt`, `.bin`, `.npz`). A checkpoint does not reveal strides,
-            the activation, or pooling without weights.
+            the activation, or pooling without weights. Also a name from
+            `keras_attn.applications.pretrained()`, whose network must have
+            the same arguments, or `"imagenet"` for a fixed choice.
         input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
             `keras.config.image_data_format()`, with any height and width,
-            which may be `None`. Defaults to `(224, 224, 3)`. See
-            `preprocess_input` for the range of values.
+            which may be `None`. Defaults to the size of weights with a
+            name, and otherwise to `(224, 224, 3)`. See `preprocess_input` for
+            the range of values.
         pooling: Without the top, `None` for the last feature map, or `"avg"`
             or `"max"` for a vector.
         classes: Number of classes. Defaults to `1000`.

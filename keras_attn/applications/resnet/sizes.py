@@ -18,8 +18,8 @@ _DOCUMENTATION = """ResNet-{depth} with slots for attention (version 1.5).
     forms that the keyword arguments select.
 
     With default arguments, the model has {parameters:,} parameters, not
-    counting the moving statistics. There are no pretrained weights, but
-    `weights` accepts a checkpoint of torchvision or timm.
+    counting the moving statistics, and `weights="imagenet"` is
+    `"torchvision/ResNet{depth}_Weights.IMAGENET1K_V{version}"`.
 
     Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR
     2016 (https://arxiv.org/abs/1512.03385), table 1. As in torchvision, the
@@ -30,7 +30,7 @@ _DOCUMENTATION = """ResNet-{depth} with slots for attention (version 1.5).
 
     Args:
         include_top: Whether to include the classifier. Defaults to `True`.
-        weights: `None` or the path of a file, as for `ResNet`.
+        weights: `None`, a name or the path of a file, as for `ResNet`.
         input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image, with any height and width, which may
@@ -87,6 +87,8 @@ def _resnet(
         blocks=", ".join(map(str, blocks)),
         branch="1x1, 3x3 and 1x1" if bottleneck else "two 3x3",
         parameters=parameters,
+        # The second training recipe exists for the deeper ones only.
+        version=2 if bottleneck else 1,
         name=f"resnet{depth}",
     )
     def function(

@@ -38,6 +38,7 @@ class Slots:
             )
         self.attention = attention
         self.placement = placement
+        self.stages = stages
         if attention is not None and placement is None:
             self.placement = placement_of(self._make(1, "example"))
         if self.placement == "shared":
@@ -46,6 +47,17 @@ class Slots:
             self._check_convolutions(stages)
         self._shared: Any = None
         self._state: Any = None
+
+    def described(self) -> list[Any] | None:
+        """Returns the class and the config of the layer of each stage.
+
+        Two spellings of the same attention have the same description.
+        """
+        if self.attention is None:
+            return None
+        stages = range(1, self.stages + 1)
+        layers = [self._make(i, "example") for i in stages]
+        return [(type(each), each.get_config()) for each in layers]
 
     def _check_state(self) -> None:
         layer = self._make(1, "example")

@@ -94,14 +94,16 @@ def ViT(
             `.pth.tar`, `.ckpt`, `.bin`, `.npz`). A checkpoint does not reveal
             the number of heads, the variant of GELU or the pooling. Position
             embeddings of another resolution are interpolated. The patches of
-            a PyTorch checkpoint must then form a square.
+            a PyTorch checkpoint must then form a square. Also a name from
+            `keras_attn.applications.pretrained()`, whose network must have
+            the same arguments, or `"imagenet"` for a fixed choice.
         input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
             `keras.config.image_data_format()`. Height and width must be
             multiples of the patch size; any number of channels is possible.
-            Defaults to `(224, 224, 3)`. See `preprocess_input` for the range
-            of values.
+            Defaults to the size of weights with a name, and otherwise to
+            `(224, 224, 3)`. See `preprocess_input` for the range of values.
         pooling: Without the top, `None` for all tokens
             `(batch, tokens, hidden_dim)`, or `"avg"` or `"max"` over the
             tokens for a vector.

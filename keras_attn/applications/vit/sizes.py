@@ -12,9 +12,8 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
 
     The model has {layers} blocks with {heads} heads, patches of
     {patch} x {patch} pixels, tokens of size {hidden} and an MLP size of
-    {mlp}. With default arguments, it has {parameters:,} parameters. There are
-    no pretrained weights, but `weights` accepts a checkpoint of timm or
-    torchvision.
+    {mlp}. With default arguments, it has {parameters:,} parameters, and
+    `weights="imagenet"` is `"{imagenet}"`.
 
     Reference: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021
     (https://arxiv.org/abs/2010.11929), table 1, and for the smaller sizes
@@ -23,7 +22,7 @@ _DOCUMENTATION = """Vision Transformer {title}/{patch}.
 
     Args:
         include_top: As for `ViT`. Defaults to `True`.
-        weights: `None` or the path of a file, as for `ViT`.
+        weights: `None`, a name or the path of a file, as for `ViT`.
         input_tensor: Keras tensor to use as input, or `None`.
         input_shape: Shape of an image, with height and width multiples of
             {patch}. Defaults to `(224, 224, 3)`. See `preprocess_input` for
@@ -85,6 +84,7 @@ def _vit(
     num_heads: int,
     num_layers: int = 12,
     parameters: int,
+    tag: str = "augreg_in21k_ft_in1k",
 ):
     """Returns the function that creates a ViT of one size."""
     mlp_dim = 4 * hidden_dim
@@ -101,6 +101,7 @@ def _vit(
         hidden=hidden_dim,
         mlp=mlp_dim,
         parameters=parameters,
+        imagenet=f"timm/vit_{title.lower()}_patch{patch}_224.{tag}",
         name=model_name,
         side=2 * patch,
     )
@@ -187,7 +188,12 @@ ViTSmall16 = _vit(
     "Small", 16, hidden_dim=384, num_heads=6, parameters=22_050_664
 )
 ViTBase16 = _vit(
-    "Base", 16, hidden_dim=768, num_heads=12, parameters=86_567_656
+    "Base",
+    16,
+    hidden_dim=768,
+    num_heads=12,
+    parameters=86_567_656,
+    tag="augreg2_in21k_ft_in1k",
 )
 ViTBase32 = _vit(
     "Base", 32, hidden_dim=768, num_heads=12, parameters=88_224_232

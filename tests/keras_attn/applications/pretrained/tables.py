@@ -10,6 +10,12 @@ ARGUMENTS = {
     "num_heads": 2,
     "mlp_dim": 8,
 }
+RESNET = {
+    "blocks": [1, 1, 1, 1],
+    "filters": [8, 8, 8, 8],
+    "stem_width": 4,
+    "attention": {"class_name": "keras_attn>SE", "config": {"ratio": 4}},
+}
 
 
 def facts(**kwargs):
@@ -45,6 +51,11 @@ TIMM = {
         "function": "ViT",
         "arguments": {**ARGUMENTS, "epsilon": 1e-5},
         "tags": {"shared": tag(), "squashed": tag(crop_mode="squash")},
+    },
+    "resnet_tiny": {
+        "function": "ResNet",
+        "arguments": RESNET,
+        "tags": {"features": tag(classes=0, size=[32, 32])},
     },
     "vit_strange": {
         "missing": "relative positions",

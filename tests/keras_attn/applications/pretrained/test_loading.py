@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from keras_attn.applications import ViT, from_pretrained
+from keras_attn.applications import ResNet, ViT, from_pretrained
 from keras_attn.applications.pretrained import constructors, entries, imagenet
+from keras_attn.weights import to_torch
 from tests.keras_attn.applications.pretrained.tables import (
     ARGUMENTS,
+    RESNET,
     assert_same,
 )
 
@@ -94,14 +96,27 @@ class TestClassifiers:
 
     def test_weights_without_one(self, headless):
         name = "timm/vit_tiny.features"
-        assert "classifier" not in [
-            layer.name for layer in from_pretrained(name, headless).layers
-        ]
+        model = from_pretrained(name, headless)
+        assert model.output_shape == (None, 8)
+        assert "classifier" not in [layer.name for layer in model.layers]
         with pytest.warns(UserWarning, match="have no classifier"):
             model = from_pretrained(name, headless, classes=3)
         assert model.output_shape == (None, 3)
+        model = from_pretrained(name, headless, include_top=False)
+        assert model.output_shape == (None, 5, 8)
+
+    def test_weights_of_a_resnet_without_one(self, tmp_path):
+        network = ResNet(
+            input_shape=(32, 32, 3), include_top=False, **RESNET, pooling="avg"
+        )
+        file = tmp_path / "model.safetensors"
+        save_file(to_torch(network), file)
+        name = "timm/resnet_tiny.features"
+        assert_same(from_pretrained(name, file), network)
+        model = from_pretrained(name, file, include_top=False)
+        assert model.output_shape == (None, 1, 1, 32)
         with pytest.raises(ValueError, match="Pass `classes` or"):
-            from_pretrained(name, headless, include_top=True)
+            from_pretrained(name, file, include_top=True)
 
     def test_other_gaps_raise(self, file):
         arrays = load_file(file)
