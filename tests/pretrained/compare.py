@@ -1,0 +1,178 @@
+"""Compares a small network of timm or torchvision with ours."""
+
+import functools
+import json
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+
+from tests.pretrained import reduced
+
+CLASSES = 10
+# Of the largest output.
+TOLERANCE = 1e-4
+# Prefixes of timm's names of layers that follow the tokens.
+POOLING = ("attn_pool.", "fc_norm.")
+
+
+def compare(name, entry, network, classes, back=False, facts=None):
+    """Loads random weights of a small network, and compares the outputs.
+
+    Args:
+        name: The name of the architecture, for the file beside the weights.
+        entry: An entry of a table with `"function"` and `"arguments"`.
+        network: The `tests.pretrained.sources.Network`.
+        classes: Number of classes, or 0 to compare features.
+        back: Whether the original also loads the weights of our network.
+        facts: What a table states about a tag, to compare the network in its
+            full size, or `None` for a small one.
+
+    Returns:
+        A dict with the relative difference, or with a problem.
+    """
+    started = time.perf_counter()
+    found = {}
+    if facts is not None:
+        size, ours, arguments = tuple(facts["size"]), entry["arguments"], {}
+    else:
+        square = network.module.startswith("torchvision")
+        size = reduced.image_size(entry, square)
+        ours = reduced.of_entry(entry)
+        arguments = reduced.of_network(network, classes, size)
+    theirs = with_random_weights(network.build(**arguments))
+    images = np.random.default_rng(0).normal(size=(2, 3, *size))
+    images = images.astype("float32")
+    expected = outputs(theirs, images, classes)
+    with tempfile.TemporaryDirectory() as folder:
+        path = save(theirs, name, pathlib.Path(folder))
+        try:
+            model = create(entry["function"], ours, path, size, classes)
+            if facts is not None:
+                check_parameters(model, facts["parameters"])
+            found["difference"] = difference(run(model, images), expected)
+            if back:
+                load_back(theirs, model, classes)
+                again = outputs(theirs, images, classes)
+                found["back"] = difference(again, expected)
+        except (ValueError, RuntimeError, TypeError) as error:
+            return {**found, "problem": " ".join(str(error).split())[:600]}
+    found["seconds"] = round(time.perf_counter() - started, 1)
+    for key in ("difference", "back"):
+        if not found.get(key, 0) <= TOLERANCE:
+            found["problem"] = f"{key} of {found[key]:.0e}"
+    return found
+
+
+def with_random_weights(model, seed=0):
+    """Sets all weights and running statistics of a PyTorch model."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    normal = functools.partial(torch.normal, generator=generator)
+    for name, array in model.state_dict().items():
+        shape = tuple(array.shape)
+        last = name.rpartition(".")[2]
+        if not array.is_floating_point():
+            array.fill_(7)
+        elif last == "running_var":
+            array.copy_(torch.rand(shape, generator=generator) + 0.5)
+        elif last == "bias" or last == "running_mean":
+            array.copy_(normal(0.0, 0.1, shape))
+        elif array.ndim == 1:
+            # Scales of normalisations and branches.
+            array.copy_(torch.rand(shape, generator=generator) + 0.5)
+        else:
+            # Embeddings of tokens have a first axis of size 1.
+            inputs = array[0].numel() if shape[0] > 1 else 4
+            array.copy_(normal(0.0, (2 / inputs) ** 0.5, shape))
+    return model.eval()
+
+
+def outputs(model, images, classes):
+    """Returns the logits of a PyTorch model, or its features."""
+    import torch
+
+    with torch.no_grad():
+        run = model if classes else model.forward_features
+        return run(torch.from_numpy(images)).numpy()
+
+
+def save(model, name, folder):
+    """Writes weights as the hub has them, and returns their path."""
+    from safetensors.torch import save_file
+
+    config = {"architecture": name, "num_classes": CLASSES}
+    (folder / "config.json").write_text(json.dumps(config))
+    path = folder / "model.safetensors"
+    arrays = {k: v.contiguous() for k, v in model.state_dict().items()}
+    save_file(arrays, path, {"format": "pt"})
+    return path
+
+
+def check_parameters(model, expected):
+    """Raises an error if the number of parameters differs from a table."""
+    found = sum(np.prod(v.shape) for v in model.trainable_variables)
+    if found != expected:
+        raise ValueError(
+            "A network must have as many parameters as the table states. "
+            f"Received: {found} instead of {expected}"
+        )
+
+
+def create(function, arguments, path, size, classes):
+    """Creates our network with the weights of a file."""
+    import keras
+
+    from keras_attn import applications
+
+    first = keras.config.image_data_format() == "channels_first"
+    return getattr(applications, function)(
+        include_top=classes > 0,
+        weights=path,
+        input_shape=(3, *size) if first else (*size, 3),
+        classes=classes or 1000,
+        classifier_activation=None,
+        **arguments,
+    )
+
+
+def run(model, images):
+    """Returns the outputs of our network, in PyTorch's order of axes."""
+    import keras
+
+    first = keras.config.image_data_format() == "channels_first"
+    if not first:
+        images = images.transpose(0, 2, 3, 1)
+    found = keras.ops.convert_to_numpy(model(images, training=False))
+    if found.ndim == 4 and not first:
+        found = found.transpose(0, 3, 1, 2)
+    return found
+
+
+def load_back(theirs, model, classes):
+    """Loads the weights of our network into the original, strictly.
+
+    A network without a classifier has no layers of the pooling either.
+    """
+    import torch
+
+    from keras_attn.weights import to_torch
+
+    arrays = {k: torch.from_numpy(v) for k, v in to_torch(model).items()}
+    before = theirs.state_dict()
+    if not classes:
+        pooling = {k: before[k] for k in before if k.startswith(POOLING)}
+        arrays = {**pooling, **arrays}
+    with_random_weights(theirs, seed=1).load_state_dict(arrays, strict=True)
+
+
+def difference(found, expected):
+    """Returns the largest difference, relative to the largest output."""
+    if found.shape != expected.shape:
+        raise ValueError(
+            "Shapes of outputs must be the same. "
+            f"Received: {found.shape} and {expected.shape}"
+        )
+    return float(abs(found - expected).max() / abs(expected).max())
