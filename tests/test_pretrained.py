@@ -399,13 +399,8 @@ def test_a_network_of_full_size_agrees(name):
     network, entry = original(name)
     architecture, _, tag = name.partition(".")
     facts = entry["tags"][tag] if "tags" in entry else entry
-    found = compare.compare(
-        architecture if "tags" in entry else "",
-        entry,
-        network,
-        facts["classes"],
-        back=True,
-        facts=facts,
+    found = compare.Comparison(back=True).full(
+        architecture if "tags" in entry else "", entry, network, facts
     )
     assert "problem" not in found, found
 

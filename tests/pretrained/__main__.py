@@ -68,54 +68,55 @@ def walk(path, only="", back=False):
     """Compares what is not in a file of results yet; returns all results."""
     import keras
 
-    from tests.pretrained import compare
+    from tests.pretrained.compare import Comparison, form_of
 
     done = {result["key"]: result for result in records.read(path)[1]}
-    for key, name, entry, find, classes in attempts():
-        if key in done or only not in key:
-            continue
-        found = compare.compare(name, entry, find(), classes, back)
-        done[key] = {"key": key, **found}
+    # Networks that are the same with few blocks follow each other.
+    left = sorted(
+        (form_of(*rest), key, name, rest)
+        for key, name, *rest in attempts(only)
+        if key not in done
+    )
+    comparison, last = Comparison(back), None
+    for form, key, name, rest in left:
+        if form != last:
+            keras.backend.clear_session()
+            gc.collect()
+        last = form
+        done[key] = {"key": key, **comparison.small(name, *rest)}
         records.append(path, done[key])
         print(describe(done[key]), flush=True)
-        keras.backend.clear_session()
-        gc.collect()
     return [result for key, result in done.items() if only in key]
 
 
-def attempts():
+def attempts(only=""):
     """Yields what to compare.
 
-    Each item has a key, the name of the architecture, an entry of a table, a
-    function that returns the network, and the number of classes, which is 0 to
+    Each item has a key, the name of the architecture, an entry of a table, the
+    network of timm or torchvision, and the number of classes, which is 0 to
     compare features.
+
+    Args:
+        only: Part of the keys.
     """
     from tests.pretrained import sources
     from tests.pretrained.compare import CLASSES
 
     for name, entry in tables.read_table(tables.FOLDER / "timm.json").items():
-        if "missing" in entry:
-            continue
         tags = entry["tags"].values()
         for with_top in sorted({tag["classes"] > 0 for tag in tags}):
             key = f"{name} {'classes' if with_top else 'features'}"
-
-            def find(name=name):
-                return sources.timm_network(name)
-
-            yield key, name, entry, find, CLASSES * with_top
-    path = tables.FOLDER / "torchvision.json"
-    seen = []
-    for name, entry in tables.read_table(path).items():
-        network = name.partition("_Weights")[0]
-        if "missing" in entry or network in seen:
-            continue
-        seen.append(network)
-
-        def find_weights(name=name):
-            return sources.torchvision_weights()[name][1]
-
-        yield f"torchvision/{network} classes", "", entry, find_weights, CLASSES
+            if "missing" not in entry and only in key:
+                network = sources.timm_network(name)
+                yield key, name, entry, network, CLASSES * with_top
+    entries = tables.read_table(tables.FOLDER / "torchvision.json")
+    seen = set()
+    for name, (_, network) in sources.torchvision_weights().items():
+        name_of_network = name.partition("_Weights")[0]
+        key = f"torchvision/{name_of_network} classes"
+        if key not in seen and "missing" not in entries[name] and only in key:
+            seen.add(key)
+            yield key, "", entries[name], network, CLASSES
 
 
 def describe(result):

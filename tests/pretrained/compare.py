@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from keras_attn.weights import load_torch, to_torch
 from tests.pretrained import reduced
 
 CLASSES = 10
@@ -17,52 +18,124 @@ TOLERANCE = 1e-4
 POOLING = ("attn_pool.", "fc_norm.")
 
 
-def compare(name, entry, network, classes, back=False, facts=None):
-    """Loads random weights of a small network, and compares the outputs.
+class Comparison:
+    """Loads random weights of networks, and compares the outputs.
+
+    Several architectures are the same when they have few blocks. If such a
+    network follows another, its weights are only loaded again, since the name
+    beside them can be a reason to reject them.
 
     Args:
-        name: The name of the architecture, for the file beside the weights.
-        entry: An entry of a table with `"function"` and `"arguments"`.
-        network: The `tests.pretrained.sources.Network`.
-        classes: Number of classes, or 0 to compare features.
         back: Whether the original also loads the weights of our network.
-        facts: What a table states about a tag, to compare the network in its
-            full size, or `None` for a small one.
-
-    Returns:
-        A dict with the relative difference, or with a problem.
     """
-    started = time.perf_counter()
-    found = {}
-    if facts is not None:
-        size, ours, arguments = tuple(facts["size"]), entry["arguments"], {}
-    else:
-        square = network.module.startswith("torchvision")
-        size = reduced.image_size(entry, square)
-        ours = reduced.of_entry(entry)
-        arguments = reduced.of_network(network, classes, size)
-    theirs = with_random_weights(network.build(**arguments))
-    images = np.random.default_rng(0).normal(size=(2, 3, *size))
-    images = images.astype("float32")
-    expected = outputs(theirs, images, classes)
-    with tempfile.TemporaryDirectory() as folder:
-        path = save(theirs, name, pathlib.Path(folder))
+
+    def __init__(self, back=False):
+        self.back = back
+        self._form = None
+
+    def small(self, name, entry, network, classes):
+        """Compares a network of few blocks.
+
+        Args:
+            name: The name of the architecture, for the file beside the
+                weights.
+            entry: An entry of a table with `"function"` and `"arguments"`.
+            network: The `tests.pretrained.sources.Network`.
+            classes: Number of classes, or 0 to compare features.
+
+        Returns:
+            A dict with the relative difference, or with a problem.
+        """
+        form = form_of(entry, network, classes)
+        if form != self._form:
+            self._form = None
+            arguments, ours, size = _small(entry, network, classes)
+            theirs = network.build(**arguments)
+            function = entry["function"]
+            found = self._compare(name, function, ours, theirs, size, classes)
+            if "problem" not in found:
+                self._form, self._found = form, found
+            return found
+        started = time.perf_counter()
+        state(name, self._folder)
         try:
-            model = create(entry["function"], ours, path, size, classes)
-            if facts is not None:
-                check_parameters(model, facts["parameters"])
+            load_torch(self._model, self._path)
+        except ValueError as error:
+            return {"problem": shortened(error)}
+        return {**self._found, "seconds": seconds_since(started)}
+
+    def full(self, name, entry, network, facts):
+        """Compares a network in its full size.
+
+        Args:
+            name: As for `small`.
+            entry: As for `small`.
+            network: As for `small`, of a tag.
+            facts: What the table states about the tag.
+        """
+        return self._compare(
+            name,
+            entry["function"],
+            entry["arguments"],
+            network.build(),
+            tuple(facts["size"]),
+            facts["classes"],
+            facts["parameters"],
+        )
+
+    def _compare(
+        self, name, function, ours, theirs, size, classes, parameters=None
+    ):
+        started = time.perf_counter()
+        with_random_weights(theirs)
+        images = np.random.default_rng(0).normal(size=(2, 3, *size))
+        images = images.astype("float32")
+        expected = outputs(theirs, images, classes)
+        self._temporary = tempfile.TemporaryDirectory()
+        self._folder = pathlib.Path(self._temporary.name)
+        state(name, self._folder)
+        self._path = save(theirs, self._folder)
+        found = {}
+        try:
+            model = create(function, ours, self._path, size, classes)
+            if parameters is not None:
+                check_parameters(model, parameters)
             found["difference"] = difference(run(model, images), expected)
-            if back:
+            if self.back:
                 load_back(theirs, model, classes)
                 again = outputs(theirs, images, classes)
                 found["back"] = difference(again, expected)
         except (ValueError, RuntimeError, TypeError) as error:
-            return {**found, "problem": " ".join(str(error).split())[:600]}
-    found["seconds"] = round(time.perf_counter() - started, 1)
-    for key in ("difference", "back"):
-        if not found.get(key, 0) <= TOLERANCE:
-            found["problem"] = f"{key} of {found[key]:.0e}"
-    return found
+            return {**found, "problem": shortened(error)}
+        self._model = model
+        for key, value in dict(found).items():
+            # Also if it is not a number.
+            if not value <= TOLERANCE:
+                found["problem"] = f"{key} of {value:.0e}"
+        return {**found, "seconds": seconds_since(started)}
+
+
+def form_of(entry, network, classes):
+    """Returns what determines a small network, as text."""
+    return repr((entry["function"], *_small(entry, network, classes)))
+
+
+def _small(entry, network, classes):
+    """Returns the arguments of both small networks, and the image's size."""
+    square = network.module.startswith("torchvision")
+    size = reduced.image_size(entry, square)
+    arguments = reduced.of_network(network, classes, size)
+    return arguments, reduced.of_entry(entry), size
+
+
+def shortened(error):
+    """Returns the message of an error as one line."""
+    return " ".join(str(error).split())[:600]
+
+
+def seconds_since(started):
+    """Returns the seconds since a reading of `time.perf_counter`."""
+    return round(time.perf_counter() - started, 1)
 
 
 def with_random_weights(model, seed=0):
@@ -99,12 +172,16 @@ def outputs(model, images, classes):
         return run(torch.from_numpy(images)).numpy()
 
 
-def save(model, name, folder):
+def state(name, folder):
+    """Writes the name of an architecture as the hub has it."""
+    config = {"architecture": name, "num_classes": CLASSES}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def save(model, folder):
     """Writes weights as the hub has them, and returns their path."""
     from safetensors.torch import save_file
 
-    config = {"architecture": name, "num_classes": CLASSES}
-    (folder / "config.json").write_text(json.dumps(config))
     path = folder / "model.safetensors"
     arrays = {k: v.contiguous() for k, v in model.state_dict().items()}
     save_file(arrays, path, {"format": "pt"})
@@ -157,8 +234,6 @@ def load_back(theirs, model, classes):
     A network without a classifier has no layers of the pooling either.
     """
     import torch
-
-    from keras_attn.weights import to_torch
 
     arrays = {k: torch.from_numpy(v) for k, v in to_torch(model).items()}
     before = theirs.state_dict()
