@@ -11,6 +11,8 @@ LAYERS = 2
 # Odd sizes occur on the way, where rounding and padding matter. A map of one
 # value would hide them.
 IMAGE = (80, 64)
+# timm's shortcuts and averages round odd sizes differently, which is an error.
+EVEN = (96, 64)
 # Patches of a Vision Transformer. Rows and columns can be confused if there
 # are as many.
 GRID = (2, 3)
@@ -54,7 +56,8 @@ def of_entry(entry):
 def image_size(entry, square=False):
     """Returns the height and width of an image for a small network."""
     if entry["function"] == "ResNet":
-        return IMAGE
+        averages = entry["arguments"].get("downsampling") == "average"
+        return EVEN if averages else IMAGE
     patch = entry["arguments"].get("patch_size", 16)
     rows, columns = GRID
     return (rows * patch, (rows if square else columns) * patch)

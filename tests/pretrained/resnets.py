@@ -201,7 +201,7 @@ def byobnet(cls, arguments):
         "aa_layer": "avg",
     }
     for name, form in forms.items():
-        expect(config, name, (form,), f"another `{name}`")
+        expect(config, name, (form,), f"another `{name}` of `byobnet`")
     bottlenecks = {(b.type, b.br, b.s > 1) for b in blocks[1:]}
     empty = {"zero_init_last": True, "fixed_input_size": False}
     if (
