@@ -8,7 +8,7 @@ and compares the outputs. It uses the backend in KERAS_BACKEND, and
 network also loads the weights that ours returns.
 
 Each result is appended to `build/pretrained/<backend>.jsonl` immediately, so an
-interrupted run resumes. `--again` starts over. `--page docs/pretrained.md`
+interrupted run resumes, and tries again what did not agree. `--again` starts over. `--page docs/pretrained.md`
 writes the tables of that page from the results, without a new run.
 
 `--tables` writes the tables of the package, from timm and torchvision. `--pin`
@@ -75,7 +75,7 @@ def walk(path, only="", back=False):
     left = sorted(
         (form_of(*rest), key, name, rest)
         for key, name, *rest in attempts(only)
-        if key not in done
+        if "problem" in done.get(key, {"problem": "not compared yet"})
     )
     comparison, last = Comparison(back), None
     for form, key, name, rest in left:

@@ -8,7 +8,7 @@ PACKAGES = ("keras", "timm", "torch", "torchvision", "tensorflow-cpu", "jax")
 
 
 def read(path):
-    """Returns what is stated about the run, and the results.
+    """Returns what is stated about the run, and the last results by key.
 
     Args:
         path: The file, which need not exist.
@@ -16,7 +16,8 @@ def read(path):
     if not path.exists():
         return None, []
     about, *results = map(json.loads, path.read_text("utf-8").splitlines())
-    return about, results
+    last = {result["key"]: result for result in results}
+    return about, list(last.values())
 
 
 def append(path, result):
