@@ -8,10 +8,9 @@ and compares the outputs. It uses the backend in KERAS_BACKEND, and
 network also loads the weights that ours returns.
 
 Each result is appended to `build/pretrained/<backend>.jsonl` immediately, so an
-interrupted run resumes, and tries again what did not agree. `--again` starts over.
-
-`--page docs/pretrained.md` writes the tables of that page from the results, without
-a new run.
+interrupted run resumes, and tries again what did not agree. `--again` starts
+over. `--page docs/pretrained.md` writes the tables of that page from the
+results, without a new run.
 
 `--tables` writes the tables of the package, from timm and torchvision. `--pin`
 adds revisions and hashes to them, and needs a network.
