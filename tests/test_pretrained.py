@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from keras_attn import applications
-from tests.pretrained import compare, reduced, tables
+from tests.pretrained import compare, tables
 
 pytestmark = pytest.mark.once
 
@@ -165,9 +165,9 @@ def test_the_forms_can_be_built(function):
     chosen = covering(entries)
     assert 3 <= len(chosen) < 15
     for entry in chosen:
-        size = reduced.image_size(entry)
+        side = 2 * entry["arguments"].get("patch_size", 16)
         model = getattr(applications, function)(
-            input_shape=(*size, 3), classes=2, **narrow(entry)
+            input_shape=(side, side, 3), classes=2, **narrow(entry)
         )
         assert tuple(model.output.shape) == (None, 2)
         keras.backend.clear_session()
@@ -203,11 +203,11 @@ def original(name):
         "ResNet18_Weights.IMAGENET1K_V1",
     ],
 )
-def test_a_network_of_full_size_agrees(name):
+def test_a_network_of_full_size_agrees(name, tmp_path):
     network, entry = original(name)
     architecture, _, tag = name.partition(".")
     facts = entry["tags"][tag] if "tags" in entry else entry
-    found = compare.Comparison(back=True).full(
+    found = compare.Comparison(tmp_path, back=True).full(
         architecture if "tags" in entry else "", entry, network, facts
     )
     assert "problem" not in found, found

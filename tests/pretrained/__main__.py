@@ -20,6 +20,7 @@ import argparse
 import gc
 import pathlib
 import sys
+import tempfile
 
 from tests.pretrained import records, tables
 
@@ -78,15 +79,16 @@ def walk(path, only="", back=False):
         for key, name, *rest in attempts(only)
         if "problem" in done.get(key, {"problem": "not compared yet"})
     )
-    comparison, last = Comparison(back), None
-    for form, key, name, rest in left:
-        if form != last:
-            keras.backend.clear_session()
-            gc.collect()
-        last = form
-        done[key] = {"key": key, **comparison.small(name, *rest)}
-        records.append(path, done[key])
-        print(describe(done[key]), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        comparison, last = Comparison(pathlib.Path(folder), back), None
+        for form, key, name, rest in left:
+            if form != last:
+                keras.backend.clear_session()
+                gc.collect()
+            last = form
+            done[key] = {"key": key, **comparison.small(name, *rest)}
+            records.append(path, done[key])
+            print(describe(done[key]), flush=True)
     return [result for key, result in done.items() if only in key]
 
 

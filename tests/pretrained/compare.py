@@ -2,8 +2,6 @@
 
 import functools
 import json
-import pathlib
-import tempfile
 import time
 
 import numpy as np
@@ -18,6 +16,11 @@ TOLERANCE = 1e-4
 OTHER_NAMES = ("byobnet", "senet", "torchvision.vision_transformer")
 # Prefixes of timm's names of layers that follow the tokens.
 POOLING = ("attn_pool.", "fc_norm.")
+# Prefixes of the names of what becomes a token, in timm and torchvision.
+TOKENS = (
+    *("patch_embed.proj.weight", "pos_embed", "cls_token", "reg_token"),
+    *("dist_token", "conv_proj.weight", "class_token", "encoder.pos_embedding"),
+)
 
 
 class Comparison:
@@ -28,10 +31,12 @@ class Comparison:
     beside them can be a reason to reject them.
 
     Args:
+        folder: An empty folder for the files, as `pathlib.Path`.
         back: Whether the original also loads the weights of our network.
     """
 
-    def __init__(self, back=False):
+    def __init__(self, folder, back=False):
+        self.folder = folder
         self.back = back
         self._form = None
 
@@ -60,7 +65,7 @@ class Comparison:
                 self._form, self._found = form, found
             return found
         started = time.perf_counter()
-        state(name, self._folder)
+        state(name, self.folder)
         try:
             load_torch(self._model, self._path)
         except ValueError as error:
@@ -95,10 +100,8 @@ class Comparison:
         images = np.random.default_rng(0).normal(size=(2, 3, *size))
         images = images.astype("float32")
         expected = outputs(theirs, images, classes)
-        self._temporary = tempfile.TemporaryDirectory()
-        self._folder = pathlib.Path(self._temporary.name)
-        state(name, self._folder)
-        self._path = save(theirs, self._folder)
+        state(name, self.folder)
+        self._path = save(theirs, self.folder)
         found = {}
         try:
             model = create(function, ours, self._path, size, classes)
@@ -126,8 +129,7 @@ def form_of(entry, network, classes):
 
 def _small(entry, network, classes):
     """Returns the arguments of both small networks, and the image's size."""
-    square = network.module.startswith("torchvision")
-    size = reduced.image_size(entry, square)
+    size = reduced.image_size(network)
     arguments = reduced.of_network(network, classes, size)
     return arguments, reduced.of_entry(entry), size
 
@@ -155,14 +157,18 @@ def with_random_weights(model, seed=0):
             array.fill_(7)
         elif last == "running_var":
             array.copy_(torch.rand(shape, generator=generator) + 0.5)
-        elif last == "bias" or last == "running_mean":
-            array.copy_(normal(0.0, 0.1, shape))
+        elif last in ("bias", "running_mean"):
+            of_patches = name in ("patch_embed.proj.bias", "conv_proj.bias")
+            array.copy_(normal(0.0, 0.02 if of_patches else 0.1, shape))
         elif array.ndim == 1:
             # Scales of normalisations and branches.
             array.copy_(torch.rand(shape, generator=generator) + 0.5)
+        elif name.startswith(TOKENS):
+            # So small that the epsilon of the first normalisation matters.
+            inputs = array[0].numel() if array.ndim == 4 else 1
+            array.copy_(normal(0.0, 0.02 / inputs**0.5, shape))
         else:
-            # Embeddings of tokens have a first axis of size 1.
-            inputs = array[0].numel() if shape[0] > 1 else 4
+            inputs = array[0].numel()
             array.copy_(normal(0.0, (2 / inputs) ** 0.5, shape))
     return model.eval()
 
@@ -187,6 +193,8 @@ def save(model, folder):
     from safetensors.torch import save_file
 
     path = folder / "model.safetensors"
+    # The last file may still be mapped into memory.
+    path.unlink(missing_ok=True)
     arrays = {k: v.contiguous() for k, v in model.state_dict().items()}
     save_file(arrays, path, {"format": "pt"})
     return path

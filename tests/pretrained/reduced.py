@@ -6,6 +6,8 @@ the number of heads. The second block of a stage differs from the first one.
 
 import copy
 
+from tests.pretrained.forms import name_of
+
 BLOCKS = (1, 2, 1, 1)
 LAYERS = 2
 # Odd sizes occur on the way, where rounding and padding matter. A map of one
@@ -53,11 +55,13 @@ def of_entry(entry):
     return {**entry["arguments"], "num_layers": LAYERS}
 
 
-def image_size(entry, square=False):
+def image_size(network):
     """Returns the height and width of an image for a small network."""
-    if entry["function"] == "ResNet":
-        averages = entry["arguments"].get("downsampling") == "average"
-        return EVEN if averages else IMAGE
-    patch = entry["arguments"].get("patch_size", 16)
-    rows, columns = GRID
-    return (rows * patch, (rows if square else columns) * patch)
+    arguments = network.arguments
+    if "layers" in arguments or "cfg" in arguments:
+        averages = name_of(arguments.get("aa_layer")) == "AvgPool2d"
+        return EVEN if averages or network.module == "byobnet" else IMAGE
+    patch = arguments.get("patch_size", 16)
+    # torchvision's images must be squares.
+    rows, columns = GRID if "image_size" not in arguments else (2, 2)
+    return (rows * patch, columns * patch)
