@@ -125,30 +125,26 @@ def deit(cls, arguments):
 
 
 def eva(cls, arguments):
-    """Translates the arguments of timm's `eva`: DINOv3's networks."""
-    if not arguments.pop("use_rot_pos_emb", False):
-        raise Missing("queries and values with biases, but keys without")
-    if arguments.pop("rope_type", "cat") != "dinov3":
-        raise Missing("rotary positions other than DINOv3's")
-    expect(arguments, "rope_temperature", (100,), "another temperature")
-    expect(arguments, "rope_rotate_half", (True,), "another rotation")
-    if arguments.pop("use_abs_pos_emb", True):
+    """Translates the arguments of timm's `eva`: EVA and DINOv3."""
+    rotary = arguments.pop("use_rot_pos_emb", False)
+    if rotary:
+        rope = (
+            arguments.pop("rope_type", "cat"),
+            arguments.pop("rope_temperature", 1),
+        )
+        if rope != ("dinov3", 100):
+            raise Missing("rotary positions other than DINOv3's")
+        expect(arguments, "rope_rotate_half", (True,), "another rotation")
+    if arguments.pop("use_abs_pos_emb", True) is rotary:
         raise Missing("learned positions beside rotary ones")
     expect(arguments, "attn_type", ("eva",), "another attention")
     expect(arguments, "qkv_fused", (True,), "separate queries")
-    if arguments.pop("qkv_bias", True):
-        raise Missing("queries and values with biases, but keys without")
-    pooling = {"avg": "patches", "token": "cls"}[
-        arguments.pop("global_pool", "avg")
-    ]
-    if arguments.pop("use_fc_norm", pooling == "patches"):
-        raise Missing("another last normalisation")
-    hidden, gated = (
-        arguments.pop("embed_dim"),
-        arguments.pop("swiglu_mlp", False),
-    )
+    poolings = {"avg": "patches", "token": "cls"}
+    pooling = poolings[arguments.pop("global_pool", "avg")]
+    hidden = arguments.pop("embed_dim")
+    gated = arguments.pop("swiglu_mlp", False)
+    aligned = arguments.pop("swiglu_align_to", 0)
     mlp = int(hidden * arguments.pop("mlp_ratio", 4))
-    mlp += -mlp % (arguments.pop("swiglu_align_to", 0) or 1)
     norm = arguments.pop("norm_layer", None)
     if norm is not None and name_of(norm) != "LayerNorm":
         raise Missing("RMS normalisation")
@@ -157,18 +153,22 @@ def eva(cls, arguments):
         "hidden_dim": hidden,
         "num_layers": arguments.pop("depth"),
         "num_heads": arguments.pop("num_heads"),
-        "mlp_dim": mlp,
+        "mlp_dim": mlp + -mlp % (aligned or 1),
     }
     found = {
         "activation": "silu" if gated else "gelu",
-        "gated_mlp": gated,
+        # Aligned sizes come with a linear layer of their own for the gate.
+        "gated_mlp": "separate" if gated and aligned else gated,
         "layer_scale": arguments.pop("init_values", None),
         "register_tokens": arguments.pop("num_reg_tokens", 0),
         "token_pooling": pooling,
         "class_token": True,
-        "qkv_bias": False,
+        "qkv_bias": arguments.pop("qkv_bias", True) and "query_value",
         "epsilon": _epsilon(norm),
-        "position": "rotary",
+        "norm_after_pooling": arguments.pop(
+            "use_fc_norm", pooling == "patches"
+        ),
+        "position": "rotary" if rotary else "learned",
     }
     if pooling == "cls":
         del found["class_token"]
