@@ -73,19 +73,22 @@ def walk(path, only="", back=False):
     from tests.pretrained.compare import Comparison, form_of
 
     done = {result["key"]: result for result in records.read(path)[1]}
-    # Networks that are the same with few blocks follow each other.
+    # Narrow ones first. Networks that are the same with few blocks follow each
+    # other.
     left = sorted(
-        (form_of(*rest), key, name, rest)
-        for key, name, *rest in attempts(only)
+        (rest[0]["arguments"].get("hidden_dim", 0), form_of(*rest), key, rest)
+        for key, *rest in attempts(only)
         if "problem" in done.get(key, {"problem": "not compared yet"})
     )
     with tempfile.TemporaryDirectory() as folder:
         comparison, last = Comparison(pathlib.Path(folder), back), None
-        for form, key, name, rest in left:
+        for _, form, key, rest in left:
             if form != last:
                 keras.backend.clear_session()
                 gc.collect()
             last = form
+            # torchvision's files state no name.
+            name = "" if "/" in key else key.partition(" ")[0]
             done[key] = {"key": key, **comparison.small(name, *rest)}
             records.append(path, done[key])
             print(describe(done[key]), flush=True)
@@ -95,9 +98,8 @@ def walk(path, only="", back=False):
 def attempts(only=""):
     """Yields what to compare.
 
-    Each item has a key, the name of the architecture, an entry of a table, the
-    network of timm or torchvision, and the number of classes, which is 0 to
-    compare features.
+    Each item has a key, an entry of a table, the network of timm or
+    torchvision, and the number of classes, which is 0 to compare features.
 
     Args:
         only: Part of the keys.
@@ -111,7 +113,7 @@ def attempts(only=""):
             key = f"{name} {'classes' if with_top else 'features'}"
             if "missing" not in entry and only in key:
                 network = sources.timm_network(name)
-                yield key, name, entry, network, CLASSES * with_top
+                yield key, entry, network, CLASSES * with_top
     entries = tables.read_table(tables.FOLDER / "torchvision.json")
     seen = set()
     for name, (_, network) in sources.torchvision_weights().items():
@@ -119,7 +121,7 @@ def attempts(only=""):
         key = f"torchvision/{name_of_network} classes"
         if key not in seen and "missing" not in entries[name] and only in key:
             seen.add(key)
-            yield key, "", entries[name], network, CLASSES
+            yield key, entries[name], network, CLASSES
 
 
 def describe(result):

@@ -28,6 +28,10 @@ _VIT = {
     "epsilon": 1e-6,
     "norm_after_pooling": False,
     "position": "learned",
+    "normalization": "layer",
+    "inner_norm": False,
+    "patch_norm": False,
+    "use_bias": True,
 }
 
 
@@ -38,24 +42,25 @@ def vision_transformer(cls, arguments):
     if pooling not in poolings:
         raise Missing(f"the pooling `{pooling}`")
     with_prefix = arguments.pop("pool_include_prefix", False)
+    if with_prefix and pooling != "avg":
+        raise Missing("attention pooling of all tokens, not only of patches")
     after = arguments.pop("fc_norm", None)
     after = pooling == "avg" if after is None else after
     class_token = arguments.pop("class_token", True)
     registers = arguments.pop("reg_tokens", 0)
     norm = arguments.pop("norm_layer", None)
-    for name in ("norm_layer", "embed_norm_layer"):
-        layer = norm if name == "norm_layer" else arguments.pop(name, None)
-        if layer is not None and name_of(layer) != "LayerNorm":
-            raise Missing("RMS normalisation")
-    expect(arguments, "proj_bias", (True,), "attention without biases")
+    patch_norm = arguments.pop("embed_norm_layer", None)
+    if patch_norm is not None and str(patch_norm) != str(norm):
+        raise Missing("another normalisation of the patches")
     attention = name_of(arguments.pop("attn_layer", "Attention"))
     if attention not in ("", "attn", "Attention"):
         raise Missing(f"the attention `{attention}`")
     block = name_of(arguments.pop("block_fn", "Block"))
     if block != "Block":
         raise Missing(f"the block `{block}`")
-    for name in ("scale_attn_norm", "scale_mlp_norm"):
-        expect(arguments, name, (False,), "normalisation inside of a branch")
+    inner = arguments.pop("scale_attn_norm", False)
+    if arguments.pop("scale_mlp_norm", False) is not inner:
+        raise Missing("a normalisation inside of one branch only")
     expect(arguments, "pos_embed", ("learn",), "no position embedding")
     hidden = arguments.pop("embed_dim", 768)
     pre_norm = arguments.pop("pre_norm", False)
@@ -80,8 +85,11 @@ def vision_transformer(cls, arguments):
         "token_pooling": "mean" if with_prefix else poolings[pooling],
         "class_token": class_token,
         "qkv_bias": arguments.pop("qkv_bias", True),
-        "epsilon": _epsilon(norm),
+        **_normalization(norm),
         "norm_after_pooling": after,
+        "inner_norm": inner,
+        "patch_norm": patch_norm is not None,
+        "use_bias": arguments.pop("proj_bias", True),
     }
     # By default, only the pooling of the class token comes with one.
     if class_token == (found["token_pooling"] == "cls"):
@@ -89,8 +97,15 @@ def vision_transformer(cls, arguments):
     return "ViT", {**size, **different(found, _VIT)}
 
 
-def _epsilon(norm):
-    return getattr(norm, "keywords", {}).get("eps", 1e-6)
+def _normalization(norm):
+    """Translates `norm_layer`."""
+    name = "LayerNorm" if norm is None else name_of(norm)
+    if name not in ("LayerNorm", "RmsNorm"):
+        raise Missing(f"the normalisation `{name}`")
+    return {
+        "normalization": "layer" if name == "LayerNorm" else "rms",
+        "epsilon": getattr(norm, "keywords", {}).get("eps", 1e-6),
+    }
 
 
 def _mlp(arguments, hidden):
@@ -101,19 +116,18 @@ def _mlp(arguments, hidden):
     activation = activation_of(arguments, "gelu")
     if layer is None or name_of(layer) == "Mlp":
         return {"mlp_dim": size, "activation": activation}
+    if name_of(layer) == "SwiGLU" and not options:
+        separate = {"gated_mlp": "separate", "activation": activation}
+        return {"mlp_dim": size, **separate}
     # The packed form computes the gate and the values in one linear layer.
     if name_of(layer) != "GluMlp" or options.pop("gate_last", True):
         raise Missing(f"the MLP `{name_of(layer)}`")
-    inner = activation_of(options, activation)
     # The block passes its own activation, which takes precedence.
-    activation = activation if activation != "gelu" else inner
+    options.pop("act_layer", None)
     if options:
         raise Missing(f"the argument `{sorted(options)[0]}` of the MLP")
-    return {
-        "mlp_dim": size // 2,
-        "activation": activation,
-        "gated_mlp": True,
-    }
+    gated = {"gated_mlp": True, "activation": activation}
+    return {"mlp_dim": size // 2, **gated}
 
 
 def deit(cls, arguments):
@@ -146,8 +160,6 @@ def eva(cls, arguments):
     aligned = arguments.pop("swiglu_align_to", 0)
     mlp = int(hidden * arguments.pop("mlp_ratio", 4))
     norm = arguments.pop("norm_layer", None)
-    if norm is not None and name_of(norm) != "LayerNorm":
-        raise Missing("RMS normalisation")
     size = {
         "patch_size": arguments.pop("patch_size"),
         "hidden_dim": hidden,
@@ -164,7 +176,7 @@ def eva(cls, arguments):
         "token_pooling": pooling,
         "class_token": True,
         "qkv_bias": arguments.pop("qkv_bias", True) and "query_value",
-        "epsilon": _epsilon(norm),
+        **_normalization(norm),
         "norm_after_pooling": arguments.pop(
             "use_fc_norm", pooling == "patches"
         ),
