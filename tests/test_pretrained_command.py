@@ -54,8 +54,8 @@ class LayerNorm:
     """Stands for timm's class of this name."""
 
 
-class RmsNorm:
-    """Stands for timm's class of this name."""
+class OtherNorm:
+    """Stands for a class that timm does not have."""
 
 
 VIT = {"patch_size": 14, "embed_dim": 384, "depth": 12, "num_heads": 6}
@@ -104,11 +104,18 @@ RESNET = {"block": "Bottleneck", "layers": (3, 4, 6, 3)}
         ),
         ("vision_transformer", {**VIT, "new": None}, "argument `new`"),
         ("vision_transformer", {**VIT, "act_layer": "new"}, "`new`"),
-        ("vision_transformer", {**VIT, "norm_layer": RmsNorm}, "RMS"),
+        ("vision_transformer", {**VIT, "norm_layer": OtherNorm}, "OtherNorm"),
+        ("vision_transformer", {**VIT, "scale_mlp_norm": True}, "one branch"),
         ("vision_transformer", {**VIT, "global_pool": "max"}, "pooling"),
-        ("vision_transformer", {**VIT, "mlp_layer": RmsNorm}, "MLP"),
+        ("vision_transformer", {**VIT, "mlp_layer": OtherNorm}, "MLP"),
         ("vision_transformer", {**VIT, "attn_layer": "diff"}, "diff"),
+        (
+            "vision_transformer",
+            {**VIT, "global_pool": "map", "pool_include_prefix": True},
+            "all tokens",
+        ),
         ("eva", {**VIT, "use_rot_pos_emb": True}, "rotary"),
+        ("eva", {**VIT, "qkv_fused": False}, "separate"),
     ],
 )
 def test_an_unknown_form_is_missing(module, arguments, missing):
