@@ -26,7 +26,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo gallery climate docs docs-test test test-all check faults test-gpu \
-	install lint format bench exports clean
+	install lint format bench exports pretrained clean
 
 help:
 	@echo "make demo      train FERNet on real faces; writes demo/"
@@ -44,6 +44,7 @@ help:
 	@echo "make format    fix format and rules"
 	@echo "make bench     compare with plain PyTorch; writes docs/benchmarks.md"
 	@echo "make exports   export models and layers; writes docs/export.md"
+	@echo "make pretrained compare with timm and torchvision; writes docs/pretrained.md"
 	@echo "make clean     remove environments and results"
 
 $(BIN)/python:
@@ -150,6 +151,20 @@ exports: $(VENV)/.test
 		KERAS_BACKEND=$$backend $(RUN) tests.exports || exit 1; \
 	done
 	$(RUN) tests.exports --page docs/export.md
+
+# In an environment of its own, as torchvision may require another PyTorch.
+$(VENV)-timm/.pretrained: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-timm
+	$(VENV)-timm/bin/python -m pip install --quiet --disable-pip-version-check \
+		"$(TORCH)" -e ".[tensorflow,torch,jax,pretrained,test]"
+	@touch $@
+
+pretrained: $(VENV)-timm/.pretrained
+	@for backend in $(BACKENDS); do for format in channels_last channels_first; do \
+		KERAS_BACKEND=$$backend $(VENV)-timm/bin/python -m tests.pretrained \
+			--back --format $$format || exit 1; \
+	done; done
+	$(VENV)-timm/bin/python -m tests.pretrained --page docs/pretrained.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build demo dist

@@ -1,0 +1,1 @@
+"""Tests which pretrained weights of timm and torchvision the models accept."""
