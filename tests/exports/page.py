@@ -119,6 +119,12 @@ def tables(records, names, is_block, old=""):
             if "difference" in outcome or limit_of(key, outcome) != MISSING
         ]
         works = [o["difference"] for o in tried if "difference" in o]
+        recorded = {key.split()[0] for key in record["outcomes"]}
+        if some := [n for n in names if n in recorded]:
+            if some != names:
+                # The other rows keep the line of their record.
+                lines += re.findall(rf"^{title}: .*\n", old, re.MULTILINE)
+                title += f", {', '.join(f'`{name}`' for name in some)}"
         lines.append(
             f"{title}: {len(works)} of {len(tried)} "
             f"exports, largest difference {max(works, default=0):.0e}; "

@@ -78,7 +78,7 @@ class Architecture:
         checks.integer("stem_width", self.stem_width, least)
         checks.positive("groups", self.groups)
         checks.positive("width_per_group", self.width_per_group)
-        if self.last_stride not in (1, 2):
+        if checks.positive("last_stride", self.last_stride) > 2:
             raise ValueError(
                 "`last_stride` must be 1 or 2. "
                 f"Received: last_stride={self.last_stride!r}"

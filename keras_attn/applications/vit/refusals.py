@@ -76,7 +76,7 @@ def _of_architecture(
             f"`epsilon={epsilon}`."
         )
     width = layers["block1_norm1"].output.shape[-1]
-    heads = _heads(width, architecture)
+    heads = heads_of(width, architecture)
     if heads not in (None, layers["block1_attention"].num_heads):
         yield f"has {heads} heads. Build the model with `num_heads={heads}`."
     if "cls_token" in names and "fc_norm.weight" not in names:
@@ -137,13 +137,13 @@ def _activation(layers: Layers) -> str:
     return getattr(gate, "activation", first.activation).__name__
 
 
-def _heads(width: int, architecture: str) -> int | None:
+def heads_of(width: int, architecture: str) -> int | None:
     """Returns the number of heads of timm's networks of a width, if known."""
     if width < 192 or width % 64:
         return None
-    if architecture.startswith("aimv2"):
+    if architecture.startswith("aimv2") or "_7b_" in architecture:
         return width // 128
-    if width <= 1024:
+    if width <= 1024 or "_plus_" in architecture:
         return width // 64
     is_giant = width == 1536 and "giantopt" not in architecture
     return 24 if is_giant else 16
