@@ -141,9 +141,9 @@ def _heads(width: int, architecture: str) -> int | None:
     """Returns the number of heads of timm's networks of a width, if known."""
     if width < 192 or width % 64:
         return None
-    if architecture.startswith("aimv2"):
+    if architecture.startswith("aimv2") or "_7b_" in architecture:
         return width // 128
-    if width <= 1024:
+    if width <= 1024 or "_huge_plus_" in architecture:
         return width // 64
     is_giant = width == 1536 and "giantopt" not in architecture
     return 24 if is_giant else 16
