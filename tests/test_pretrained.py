@@ -8,6 +8,7 @@ import keras
 import pytest
 
 from keras_attn import applications
+from keras_attn.applications.vit import refusals
 from tests.pretrained import compare, tables
 
 pytestmark = pytest.mark.once
@@ -125,6 +126,21 @@ def test_all_arguments_are_accepted(monkeypatch):
         except (TypeError, ValueError) as error:
             pytest.fail(f"{name}: {error}")
     assert len(built) == len(entries)
+
+
+def test_the_names_of_networks_imply_their_forms():
+    """Files are rejected by these rules if the name beside them differs."""
+    for name, entry in there(TIMM).items():
+        form = entry["arguments"]
+        if entry["function"] == "ViT" and refusals._TIMM.match(name):
+            heads = refusals.heads_of(form["hidden_dim"], name)
+            assert heads in (None, form["num_heads"]), name
+            activation = form.get("activation", "gelu")
+            patterns = refusals._ACTIVATIONS.items()
+            found = [a for a, pattern in patterns if pattern.search(name)]
+            assert (found or ["gelu"])[0] == activation, name
+            large = bool(refusals._LARGE_EPSILON.search(name))
+            assert large == (form.get("epsilon", 1e-6) == 1e-5), name
 
 
 def narrow(entry):

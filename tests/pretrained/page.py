@@ -100,11 +100,19 @@ def of_tables():
     timm = tables.read_table(tables.FOLDER / "timm.json")
     torchvision = tables.read_table(tables.FOLDER / "torchvision.json")
     there = [entry for entry in torchvision.values() if "function" in entry]
+    tags = [
+        facts
+        for entry in timm.values()
+        if "function" in entry
+        for facts in entry["tags"].values()
+    ]
+    homeless = sum(facts.get("hub", "") is None for facts in tags)
     return "\n".join(
         [
             "",
             *by_family(timm),
             "",
+            f"{homeless} of the tags that load have no repository on the Hub. "
             f"Of torchvision, {len(there)} of {len(torchvision)} weights of "
             "ResNets and Vision Transformers load.",
             "",
@@ -155,5 +163,5 @@ def write_page(page, folder):
                 form = ", channels_first" if name != backend else ""
                 kept = rf"^{title}{form}: .*\n"
                 lines += re.findall(kept, old, re.MULTILINE)
-    new = of_tables() + "\n" + "\n".join(lines)
+    new = of_tables() + "\n" + "\n".join(lines) + "\n"
     page.write_text(f"{before}{BEGIN}\n{new}{END}{after}", "utf-8")

@@ -143,7 +143,7 @@ def heads_of(width: int, architecture: str) -> int | None:
         return None
     if architecture.startswith("aimv2") or "_7b_" in architecture:
         return width // 128
-    if width <= 1024 or "_plus_" in architecture:
+    if width <= 1024 or "_huge_plus_" in architecture:
         return width // 64
     is_giant = width == 1536 and "giantopt" not in architecture
     return 24 if is_giant else 16

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from keras_attn.applications.vit.refusals import heads_of
 from keras_attn.weights import load_torch
 from tests.keras_attn.applications.vit.tiny import AFTER, MEAN, of_timm, tiny
 
@@ -117,21 +116,6 @@ class TestArchitectures:
         load_torch(tiny(**kwargs), source)
         with pytest.raises(ValueError, match="num_heads=3"):
             load_torch(tiny(**kwargs, num_heads=4), source)
-
-    @pytest.mark.parametrize(
-        ("architecture", "width", "heads"),
-        [
-            ("vit_huge_patch14_224", 1280, 16),
-            ("vit_huge_plus_patch16_dinov3", 1280, 20),
-            ("vit_7b_patch16_dinov3", 4096, 32),
-            ("vit_giant_patch14_dinov2", 1536, 24),
-            ("vit_giantopt_patch16_siglip_256", 1536, 16),
-            ("aimv2_3b_patch14_224", 3072, 24),
-        ],
-    )
-    def test_heads_of_large_networks(self, architecture, width, heads):
-        """The numbers of timm 1.0.31."""
-        assert heads_of(width, architecture) == heads
 
     def test_are_read_from_a_file_beside(self, tmp_path):
         np.savez(tmp_path / "a.npz", **of_timm())
