@@ -130,9 +130,9 @@ class GlobalContext(FeatureMapLayer):
         tokens = self.to_tokens(x)
         kernel = ops.cast(self.mask_kernel, x.dtype)
         logits = ops.matmul(ops.transpose(kernel), tokens)
-        # Keras warns about a softmax over one position, which is always 1.
-        alone = tokens.shape[2] == 1
-        a = ops.ones_like(logits) if alone else ops.softmax(logits)
+        # Keras' softmax warns if there is one position. An exporter that traces
+        # one pixel would keep a case for it.
+        a = ops.exp(logits - ops.logsumexp(logits, axis=-1, keepdims=True))
         v = ops.matmul(tokens, ops.transpose(a, (0, 2, 1)))[:, :, 0]
         v = self.normalization(linear(self, "reduce", v))
         t = linear(self, "expand", ops.relu(v))
