@@ -79,6 +79,7 @@ def tables(records, names, is_block, old=""):
     their value from the `old` text.
     """
     found, lines = read_cells(old), []
+    old = old.partition(BEGIN)[2].partition(END)[0]
     for backend, record in records.items():
         found |= cells(backend, record)
     notes = {}
@@ -108,8 +109,13 @@ def tables(records, names, is_block, old=""):
     lines += ["", *(f"- ({number}) {note}." for note, number in notes.items())]
     lines.append("")
     for backend, title in BACKENDS.items():
+        kept = [
+            f"{line}\n"
+            for line in old.splitlines()
+            if line.startswith((f"{title}:", f"{title},"))
+        ]
         if backend not in records:
-            lines += re.findall(rf"^{title}: .*\n", old, re.MULTILINE)
+            lines += kept
             continue
         record = records[backend]
         versions = [f"{k} {v}" for k, v in record["versions"].items()]
@@ -120,11 +126,11 @@ def tables(records, names, is_block, old=""):
         ]
         works = [o["difference"] for o in tried if "difference" in o]
         recorded = {key.split()[0] for key in record["outcomes"]}
-        if some := [n for n in names if n in recorded]:
-            if some != names:
-                # The other rows keep the line of their record.
-                lines += re.findall(rf"^{title}: .*\n", old, re.MULTILINE)
-                title += f", {', '.join(f'`{name}`' for name in some)}"
+        some = [name for name in names if name in recorded]
+        if some != names:
+            title += f", {', '.join(f'`{name}`' for name in some)}"
+            # The other rows keep the lines of their records.
+            lines += [s for s in kept if not s.startswith(f"{title}:")]
         lines.append(
             f"{title}: {len(works)} of {len(tried)} "
             f"exports, largest difference {max(works, default=0):.0e}; "
