@@ -24,7 +24,7 @@ from applications.image_classification.ranges import known_range, scaled
 
 def load_for(options: argparse.Namespace) -> Classifier:
     """Loads the classifier that the options of a command select."""
-    # A file or folder of that name is meant instead.
+    # A file or folder with that name takes precedence.
     is_packaged = str(options.model) in NETWORKS and not options.model.exists()
     load = load_packaged if is_packaged else load_classifier
     return load(
@@ -104,7 +104,7 @@ def _classifier(
     names: Sequence[str] | None,
     settings: dict[str, Any] | None = None,
 ) -> Classifier:
-    """Returns a model with what its images must be."""
+    """Returns a model with the settings of its images."""
     loaded = saved.Loaded(model, [], {}, path)
     size = _size(loaded, size)
     input_range = input_range or known_range(model)

@@ -31,7 +31,7 @@ EXPRESSIONS_SHA256 = (
 
 @dataclasses.dataclass(frozen=True)
 class Packaged:
-    """A trained network with what its images must be.
+    """A trained network with the settings of its images.
 
     Attributes:
         path: The file.

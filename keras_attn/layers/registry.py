@@ -10,9 +10,9 @@ import keras
 Layer = TypeVar("Layer", bound=keras.layers.Layer)
 
 # Where a network with stages places a block: at the end of every branch, at the
-# end of the last branch of a stage, before every convolution, as one layer with
-# a state, shared by all residual blocks of a stage, or instead of the first 3x3
-# convolution of every branch.
+# end of the last branch of a stage, or before every convolution. Or as one
+# layer with a state that all residual blocks of a stage share, or instead of
+# the first 3x3 convolution of every branch.
 PLACEMENTS = ("block", "last", "convolution", "shared", "replace")
 
 

@@ -20,8 +20,8 @@ def resampling_matrix(
 ) -> np.ndarray | Tensor:
     """Returns rows of the matrix `(target, source)` that resizes one axis.
 
-    Row `i` is `k(t) / sum(k(t))` over the pixels `j` of the source, with the
-    distance of their centres in pixels of the smaller image,
+    Row `i` is `k(t) / sum(k(t))` over the pixels `j` of the source. `t` is the
+    distance of the centres in pixels of the smaller image,
     `t = ((j + 1/2) target - (i + 1/2) source) / max(source, target)`. `k` is
     the triangle, or the cubic of Keys with a = -1/2.
 

@@ -188,7 +188,7 @@ def byobnet(cls, arguments):
     expect(config, "attn_layer", (None,), "attention before the last 1x1")
     factor, blocks = config.pop("width_factor"), config.pop("blocks")
     if any(block.gs for block in blocks):
-        raise Missing("groups of one size in all stages")
+        raise Missing("a fixed number of channels per group")
     stem = config.pop("stem_chs")
     stem = list(stem) if isinstance(stem, list | tuple) else [stem]
     stem = [round(factor * width) for width in stem]
@@ -201,7 +201,7 @@ def byobnet(cls, arguments):
         "aa_layer": "avg",
     }
     for name, form in forms.items():
-        expect(config, name, (form,), f"another `{name}` of `byobnet`")
+        expect(config, name, (form,), f"another value of `{name}` in `byobnet`")
     bottlenecks = {(b.type, b.br, b.s > 1) for b in blocks[1:]}
     empty = {"zero_init_last": True, "fixed_input_size": False}
     if (

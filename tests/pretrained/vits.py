@@ -54,7 +54,7 @@ def vision_transformer(cls, arguments):
         raise Missing("another normalisation of the patches")
     attention = name_of(arguments.pop("attn_layer", "Attention"))
     if attention not in ("", "attn", "Attention"):
-        raise Missing(f"the attention `{attention}`")
+        raise Missing(f"the attention layer `{attention}`")
     block = name_of(arguments.pop("block_fn", "Block"))
     if block != "Block":
         raise Missing(f"the block `{block}`")

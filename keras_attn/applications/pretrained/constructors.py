@@ -75,7 +75,7 @@ class Constructor:
         """
         if entry.function != self.name:
             raise ValueError(
-                f"The weights for `{self.name}` must be of such a network. "
+                f"The weights for `{self.name}` must belong to such a network. "
                 f"Received: {quoted(entry.name)}, which is a "
                 f"`{entry.function}`"
             )

@@ -7,7 +7,7 @@ from keras_attn.applications.pretrained.entries import plain
 
 
 def is_free(name: str) -> bool:
-    """Returns whether an argument changes nothing that was trained."""
+    """Returns whether an argument is independent of what was trained."""
     return name == "seed" or name.endswith("dropout")
 
 

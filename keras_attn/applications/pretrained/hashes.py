@@ -25,7 +25,7 @@ def check(path: os.PathLike[str], expected: str, name: str) -> None:
         name: Name of the weights.
 
     Raises:
-        ValueError: If the hash is another one.
+        ValueError: If the hash differs.
     """
     expected = expected.lower()
     is_hash = _HEX.fullmatch(expected) and _SHORTEST <= len(expected) <= _SHA256

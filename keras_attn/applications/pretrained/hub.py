@@ -1,4 +1,4 @@
-"""Downloads files from the Hugging Face Hub, by its own client."""
+"""Downloads files from the Hugging Face Hub, through its own client."""
 
 import os
 import pathlib
@@ -34,7 +34,8 @@ def fetch(
     Raises:
         ValueError: If the client is not installed, or the Hub denies access or
             has no such file.
-        ConnectionError: If the Hub does not answer, or not completely.
+        ConnectionError: If the Hub does not answer, or a download is not
+            complete.
     """
     client = _client(name)
     try:
@@ -68,7 +69,7 @@ def verify(
         name: Name of the weights.
 
     Raises:
-        ValueError: If the hash is another one.
+        ValueError: If the hash differs.
     """
     if expected is None:
         # The cache names a file by the hash that the Hub stated.
@@ -84,7 +85,8 @@ def _stated(
 ) -> str:
     """Returns the hash that the Hub states, or `""` if it is not reachable.
 
-    Only caches on file systems without symbolic links do not contain it.
+    This is needed only where a file system has no symbolic links, since the
+    cache does not contain the hash there.
     """
     client = _client(name)
     # Files of a cached snapshot are in a folder named after the commit.
@@ -167,7 +169,7 @@ def _explain(
         ) from error
     if isinstance(error, errors.HFValidationError):
         raise ValueError(
-            f"The name of a repository must be valid. {received}, which "
+            f"The repository must have a valid name. {received}, which "
             f"failed with {reason(error)}"
         ) from error
     raise ConnectionError(

@@ -1,4 +1,4 @@
-"""Prepares images as the published evaluation of weights does."""
+"""Prepares images as in the published evaluation of weights."""
 
 import dataclasses
 import math
@@ -16,12 +16,12 @@ from keras_attn.layers.parts.image_preparation import ImagePreparation
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """What the images of published weights must be; call it on images.
+    """The preprocessing of published weights, which is called on images.
 
     Args:
         size: Height and width of the prepared images.
-        resize: Shorter side before the crop, or height and width if the shape
-            of the images changes.
+        resize: Shorter side before the crop, or height and width if the aspect
+            ratio changes.
         interpolation: `"bilinear"` or `"bicubic"`.
         mean: Mean of red, green and blue, in [0, 1].
         std: Standard deviation of red, green and blue, in [0, 1].
@@ -42,9 +42,9 @@ class Preprocessing:
 
         Args:
             images: An RGB image of any size as an array with values in
-                [0, 255], a list of such images, or an array of several.
-                Integers of type uint8 are resized as Pillow does, to whole
-                grey levels; all other types without rounding.
+                [0, 255], a list of such images, or an array of several. Images
+                in uint8 are resized to whole grey levels, as Pillow does, and
+                other types without rounding.
             data_format: `"channels_last"` or `"channels_first"`, of the images
                 and of the batch. Defaults to the Keras setting.
 
@@ -89,7 +89,7 @@ class Preprocessing:
         if image.dtype == np.uint8:
             image = _resized(image, (columns, rows), self.interpolation)
         else:
-            # Columns first, as in the layer. Bytes are limited after each pass.
+            # Columns first, as in the layer. Pillow clips after each pass.
             for to in ((columns, sides[0]), (columns, rows)):
                 # Pillow resizes only single channels of floats.
                 channels = [
@@ -104,11 +104,11 @@ class Preprocessing:
 
 
 def preprocessing(name: str) -> Preprocessing:
-    """Returns what the images of published weights must be.
+    """Returns the preprocessing of images for published weights.
 
-    The result holds the numbers, and is a function from images to the input of
-    the network. Its method `layer` returns a Keras layer that does the same,
-    for the front of a model.
+    The result contains the settings. Call it on images to get the input of the
+    network. Its method `layer` returns a Keras layer that does the same, for
+    the front of a model.
 
     Reference: timm's `create_transform` for evaluation, and torchvision's
     presets: resize the shorter side with smoothing, crop the centre, normalise

@@ -8,7 +8,7 @@ from keras_attn.applications.pretrained.entries import Entry, table
 
 
 class Listing(Sequence[Entry]):
-    """A list of entries whose text is a table."""
+    """A sequence of entries that prints as a table."""
 
     def __init__(self, entries: Sequence[Entry]):
         self._entries = tuple(entries)
@@ -68,17 +68,17 @@ class Listing(Sequence[Entry]):
 def pretrained(pattern: str | None = None, *, missing: bool = False) -> Listing:
     """Lists the published weights that load by name.
 
-    The list is part of this package and needs no network. Use a name with
+    The list is part of this package and works offline. Use a name with
     `from_pretrained`, with `preprocessing` or as the `weights` of a model
     function. The licence is that of the weights.
 
     Args:
         pattern: Part of the names to list, such as `"ecaresnet"`, or a
             pattern with `*`, `?` and `[...]` that the whole name matches, such
-            as `"timm/vit_*_in1k"`. Upper and lower case are the same. `None`
+            as `"timm/vit_*_in1k"`. Case is ignored. `None`
             lists all names. Defaults to `None`.
-        missing: Whether to include weights of networks that this package
-            cannot build. What it lacks is then in the last column. Defaults to
+        missing: Whether to include weights of networks that this package cannot
+            build. The last column then states what it lacks. Defaults to
             `False`.
 
     Returns:

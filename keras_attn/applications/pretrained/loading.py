@@ -26,7 +26,7 @@ def from_pretrained(
 
     Files are downloaded on the first use, and cached. Those of the Hugging Face
     Hub require `huggingface_hub` (the extra `hub`), and those of torchvision
-    PyTorch. At each load, the SHA-256 of the file is compared with the
+    require PyTorch. At each load, the SHA-256 of the file is compared with the
     published one.
 
     Args:
@@ -36,11 +36,11 @@ def from_pretrained(
         weights: Path of a file of these weights that was downloaded before, or
             `None` to use the cache or the network. Defaults to `None`.
         **arguments: Further arguments of the function, if they do not
-            contradict the weights. Without a classifier in the weights, the
-            output is the pooled features, as in timm. With another number of
+            contradict the weights. If the weights have no classifier, the model
+            outputs the pooled features, as in timm. With another number of
             `classes`, the classifier keeps its initial values and a warning
-            says so. The default `input_shape` is the size that the weights
-            are for. A `name` among them is that of the model.
+            says so. The default `input_shape` is that of the weights. The
+            keyword argument `name` is the name of the model.
 
     Returns:
         A functional `keras.Model`, as the function returns it.
@@ -49,7 +49,7 @@ def from_pretrained(
         ValueError: If the name is unknown, an argument contradicts the
             weights, a required package is not installed, access to the file is
             denied, or the file is not the published one.
-        ConnectionError: If a file is neither cached nor can be downloaded.
+        ConnectionError: If a file is not cached and cannot be downloaded.
 
     Example:
 

@@ -20,7 +20,7 @@ _PREFIXES = ("timm/", "torchvision/", HUB)
 # with "/" is a branch of a pull request, such as "refs/pr/1".
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _REVISION = re.compile(r"[\w-][\w./-]*")
-# Number of similar names in an error, and of letters that find any part of one.
+# Most similar names in an error, and fewest letters to find inside of a name.
 _NEAR, _LEAST = 4, 4
 
 
@@ -28,7 +28,7 @@ def is_name(weights: Any) -> bool:
     """Returns whether `weights` is a name, and not a file or `None`.
 
     Only the spelling decides, so that a call has the same meaning in every
-    folder. A name ends in no suffix of a weights file.
+    folder. A name does not end in the suffix of a weights file.
     """
     return isinstance(weights, str) and not weights.lower().endswith(
         (*SUFFIXES, ".h5", ".keras")

@@ -78,8 +78,8 @@ def described(name: str, repository: str, revision: str | None) -> Entry:
     changed = changed if isinstance(changed, Mapping) else {}
     if unknown := sorted(map(str, changed.keys() - _HARMLESS)):
         raise ValueError(
-            "The network of the weights must be timm's without other "
-            f"arguments. Received: {quoted(name)}, whose `config.json` has "
+            "The network of the weights must be one of timm's, unchanged. "
+            f"Received: {quoted(name)}, whose `config.json` has "
             f"`model_args` for {quoted(unknown)}. Build the model with the "
             "same form, and call `keras_attn.weights.load_torch`"
         )
@@ -95,7 +95,7 @@ def described(name: str, repository: str, revision: str | None) -> Entry:
 
 
 def check_architecture(path: os.PathLike[str], entry: Entry) -> None:
-    """Raises an error if a `config.json` is of another network.
+    """Raises an error if a `config.json` describes another network.
 
     Files may belong to several networks in the tables, as some of CLIP's do.
     """

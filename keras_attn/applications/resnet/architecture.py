@@ -1,4 +1,4 @@
-"""The architecture of a ResNet, with its checks."""
+"""Describes and checks the architecture of a ResNet."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -34,8 +34,8 @@ def ResNetCIFAR(
     `y = relu(shortcut(x) + attention(branch(x)))`.
 
     The depth determines the number of blocks. A stage has `(depth - 2) / 6`
-    blocks of two 3x3 convolutions (depths 20, 32, 56, 110), or
-    `(depth - 2) / 9` bottlenecks of 1x1, 3x3 and 1x1 convolutions, with four
+    blocks of two 3x3 convolutions (depths 20, 32, 56, 110). With bottlenecks,
+    it has `(depth - 2) / 9` blocks of 1x1, 3x3 and 1x1 convolutions, with four
     times as many output channels (depths 29, 47, 164).
 
     Reference: He et al., "Deep Residual Learning for Image Recognition", CVPR

@@ -151,7 +151,7 @@ def _downsample(x: Any, kind: str, name: str) -> Any:
         # The padding of odd sides is not part of the mean.
         pool = keras.layers.AveragePooling2D(2, padding="same", name=name)
         return pool(x)
-    # Here it is.
+    # Here, padding is part of the mean.
     x = keras.layers.ZeroPadding2D(1, name=f"{name}_padding")(x)
     return keras.layers.AveragePooling2D(3, 2, name=name)(x)
 

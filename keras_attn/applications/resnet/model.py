@@ -73,17 +73,17 @@ def ResNet(
         weights: `None` for random weights, or the path of a file in Keras'
             format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of
             torchvision or timm (`.safetensors`, `.pt`, `.pth`, `.pth.tar`,
-            `.ckpt`, `.bin`, `.npz`). A checkpoint does not reveal strides,
-            the activation, or pooling without weights. Also a name from
-            `keras_attn.applications.pretrained()`, whose network must have
-            the same arguments, or `"imagenet"` for a fixed choice.
+            `.ckpt`, `.bin`, `.npz`). A checkpoint does not reveal strides, the
+            activation, or pooling without weights. Or a name from
+            `keras_attn.applications.pretrained()`, if the arguments describe
+            its network, or `"imagenet"` for a fixed choice.
         input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
-            `keras.config.image_data_format()`, with any height and width,
-            which may be `None`. Defaults to the size of weights with a
-            name, and otherwise to `(224, 224, 3)`. See `preprocess_input` for
-            the range of values.
+            `keras.config.image_data_format()`, with any height and width, which
+            may be `None`. Defaults to the size of the named weights, if any,
+            and otherwise to `(224, 224, 3)`. See `preprocess_input` for the
+            range of values.
         pooling: Without the top, `None` for the last feature map, or `"avg"`
             or `"max"` for a vector.
         classes: Number of classes. Defaults to `1000`.

@@ -11,7 +11,7 @@ from keras_attn.layers.parts.blur_pooling2d import BlurPooling2D
 from keras_attn.weights.shown import quoted
 
 # timm's names, and the downsampling of each kind, which has no weights. The
-# fast forms of ResNeSt are called like `resnest50d_4s2x40d`.
+# fast forms of ResNeSt have names like `resnest50d_4s2x40d`.
 _TIMM = (
     (r"resnest\d+[a-z]?_\d+s\d+x\d+d", "average_3x3_first"),
     (r"resnest\d", "average_3x3"),

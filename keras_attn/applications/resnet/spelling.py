@@ -1,4 +1,4 @@
-"""Spellings of the names of a ResNet in PyTorch."""
+"""Names of the parts of a ResNet in several PyTorch code bases."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Names = list[tuple[str, keras.layers.Layer | None]]
 
 
 class Spelling(NamedTuple):
-    """How a code base calls the parts of a ResNet.
+    """How a code base names the parts of a ResNet.
 
     Attributes:
         attention: Attribute of a block that holds the attention, or `""` if
@@ -25,12 +25,12 @@ class Spelling(NamedTuple):
         normalization: The normalisation that follows it.
         before: Attention before convolution `{}`, or `None` for an attribute
             of `attention`. In the shortcut, it comes first.
-        like_blocks: Whether the stem calls its convolutions as a block does.
+        like_blocks: Whether the stem names its convolutions as a block does.
             In other spellings, those of a deep stem are a list.
         classifier: The classifier.
         head: The 1x1 convolution of the head.
         head_normalization: Its normalisation.
-        renamed: Function that changes the names that result from the others.
+        renamed: Function that is applied to the resulting names.
     """
 
     attention: str
@@ -167,9 +167,9 @@ def _in_stages(name: str) -> str:
     return name.replace("downsample.2", "shortcut.conv.bn")
 
 
-# The first one, timm's and torchvision's, is used for writing. The others of
-# its form are those of the official codes of ECA, CBAM, SRM, FcaNet and
-# DIANet. A stage of DIANet holds its blocks in a list beside the cell.
+# The first one, of timm and torchvision, is used for writing checkpoints. The
+# others come from the official code of ECA, CBAM, SRM, FcaNet and DIANet. A
+# stage of DIANet holds its blocks in a list beside the cell.
 PLAIN = (
     Spelling("se"),
     Spelling("eca"),

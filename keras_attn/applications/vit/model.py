@@ -69,7 +69,7 @@ def ViT(
     named `block1` and so on. Each block computes
     `z = x + attention(norm(x))` and `y = z + mlp(norm(z))`, with
     `mlp(x) = W2 gelu(W1 x + b1) + b2`. The classifier is a linear layer on
-    the class token, or on other tokens that are pooled. Further arguments
+    the class token, or on a pooling of other tokens. Further arguments
     select the forms of CLIP, SigLIP, DeiT III, DINOv2 and others.
 
     The attention layers are named `block1_attention` and so on.
@@ -89,27 +89,27 @@ def ViT(
     Args:
         include_top: Whether to include the classifier. Defaults to `True`.
         weights: `None` for random weights, or the path of a file in Keras'
-            format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of
-            timm, torchvision or lucidrains (`.safetensors`, `.pt`, `.pth`,
+            format (`.weights.h5`, `.h5`, `.keras`) or of a checkpoint of timm,
+            torchvision or lucidrains (`.safetensors`, `.pt`, `.pth`,
             `.pth.tar`, `.ckpt`, `.bin`, `.npz`). A checkpoint does not reveal
             the number of heads, the variant of GELU or the pooling. Position
-            embeddings of another resolution are interpolated. The patches of
-            a PyTorch checkpoint must then form a square. Also a name from
-            `keras_attn.applications.pretrained()`, whose network must have
-            the same arguments, or `"imagenet"` for a fixed choice.
+            embeddings of another resolution are interpolated. The patches of a
+            PyTorch checkpoint must then form a square. Or a name from
+            `keras_attn.applications.pretrained()`, if the arguments describe
+            its network, or `"imagenet"` for a fixed choice.
         input_tensor: Keras tensor to use as input, such as the output of
             augmentation layers, or `None`.
         input_shape: Shape of an image in the order of
             `keras.config.image_data_format()`. Height and width must be
             multiples of the patch size; any number of channels is possible.
-            Defaults to the size of weights with a name, and otherwise to
+            Defaults to the size of the named weights, if any, and otherwise to
             `(224, 224, 3)`. See `preprocess_input` for the range of values.
         pooling: Without the top, `None` for all tokens
             `(batch, tokens, hidden_dim)`, or `"avg"` or `"max"` over the
             tokens for a vector.
-        classes: Number of classes, or 0 for a model without a classifier that
-            outputs the vector that it would take, `(batch, hidden_dim)`.
-            Defaults to `1000`.
+        classes: Number of classes, or 0 for a model without a classifier. It
+            then outputs the vector that a classifier would receive,
+            `(batch, hidden_dim)`. Defaults to `1000`.
         classifier_activation: Activation of the top; `None` returns logits.
             Defaults to `"softmax"`.
         name: Name of the model. Defaults to `"vit"`.
@@ -128,8 +128,8 @@ def ViT(
             SigLIP. Defaults to `"cls"`.
         form: `"google"` or `"lucidrains"`. It determines the next four
             arguments where they are `None`. Defaults to `"google"`.
-        class_token: Whether to add a class token. Except with `"cls"`, the
-            default of Google's form is to have none.
+        class_token: Whether to add a class token. By default, Google's form has
+            one only with `"cls"`.
         qkv_bias: Whether queries, keys and values have a bias, or
             `"query_value"` for all but the keys.
         epsilon: Epsilon of the normalisations.
@@ -148,10 +148,10 @@ def ViT(
             of each residual branch, as in DeiT III and DINOv2, or `None` for
             no such factors. Defaults to `None`.
         register_tokens: Number of trained tokens between the class token and
-            the patches, which no classifier takes, as in DINOv2 with
-            registers. Defaults to `0`.
+            the patches, as in DINOv2 with registers. Only
+            `token_pooling="mean"` includes them. Defaults to `0`.
         class_position: Whether the position embedding covers the class token
-            and all other tokens before the patches, and not the patches only.
+            and all other tokens before the patches, and not only the patches.
             Defaults to `True`.
         pre_norm: Whether the tokens are normalised before the first block, as
             in CLIP. Defaults to `False`.
@@ -160,17 +160,16 @@ def ViT(
         qk_norm: Whether queries and keys are normalised, see
             `keras_attn.layers.MultiHeadSelfAttention`. Defaults to `False`.
         final_norm: Whether there is a last normalisation. Defaults to `True`.
-        distilled: Whether a distillation token follows the class token, which
-            a second classifier takes, as in DeiT. The output is computed from
-            the mean of both classifiers. Defaults to `False`.
-        position: `"learned"` for the position embedding, or `"rotary"` for
-            none, and queries and keys that are rotated by the positions of
-            the patches, as in DINOv3. Defaults to `"learned"`.
+        distilled: Whether a distillation token with its own classifier follows
+            the class token, as in DeiT. The output is computed from the mean of
+            both classifiers. Defaults to `False`.
+        position: `"learned"` for the position embedding. `"rotary"` rotates
+            queries and keys by the positions of the patches instead, as in
+            DINOv3. Defaults to `"learned"`.
         normalization: `"layer"`, or `"rms"` for a division by the root mean
             square, as in AIMv2. Defaults to `"layer"`.
-        inner_norm: Whether each block also normalises before its attention
-            and MLP are mapped back to tokens, as in BEiT-3. Defaults to
-            `False`.
+        inner_norm: Whether each block also normalises before the last linear
+            layers of its attention and MLP, as in BEiT-3. Defaults to `False`.
         patch_norm: Whether the embedded patches are normalised. Defaults to
             `False`.
         use_bias: Whether the linear layers in the blocks, except those of

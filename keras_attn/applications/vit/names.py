@@ -83,8 +83,8 @@ class _Scheme:
     def _end(self, layers: Layers) -> list[tuple]:
         """Returns the names after the blocks.
 
-        The tokens do not depend on them. Those that the model lacks are
-        ignored in checkpoints.
+        They do not affect the tokens, so checkpoints may contain more of them
+        than the model.
         """
         before, after, classifier = self.end
         is_after = is_norm_after_pooling(layers)

@@ -32,10 +32,10 @@ class AttentionRollout:
     `A' = (A + I) / 2`, with each row divided by its sum, and all blocks
     together with `R = A'_L ... A'_1`.
 
-    The map is the mean of the rows of the tokens that the classifier takes, at
-    the image tokens, divided by its maximum and resized. It does not depend on
-    a class, so it shows where the network looks, but not for which class. If
-    the tokens are pooled by attention, their rows are weighted by its scores.
+    The map is the mean row of the tokens that the classifier uses, at the image
+    tokens, divided by its maximum and resized. It does not depend on a class,
+    so it shows where the network looks, but not for which class. If the tokens
+    are pooled by attention, their rows are weighted by its scores.
 
     Only one row is multiplied, from the last block to the first. The result
     is exact and costs a fraction of the full matrix product.

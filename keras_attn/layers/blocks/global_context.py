@@ -47,9 +47,9 @@ class GlobalContext(FeatureMapLayer):
     Output shape: Same as input.
 
     Raises:
-        ValueError: If `ratio` or `hidden` is not a positive integer, if
-            `fusion` is not one of these names, if `epsilon` is not above 0, or
-            if the number of channels is unknown.
+        ValueError: If `ratio` or `hidden` is not a positive integer, `fusion`
+            is not one of these names, `epsilon` is not above 0, or the number
+            of channels is unknown.
 
     Example:
 
@@ -110,7 +110,7 @@ class GlobalContext(FeatureMapLayer):
         return self.narrow(x + ops.expand_dims(channel, self.spatial_axes))
 
     def attention(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Returns the attention to positions, and what it leads to.
+        """Returns the attention to positions, and the resulting vector.
 
         `"spatial"` is `(batch, height, width, 1)` in either data format and
         sums to 1 over the positions. `"channel"` is `(batch, channels)`, the

@@ -34,9 +34,9 @@ class SelectiveKernel(PathAttention):
     paper's networks have 32 groups. There and here, `z` has at least 32 hidden
     units. timm's networks differ in `hidden`, and some in `split`. As in the
     official networks, the kernels have He initialisation (fan-out). With a
-    stride of 2, the dilated kernel only meets every second position. It is
-    computed on these alone, which yields the same sums. The mean and the
-    weights are computed in float32.
+    stride of 2, the dilated kernel only reads every second position. It is
+    computed on these only, which yields the same sums. The mean and the weights
+    are computed in float32.
 
     Args:
         filters: Positive integer, the number of output channels, or `None` for
@@ -60,9 +60,9 @@ class SelectiveKernel(PathAttention):
         width divided by `strides`, rounded up.
 
     Raises:
-        ValueError: If an argument is not one of these values, if the number of
-            channels is unknown, if it is odd although `split=True`, or if the
-            groups do not divide the channels.
+        ValueError: If an argument is not one of these values, or if the number
+            of channels is unknown, is odd although `split=True`, or cannot be
+            divided into the groups.
 
     Example:
 

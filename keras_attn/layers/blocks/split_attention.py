@@ -57,9 +57,9 @@ class SplitAttention(PathAttention):
         width divided by `strides`, rounded up.
 
     Raises:
-        ValueError: If an argument is not one of these values, if the number of
-            channels is unknown, if it is not a multiple of `groups * radix`, or
-            if `filters` or the hidden units are not multiples of `groups`.
+        ValueError: If an argument is not one of these values. If the number of
+            channels is unknown or not a multiple of `groups * radix`. If
+            `filters` or the hidden units are not multiples of `groups`.
 
     Example:
 

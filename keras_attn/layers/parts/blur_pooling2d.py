@@ -13,7 +13,7 @@ class BlurPooling2D(keras.layers.Layer):
 
     Computes `y[i] = x[2 i - 1] / 4 + x[2 i] / 2 + x[2 i + 1] / 4` along height
     and width. Images are reflected at their edges, so `x[-1]` is `x[1]`. A side
-    of `n` pixels becomes `(n + 1) // 2`, and a side of 1 stays.
+    of `n` pixels becomes `(n + 1) // 2`, and a side of 1 does not change.
 
     Reference: Zhang, "Making Convolutional Networks Shift-Invariant Again",
     ICML 2019 (https://arxiv.org/abs/1904.11486), with the filter of size 3.

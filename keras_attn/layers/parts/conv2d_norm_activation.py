@@ -44,8 +44,8 @@ class Conv2DNormActivation(keras.layers.Layer):
         groups: Positive integer, the number of groups of channels that are
             convolved separately. Defaults to `1`.
         dilation_rate: Integer or pair of integers. Defaults to `1`.
-        normalization: `"batch"`, or `"group"` for a group normalisation with
-            32 groups, or with the largest power of 2 below that divides
+        normalization: `"batch"`, or `"group"` for a group normalisation with 32
+            groups, or with the largest smaller power of 2 that divides
             `filters`. Defaults to `"batch"`.
         **kwargs: `data_format` (`"channels_last"` or `"channels_first"`,
             defaults to the Keras setting) and `keras.layers.Layer` arguments.

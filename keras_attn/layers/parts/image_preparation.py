@@ -17,8 +17,8 @@ from keras_attn.ops.resampling import KERNELS, resampling_matrix
 class ImagePreparation(FeatureMapLayer):
     """Resizes, crops and normalises images as the evaluation of timm does.
 
-    The shorter side becomes `resize` pixels, and the longer one as many as keep
-    the shape, rounded down. The centre is cropped to `height` x `width`, and
+    The shorter side is resized to `resize` pixels, and the longer one in
+    proportion, rounded down. The centre is cropped to `height` x `width`, and
     `y = (x / 255 - mean) / std`. Resizing smooths, as Pillow does, but without
     rounding to whole grey levels. Height and width of the input may be unknown.
 
@@ -29,7 +29,7 @@ class ImagePreparation(FeatureMapLayer):
         height: Height of the output.
         width: Width of the output.
         resize: Shorter side before the crop, or with `squash` the pair of
-            height and width, which may change the shape of the image.
+            height and width, which may change the aspect ratio.
         interpolation: `"bilinear"` or `"bicubic"`.
         mean: Mean of each channel, in [0, 1].
         std: Standard deviation of each channel, in [0, 1].
@@ -87,7 +87,7 @@ class ImagePreparation(FeatureMapLayer):
         x = self.widen(inputs)
         counts = self.height, self.width
         resized = self._resized(*sides)
-        # Columns first, and limited after each pass, as in Pillow.
+        # Columns first, and clipped after each pass, as in Pillow.
         for k in (1, 0):
             extra = resized[k] - counts[k]
             # Half, rounded to the even integer, as `round` does.

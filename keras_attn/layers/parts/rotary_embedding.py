@@ -17,7 +17,7 @@ class RotaryEmbedding(keras.layers.Layer):
     pairs, `p` is the row of the token, and for the second half its column, both
     from -1 to 1 across the image. Half `k` has the periods `t = 100^(4 k / d)`,
     with `k` from 0 to `d / 4 - 1`. The products of queries and keys then depend
-    on their distances only, and no weight depends on the grid.
+    only on their distances, and no weight depends on the grid.
 
     Reference: Su et al., "RoFormer", https://arxiv.org/abs/2104.09864, and for
     positions and periods Simeoni et al., "DINOv3",
@@ -44,13 +44,13 @@ class RotaryEmbedding(keras.layers.Layer):
         least = self.grid[0] * self.grid[1]
         if tokens is None or tokens < least or size % 4:
             raise ValueError(
-                "A rotary embedding requires a known number of tokens, as many "
-                "as the grid has positions or more, and heads of a multiple "
-                f"of 4. Received: grid={self.grid}, {tokens} tokens, heads of "
-                f"{size}"
+                "A rotary embedding requires a known number of tokens, at "
+                "least one per grid position, and heads whose size is a "
+                f"multiple of 4. Received: grid={self.grid}, {tokens} tokens, "
+                f"heads of {size}"
             )
         angles = _angles(self.grid, size)
-        # Tokens before the grid are rotated by nothing.
+        # Tokens before the grid are not rotated.
         angles = np.pad(angles, ((tokens - len(angles), 0), (0, 0)))
         angles = np.tile(angles, 2)[:, None].astype("float32")
         self._cosines, self._sines = np.cos(angles), np.sin(angles)
