@@ -80,12 +80,13 @@ OF_ARGUMENTS = (
     check_gradients,
 )
 # The checks that one backend decides for all. The first three compute nothing,
-# and `tests.compare_backends` compares the numbers, formats and files of every
-# case.
+# and `tests.compare_backends` compares shapes, numbers, formats and files of
+# every case.
 OF_ANY_BACKEND = (
     check_number_of_weights,
     check_config_round_trip,
     check_registered_name,
+    check_shapes_agree,
     check_data_formats_agree,
     check_matches_reference,
     check_saved_and_loaded,
@@ -121,8 +122,10 @@ def _marks(case, check, first):
     marks = []
     if not first and check not in OF_ARGUMENTS:
         marks.append(pytest.mark.thorough)
-    told = check in OF_ANY_BACKEND or (
-        isinstance(case, ModelCase) and check not in OF_A_MODEL_ON_EACH
+    told = (
+        check in OF_ANY_BACKEND
+        or (isinstance(case, ModelCase) and check not in OF_A_MODEL_ON_EACH)
+        or (check is check_randomness and not case.random)
     )
     once = told or not first
     marks.append(pytest.mark.once if once else pytest.mark.each_backend)
