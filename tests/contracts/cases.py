@@ -38,6 +38,8 @@ class Case:
         fixed_size: Whether the formula needs one fixed height and width.
         random: Whether the subject draws random numbers in training. A layer
             then takes `seed`, which must be in `kwargs`.
+        exports_open: Whether a model of unknown height and width can be
+            exported. On PyTorch, Keras traces it on an image of one pixel.
         smallest: The smallest height and width to test, or `None` to skip.
         in_float32: Names of layers that compute in float32 under any policy.
         package: The module to import before loading, which is also the package
@@ -53,6 +55,7 @@ class Case:
     formats: tuple = FORMATS
     fixed_size: bool = False
     random: bool = False
+    exports_open: bool = True
     smallest: tuple | None = None
     in_float32: tuple = ()
     package: str = "keras_attn"

@@ -273,3 +273,13 @@ class FixesTheBatch(Gate):
         channels = inputs.shape[self.channel_axis]
         rows = ops.reshape(super().pool(inputs), (2, channels))
         return ops.reshape(rows, (-1, channels))
+
+
+@register
+class TreatsOnePixel(Gate):
+    """Has a case for one row, which an exporter keeps if it traces one."""
+
+    def pool(self, inputs):
+        if inputs.shape[self.spatial_axes[0]] == 1:
+            return ops.sum(inputs, self.spatial_axes)
+        return super().pool(inputs)

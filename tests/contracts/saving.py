@@ -102,7 +102,10 @@ def check_saved_and_loaded(case, tmp_path):
 
 
 def check_onnx_export(case, tmp_path):
-    """Checks that an exported graph has equal outputs at two batch sizes."""
+    """Checks that an exported graph has equal outputs for two batches.
+
+    Their sizes are open, unless the formula needs a fixed height and width.
+    """
     runtime = pytest.importorskip("onnxruntime")
     if keras.backend.backend() == "jax":
         # Keras' exporter on JAX. It installs Flax, so it is not a dependency.
@@ -112,7 +115,8 @@ def check_onnx_export(case, tmp_path):
             )
     elif keras.backend.backend() == "tensorflow":
         pytest.importorskip("tf2onnx")
-    model = case.as_model(case.shared())
+    other, size = case.other_size() if case.exports_open else (None, None)
+    model = case.as_model(case.shared(), size=size)
     model(case.inputs())
     path = str(tmp_path / "model.onnx")
     with warnings.catch_warnings():
@@ -122,15 +126,15 @@ def check_onnx_export(case, tmp_path):
         model.export(path, format="onnx", verbose=False)
     session = runtime.InferenceSession(path)
     names = [node.name for node in session.get_inputs()]
-    for batch in (2, 3):
-        inputs = case.inputs(batch=batch)
+    for batch, size in ((2, None), (3, other)):
+        inputs = case.inputs(batch=batch, size=size)
         feed = dict(zip(names, keras.tree.flatten(inputs), strict=True))
         try:
             found = session.run(None, feed)
         except Exception as error:
-            raise AssertionError(f"a batch of {batch}: {error}") from error
+            raise AssertionError(f"a batch {batch, size}: {error}") from error
         for y, e in zip(found, outputs(model, inputs), strict=True):
             assert y.shape == e.shape, (
-                f"a batch of {batch} has outputs of {y.shape}"
+                f"a batch {batch, size} has outputs of {y.shape}"
             )
             np.testing.assert_allclose(y, e, rtol=1e-5, atol=1e-5)

@@ -249,8 +249,8 @@ PLANTED = (
     ),
     Fault(
         "layers/parts/blur_pooling2d.py",
-        "[cut(images, 1, 2, 1), images",
-        "[cut(images, 0, 1, 1), images",
+        "starts = [cut(images, 1, 2, 1)",
+        "starts = [cut(images, 0, 1, 1)",
         f"{LAYERS}/parts/test_blur_pooling2d.py",
         "test_computes_its_formula",
     ),

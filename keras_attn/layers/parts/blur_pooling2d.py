@@ -41,8 +41,7 @@ class BlurPooling2D(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         for axis in self.spatial_axes:
-            if inputs.shape[axis] != 1:
-                inputs = _blur(inputs, axis)
+            inputs = _blur(inputs, axis)
         return inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -61,9 +60,13 @@ def _blur(images: Tensor, axis: int) -> Tensor:
     def cut(tensor: Tensor, start: int, stop: int | None, step: int) -> Tensor:
         return tensor[(slice(None),) * axis + (slice(start, stop, step),)]
 
-    padded = ops.concatenate(
-        [cut(images, 1, 2, 1), images, cut(images, -2, -1, 1)], axis
-    )
+    # The first and the last two pixels reversed, so that a single pixel, which
+    # has no neighbour, is its own. Exporters would keep a case for it.
+    starts = [cut(images, 1, 2, 1), cut(images, 0, 1, 1)]
+    ends = [cut(images, -1, None, 1), cut(images, -2, -1, 1)]
+    start = cut(ops.concatenate(starts, axis), 0, 1, 1)
+    end = cut(ops.concatenate(ends, axis), -1, None, 1)
+    padded = ops.concatenate([start, images, end], axis)
     return (
         0.25 * cut(padded, 0, -2, 2)
         + 0.5 * cut(padded, 1, -1, 2)
