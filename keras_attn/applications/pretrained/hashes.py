@@ -7,9 +7,10 @@ import re
 from keras_attn.applications.common.warnings import warn
 
 _HEX = re.compile(r"[0-9a-f]+")
-# Of the Hub's large files, of its small files, and at least this many digits in
-# the names of torchvision's files.
-_SHA256, _GIT, _SHORTEST = 64, 40, 8
+# Digits of a SHA-256: all for the Hub's large files, and the first ones in the
+# names of torchvision's files. The Hub identifies small files by 40 digits of
+# Git. Other servers may state something else, such as an MD5.
+_SHA256, _GIT, _START = 64, 40, 8
 
 
 def check(path: os.PathLike[str], expected: str, name: str) -> None:
@@ -20,16 +21,17 @@ def check(path: os.PathLike[str], expected: str, name: str) -> None:
 
     Args:
         path: The file.
-        expected: First digits of its SHA-256, or the 40 digits of its SHA-1 as
-            Git computes it. Anything else only causes a warning.
+        expected: The 64 or the first 8 digits of its SHA-256, or the 40 digits
+            of its SHA-1 as Git computes it. Anything else only causes a
+            warning.
         name: Name of the weights.
 
     Raises:
         ValueError: If the hash differs.
     """
     expected = expected.lower()
-    is_hash = _HEX.fullmatch(expected) and _SHORTEST <= len(expected) <= _SHA256
-    if not is_hash:
+    known = len(expected) in (_SHA256, _GIT, _START)
+    if not (known and _HEX.fullmatch(expected)):
         warn(
             f"The file of {name!r} could not be verified, because its "
             "published hash is not known. A damaged file may load without an "

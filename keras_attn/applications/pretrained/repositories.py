@@ -74,6 +74,8 @@ def described(name: str, repository: str, revision: str | None) -> Entry:
     stated = stated if isinstance(stated, Mapping) else {}
     same = [e for e in known if e.name.endswith(f".{stated.get('tag')}")]
     base = buildable((same or known)[0])
+    if not same:
+        base = dataclasses.replace(base, license="")
     changed = config.get("model_args")
     changed = changed if isinstance(changed, Mapping) else {}
     if unknown := sorted(map(str, changed.keys() - _HARMLESS)):
@@ -114,7 +116,9 @@ def _facts(config: Mapping[str, Any], base: Entry) -> dict[str, Any]:
     classes = config.get("num_classes", base.classes)
     facts: dict[str, Any] = {
         "classes": checks.integer("num_classes", classes, 0),
-        "license": base.license,
+        # The repository may have another licence than the weights that its own
+        # come from, but not without their restriction.
+        "license": base.license if base.is_non_commercial else "",
     }
     license = config.get("license")
     if isinstance(license, str):

@@ -11,7 +11,7 @@ from keras_attn.applications.pretrained.entries import Entry
 from keras_attn.weights.shown import reason
 
 # Such as "resnet50-0676ba61.pth": the first digits of the file's SHA-256.
-_DIGITS = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
+_DIGITS = re.compile(r"-([0-9a-f]{8})\.\w+$")
 
 
 def fetch(entry: Entry) -> pathlib.Path:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from keras_attn.applications import ViT, from_pretrained
-from keras_attn.applications.pretrained import entries
+from keras_attn.applications.pretrained import entries, hashes, repositories
 from tests.keras_attn.applications.pretrained.hub_server import COMMIT, Hub
 from tests.keras_attn.applications.pretrained.tables import (
     ARGUMENTS,
@@ -132,6 +132,15 @@ def test_a_hash_in_the_table_counts_more(hub):
         from_pretrained(NAME)
 
 
+@pytest.mark.parametrize("stated", ["", "a-tag", "0" * 32, "0" * 12])
+def test_another_kind_of_hash_warns(stated, tmp_path):
+    """Mirrors may state an MD5, which has 32 digits."""
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with pytest.warns(UserWarning, match="could not be verified"):
+        hashes.check(path, stated, NAME)
+
+
 class TestWithoutSymbolicLinks:
     """As on Windows, where the cache does not contain the hash."""
 
@@ -212,6 +221,15 @@ class TestRepositories:
         name = self.publish(hub, published, pretrained_cfg={"tag": "nc_in1k"})
         with pytest.warns(UserWarning, match="'cc-by-nc-4.0'"):
             assert_same(from_pretrained(name), trained)
+
+    @pytest.mark.parametrize(
+        ("tag", "license"), [("nc_in1k", "cc-by-nc-4.0"), ("in1k", ""), (1, "")]
+    )
+    def test_only_restrictions_of_a_licence_pass_on(
+        self, hub, published, tag, license
+    ):
+        name = self.publish(hub, published, pretrained_cfg={"tag": tag})
+        assert repositories.resolve(name).license == license
 
     def test_the_commit_of_a_file_can_be_pinned(self, hub, published):
         name = self.publish(hub, published)
